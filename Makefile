@@ -1,0 +1,34 @@
+# make retrain [CONFIG=configs/quickstart.toml] [ARGS="--set training.epochs=3"]   set up if needed, then retrain
+# make test    [ARGS="-k windows"]                                                 set up if needed, then all checks
+
+PYTHON ?= python3
+CONFIG ?= configs/quickstart.toml
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: retrain test benchmark lock
+retrain: .venv/ready
+	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+benchmark: .venv/ready
+	$(BIN)/python -m benchmarks.side_by_side $(ARGS)
+
+# Made anew when the lock or the project's own metadata changed. The lock is complete, so nothing is left to resolve.
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@echo "Setting up .venv (about 1.3 GB, one to four minutes) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra dev pyproject.toml --output-file requirements.lock

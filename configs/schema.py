@@ -1,0 +1,142 @@
+"""The config: what a run is made of, one section per stage, and what cannot change its result.
+
+`ingestion` … `evaluation` bear results: they are part of the stages' keys. `tracking` and `runtime` do not:
+whatever they say, the same data and code give the same bits.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Ingestion(Section):
+    """Where the text comes from, and what counts as one document."""
+
+    source: str | list[str] = Field(
+        description="A file, folder, glob or http(s) URL, or a list of them; `installed-docs` reads the documentation "
+        "of installed Python packages."
+    )
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Required for a URL: the download's digest.")
+    distributions: list[str] = Field([], description="The packages `installed-docs` reads.")
+    text_documents: Literal["file", "line"] = Field("file", description="What is one document in a .txt file.")
+    text_column: str = Field("text", description="The column that holds the text (.jsonl, .csv, .parquet).")
+    id_column: str | None = Field(None, description="The column that names the document; without it, file and row do.")
+    document_length: Count = Field(100_000, description="Longer documents are cut at white space, in characters.")
+    max_rejected_fraction: Fraction = Field(
+        0.2, description="The stage fails if more documents than this are undecodable, empty or exact duplicates."
+    )
+    shard_mb: Count = Field(16, description="Text in one Parquet shard of documents, in MB.")
+
+
+class Tokenization(Section):
+    """What counts as a word."""
+
+    lowercase: bool = True
+    digits: Literal["keep", "spell", "drop"] = Field("keep", description="`spell` writes 42 as `four two`.")
+    sentences: bool = Field(False, description="One row a sentence: no window crosses a full stop.")
+    pattern: str | None = Field(
+        None, description="RE2 expression of one word; by default a run of letters, marks and digits of any script."
+    )
+
+
+class Vocabulary(Section):
+    """Which words get a vector."""
+
+    min_count: Count = Field(5, description="Rarer words are left out.")
+    max_size: Count | None = Field(None, description="At most this many words, the most frequent ones.")
+    fixed: str | None = Field(None, description="A file with one word a line; replaces min_count and max_size.")
+    subsample: Annotated[float, Field(ge=0, lt=1)] = Field(
+        1e-3, description="Words more frequent than this share of the corpus are thinned out; 0 keeps all."
+    )
+
+
+class Windows(Section):
+    """What is a context."""
+
+    window: Annotated[int, Field(ge=1, le=255)] = Field(5, description="The largest radius m, in words.")
+    shard_rows: Count = Field(1_000_000, description="Windows in one Parquet shard, up to a whole document more.")
+    held_out_fraction: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.005, description="Share of the documents kept from training, to measure J(θ)."
+    )
+    held_out_windows: Count = Field(2_000, description="At most this many of their windows are judged.")
+
+
+class Training(Section):
+    """How the vectors are learnt."""
+
+    architecture: Literal["skip_gram", "cbow"] = "skip_gram"
+    objective: Literal["negative_sampling", "softmax", "hierarchical_softmax"] = "negative_sampling"
+    vector_size: Count = Field(100, description="Dimensions D of a vector.")
+    epochs: Count = 5
+    batch_size: Count | Literal["full"] = Field(
+        2048, description='Windows in a mini-batch; 1 is stochastic gradient descent, "full" is gradient descent.'
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = 0.025
+    min_learning_rate: Annotated[float, Field(ge=0)] = 1e-4
+    schedule: Literal["linear", "constant", "cosine"] = "linear"
+    warmup: Fraction = Field(0.0, description="Share of the training during which the rate rises from its floor.")
+    negatives: Count = Field(5, description="Noise words weighed against each true pair.")
+    noise_exponent: Annotated[float, Field(ge=0, le=2)] = 0.75
+    shared_negatives: Annotated[int, Field(ge=0)] = Field(
+        32, description="Noise words drawn once per block and shared by its windows; 0 draws them for each pair."
+    )
+    block_length: Count = Field(64, description="Consecutive windows that share their noise words.")
+    damping: Annotated[float, Field(gt=0)] = Field(
+        200.0, description="A row with more pairs than this in a batch moves by this many times their mean."
+    )
+    combination: Literal["mean", "sum"] = Field("mean", description="How CBOW joins the vectors of a context.")
+
+    @model_validator(mode="after")
+    def _rates_in_order(self) -> "Training":
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError(f"min_learning_rate {self.min_learning_rate} is above learning_rate {self.learning_rate}")
+        return self
+
+
+class Evaluation(Section):
+    """What the vectors are judged by."""
+
+    similarity: list[str] = Field([], description="Files of `word word score`, separated by tabs or commas.")
+    analogies: list[str] = Field([], description="Files in the questions-words format.")
+    analogy_candidates: Count | None = Field(30_000, description="Answers are sought among the first N words.")
+    probes: list[str] = Field([], description="Words whose neighbours are shown; by default some frequent ones.")
+    bootstrap: Count = Field(1_000, description="Resamples behind each 95% interval.")
+
+
+class Tracking(Section):
+    """Where MLflow is."""
+
+    uri: str | None = Field(None, description="By default MLFLOW_TRACKING_URI, else SQLite inside the workspace.")
+    experiment: str = "word2vec"
+    registered_model: str = "vectors"
+
+
+class Runtime(Section):
+    """How the work is done; none of it changes a result."""
+
+    workspace: str = Field("workspace", description="Folder of the store, the tracking database and Prefect's files.")
+    threads: Annotated[int, Field(ge=0)] = Field(0, description="0 uses every core.")
+    log_interval: Annotated[float, Field(gt=0)] = Field(1.0, description="Seconds between two points of a curve.")
+    checkpoint_interval: Annotated[float, Field(gt=0)] = Field(60.0, description="Seconds between two checkpoints.")
+
+
+class Config(Section):
+    """One experiment."""
+
+    name: str = Field("retraining", description="What runs of this experiment are called.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    ingestion: Ingestion
+    tokenization: Tokenization = Tokenization()
+    vocabulary: Vocabulary = Vocabulary()
+    windows: Windows = Windows()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    tracking: Tracking = Tracking()
+    runtime: Runtime = Runtime()

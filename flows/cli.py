@@ -1,0 +1,167 @@
+"""`w2v`: the flows for a terminal. Heavy imports wait inside the commands, so that `--help` answers at once.
+
+Exit codes: 0 done, 1 the work failed, 2 wrong use, 130 interrupted.
+"""
+
+import logging
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from configs.schema import Config
+
+QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.toml"
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+ConfigFile = Annotated[Path, typer.Argument(help="The experiment, a TOML file.", show_default="quickstart.toml")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value; may be repeated.")
+]
+Run = Annotated[str | None, typer.Option(help="An MLflow run id; by default the last retraining.")]
+Workspace = Annotated[Path, typer.Option(help="The folder of the store and the tracking database.")]
+Many = Annotated[int, typer.Option("-k", min=1, help="How many.")]
+
+
+class Format(StrEnum):
+    text = "text"  # word2vec's own, as gensim and others read it
+    binary = "binary"
+    parquet = "parquet"
+    npy = "npy"  # with the words beside it
+    projector = "projector"  # the pair of .tsv files of TensorBoard's embedding projector
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Retrain word2vec: from raw text to compared, logged word vectors."""
+
+
+@app.command()
+def retrain(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+    """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
+    loaded = _load(config, settings)
+    from flows import report, retrain
+
+    report.show(loaded, retrain.retrain(loaded))
+
+
+@app.command()
+def plan(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+    """Say what would run, what is reused, and roughly what it takes."""
+    loaded = _load(config, settings)
+    from flows import plan, report
+
+    report.show_plan(loaded, plan.plan(loaded))
+
+
+@app.command()
+def neighbors(words: list[str], k: Many = 10, run: Run = None, workspace: Workspace = Path("workspace")) -> None:
+    """The nearest neighbours of each WORD, by cosine similarity."""
+    from flows import report, vectors
+
+    report.show_neighbors(vectors.load(workspace, run).neighbors(words, k))
+
+
+@app.command()
+def analogy(a: str, b: str, c: str, k: Many = 5, run: Run = None, workspace: Workspace = Path("workspace")) -> None:
+    """A is to B as C is to …"""
+    from flows import report, vectors
+
+    report.show_neighbors({f"{a} : {b} = {c} : …": vectors.load(workspace, run).analogy(a, b, c, k)})
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="The file to write.")],
+    format: Annotated[Format, typer.Option(help="What to write.")] = Format.text,
+    run: Run = None,
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Write the vectors for other programs."""
+    from flows import vectors
+
+    for path in vectors.load(workspace, run).export(target, format.value):
+        print(path)
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
+    """Start MLflow's pages on the workspace's runs, on 127.0.0.1, until Ctrl-C."""
+    from flows import servers
+
+    servers.mlflow_ui(workspace, port)
+
+
+@app.command()
+def doctor(workspace: Workspace = Path("workspace")) -> None:
+    """Versions, servers, disk, cores and BLAS: what a report of a problem should contain."""
+    from flows import doctor
+
+    raise typer.Exit(doctor.examine(workspace))
+
+
+def main() -> None:
+    """Run the command; an error is one clear message, its traceback only with --debug."""
+    debug = "--debug" in sys.argv
+    _quiet()
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command continues where this one stopped", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:  # the last door: whatever is left becomes one message
+        if debug:
+            raise
+        from configs.loading import ConfigError
+
+        print(f"error: {_message(error)}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+def _load(path: Path, settings: list[str] | None) -> "Config":
+    from configs.loading import load
+
+    config = load(path, settings or [])
+    settle(Path(config.runtime.workspace))
+    return config
+
+
+def settle(workspace: Path) -> None:
+    """Give Prefect a home in the workspace, unless the user has a server or a home of their own."""
+    os.environ.setdefault("PREFECT_HOME", str(workspace.absolute() / "prefect"))
+
+
+def _quiet() -> None:
+    """Our own progress on the terminal, other programs' logs only from warnings up; nobody is called home."""
+    defaults = {
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("w2v")
+    log.addHandler(terminal)
+    log.setLevel(logging.INFO)
+
+
+def _message(error: Exception) -> str:
+    from configs.loading import ConfigError
+    from tasks._errors import PipelineError
+
+    if isinstance(error, ConfigError | PipelineError):
+        return str(error)
+    return f"{type(error).__name__}: {error}\nThis was not expected: run again with `w2v --debug …` to see where."
+
+
+if __name__ == "__main__":
+    main()

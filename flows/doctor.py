@@ -1,0 +1,74 @@
+"""What a report of a problem should contain, and whether this machine can work."""
+
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+PACKAGES = ("prefect", "mlflow", "numpy", "scipy", "pyarrow", "pandas", "pydantic", "fastapi", "sqlalchemy")
+ENOUGH_DISK = 2e9  # bytes: the quickstart needs a tenth of it
+
+
+def examine(workspace: Path) -> int:
+    """Print one line a finding; the exit code is 1 if something has to be mended."""
+    problems = 0
+    for good, subject, finding in _findings(workspace):
+        problems += not good
+        print(f"{'✓' if good else '✗'} {subject:<11} {finding}")
+    return int(problems > 0)
+
+
+def _findings(workspace: Path) -> list[tuple[bool, str, str]]:
+    return [
+        (sys.version_info >= (3, 11), "Python", f"{platform.python_version()} on {platform.platform()}"),
+        *(_package(name) for name in PACKAGES),
+        (True, "cores", f"{os.cpu_count()}, load {os.getloadavg()[0]:.1f}"),
+        (True, "memory", f"{psutil.virtual_memory().available / 1e9:.1f} GB available"),
+        *_blas(),
+        _disk(workspace),
+        _server("Prefect", os.environ.get("PREFECT_API_URL"), "/health", "none set: a temporary one is started"),
+        _server("MLflow", os.environ.get("MLFLOW_TRACKING_URI"), "/health", "none set: SQLite in the workspace"),
+    ]
+
+
+def _package(name: str) -> tuple[bool, str, str]:
+    try:
+        return True, name, version(name)
+    except PackageNotFoundError:
+        return False, name, "not installed: run `make retrain` again, or pip install --requirement requirements.lock"
+
+
+def _blas() -> list[tuple[bool, str, str]]:
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    np.ones((2, 2)) @ np.ones((2, 2))  # loads the library
+    kinds = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return [
+        (True, "BLAS", f"{b['internal_api']} {b['version']}, kernel {b.get('architecture')}, {b['num_threads']} threads")
+        for b in kinds
+    ]
+
+
+def _disk(workspace: Path) -> tuple[bool, str, str]:
+    place = next(folder for folder in (workspace.absolute(), *workspace.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    writable = os.access(place, os.W_OK)
+    finding = f"{free / 1e9:.1f} GB free at {place}" + ("" if writable else ", which cannot be written")
+    return writable and free > ENOUGH_DISK, "disk", finding
+
+
+def _server(name: str, address: str | None, health: str, absent: str) -> tuple[bool, str, str]:
+    if not address or not address.startswith("http"):
+        return True, name, address or absent
+    import httpx
+
+    try:
+        answer = httpx.get(address.rstrip("/") + health, timeout=5)
+        return answer.is_success, name, f"{address} answers {answer.status_code}"
+    except httpx.HTTPError as error:
+        return False, name, f"{address} does not answer ({type(error).__name__}): start it, or unset its variable"

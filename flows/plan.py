@@ -1,0 +1,39 @@
+"""What a retraining would do, before anything starts: what is reused, what runs, and roughly what it takes."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from configs.schema import Config
+from flows.pipeline import Outputs, pipeline
+from tasks._stage import Context, Stage
+from tasks._store import Dataset
+
+TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made
+
+
+class Step(NamedTuple):
+    label: str
+    output: Dataset | None  # None where the stage has to run
+
+
+class Plan(NamedTuple):
+    steps: list[Step]
+    outputs: Outputs
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return all(step.output for step in self.steps)
+
+
+def plan(config: Config) -> Plan:
+    """Look every stage up; a stage whose inputs are still to be made has to run."""
+    context = Context(runtime=config.runtime)
+    steps: list[Step] = []
+
+    def look_up(stage: Stage, **arguments: object) -> Dataset:
+        inputs = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
+        output = None if TO_COME in inputs else stage.find(context=context, **arguments)
+        steps.append(Step(stage.label(arguments), output))
+        return output or TO_COME
+
+    return Plan(steps, pipeline(config, look_up))

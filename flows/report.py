@@ -1,0 +1,66 @@
+"""What the terminal says at the end, and before the start."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from configs.schema import Config
+from flows import expectations
+from flows.plan import Plan
+from tasks import _progress, _tracking
+
+if TYPE_CHECKING:
+    from flows.retrain import Retrained
+
+console = Console(highlight=False)
+Neighbors = dict[str, list[tuple[str, float]]]
+
+
+def show(config: Config, done: "Retrained") -> None:
+    """What was learnt, how good it is, where it lies, and how to look at it."""
+    facts = done.outputs.evaluation.manifest.facts
+    show_neighbors(facts["neighbors"])
+    scores = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in sorted(facts["metrics"].items()):
+        scores.add_row(name, f"{value:.4g}")
+    console.print()
+    console.print(scores)
+
+    workspace = config.runtime.workspace
+    option = "" if workspace == "workspace" else f" --workspace {workspace}"
+    console.print(f"\nMLflow run   {done.run_id}  in {_tracking.uri(config)}", soft_wrap=True)
+    console.print(f"vectors      {done.outputs.vectors.path / 'vectors.parquet'}", soft_wrap=True)
+    console.print(f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…", soft_wrap=True)
+
+
+def show_neighbors(neighbors: Neighbors) -> None:
+    """A line a word: its neighbours, nearest first, with their cosine similarity."""
+    console.print()
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    for word, near in neighbors.items():
+        table.add_row(word, "  ".join(f"{neighbor} [dim]{cosine:.2f}[/dim]" for neighbor, cosine in near))
+    console.print(table)
+
+
+def show_plan(config: Config, planned: Plan) -> None:
+    """A line a stage: reused with its account, or what running it is expected to take."""
+    expected = expectations.expect(config, planned)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("stage", "", "rows", "disk", "memory", "time"):
+        table.add_column(column, justify="left" if column in ("stage", "") else "right")
+    for step in planned.steps:
+        if step.output:
+            table.add_row(f"= {step.label}", f"reused: {_progress.summary(step.output)}")
+        else:
+            wanted = expected[step.label]
+            table.add_row(
+                f"+ {step.label}", "runs", f"~{wanted.rows:,.0f}", f"~{wanted.disk / 1e6:,.0f} MB",
+                f"~{wanted.memory / 1e6:,.0f} MB", f"~{wanted.seconds:,.0f} s",
+            )  # fmt: skip
+    console.print(table)
+    console.print(f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}", soft_wrap=True)
+    if planned.nothing_to_do:
+        console.print("nothing to do: `w2v retrain` would only name the run that holds this result")

@@ -1,0 +1,32 @@
+"""MLflow's pages on a workspace, until Ctrl-C."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tasks import _tracking
+from tasks._errors import PipelineError
+
+
+def mlflow_ui(workspace: Path, port: int) -> None:
+    """Serve the workspace's runs on 127.0.0.1:port. Raises PipelineError if there are none, or the port is taken."""
+    uri = _tracking.workspace_uri(workspace)
+    if uri.startswith("sqlite:") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise PipelineError(f"{workspace}: no runs yet.\nRun `w2v retrain` first, or name a --workspace.")
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise PipelineError(f"port {port} is taken.\nChoose another: w2v ui --port {port + 1}")
+
+    print(f"MLflow on http://127.0.0.1:{port}  (choose “Model training” at its top left; Ctrl-C stops it)", flush=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    # one worker and no job runner: two processes instead of fifteen
+    quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with subprocess.Popen([*command, "--backend-store-uri", uri], env=quiet) as server:
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:
+            code = 0
+    if code:
+        raise PipelineError(f"the MLflow server stopped with exit code {code}; its last lines above say why.")

@@ -1,0 +1,126 @@
+"""The datasets between the stages: each schema once, with its name and version in the Parquet metadata.
+
+Every stage reads and writes through here, so that a file of another version is refused and not misread.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks._errors import ContractError
+
+ROW_GROUP_ROWS = 1_000_000
+
+
+class Contract(NamedTuple):
+    """One row is `row`; `schema` is what the file holds."""
+
+    name: str
+    version: int
+    row: str
+    schema: pa.Schema
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}/{self.version}"
+
+    @property
+    def stamped(self) -> pa.Schema:
+        return self.schema.with_metadata({"contract": self.id})
+
+
+DOCUMENTS = Contract(
+    "documents", 1, "a document",
+    pa.schema({"document": pa.int64(), "source": pa.string(), "text": pa.large_string()}),
+)  # fmt: skip
+TOKENS = Contract(
+    "tokens", 1, "a document, or a sentence of one",
+    pa.schema({"document": pa.int64(), "tokens": pa.large_list(pa.large_string())}),
+)  # fmt: skip
+VOCABULARY = Contract(
+    "vocabulary", 1, "a word; its id is the row number, by falling count, then word",
+    pa.schema({"word": pa.string(), "count": pa.int64(), "keep_probability": pa.float32()}),
+)  # fmt: skip
+WINDOWS = Contract(
+    "windows", 1, "a window: a kept position, in corpus order",
+    pa.schema({"document": pa.int32(), "center": pa.int32(), "radius": pa.uint8()}),
+)  # fmt: skip
+CURVE = Contract(
+    "curve", 1, "a stretch of training: how far it has come, and its mean loss per pair",
+    pa.schema({
+        "words": pa.int64(), "windows": pa.int64(), "updates": pa.int64(), "epoch": pa.float64(),
+        "loss": pa.float64(), "learning_rate": pa.float64(), "held_out_loss": pa.float64(),
+    }),
+)  # fmt: skip
+EVALUATION = Contract(
+    "evaluation", 1, "a judged item: a pair, an analogy, or a neighbour of a probe word",
+    pa.schema({
+        "set": pa.string(), "section": pa.string(), "item": pa.string(),
+        "expected": pa.string(), "predicted": pa.string(), "score": pa.float64(), "covered": pa.bool_(),
+    }),
+)  # fmt: skip
+
+
+def vectors(vector_size: int) -> Contract:
+    """A word with its input and output vector (hierarchical softmax: output row i is inner node i)."""
+    vector = pa.list_(pa.float32(), vector_size)
+    schema = pa.schema({"word": pa.string(), "count": pa.int64(), "input": vector, "output": vector})
+    return Contract("vectors", 1, "a word", schema)
+
+
+def write(path: Path, contract: Contract, tables: pa.Table | Iterable[pa.Table]) -> int:
+    """Write `tables` as one file and return its rows; they are checked against the contract."""
+    rows = 0
+    # a dictionary that outgrows its page is dropped for plain text, five times the size and slower to look up
+    options = {"compression": "zstd", "compression_level": 1, "dictionary_pagesize_limit": 1 << 24}
+    with pq.ParquetWriter(path, contract.stamped, **options) as writer:
+        for table in [tables] if isinstance(tables, pa.Table) else tables:
+            writer.write_table(table.cast(contract.stamped), row_group_size=ROW_GROUP_ROWS)
+            rows += table.num_rows
+    return rows
+
+
+def read(path: Path, contract: Contract, columns: list[str] | None = None) -> pa.Table:
+    """The whole file as a table. Raises ContractError if it is damaged or of another contract."""
+    with _open(path, contract) as file:
+        return _checked(path, lambda: file.read(columns=columns))
+
+
+def read_tokens(path: Path) -> pa.Table:
+    """The tokens as the dictionary and indices that Parquet stores, so that each distinct word is looked up once."""
+    _open(path, TOKENS).close()
+    return _checked(path, lambda: pq.read_table(path, read_dictionary=["tokens.list.element"]))
+
+
+def batches(path: Path, contract: Contract, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The file in batches of at most `rows` rows, without holding it whole."""
+    with _open(path, contract) as file:
+        yield from file.iter_batches(rows, columns=columns)
+
+
+def _open(path: Path, contract: Contract) -> pq.ParquetFile:
+    file = _checked(path, lambda: pq.ParquetFile(path))
+    if not file.schema_arrow.remove_metadata().equals(contract.schema, check_metadata=False) or (
+        (file.schema_arrow.metadata or {}).get(b"contract", b"").decode() != contract.id
+    ):
+        expected = ", ".join(f"{f.name}: {f.type}" for f in contract.schema)
+        found = ", ".join(f"{f.name}: {f.type}" for f in file.schema_arrow)
+        file.close()
+        raise ContractError(
+            f"{path} does not match contract {contract.id}\nexpected  {expected}\nfound     {found}\n"
+            f"It was written by another version: delete {path.parent} and run the command again."
+        )
+    return file
+
+
+def _checked(path: Path, step):  # type: ignore[no-untyped-def]  # a thunk of either type
+    try:
+        return step()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ContractError(
+            f"{path} cannot be read as Parquet: {error}\n"
+            f"The file is damaged: delete {path.parent} and run the command again; it is then made anew."
+        ) from error

@@ -1,0 +1,33 @@
+"""Everything that can go wrong with a user's input or disk, on one page.
+
+PipelineError            the command line shows it as one message and exits with 1
+├── InputError           the text, a word list or an evaluation set is not what the config says
+├── ContractError        a dataset does not match its contract, or is damaged
+├── StoreError           the store cannot be read or written
+├── TrainingError        training left the range of numbers
+└── TrackingError        MLflow cannot be reached, or does not know the run
+"""
+
+
+class PipelineError(Exception):
+    """Says the place, the expectation, the finding and the next step."""
+
+
+class InputError(PipelineError):
+    pass
+
+
+class ContractError(PipelineError):
+    pass
+
+
+class StoreError(PipelineError):
+    pass
+
+
+class TrainingError(PipelineError):
+    pass
+
+
+class TrackingError(PipelineError):
+    pass

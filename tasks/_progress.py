@@ -1,0 +1,87 @@
+"""What people see while a stage works: a bar in a terminal, lines in a log, an artifact on Prefect's page."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from tasks._store import Dataset
+
+log = logging.getLogger("w2v")
+LINE_SECONDS = 10.0  # between two lines where there is no terminal
+ARTIFACT_SECONDS = 3.0  # between two writes to Prefect's server
+
+
+class Report:
+    """Called as report(done, total, text) by the work."""
+
+    def __init__(self, name: str, stack: ExitStack) -> None:
+        self._name = name
+        self._stack = stack
+        self._bar: Any = None
+        self._artifact: UUID | None = None
+        self._last_line = self._last_artifact = time.monotonic()
+
+    def __call__(self, done: float, total: float, text: str = "") -> None:
+        now = time.monotonic()
+        if sys.stderr.isatty():
+            self._draw(done, total, text)
+        elif now - self._last_line > LINE_SECONDS:
+            self._last_line = now
+            log.info("  %-12s %3.0f%%  %s", self._name, 100 * done / total, text)
+        if now - self._last_artifact > ARTIFACT_SECONDS:
+            self._last_artifact = now
+            self._publish(100 * done / total)
+
+    def finish(self, dataset: "Dataset", seconds: float) -> None:
+        self._stack.close()
+        if self._artifact:
+            self._publish(100.0)
+        log.info("✓ %-12s %s  (%.1f s)", self._name, summary(dataset), seconds)
+
+    def _draw(self, done: float, total: float, text: str) -> None:
+        if self._bar is None:
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = ("  {task.description:<12}", BarColumn(), "{task.percentage:>3.0f}%", TimeRemainingColumn())
+            progress = Progress(*columns, TextColumn("{task.fields[text]}"), transient=True)
+            self._bar = self._stack.enter_context(progress)
+            self._bar.add_task(self._name, total=total, text=text)
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, text=text)
+
+    def _publish(self, percent: float) -> None:
+        """Move the artifact of the Prefect task run we are in, if any."""
+        prefect = sys.modules.get("prefect")
+        if prefect is None or prefect.context.TaskRunContext.get() is None:
+            return
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+        if self._artifact is None:
+            created = create_progress_artifact(percent, key=f"{self._name}-progress", description=self._name)
+            assert isinstance(created, UUID)
+            self._artifact = created
+        else:
+            update_progress_artifact(self._artifact, percent)
+
+
+@contextmanager
+def reporting(name: str) -> Iterator[Report]:
+    with ExitStack() as stack:
+        yield Report(name, stack)
+
+
+def reused(name: str, dataset: "Dataset") -> None:
+    log.info("= %-12s %s  (reused)", name, summary(dataset))
+
+
+def summary(dataset: "Dataset") -> str:
+    """`4,104 documents (12 empty, 310 duplicate left out), 33 MB in 3 files`."""
+    manifest = dataset.manifest
+    account = manifest.account
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in account.left_out.items() if count)
+    size = sum(file.bytes for file in manifest.files) / 1e6
+    return f"{account.written:,} {account.unit}" + (f" ({left_out} left out)" if left_out else "") + f", {size:.1f} MB"

@@ -1,0 +1,154 @@
+"""A stage: a function whose output the store keeps, and which is a Prefect task at the same time.
+
+    @stage
+    def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account: ...
+
+The store's key is Prefect's cache key, refreshed whenever the output is missing or does not verify. So Prefect's
+page shows a reused stage as cached, and never a result that is gone.
+"""
+
+import ast
+import functools
+import os
+import time
+from collections.abc import Callable
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, overload
+
+from pydantic import BaseModel
+
+from configs.schema import Runtime
+from tasks import _progress
+from tasks._store import Account, Dataset, Draft, Record, Store, digest_of
+
+OWN_PACKAGES = ("tasks", "w2v_core")
+MACHINERY = {"tasks._errors", "tasks._progress", "tasks._stage", "tasks._store"}  # moves data, never changes it
+
+
+class Context(Record):
+    """What cannot change a result, and so is no part of any key."""
+
+    runtime: Runtime
+    tracking_uri: str = ""
+    run_id: str = ""  # the MLflow run that a long stage reports to while it works
+
+    @property
+    def store(self) -> Store:
+        return Store(Path(self.runtime.workspace) / "store")
+
+    @property
+    def threads(self) -> int:
+        return self.runtime.threads or os.cpu_count() or 1
+
+
+class Stage:
+    def __init__(self, work: Callable[..., Account], outside: Callable[[Any], Any]) -> None:
+        self.name = work.__module__.rpartition(".")[2]
+        self._work = work
+        self._outside = outside
+        functools.update_wrapper(self, work)
+
+    def inputs(self, **arguments: Any) -> dict[str, Any]:
+        """What the key is made of: digests of datasets, of files outside the store, and of code; sections; numbers."""
+        parts = {name: _part(value) for name, value in arguments.items() if not isinstance(value, Context)}
+        outside = self._outside(arguments["config"])
+        return {"stage": self.name, "code": code_digest(self._work.__module__), "outside": outside, **parts}
+
+    def label(self, arguments: dict[str, Any]) -> str:
+        """`windows-003` is the fourth draw; a stage that runs once goes by its own name."""
+        epoch = arguments.get("epoch", -1)
+        return f"{self.name}-held-out" if epoch is None else f"{self.name}-{epoch:03d}" if epoch >= 0 else self.name
+
+    def find(self, *, context: Context, **arguments: Any) -> Dataset | None:
+        """The finished output for these arguments, if the store has it."""
+        return context.store.find(self.name, digest_of(self.inputs(**arguments)))
+
+    def compute(self, *, context: Context, **arguments: Any) -> Dataset:
+        """The output for these arguments, from the store or computed now; needs no Prefect."""
+        inputs = self.inputs(**arguments)
+        key = digest_of(inputs)
+        if done := context.store.find(self.name, key):
+            return done
+
+        def work(draft: Draft) -> Account:
+            return self._work(**arguments, context=context, draft=draft)
+
+        with _progress.reporting(self.label(arguments)) as report:
+            started = time.perf_counter()
+            dataset = context.store.make(self.name, key, inputs, work, report)
+            report.finish(dataset, time.perf_counter() - started)
+        return dataset
+
+    def __call__(self, *, context: Context, **arguments: Any) -> Dataset:
+        """The same as a Prefect task of the running flow."""
+        from prefect import task
+
+        key = digest_of(self.inputs(**arguments))
+        done = context.store.find(self.name, key)
+        if done:
+            _progress.reused(self.label(arguments), done)
+        run = task(
+            name=self.name,
+            task_run_name=self.label(arguments),
+            cache_key_fn=lambda *_: f"{self.name}-{key}",
+            result_storage=context.store.root.parent / "prefect-results",
+            result_serializer="json",
+            refresh_cache=done is None,
+        )(self.compute)
+        dataset: Dataset = run(context=context, **arguments)
+        return dataset
+
+
+@overload
+def stage(work: Callable[..., Account]) -> Stage: ...
+@overload
+def stage(*, outside: Callable[[Any], Any]) -> Callable[[Callable[..., Account]], Stage]: ...
+def stage(work: Callable[..., Account] | None = None, *, outside: Callable[[Any], Any] = lambda config: None) -> Any:
+    """Make a stage of a function; `outside(config)` gives the digests of what it reads that no stage wrote."""
+    if work is None:
+        return functools.partial(stage, outside=outside)
+    return Stage(work, outside)
+
+
+@functools.cache
+def code_digest(module: str) -> str:
+    """Of the module's source and of all it imports from the core and its helpers, directly or not."""
+    seen: dict[str, bytes] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        spec = None if name in seen or name in MACHINERY else find_spec(name)
+        if spec and spec.origin:
+            seen[name] = Path(spec.origin).read_bytes()
+            waiting += _own_imports(seen[name])
+    return digest_of({name: blake2b(source, digest_size=16).hexdigest() for name, source in seen.items()})
+
+
+def _own_imports(source: bytes) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from w2v_core import blocks` names a module, `from w2v_core.blocks import Blocks` what is in one
+            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+    return [name for name in names if name.split(".")[0] in OWN_PACKAGES and _is_module(name)]
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # a name inside a module that is no package
+        return False
+
+
+def _part(value: Any) -> Any:
+    if isinstance(value, Dataset):
+        return value.digest
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, list | tuple):
+        return [_part(item) for item in value]
+    return value

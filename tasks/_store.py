@@ -1,0 +1,236 @@
+"""The content-addressed store: `<store>/<stage>/<key>/` holds a stage's files and, written last, their manifest.
+
+The key is a digest of everything that can change the result. A folder whose manifest exists and verifies is the
+result; whatever else lies there is an abandoned attempt, and is swept by the next one. One process at a time
+computes a key; the lock is the operating system's and dies with its holder.
+"""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow.parquet as pq
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tasks._errors import ContractError, StoreError
+
+MANIFEST = "manifest.json"
+CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
+MANIFEST_VERSION = 1
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class File(Record):
+    name: str
+    digest: str
+    bytes: int
+    rows: int | None = None
+
+
+class Account(Record):
+    """What went in, what came out, and why the rest did not; the sums balance."""
+
+    unit: str
+    read: int
+    written: int
+    left_out: dict[str, int] = {}
+
+    def check(self) -> None:
+        if self.read != self.written + sum(self.left_out.values()):
+            raise AssertionError(f"the account does not balance: {self}")
+
+
+class Manifest(Record):
+    version: int = MANIFEST_VERSION
+    stage: str
+    key: str
+    inputs: dict[str, Any]  # what the key was made of
+    files: list[File]
+    account: Account
+    facts: dict[str, Any]  # small figures that later stages and people want
+
+    @property
+    def digest(self) -> str:
+        """Of the content alone: two keys with the same files have the same digest."""
+        return digest_of([(file.name, file.digest) for file in self.files])
+
+
+class Dataset(Record):
+    """A reference to one stage's finished output: what passes between tasks."""
+
+    stage: str
+    key: str
+    path: Path
+    digest: str
+
+    @property
+    def manifest(self) -> Manifest:
+        return _read_manifest(self.path)
+
+    def files(self, suffix: str = ".parquet") -> list[Path]:
+        return [self.path / file.name for file in self.manifest.files if file.name.endswith(suffix)]
+
+
+def digest_of(value: Any) -> str:
+    """BLAKE2b-128 of a JSON value, 32 hex digits."""
+    return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def digest_of_stream(stream: BinaryIO) -> str:
+    digest = blake2b(digest_size=16)
+    while block := stream.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return digest_of_stream(stream)
+
+
+class Draft:
+    """An output in the making: a stage writes its files to `path` and says what each holds."""
+
+    def __init__(self, path: Path, report: Callable[[float, float, str], None]) -> None:
+        self.path = path
+        self.report = report  # (done, total, what is worth saying now)
+        self.facts: dict[str, Any] = {}
+
+    def file(self, name: str, rows: int | None = None) -> Path:
+        """Where to write the file `name`."""
+        return self.path / name
+
+    def entries(self) -> list[File]:
+        return [_entry(path) for path in sorted(self.path.iterdir()) if path.is_file()]
+
+
+class Store:
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def find(self, stage: str, key: str) -> Dataset | None:
+        """The finished output, or None if there is none that verifies: a file is missing or its bytes changed."""
+        path = self.root / stage / key
+        try:
+            manifest = _read_manifest(path)
+        except (FileNotFoundError, ContractError):
+            return None
+        if not all(_verifies(path, file) for file in manifest.files):
+            return None
+        return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
+
+    def make(
+        self,
+        stage: str,
+        key: str,
+        inputs: dict[str, Any],
+        work: Callable[[Draft], Account],
+        report: Callable[[float, float, str], None],
+    ) -> Dataset:
+        """The output of `work`, computed now unless another process has just done so."""
+        path = self.root / stage / key
+        with _clear_errors(self.root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                if done := self.find(stage, key):
+                    return done
+                _sweep(path)
+                draft = Draft(path, report)
+                try:
+                    account = work(draft)
+                    account.check()
+                    files = draft.entries()
+                    manifest = Manifest(
+                        stage=stage, key=key, inputs=inputs, files=files, account=account, facts=draft.facts
+                    )
+                    _commit(path, manifest)
+                except BaseException:
+                    _sweep(path)  # a full disk has its space back
+                    raise
+                shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
+        return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
+
+
+def _entry(path: Path) -> File:
+    rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
+    return File(name=path.name, digest=digest_of_file(path), bytes=path.stat().st_size, rows=rows)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    beside = path.with_name(path.name + ".partial")
+    with open(beside, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(beside, path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Push a file or the entries of a folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _commit(path: Path, manifest: Manifest) -> None:
+    for file in manifest.files:
+        sync(path / file.name)
+    write_whole(path / MANIFEST, manifest.model_dump_json(indent=1).encode())
+
+
+def _sweep(path: Path) -> None:
+    path.mkdir(exist_ok=True)
+    for leftover in path.iterdir():
+        if leftover.name == CHECKPOINTS:
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def _read_manifest(path: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json((path / MANIFEST).read_bytes())
+    except ValidationError as error:
+        raise ContractError(f"{path / MANIFEST} is not a manifest of version {MANIFEST_VERSION}: {error}") from error
+
+
+def _verifies(folder: Path, file: File) -> bool:
+    path = folder / file.name
+    return path.is_file() and path.stat().st_size == file.bytes and digest_of_file(path) == file.digest
+
+
+@contextmanager
+def _clear_errors(root: Path) -> Iterator[None]:
+    """What the disk refuses, in the words of the one who must act."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            free = shutil.disk_usage(root).free / 1e6
+            raise StoreError(
+                f"{root}: the disk is full ({free:.0f} MB free).\n"
+                "Nothing finished is lost. Free some space, or move the workspace with "
+                "--set runtime.workspace=FOLDER, and run the command again."
+            ) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise StoreError(
+                f"{root}: the store cannot be written ({error.strerror}: {error.filename}).\n"
+                "Make the folder writable, or choose another with --set runtime.workspace=FOLDER."
+            ) from error
+        raise

@@ -1,0 +1,92 @@
+"""tokens → vocabulary: which words get a vector, and how often each occurrence of them is kept."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from configs.schema import Vocabulary
+from tasks import _contracts
+from tasks._errors import InputError
+from tasks._stage import Context, stage
+from tasks._store import Account, Dataset, Draft, digest_of_file
+from w2v_core.vocabulary import keep_probabilities
+
+
+def fixed_words(config: Vocabulary) -> str | None:
+    """The digest of the user's word list. Raises InputError if it cannot be read."""
+    if config.fixed is None:
+        return None
+    try:
+        return digest_of_file(Path(config.fixed))
+    except OSError as error:
+        raise InputError(
+            f"{config.fixed}: cannot read this word list ({error.strerror}).\n"
+            "vocabulary.fixed is a UTF-8 file with one word a line."
+        ) from error
+
+
+@stage(outside=fixed_words)
+def vocabulary(tokens: Dataset, config: Vocabulary, draft: Draft, context: Context) -> Account:
+    """One row a word, by falling count, then word; the account is in occurrences of words."""
+    counted = _count(tokens.files(), context.threads, draft)
+    occurrences = pc.sum(counted["count"]).as_py() or 0
+    chosen = _fixed(counted, config.fixed) if config.fixed else _frequent(counted, config)
+    counts = chosen["count"].to_numpy()
+    if not counts.any():
+        raise InputError(_empty(counted, occurrences, config))
+
+    keep = keep_probabilities(counts, config.subsample)
+    table = chosen.append_column("keep_probability", pa.array(keep))
+    _contracts.write(draft.file("vocabulary.parquet"), _contracts.VOCABULARY, table)
+    kept = int(counts.sum())
+    draft.facts.update(words=len(chosen), distinct=len(counted), occurrences=occurrences, covered=kept / occurrences)
+    reason = "not in the fixed vocabulary" if config.fixed else "rare"
+    return Account(unit="occurrences", read=occurrences, written=kept, left_out={reason: occurrences - kept})
+
+
+def _count(files: list[Path], threads: int, draft: Draft) -> pa.Table:
+    """Every word with its count, merged over the shards."""
+    merged: Counter[str] = Counter()
+    with ThreadPoolExecutor(threads) as pool:
+        for done, (words, counts) in enumerate(pool.map(_count_shard, files), start=1):
+            merged.update(dict(zip(words, counts, strict=True)))
+            draft.report(done, len(files), f"{len(merged):,} distinct words")
+    table = pa.table({"word": pa.array(merged.keys(), pa.string()), "count": pa.array(merged.values(), pa.int64())})
+    return table.sort_by([("count", "descending"), ("word", "ascending")])
+
+
+def _count_shard(file: Path) -> tuple[list[str], list[int]]:
+    words = _contracts.read(file, _contracts.TOKENS, ["tokens"])["tokens"]
+    counts = pc.value_counts(pc.list_flatten(words))
+    return counts.field("values").to_pylist(), counts.field("counts").to_pylist()
+
+
+def _frequent(counted: pa.Table, config: Vocabulary) -> pa.Table:
+    return counted.filter(pc.field("count") >= config.min_count).slice(0, config.max_size)
+
+
+def _fixed(counted: pa.Table, path: str) -> pa.Table:
+    """Exactly the user's words, also those that never occur."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is not UTF-8.\nvocabulary.fixed has one word a line.") from error
+    words = pa.table({"word": pa.array(dict.fromkeys(word for line in lines if (word := line.strip())), pa.string())})
+    joined = words.join(counted, "word", join_type="left outer")
+    filled = joined.set_column(1, "count", pc.fill_null(joined["count"], 0))
+    return filled.sort_by([("count", "descending"), ("word", "ascending")]).combine_chunks()
+
+
+def _empty(counted: pa.Table, occurrences: int, config: Vocabulary) -> str:
+    best: dict[str, Any] = counted.slice(0, 1).to_pylist()[0] if len(counted) else {"word": "", "count": 0}
+    wanted = f"a word of {config.fixed}" if config.fixed else f"words that occur at least {config.min_count} times"
+    return (
+        f"the vocabulary is empty\nexpected  {wanted}\n"
+        f"found     {occurrences:,} occurrences of {len(counted):,} words; the most frequent, "
+        f"{best['word']!r}, occurs {best['count']} times\n"
+        "Give more text, or lower vocabulary.min_count."
+    )

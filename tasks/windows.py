@@ -1,0 +1,162 @@
+"""tokens, vocabulary → windows: one draw of the whole corpus for one epoch, or the held-out windows."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from configs import schema
+from tasks import _contracts
+from tasks._errors import InputError
+from tasks._parallel import ordered_map
+from tasks._stage import Context, stage
+from tasks._store import Account, Dataset, Draft
+from w2v_core.randomness import generator
+from w2v_core.windows import Windows, draw, everything
+
+FEW_DOCUMENTS = 20  # with fewer, none can be spared
+
+
+class Positions(NamedTuple):
+    """The words of one shard of tokens that take part and are known, in order."""
+
+    words: int  # before those outside the vocabulary were dropped
+    row: NDArray[np.int32]  # of the tokens dataset: a document, or a sentence
+    word: NDArray[np.int32]
+
+
+@stage
+def windows(
+    tokens: Dataset,
+    vocabulary: Dataset,
+    config: schema.Windows,
+    seed: int,
+    epoch: int | None,
+    draft: Draft,
+    context: Context,
+) -> Account:
+    """The draw of `epoch`; where that is None, the held-out windows, of which rows with radius 0 are context only."""
+    table = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY)
+    keep = table["keep_probability"].to_numpy()
+    held_out = held_out_documents(tokens.manifest.account.read, config.held_out_fraction)
+    words = known = longest = 0
+
+    def draw_shard(item: tuple[int, Path, int]) -> tuple[Positions, Windows]:
+        shard, file, first_row = item
+        found = _positions(file, first_row, table["word"], held_out, inside=epoch is None)
+        if epoch is None:
+            return found, everything(found.row, found.word, config.window)
+        rng = generator(seed, "windows", epoch, shard)
+        return found, draw(found.row, found.word, keep, config.window, rng=rng)
+
+    def drawn() -> Iterator[Windows]:
+        nonlocal words, known, longest
+        for found, shard in ordered_map(draw_shard, _shards(tokens), context.threads):
+            words, known = words + found.words, known + len(found.word)
+            longest = max(longest, _longest(found.row))
+            yield shard
+
+    if epoch is None:
+        shards = iter([_judge_some(_joined(list(drawn())), config.held_out_windows)])
+    else:
+        shards = _cut(drawn(), config.shard_rows)
+    written = 0
+    for number, shard in enumerate(shards):
+        _contracts.write(draft.file(f"part-{number:05d}.parquet"), _contracts.WINDOWS, pa.table(shard._asdict()))
+        written += len(shard)
+        draft.report(words, tokens.manifest.facts["tokens"], f"{written:,} windows")
+
+    if epoch is not None and longest < max(2, config.window):
+        raise InputError(_too_wide(config.window, longest))
+    draft.facts.update(words=words, epoch=epoch)
+    left_out = {"unknown": words - known, "subsampled": known - written}
+    return Account(unit="windows", read=words, written=written, left_out=left_out)
+
+
+def held_out_documents(documents: int, fraction: float) -> NDArray[np.bool_]:
+    """Which documents are kept from training: always the same ones, also when the corpus has grown at its end."""
+    priority = generator(0, "held-out").random(documents)
+    chosen = priority < fraction
+    if fraction and documents >= FEW_DOCUMENTS and not chosen.any():
+        chosen[priority.argmin()] = True
+    return chosen
+
+
+def _shards(tokens: Dataset) -> Iterator[tuple[int, Path, int]]:
+    """Number, file and first row of each shard of tokens."""
+    first_row = 0
+    for shard, file in enumerate(tokens.manifest.files):
+        yield shard, tokens.path / file.name, first_row
+        first_row += file.rows or 0
+
+
+def _positions(
+    file: Path, first_row: int, vocabulary: pa.ChunkedArray, held_out: NDArray[np.bool_], *, inside: bool
+) -> Positions:
+    table = _contracts.read_tokens(file)
+    lists = table["tokens"]
+    lengths = pc.list_value_length(lists).to_numpy()
+    takes_part = np.repeat(held_out[table["document"].to_numpy()] == inside, lengths)
+    row = np.repeat(np.arange(first_row, first_row + len(table), dtype=np.int32), lengths)
+    word = _ids(pc.list_flatten(lists), vocabulary)
+    used = takes_part & (word >= 0)
+    return Positions(int(takes_part.sum()), row[used], word[used])
+
+
+def _ids(words: pa.ChunkedArray, vocabulary: pa.ChunkedArray) -> NDArray[np.int32]:
+    """The id of each word, −1 where it is unknown; each distinct word of a chunk is looked up once."""
+    ids = [np.empty(0, np.int32)]
+    for chunk in words.chunks:
+        distinct = chunk.dictionary.cast(pa.string())
+        id_of = pc.index_in(distinct, value_set=vocabulary.combine_chunks()).fill_null(-1).to_numpy()
+        ids.append(id_of[chunk.indices.to_numpy()])
+    return np.concatenate(ids)
+
+
+def _cut(shards: Iterable[Windows], rows: int) -> Iterator[Windows]:
+    """The same windows in shards of at least `rows` rows (the last may have fewer), cut between documents."""
+    waiting: list[Windows] = []
+    for shard in shards:
+        waiting.append(shard)
+        while sum(map(len, waiting)) > rows:
+            joined = _joined(waiting)
+            end = int(np.searchsorted(joined.document, joined.document[rows - 1], side="right"))
+            yield _rows(joined, slice(end))
+            waiting = [_rows(joined, slice(end, None))]
+    yield _joined(waiting)
+
+
+def _joined(shards: list[Windows]) -> Windows:
+    return Windows(
+        np.concatenate([shard.document for shard in shards]),
+        np.concatenate([shard.center for shard in shards]),
+        np.concatenate([shard.radius for shard in shards]),
+    )
+
+
+def _rows(shard: Windows, rows: slice) -> Windows:
+    return Windows(shard.document[rows], shard.center[rows], shard.radius[rows])
+
+
+def _judge_some(shard: Windows, limit: int) -> Windows:
+    """Keep the radius of at most `limit` windows, the same ones each time."""
+    order = generator(0, "held-out windows").permutation(len(shard))
+    radius = shard.radius.copy()
+    radius[order[limit:]] = 0
+    return shard._replace(radius=radius)
+
+
+def _longest(row: NDArray[np.int32]) -> int:
+    return int(np.bincount(row - row[0]).max()) if len(row) else 0
+
+
+def _too_wide(window: int, longest: int) -> str:
+    return (
+        f"windows.window is wider than any document\nexpected  a document of at least {max(2, window)} known words\n"
+        f"found     {longest} in the longest\n"
+        "Lower windows.window or vocabulary.min_count, or let a document be more than a line or a sentence."
+    )

@@ -1,0 +1,95 @@
+"""The config: strict, and helpful when it says no."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.loading import ConfigError, check, load
+from configs.schema import Config
+
+PROJECT = Path(__file__).parent.parent.parent
+MINIMAL = {"ingestion": {"source": "text.txt"}}
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "configs").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_config_loads(path: Path) -> None:
+    """Each experiment of the project is valid and carries its file's name."""
+    assert load(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("setting", "section", "key", "value"),
+    [
+        ("training.epochs=3", "training", "epochs", 3),
+        ("training.learning_rate=1", "training", "learning_rate", 1.0),
+        ("training.batch_size=full", "training", "batch_size", "full"),
+        ('training.batch_size="full"', "training", "batch_size", "full"),
+        ("ingestion.source=my corpus/*.txt", "ingestion", "source", "my corpus/*.txt"),
+        ('evaluation.probes=["king", "queen"]', "evaluation", "probes", ["king", "queen"]),
+        ("tokenization.lowercase=false", "tokenization", "lowercase", False),
+        ("vocabulary.fixed = words=1.txt", "vocabulary", "fixed", "words=1.txt"),
+    ],
+)
+def test_settings_change_one_value(setting: str, section: str, key: str, value: object) -> None:
+    """--set takes TOML values, and plain words without quotes."""
+    config = load(PROJECT / "configs" / "quickstart.toml", [setting])
+
+    assert getattr(getattr(config, section), key) == value
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"trainig": {}}, "test.toml: unknown key trainig\ndid you mean `training`?"),
+        ({"training": {"learning_rat": 1}}, "unknown key training.learning_rat\ndid you mean `learning_rate`?"),
+        ({"windows": {"zzz": 1}}, "unknown key windows.zzz\nknown keys: window, shard_rows"),
+        ({"training": {"epochs": 0}}, "training.epochs\nexpected  Input should be greater than or equal to 1\nfound     0"),
+        ({"training": {"epochs": "3"}}, "training.epochs\nexpected  Input should be a valid integer\nfound     '3'"),
+        ({"training": {"objective": "nce"}}, "expected  Input should be 'negative_sampling', 'softmax' or"),
+        ({"training": {"learning_rate": 1e-5}}, "min_learning_rate 0.0001 is above learning_rate 1e-05"),
+        ({"seed": -1}, "seed\nexpected  Input should be greater than or equal to 0\nfound     -1"),
+    ],
+)
+def test_wrong_values_are_named(values: dict[str, object], message: str) -> None:
+    """The error names the key, what was expected, what was found, and the nearest known key."""
+    with pytest.raises(ConfigError) as error:
+        check({**MINIMAL, **values}, "test.toml")
+
+    assert message in str(error.value)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """Two wrong keys need one round of mending, not two."""
+    with pytest.raises(ConfigError, match=r"unknown key sed(?s:.*)unknown key nam"):
+        check({**MINIMAL, "sed": 1, "nam": "x"}, "test.toml")
+
+
+def test_missing_file_names_the_known_configs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped path is answered with the configs there are."""
+    monkeypatch.chdir(PROJECT)
+
+    with pytest.raises(ConfigError, match=r"no\.toml: cannot read this config(?s:.*)configs/quickstart\.toml"):
+        load("configs/no.toml")
+
+
+def test_bad_toml_says_where(tmp_path: Path) -> None:
+    """The parser's line and column reach the user."""
+    path = tmp_path / "bad.toml"
+    path.write_text("seed = \n")
+
+    with pytest.raises(ConfigError, match=r"bad\.toml is not TOML: .*line 1"):
+        load(path)
+
+
+@pytest.mark.parametrize("setting", ["training.epochs", "=3", "name.x=1"])
+def test_malformed_setting_is_refused(setting: str) -> None:
+    """--set without a key, a value or a section says what it expects."""
+    with pytest.raises(ConfigError, match=r"--set .*\n(expected  section\.key=value|`name` is a value)"):
+        load(PROJECT / "configs" / "quickstart.toml", [setting])
+
+
+def test_a_form_can_be_made_of_it() -> None:
+    """Prefect's page needs a JSON schema, with a description or a default for every value."""
+    schema = Config.model_json_schema()
+
+    assert set(schema["properties"]) >= {"ingestion", "training", "runtime"}

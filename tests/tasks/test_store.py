@@ -1,0 +1,183 @@
+"""The store: whole or not at all, computed once, and honest about what it holds."""
+
+import errno
+import multiprocessing
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks._errors import StoreError
+from tasks._store import MANIFEST, Account, Dataset, Draft, Store, digest_of
+
+KEY = digest_of("some inputs")
+
+
+def silent(done: float, total: float, text: str) -> None: ...
+
+
+def write_two_rows(draft: Draft) -> Account:
+    draft.file("part.txt").write_text("one\ntwo\n")
+    draft.facts["letters"] = 6
+    return Account(unit="rows", read=3, written=2, left_out={"empty": 1})
+
+
+def make(store: Store, work=write_two_rows) -> Dataset:
+    return store.make("demo", KEY, {"seed": 1}, work, silent)
+
+
+def test_finished_output_is_found_again(tmp_path: Path) -> None:
+    """What make() returned, find() returns, with the account and the facts in its manifest."""
+    store = Store(tmp_path)
+
+    made = make(store)
+
+    assert store.find("demo", KEY) == made
+    assert made.manifest.account.left_out == {"empty": 1}
+    assert made.manifest.facts == {"letters": 6}
+
+
+def test_finished_output_is_not_computed_again(tmp_path: Path) -> None:
+    """A second make() of the same key does no work."""
+    make(Store(tmp_path))
+
+    def fail(draft: Draft) -> Account:
+        raise AssertionError("computed twice")
+
+    assert make(Store(tmp_path), fail).stage == "demo"
+
+
+@pytest.mark.parametrize("damage", ["change", "truncate", "delete", "manifest"])
+def test_damaged_output_is_not_found_but_made_anew(tmp_path: Path, damage: str) -> None:
+    """One changed byte, a short or a missing file, or a torn manifest: the output counts as absent and is recomputed."""
+    store = Store(tmp_path)
+    made = make(store)
+    file = made.path / (MANIFEST if damage == "manifest" else "part.txt")
+    if damage == "delete":
+        file.unlink()
+    else:
+        file.write_bytes(b"ONE\ntwo\n" if damage == "change" else file.read_bytes()[:-1])
+
+    assert store.find("demo", KEY) is None
+    assert make(store).digest == made.digest
+    assert store.find("demo", KEY) == made
+
+
+def test_abandoned_attempt_is_swept(tmp_path: Path) -> None:
+    """Whatever a killed attempt left behind is gone from the finished output."""
+    store = Store(tmp_path)
+    (tmp_path / "demo" / KEY / "folder").mkdir(parents=True)
+    (tmp_path / "demo" / KEY / "leftover.txt").write_text("half")
+
+    made = make(store)
+
+    assert sorted(path.name for path in made.path.iterdir()) == [MANIFEST, "part.txt"]
+
+
+def test_failed_work_leaves_no_output(tmp_path: Path) -> None:
+    """An exception in the work means no manifest, so nothing to be found."""
+    store = Store(tmp_path)
+
+    def fail(draft: Draft) -> Account:
+        write_two_rows(draft)
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        make(store, fail)
+
+    assert store.find("demo", KEY) is None
+
+
+def test_account_must_balance(tmp_path: Path) -> None:
+    """What went in is what came out plus what was left out by reason, or the stage is wrong."""
+
+    def lose_one(draft: Draft) -> Account:
+        return Account(unit="rows", read=3, written=2)
+
+    with pytest.raises(AssertionError, match="does not balance"):
+        make(Store(tmp_path), lose_one)
+
+
+def test_same_content_has_the_same_digest(tmp_path: Path) -> None:
+    """The digest is of the content: another key with the same files cuts later stages off from recomputing."""
+    store = Store(tmp_path)
+    other = store.make("demo", digest_of("other inputs"), {}, write_two_rows, silent)
+
+    assert other.digest == make(store).digest
+
+
+def _slow_make(root: Path) -> None:
+    def work(draft: Draft) -> Account:
+        with (root / "computed").open("a") as log:
+            log.write("once\n")
+        time.sleep(0.5)
+        return write_two_rows(draft)
+
+    Store(root).make("demo", KEY, {}, work, silent)
+
+
+def test_two_processes_compute_a_key_once(tmp_path: Path) -> None:
+    """Two retrainings at once: one computes, the other waits and reuses."""
+    spawn = multiprocessing.get_context("spawn")
+    both = [spawn.Process(target=_slow_make, args=(tmp_path,)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+
+    assert [process.exitcode for process in both] == [0, 0]
+    assert (tmp_path / "computed").read_text() == "once\n"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """A real file system of 1 MB; needs the right to mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_full_disk_is_said_clearly(small_disk: Path) -> None:
+    """A full disk names the store, what is free, and two ways out; nothing half-written is found later."""
+    store = Store(small_disk)
+
+    def too_much(draft: Draft) -> Account:
+        draft.file("big").write_bytes(b"x" * 2_000_000)
+        return Account(unit="rows", read=1, written=1)
+
+    with pytest.raises(StoreError, match=r"the disk is full .*\n.*Free some space, or move the workspace"):
+        make(store, too_much)
+
+    assert store.find("demo", KEY) is None
+    assert make(store).manifest.account.written == 2  # the space of the failed attempt is free again
+
+
+def test_read_only_store_is_said_clearly(small_disk: Path) -> None:
+    """A store that cannot be written names itself and the way out."""
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+
+    with pytest.raises(StoreError, match=r"the store cannot be written \(Read-only file system.*\n.*another with --set"):
+        make(Store(small_disk / "store"))
+
+
+def test_other_os_errors_are_left_alone(tmp_path: Path) -> None:
+    """An error that is neither of the two keeps its own words."""
+
+    def fail(draft: Draft) -> Account:
+        raise OSError(errno.EIO, "broken")
+
+    with pytest.raises(OSError, match="broken"):
+        make(Store(tmp_path), fail)
+
+
+def test_store_may_move(tmp_path: Path) -> None:
+    """A store that was copied elsewhere is as good as the original."""
+    make(Store(tmp_path / "here"))
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+
+    assert Store(tmp_path / "there").find("demo", KEY) is not None
