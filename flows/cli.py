@@ -63,7 +63,7 @@ def neighbors(words: list[str], k: Many = 10, run: Run = None, workspace: Worksp
     """The nearest neighbours of each WORD, by cosine similarity."""
     from flows import report, vectors
 
-    report.show_neighbors(vectors.load(workspace, run).neighbors(words, k))
+    report.show_neighbors(vectors.neighbors(vectors.load(workspace, run), words, k))
 
 
 @app.command()
@@ -71,7 +71,7 @@ def analogy(a: str, b: str, c: str, k: Many = 5, run: Run = None, workspace: Wor
     """A is to B as C is to …"""
     from flows import report, vectors
 
-    report.show_neighbors({f"{a} : {b} = {c} : …": vectors.load(workspace, run).analogy(a, b, c, k)})
+    report.show_neighbors(vectors.analogy(vectors.load(workspace, run), a, b, c, k))
 
 
 @app.command()
@@ -83,8 +83,10 @@ def export(
 ) -> None:
     """Write the vectors for other programs."""
     from flows import vectors
+    from tasks import _formats
 
-    for path in vectors.load(workspace, run).export(target, format.value):
+    write = getattr(_formats, f"write_{format.value}")
+    for path in write(target, *vectors.load(workspace, run)):
         print(path)
 
 
@@ -131,8 +133,17 @@ def _load(path: Path, settings: list[str] | None) -> "Config":
 
 
 def settle(workspace: Path) -> None:
-    """Give Prefect a home in the workspace, unless the user has a server or a home of their own."""
-    os.environ.setdefault("PREFECT_HOME", str(workspace.absolute() / "prefect"))
+    """Give Prefect a home in the workspace, unless the user has one of their own."""
+    from tasks._errors import StoreError
+
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(workspace.absolute() / "prefect")))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{home}: the workspace cannot be written ({error.strerror}).\n"
+            "Make the folder writable, or choose another with --set runtime.workspace=FOLDER."
+        ) from error
 
 
 def _quiet() -> None:
@@ -140,6 +151,7 @@ def _quiet() -> None:
     defaults = {
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -49,7 +49,11 @@ def _blas() -> list[tuple[bool, str, str]]:
     np.ones((2, 2)) @ np.ones((2, 2))  # loads the library
     kinds = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return [
-        (True, "BLAS", f"{b['internal_api']} {b['version']}, kernel {b.get('architecture')}, {b['num_threads']} threads")
+        (
+            True,
+            "BLAS",
+            f"{b['internal_api']} {b['version']}, kernel {b.get('architecture')}, {b['num_threads']} threads",
+        )
         for b in kinds
     ]
 

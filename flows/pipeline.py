@@ -2,25 +2,29 @@
 
 from typing import NamedTuple, Protocol
 
-from tasks.evaluation import evaluation
 from tasks.ingestion import ingestion
 from tasks.tokenization import tokenization
-from tasks.training import training
 
 from configs.schema import Config
 from tasks._stage import Stage
 from tasks._store import Dataset
+from tasks.evaluation import evaluation
+from tasks.training import training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
 
 
-class Outputs(NamedTuple):
+class Trained(NamedTuple):
     documents: Dataset
     tokens: Dataset
     vocabulary: Dataset
     held_out: Dataset
     draws: list[Dataset]
     vectors: Dataset
+
+
+class Outputs(NamedTuple):
+    trained: Trained
     evaluation: Dataset
 
 
@@ -32,11 +36,25 @@ class Do(Protocol):
 
 def pipeline(config: Config, do: Do) -> Outputs:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation"""
-    seed = config.seed
+    trained = through_training(config, do)
+    scores = do(
+        evaluation,
+        vectors=trained.vectors,
+        held_out=trained.held_out,
+        config=config.evaluation,
+        architecture=config.training.architecture,
+        objective=config.training.objective,
+        seed=config.seed,
+    )
+    return Outputs(trained, scores)
+
+
+def through_training(config: Config, do: Do) -> Trained:
+    """text → documents → tokens → vocabulary → windows → vectors"""
     documents = do(ingestion, config=config.ingestion)
     tokens = do(tokenization, documents=documents, config=config.tokenization)
     words = do(vocabulary, tokens=tokens, config=config.vocabulary)
-    corpus = {"tokens": tokens, "vocabulary": words, "config": config.windows, "seed": seed}
+    corpus = {"tokens": tokens, "vocabulary": words, "config": config.windows, "seed": config.seed}
     held_out = do(windows, **corpus, epoch=None)
     draws = [do(windows, **corpus, epoch=epoch) for epoch in range(config.training.epochs)]
     vectors = do(
@@ -46,15 +64,6 @@ def pipeline(config: Config, do: Do) -> Outputs:
         held_out=held_out,
         config=config.training,
         window=config.windows.window,
-        seed=seed,
+        seed=config.seed,
     )
-    scores = do(
-        evaluation,
-        vectors=vectors,
-        held_out=held_out,
-        config=config.evaluation,
-        architecture=config.training.architecture,
-        objective=config.training.objective,
-        seed=seed,
-    )
-    return Outputs(documents, tokens, words, held_out, draws, vectors, scores)
+    return Trained(documents, tokens, words, held_out, draws, vectors)

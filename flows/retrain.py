@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from prefect import flow
@@ -13,9 +14,10 @@ from tasks.publication import publish
 from configs.schema import Config
 from flows.pipeline import Outputs, pipeline
 from flows.plan import plan
+from flows.vectors import LATEST
 from tasks import _tracking
 from tasks._stage import Context, Stage
-from tasks._store import Dataset
+from tasks._store import Dataset, write_whole
 
 log = logging.getLogger("w2v")
 
@@ -41,6 +43,7 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     on_failure=[close_run],
     on_crashed=[close_run],
     on_cancellation=[close_run],
+    result_serializer="json",
 )
 def retrain(config: Config) -> Retrained:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run"""
@@ -52,7 +55,8 @@ def retrain(config: Config) -> Retrained:
     context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
 
     outputs = pipeline(config, functools.partial(_run, context))
-    publish(config, outputs, context)
+    publish(config, *outputs.trained, outputs.evaluation, context)
+    write_whole(Path(config.runtime.workspace) / LATEST, outputs.trained.vectors.model_dump_json().encode())
     return Retrained(run_id, outputs)
 
 

@@ -1,44 +1,58 @@
-"""The vectors of a run, for whoever wants to look at them or take them elsewhere."""
+"""The vectors of a run, for whoever wants to ask them something or take them elsewhere."""
 
+import difflib
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tasks import _contracts, _formats
+from tasks import _vectors
 from tasks._errors import InputError
 from tasks._store import Dataset
+from tasks._vectors import Vectors
 from w2v_core import similarity
 
 LATEST = "latest.json"  # in the workspace: the training output of the last retraining
-
-
-class Vectors(NamedTuple):
-    words: list[str]  # by falling count
-    counts: NDArray[np.int64]
-    table: NDArray[np.float32]  # (V, D)
+Neighbors = dict[str, list[tuple[str, float]]]
 
 
 def load(workspace: Path, run: str | None = None) -> Vectors:
     """The vectors of the MLflow run `run`, or of the last retraining in the workspace.
 
-    Raises InputError if there was none, TrackingError if the run is unknown.
+    Raises InputError if there was none, TrackingError if the run is unknown or holds none.
     """
     if run is not None:
         from tasks import _tracking
 
-        return Vectors(*_tracking.load_vectors(workspace, run))
+        return _tracking.load_vectors(workspace, run)
     try:
         latest = Dataset.model_validate_json((workspace / LATEST).read_bytes())
     except FileNotFoundError:
         raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.") from None
-    return from_dataset(latest)
+    return _vectors.load(latest)
 
 
-def from_dataset(vectors: Dataset) -> Vectors:
-    path = vectors.path / "vectors.parquet"
-    table = _contracts.read(path, _contracts.vectors(vectors.manifest.facts["vector_size"]), ["word", "count", "input"])
-    rows = table["input"].combine_chunks()
-    flat = rows.flatten().to_numpy(zero_copy_only=False)
-    return Vectors(table["word"].to_pylist(), table["count"].to_numpy(), flat.reshape(len(rows), -1))
+def neighbors(vectors: Vectors, words: list[str], k: int) -> Neighbors:
+    """The k words most similar to each word. Raises InputError for an unknown one."""
+    rows = rows_of(vectors, words)
+    found = similarity.Vectors(vectors.table).most_similar(rows, k)
+    return {word: _named(vectors, *answer) for word, answer in zip(words, zip(*found, strict=True), strict=True)}
+
+
+def analogy(vectors: Vectors, a: str, b: str, c: str, k: int) -> Neighbors:
+    """What is to c as b is to a, by 3CosAdd. Raises InputError for an unknown word."""
+    found = similarity.Vectors(vectors.table).cos_add(*rows_of(vectors, [a, b, c])[:, None], k)
+    return {f"{a} : {b} = {c} : …": _named(vectors, found.word[0], found.score[0])}
+
+
+def rows_of(vectors: Vectors, words: list[str]) -> np.ndarray:
+    row_of = {word: row for row, word in enumerate(vectors.words)}
+    for word in words:
+        if word not in row_of:
+            near = difflib.get_close_matches(word, vectors.words, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else "it was too rare, or is not in the corpus."
+            raise InputError(f"{word!r} is not in the vocabulary of {len(row_of):,} words\n{hint}")
+    return np.array([row_of[word] for word in words])
+
+
+def _named(vectors: Vectors, rows: np.ndarray, scores: np.ndarray) -> list[tuple[str, float]]:
+    return [(vectors.words[row], float(score)) for row, score in zip(rows, scores, strict=True)]

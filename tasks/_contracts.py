@@ -58,8 +58,9 @@ CURVE = Contract(
 EVALUATION = Contract(
     "evaluation", 1, "a judged item: a pair, an analogy, or a neighbour of a probe word",
     pa.schema({
-        "set": pa.string(), "section": pa.string(), "item": pa.string(),
-        "expected": pa.string(), "predicted": pa.string(), "score": pa.float64(), "covered": pa.bool_(),
+        "judge": pa.string(), "set": pa.string(), "section": pa.string(), "item": pa.string(), "covered": pa.bool_(),
+        "expected": pa.string(), "predicted": pa.string(), "right": pa.bool_(),  # an answer
+        "target": pa.float64(), "score": pa.float64(),  # people's score, and the vectors'
     }),
 )  # fmt: skip
 

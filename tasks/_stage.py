@@ -98,7 +98,7 @@ class Stage:
             refresh_cache=done is None,
         )(self.compute)
         dataset: Dataset = run(context=context, **arguments)
-        return dataset
+        return done or dataset  # Prefect's record names where the store was then, `done` where it is now
 
 
 @overload

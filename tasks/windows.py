@@ -1,6 +1,7 @@
 """tokens, vocabulary → windows: one draw of the whole corpus for one epoch, or the held-out windows."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ def windows(
         shards = _cut(drawn(), config.shard_rows)
     written = 0
     for number, shard in enumerate(shards):
-        _contracts.write(draft.file(f"part-{number:05d}.parquet"), _contracts.WINDOWS, pa.table(shard._asdict()))
+        _contracts.write(draft.file(f"part-{number:05d}.parquet"), _contracts.WINDOWS, pa.table(vars(shard)))
         written += len(shard)
         draft.report(words, tokens.manifest.facts["tokens"], f"{written:,} windows")
 
@@ -147,7 +148,7 @@ def _judge_some(shard: Windows, limit: int) -> Windows:
     order = generator(0, "held-out windows").permutation(len(shard))
     radius = shard.radius.copy()
     radius[order[limit:]] = 0
-    return shard._replace(radius=radius)
+    return replace(shard, radius=radius)
 
 
 def _longest(row: NDArray[np.int32]) -> int:

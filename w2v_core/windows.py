@@ -3,21 +3,68 @@
 A window is one kept position. Its context is the rows at most `radius` away in the same document, so a
 window costs three small columns where the (center, context) pairs it stands for would cost ten times as much.
 
-Source   word2vec.c: frequent words are dropped before windows are formed, and each radius is uniform on 1 … window.
+    the quick brown fox jumps      at radius 1, the window of `brown` stands for the pairs
+         └──── ● ────┘             (brown, quick) and (brown, fox)
+
+Shapes   N rows of a shard, B of them asked for, P pairs in those.
+Source   word2vec.c: frequent words are dropped before windows are formed, and each radius is uniform on 1 … window,
+         so that a word at distance d is seen with probability (window − d + 1) / window: nearer words count more.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Windows(NamedTuple):
+@dataclass(frozen=True)
+class Windows:
     """Consecutive kept positions, whole documents; three columns of equal length N."""
 
     document: NDArray[np.int32]
     center: NDArray[np.int32]  # word ids
-    radius: NDArray[np.uint8]  # at least 1
+    radius: NDArray[np.uint8]  # 0 where the row only serves as context
 
-    def __len__(self) -> int:  # type: ignore[override]  # rows, not columns
-        return len(self[1])
+    def __len__(self) -> int:
+        return len(self.center)
+
+
+def draw(
+    document: NDArray[np.int32],
+    word: NDArray[np.int32],
+    keep_probability: NDArray[np.float32],
+    window: int,
+    *,
+    rng: np.random.Generator,
+) -> Windows:
+    """The windows of one epoch: each position is kept with the probability of its word, then given a radius."""
+    kept = rng.random(len(word), dtype=np.float32) < keep_probability[word]
+    radius = rng.integers(1, window, size=np.count_nonzero(kept), dtype=np.uint8, endpoint=True)
+    return Windows(document[kept], word[kept], radius)
+
+
+def everything(document: NDArray[np.int32], word: NDArray[np.int32], window: int) -> Windows:
+    """Every position at the full radius: what J(θ) is measured on, the same in every run."""
+    return Windows(document, word, np.full(len(word), window, np.uint8))
+
+
+def pairs(windows: Windows, rows: NDArray[np.integer] | None = None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(row, context_row), each (P,): the i-th of the rows asked for sees context_row. Ordered by i, then position.
+
+    Without `rows` all rows are asked for, in order, and i is the row itself.
+
+    >>> quick_brown_fox = Windows(np.zeros(3, np.int32), np.arange(3, dtype=np.int32), np.ones(3, np.uint8))
+    >>> [list(map(int, column)) for column in pairs(quick_brown_fox)]
+    [[0, 1, 1, 2], [1, 0, 2, 1]]
+    """
+    if rows is None:
+        rows = np.arange(len(windows))
+    radius = windows.radius[rows].astype(np.intp)
+    furthest = radius.max(initial=0)
+    distance = np.arange(-furthest, furthest + 1)
+    candidate = rows[:, None] + distance
+    inside = np.clip(candidate, 0, max(len(windows) - 1, 0))
+    seen = (abs(distance) <= radius[:, None]) & (distance != 0) & (candidate == inside)
+    seen &= windows.document[inside] == windows.document[rows][:, None]
+    row, column = np.nonzero(seen)
+    return row, candidate[row, column].astype(np.intp)

@@ -43,7 +43,10 @@ def test_settings_change_one_value(setting: str, section: str, key: str, value: 
         ({"trainig": {}}, "test.toml: unknown key trainig\ndid you mean `training`?"),
         ({"training": {"learning_rat": 1}}, "unknown key training.learning_rat\ndid you mean `learning_rate`?"),
         ({"windows": {"zzz": 1}}, "unknown key windows.zzz\nknown keys: window, shard_rows"),
-        ({"training": {"epochs": 0}}, "training.epochs\nexpected  Input should be greater than or equal to 1\nfound     0"),
+        (
+            {"training": {"epochs": 0}},
+            "training.epochs\nexpected  Input should be greater than or equal to 1\nfound     0",
+        ),
         ({"training": {"epochs": "3"}}, "training.epochs\nexpected  Input should be a valid integer\nfound     '3'"),
         ({"training": {"objective": "nce"}}, "expected  Input should be 'negative_sampling', 'softmax' or"),
         ({"training": {"learning_rate": 1e-5}}, "min_learning_rate 0.0001 is above learning_rate 1e-05"),

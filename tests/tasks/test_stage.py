@@ -46,9 +46,7 @@ def test_what_can_change_the_result_changes_the_key(context: Context, change: di
 def test_what_cannot_change_the_result_is_not_in_the_key(context: Context) -> None:
     """Threads, intervals and the tracking run are in the context, and no context is in a key."""
     made = demo.compute(context=context, config=Vocabulary(), seed=2)
-    other = Context(
-        runtime=Runtime(workspace=context.runtime.workspace, threads=7, log_interval=9.0), run_id="other"
-    )
+    other = Context(runtime=Runtime(workspace=context.runtime.workspace, threads=7, log_interval=9.0), run_id="other")
 
     assert demo.find(context=other, config=Vocabulary(), seed=2) == made
 

@@ -51,7 +51,7 @@ def test_finished_output_is_not_computed_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["change", "truncate", "delete", "manifest"])
 def test_damaged_output_is_not_found_but_made_anew(tmp_path: Path, damage: str) -> None:
-    """One changed byte, a short or a missing file, or a torn manifest: the output counts as absent and is recomputed."""
+    """One changed byte, a short or a missing file, or a torn manifest: such an output is made anew."""
     store = Store(tmp_path)
     made = make(store)
     file = made.path / (MANIFEST if damage == "manifest" else "part.txt")
@@ -161,7 +161,9 @@ def test_read_only_store_is_said_clearly(small_disk: Path) -> None:
     """A store that cannot be written names itself and the way out."""
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 
-    with pytest.raises(StoreError, match=r"the store cannot be written \(Read-only file system.*\n.*another with --set"):
+    with pytest.raises(
+        StoreError, match=r"the store cannot be written \(Read-only file system.*\n.*another with --set"
+    ):
         make(Store(small_disk / "store"))
 
 

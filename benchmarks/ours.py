@@ -1,0 +1,64 @@
+"""Our turn: every stage from the text to the vectors, without servers, and one JSON line. See side_by_side.py."""
+
+import json
+import sys
+import time
+
+import numpy as np
+
+from configs.loading import check
+from flows.pipeline import through_training
+from flows.vectors import from_dataset
+from tasks._stage import Context, Stage
+from tasks._store import Dataset
+
+
+def main(text: str, output: str, settings: dict) -> None:
+    config = check(
+        {
+            "seed": settings["seed"],
+            "ingestion": {"source": text, "text_documents": "line"},
+            "vocabulary": {"min_count": settings["min_count"], "subsample": settings["subsample"]},
+            "windows": {"window": settings["window"], "held_out_fraction": 0.0},
+            "training": {
+                name: settings[name]
+                for name in (
+                    "architecture", "objective", "vector_size", "epochs", "negatives", "learning_rate",
+                    "min_learning_rate", *settings["ours"],
+                )
+                if name not in settings["ours"]
+            } | settings["ours"],
+            "runtime": {"workspace": output + "-workspace", "threads": settings["threads"]},
+        },
+        "benchmark",
+    )  # fmt: skip
+    context = Context(runtime=config.runtime)
+    seconds: dict[str, float] = {}
+
+    def compute(stage: Stage, **arguments: object) -> Dataset:
+        started = time.perf_counter()
+        dataset = stage.compute(context=context, **arguments)
+        seconds[stage.name] = seconds.get(stage.name, 0) + time.perf_counter() - started
+        return dataset
+
+    trained = through_training(config, compute)
+    facts = trained.vectors.manifest.facts
+    vectors = from_dataset(trained.vectors)
+    np.save(output + ".npy", vectors.table)
+    with open(output + ".txt", "w") as stream:
+        stream.write("\n".join(vectors.words))
+    print(
+        json.dumps(
+            {
+                "words": facts["words"],
+                "training_seconds": facts["speed"]["seconds"],
+                "waiting_share": facts["speed"]["waiting_share"],
+                "total_seconds": sum(seconds.values()),
+                "stages": seconds,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))

@@ -1,0 +1,27 @@
+"""What Prefect's page says of a published run: a link to it, its scores, and the report; nothing outside a flow run."""
+
+from typing import Any
+
+from tasks._runs import Run, shown
+
+
+def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
+    """A link, a table and a page as artifacts of the flow run, and the run's id among its labels."""
+    from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+
+    flow = FlowRunContext.get()
+    if flow is None or flow.flow_run is None:
+        return
+    create_link_artifact(link(run), "the MLflow run", key="mlflow-run", description=f"MLflow run {run.id}")
+    create_table_artifact(scores, key="scores", description="Scores with their 95% intervals")
+    create_markdown_artifact(page, key="report", description="What was learnt")
+    with get_client(sync_client=True) as client:
+        client.update_flow_run_labels(flow.flow_run.id, {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)})
+
+
+def link(run: Run) -> str:
+    """The run's page: on its server, or where `w2v ui` serves it."""
+    server = run.uri if run.uri.startswith("http") else "http://127.0.0.1:5000"
+    return f"{server.rstrip('/')}/#/experiments/{run.record.info.experiment_id}/runs/{run.id}"

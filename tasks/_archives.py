@@ -1,0 +1,108 @@
+"""Compressed files and archives as plain streams; members that climb out, links and decompression bombs are refused."""
+
+import io
+import lzma
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+
+from tasks._errors import InputError
+
+ARROW_NAMES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+COMPRESSED = {*ARROW_NAMES, ".xz"}
+TEXT = {"", ".txt", ".md", ".rst", ".jsonl", ".csv", ".parquet"}
+DAMAGE = (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, pa.ArrowException)
+GROWTH = 200  # text shrinks to a third or a tenth; a bomb, to a thousandth
+HARMLESS = 100_000_000  # bytes that may come out of anything
+
+
+def suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def is_text(name: str, *, archives: bool = False) -> bool:
+    """Whether a file met in a folder or an archive is read: not hidden, and with a known suffix or none."""
+    inner = name[: -len(suffix(name))] if suffix(name) in COMPRESSED else name
+    known = suffix(inner) in TEXT or (archives and suffix(name) == ".zip")
+    return known and not any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+@contextmanager
+def clear_errors(name: str) -> Iterator[None]:
+    """Damage in the file `name`, in the words of the one who must act."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise InputError(
+            f"{name} cannot be read: {error}\n"
+            "The file is damaged or cut short: fetch it again, or leave it out of ingestion.source."
+        ) from error
+
+
+def inflated(stream: BinaryIO, name: str) -> tuple[BinaryIO, str]:
+    """The stream without its compression, and the name without the suffix that told it."""
+    kind = suffix(name)
+    if kind not in COMPRESSED:
+        return stream, name
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    # Arrow's streams notice a missing end, also of zstd, and are as quick as the standard library's
+    plain = lzma.LZMAFile(stream) if kind == ".xz" else pa.CompressedInputStream(stream, ARROW_NAMES[kind])
+    return io.BufferedReader(_Bounded(plain, name, size), 1 << 20), name[: -len(kind)]
+
+
+def members(file: BinaryIO, name: str) -> Iterator[tuple[BinaryIO, str]]:
+    """The text files in a zip archive, in its order, as streams and names."""
+    with zipfile.ZipFile(file) as archive:
+        inside = [info for info in archive.infolist() if not info.is_dir()]
+        for info in inside:
+            _refuse_dangerous(name, info)
+        _refuse_bomb(name, file.seek(0, io.SEEK_END), sum(info.file_size for info in inside))
+        for info in inside:
+            if is_text(info.filename):
+                with archive.open(info) as member:
+                    yield cast(BinaryIO, member), f"{name}/{info.filename}"
+
+
+def _refuse_dangerous(name: str, info: zipfile.ZipInfo) -> None:
+    path = PureWindowsPath(info.filename)  # knows both kinds of slash, and drives
+    dangers = {
+        "leads out of the archive": path.anchor or ".." in path.parts,
+        "is a link": stat.S_ISLNK(info.external_attr >> 16),
+        "is encrypted": info.flag_bits & 1,
+    }
+    for danger in (danger for danger, present in dangers.items() if present):
+        raise InputError(
+            f"{name}: its member {info.filename!r} {danger}\nThe archive is refused: unpack it yourself and look at it."
+        )
+
+
+def _refuse_bomb(name: str, packed: int, plain: int) -> None:
+    if plain > max(HARMLESS, GROWTH * packed):
+        raise InputError(
+            f"{name} grows out of all proportion\n"
+            f"expected  at most {GROWTH} times its {packed:,} bytes\nfound     {plain:,} bytes or more\n"
+            "It may be a decompression bomb: unpack it yourself if you trust it."
+        )
+
+
+class _Bounded(io.RawIOBase):
+    """What comes out of a compressed file of `size` bytes, as long as it stays in proportion."""
+
+    def __init__(self, plain: BinaryIO, name: str, size: int) -> None:
+        self._plain, self._name, self._size = plain, name, size
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # a buffer, whose type has no name yet
+        count = self._plain.readinto(buffer)  # type: ignore[attr-defined]
+        self._read += count
+        _refuse_bomb(self._name, self._size, self._read)
+        return int(count)

@@ -1,0 +1,59 @@
+"""Checkpoints of a training: whole or not at all, the last two kept.
+
+They lie inside the folder of the training's key, so one of another config, data or code is never met.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks._store import CHECKPOINTS, digest_of_file, sync, write_whole
+
+KEPT = 2
+TABLES = "theta.npy"
+STATE = "state.json"
+
+
+class Checkpoint(NamedTuple):
+    theta: NDArray[np.float32]  # (V, 2, D): both tables
+    state: dict[str, Any]  # plain JSON: where training stands, and its curve so far
+
+
+class Checkpoints:
+    def __init__(self, output: Path) -> None:
+        self.folder = output / CHECKPOINTS
+
+    def save(self, checkpoint: Checkpoint) -> Path:
+        """Write a new checkpoint, then drop all but the last two."""
+        names = self._names()
+        path = self.folder / f"{int(names[-1]) + 1 if names else 0:06d}"
+        path.mkdir(parents=True)
+        with open(path / TABLES, "wb") as stream:
+            np.save(stream, checkpoint.theta, allow_pickle=False)
+        sync(path / TABLES)
+        # the state comes last and vouches for the tables: without it the checkpoint does not exist
+        state = {"tables": digest_of_file(path / TABLES), **checkpoint.state}
+        write_whole(path / STATE, json.dumps(state).encode())
+        for name in names[: 1 - KEPT]:
+            shutil.rmtree(self.folder / name)
+        return path
+
+    def latest(self) -> Checkpoint | None:
+        """The newest checkpoint that is whole; what a crash left half-written is passed over and removed."""
+        for name in reversed(self._names()):
+            path = self.folder / name
+            try:
+                state = json.loads((path / STATE).read_bytes())
+                if digest_of_file(path / TABLES) == state.pop("tables"):
+                    return Checkpoint(np.load(path / TABLES, allow_pickle=False), state)
+            except (OSError, ValueError, KeyError):
+                pass
+            shutil.rmtree(path)
+        return None
+
+    def _names(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []

@@ -1,0 +1,100 @@
+"""Under what a result was made: the code's commit, the packages, the processor and its BLAS, and the process itself."""
+
+import functools
+import getpass
+import os
+import platform
+import socket
+import subprocess
+from importlib.metadata import PackageNotFoundError, distributions, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+SOURCE = Path(__file__).parent.parent
+SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
+
+
+class Owner(NamedTuple):
+    """A process that no other can be taken for, even when its number is used again."""
+
+    host: str
+    pid: int
+    started: float
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; only a process of this host can be asked."""
+        try:
+            process = psutil.Process(self.pid)
+            return bool(abs(process.create_time() - self.started) < SAME_START)
+        except psutil.NoSuchProcess:
+            return False
+
+
+def owner() -> Owner:
+    return Owner(socket.gethostname(), os.getpid(), psutil.Process().create_time())
+
+
+def user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return str(os.getuid())
+
+
+@functools.cache
+def commit() -> dict[str, str]:
+    """The commit of the code and whether the folder differs from it; empty for an installed package."""
+    head = _git("rev-parse", "HEAD")
+    return {"commit": head, "dirty": str(bool(_git("status", "--porcelain"))).lower()} if head else {}
+
+
+def describe() -> dict[str, Any]:
+    """All of it as JSON."""
+    return {
+        "git": commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": {"model": _processor(), "cores": psutil.cpu_count(logical=False), "threads": os.cpu_count()},
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "blas": _blas(),
+        "packages": {d.name: d.version for d in sorted(distributions(), key=lambda d: d.name.lower())},
+    }
+
+
+def requirements(*names: str) -> list[str]:
+    """`name==version` of each installed package."""
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(SOURCE), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _blas() -> list[dict[str, Any]]:
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    np.ones((2, 2)) @ np.ones((2, 2))  # loads the library
+    wanted = ("internal_api", "version", "architecture", "num_threads")
+    return [{key: pool.get(key) for key in wanted} for pool in threadpool_info() if pool["user_api"] == "blas"]

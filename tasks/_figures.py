@@ -1,0 +1,110 @@
+"""Pictures of a run: how the loss fell, and a map of its frequent words."""
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Places = NDArray[np.float64]  # (N, 2) in the unit square
+
+INK, FAINT, GRID = "#22252a", "#8a9099", "#e6e8eb"
+PALETTE = (
+    "#2f6db5", "#d9722b", "#3a9456", "#b8404e", "#7a5bb0", "#8c6239",
+    "#c45a9d", "#5e6670", "#8b8f20", "#1f93a6", "#a3541b", "#4a4fa8",
+)  # fmt: skip
+
+WORDS = 400  # on the map
+FIRST = 60  # the words before it are function words, which lie in one heap
+SHORTEST = 3  # letters of a word on the map
+LARGE, SMALL = 15.0, 7.5  # points, of the most and the least frequent word
+STEPS = np.array([(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (1, 1), (-1, 1), (1, -1), (-1, -1)])
+
+
+def loss(curve: pa.Table) -> Figure:
+    """The training loss, and J(θ) on the held-out windows where it was measured, over the words read."""
+    millions = curve["words"].to_numpy() / 1e6
+    panels = {"training loss per pair": curve["loss"], "J(θ) on held-out windows": curve["held_out_loss"]}
+    drawn = {title: column.to_numpy() for title, column in panels.items() if column.null_count < len(column)}
+    figure = _figure(9, 1 + 2.6 * len(drawn))
+    for number, (title, values) in enumerate(drawn.items()):
+        panel = figure.add_subplot(len(drawn), 1, number + 1)
+        color, known = PALETTE[number], np.isfinite(values)
+        panel.plot(millions[known], values[known], color=color, lw=1.8, marker="o" if known.sum() < 30 else "", ms=3.5)
+        panel.set_title(title, loc="left", fontsize=11, color=INK)
+        panel.set_xlabel("million words read" if number + 1 == len(drawn) else "", color=FAINT)
+        _tidy(panel)
+    return figure
+
+
+def word_map(words: list[str], table: NDArray[np.float32]) -> Figure:
+    """Frequent words, near to one another where their vectors are; larger where more frequent, coloured by cluster."""
+    chosen = [row for row, word in enumerate(words) if row >= FIRST and len(word) >= SHORTEST and not word.isdigit()][
+        :WORDS
+    ]
+    figure = _figure(15, 11)
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    if len(chosen) > SHORTEST:
+        unit = table[chosen] / np.maximum(np.linalg.norm(table[chosen], axis=1, keepdims=True), 1e-12)
+        places, groups = _layout(unit), _groups(unit)
+        axes.set(xlim=_limits(places[:, 0]), ylim=_limits(places[:, 1]))
+        sizes = np.geomspace(LARGE, SMALL, len(chosen))
+        _label(axes, [words[row] for row in chosen], places, sizes, [PALETTE[group] for group in groups])
+    return figure
+
+
+def _layout(unit: NDArray[np.float32]) -> Places:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(15, (len(unit) - 1) / 3)
+    places = TSNE(perplexity=perplexity, metric="cosine", init="random", random_state=0).fit_transform(unit)
+    ranks = places.argsort(axis=0).argsort(axis=0) / len(places)  # halfway to even spacing: fewer heaps, fewer holes
+    span = np.ptp(places, axis=0)
+    return np.asarray((ranks + (places - places.min(axis=0)) / span) / 2, np.float64)
+
+
+def _groups(unit: NDArray[np.float32]) -> NDArray[np.int32]:
+    from sklearn.cluster import KMeans
+
+    groups: NDArray[np.int32] = KMeans(min(len(PALETTE), len(unit)), n_init=4, random_state=0).fit_predict(unit)
+    return groups
+
+
+def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float64], colors: list[str]) -> None:
+    """Write each word where it lies or as near as it fits; one that fits nowhere stays a dot."""
+    canvas = axes.figure.canvas
+    canvas.draw()
+    taken = np.empty((0, 4))  # left, bottom, right, top of what is written, in pixels
+    for word, place, size, color in zip(words, places, sizes, colors, strict=True):
+        x, y = place
+        text = axes.text(x, y, word, size=size, color=color, ha="center", va="center")
+        left, bottom, right, top = text.get_window_extent().extents
+        for step in STEPS * (0.6 * (right - left), top - bottom):
+            box = np.array([left, bottom, right, top]) + np.tile(step, 2)
+            if not ((taken[:, :2] < box[2:]) & (taken[:, 2:] > box[:2])).all(axis=1).any():
+                taken = np.vstack([taken, box])
+                x, y = axes.transData.inverted().transform(axes.transData.transform(place) + step)
+                text.set_position((x, y))
+                break
+        else:
+            text.remove()
+            axes.plot(x, y, ".", color=color, ms=3, alpha=0.6)
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    return float(values.min()) - 0.03, float(values.max()) + 0.03
+
+
+def _tidy(axes: Axes) -> None:
+    axes.grid(axis="y", color=GRID)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(GRID)
+    axes.tick_params(colors=FAINT, length=0)

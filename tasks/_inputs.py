@@ -1,0 +1,66 @@
+"""The datasets of a run as MLflow shows them: with the digest of their content, their schema and their size.
+
+MLflow's own digests look at the first rows only; these are of every byte.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks._runs import Input
+from tasks._store import Dataset, digest_of
+
+if TYPE_CHECKING:
+    from mlflow.types.schema import Array, DataType
+
+
+def dataset(name: str, parts: Sequence[Dataset], context: str) -> Input:
+    """One dataset, or the draws of all epochs as one."""
+    manifests = [part.manifest for part in parts]
+    digest = parts[0].digest if len(parts) == 1 else digest_of([part.digest for part in parts])
+    files = [file for manifest in manifests for file in manifest.files]
+    profile = {
+        "rows": sum(file.rows or 0 for file in files),
+        "bytes": sum(file.bytes for file in files),
+        "files": len(files),
+        "left_out": {
+            reason: sum(m.account.left_out[reason] for m in manifests) for reason in manifests[0].account.left_out
+        },
+    }
+    schema = pq.read_schema(parts[0].files()[0])
+    return _input(name, digest, parts[0].path, context, schema=_colspec(schema), profile=json.dumps(profile))
+
+
+def evaluation_sets(files: Sequence[str], digests: Mapping[str, str]) -> list[Input]:
+    """The sets by which the vectors were judged; `files` and `digests` have one order."""
+    pairs = zip(files, digests.items(), strict=True)
+    return [_input(name, digest, Path(file).absolute(), "evaluation") for file, (name, digest) in pairs]
+
+
+def _input(name: str, digest: str, path: Path, context: str, **details: str) -> Input:
+    from mlflow.entities import Dataset as Entity
+
+    return Input(Entity(name, digest, "local", json.dumps({"uri": str(path)}), **details), context)
+
+
+def _colspec(schema: pa.Schema) -> str:
+    from mlflow.types import ColSpec, Schema
+
+    columns = [ColSpec(_type(field.type), field.name) for field in schema]
+    return json.dumps({"mlflow_colspec": Schema(columns).to_dict()})
+
+
+def _type(kind: Any) -> "DataType | Array":
+    from mlflow.types.schema import Array, DataType
+
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return Array(_type(kind.value_type))
+    if pa.types.is_integer(kind):
+        return DataType.long if kind.bit_width == 64 else DataType.integer
+    if pa.types.is_floating(kind):
+        return DataType.double if kind.bit_width == 64 else DataType.float
+    return DataType.boolean if pa.types.is_boolean(kind) else DataType.string

@@ -1,0 +1,70 @@
+"""The documentation of installed Python packages: their docstrings, and the .md, .rst and .txt files they bring.
+
+Nothing is imported. What is read depends on the distributions' versions alone, not on where they are installed.
+"""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from difflib import get_close_matches
+from importlib import metadata
+from pathlib import PurePath
+from typing import BinaryIO
+
+from configs.schema import Ingestion
+from tasks._documents import Document, row
+from tasks._errors import InputError
+
+SUFFIXES = {".py", ".md", ".rst", ".txt"}
+NO_DOCUMENTATION = re.compile(r"(^|/)(\.\.|[^/]*\.(dist|egg)-info|_?tests?|conftest\.py|test_[^/]*)(/|$)")
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+STATEMENT = ast.stmt | ast.ExceptHandler | ast.match_case
+
+
+def documentation(distribution: str) -> tuple[str, list[metadata.PackagePath]]:
+    """The version, and the files that may hold documentation, in order; with size and digest as the package lists them.
+
+    Raises InputError if the distribution is not installed.
+    """
+    try:
+        installed = metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        raise InputError(_not_installed(distribution)) from None
+    files = [file for file in installed.files or [] if file.suffix in SUFFIXES]
+    documenting = [file for file in files if not NO_DOCUMENTATION.search(file.as_posix())]
+    return installed.version, sorted(documenting, key=PurePath.as_posix)
+
+
+def docstrings(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
+    """Each docstring of a Python source, in order; a source that this Python cannot parse is undecodable."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about other people's escape sequences
+            tree = ast.parse(stream.read())
+    except (SyntaxError, ValueError, RecursionError) as error:
+        yield Document(name, None, f"line {getattr(error, 'lineno', 1)}")
+        return
+    for node in _documented(tree):
+        if text := ast.get_docstring(node):
+            line = node.body[0].lineno
+            yield from row(f"{name}:{line}", text, f"line {line}", config)
+
+
+def _documented(tree: ast.Module) -> Iterator[DOCUMENTED]:
+    """Modules, classes and functions. Expressions, most of the tree, hold none and are not entered."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, DOCUMENTED):
+            yield node
+        waiting += reversed([child for child in ast.iter_child_nodes(node) if isinstance(child, STATEMENT)])
+
+
+def _not_installed(distribution: str) -> str:
+    known = sorted({found.name for found in metadata.distributions()})
+    near = get_close_matches(distribution, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"installed are {', '.join(known)}"
+    return (
+        f"installed-docs: the distribution {distribution!r} is not installed\n{hint}\n"
+        "Install it, or take it out of ingestion.distributions."
+    )

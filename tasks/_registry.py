@@ -1,0 +1,98 @@
+"""The model a run leaves behind: packed as code and data, linked to the run, registered as a version.
+
+MLflow's own `log_model` works on the thread's active run and opens one where there is none; here each step names the
+run. A step done before is found and not repeated, so that publishing again makes no second model.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from tasks import _environment
+from tasks._runs import Run, reached
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.models import ModelSignature
+
+CODE = Path(__file__).with_name("_pyfunc.py")
+NAME = "vectors"
+DESCRIPTION = "Word vectors: `predict` takes a column `word` and gives neighbours, or vectors with `what=vectors`."
+
+
+def log_model(run: Run, files: dict[str, Path], parameters: dict[str, str]) -> str:
+    """Pack the run's vectors.npy and vocabulary.parquet with the code that serves them; the model's id."""
+    with reached(run.uri) as client:
+        model = _find(client, run) or client.create_logged_model(
+            run.record.info.experiment_id, NAME, source_run_id=run.id, params=parameters, model_type="word2vec"
+        )
+        if model.status != "READY":
+            with TemporaryDirectory() as folder:
+                _pack(Path(folder) / "model", model, run.id, files)
+                client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
+            _link(client, run, model)
+            client.finalize_logged_model(model.model_id, "READY")
+    model_id: str = model.model_id
+    return model_id
+
+
+def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
+    """The version of the registered model that is this run's: an earlier one, or a new one."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+
+    with reached(run.uri) as client:
+        try:
+            client.create_registered_model(name, description=DESCRIPTION)
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                raise
+        for version in client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'"):
+            return str(version.version)
+        source = f"models:/{model_id}"
+        return str(client.create_model_version(name, source, run.id, tags=tags, model_id=model_id).version)
+
+
+def _find(client: "MlflowClient", run: Run) -> "LoggedModel | None":
+    experiment = run.record.info.experiment_id
+    return next(iter(client.search_logged_models([experiment], f"source_run_id = '{run.id}'")), None)
+
+
+def _link(client: "MlflowClient", run: Run, model: "LoggedModel") -> None:
+    from mlflow.entities import LoggedModelOutput
+
+    client.log_outputs(run.id, [LoggedModelOutput(model.model_id, step=0)])
+
+
+def _pack(folder: Path, model: "LoggedModel", run_id: str, files: dict[str, Path]) -> None:
+    from mlflow import pyfunc
+    from mlflow.models import Model
+
+    pyfunc.save_model(
+        path=folder,
+        python_model=str(CODE),
+        artifacts={name: str(path) for name, path in files.items()},
+        signature=_signature(),
+        pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow"),
+        mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),
+    )
+
+
+def _signature() -> "ModelSignature":
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array
+
+    words, numbers = Array(DataType.string), Array(DataType.double)
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "word")]),
+        outputs=Schema([
+            ColSpec(DataType.string, "word"),
+            ColSpec(DataType.boolean, "known"),
+            ColSpec(words, "neighbors", required=False),
+            ColSpec(numbers, "similarities", required=False),
+            ColSpec(numbers, "vector", required=False),
+        ]),
+        params=ParamSchema([ParamSpec("k", DataType.long, 10), ParamSpec("what", DataType.string, "neighbors")]),
+    )  # fmt: skip

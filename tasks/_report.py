@@ -1,0 +1,87 @@
+"""What people read of a run: tables of its scores, and one page of Markdown for MLflow and Prefect alike."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from configs.schema import Config
+from tasks._store import Manifest
+
+PARTS = ("low", "high", "coverage")  # of a score, and no scores themselves
+METHODS = ["3cosadd", "3cosmul"]
+Row = dict[str, Any]
+
+
+def scores(metrics: dict[str, float]) -> list[Row]:
+    """A row a score: its value, its 95% interval, and the share of the items it could be measured on."""
+    rows = []
+    for name, value in metrics.items():
+        group, _, last = name.rpartition("/")
+        if last not in PARTS:
+            coverage = metrics.get(f"{name}/coverage", metrics.get(f"{group}/coverage"))
+            low, high = metrics.get(f"{name}/low"), metrics.get(f"{name}/high")
+            rows.append({"score": name, "value": value, "low": low, "high": high, "coverage": coverage})
+    return rows
+
+
+def sections(items: pa.Table) -> pd.DataFrame:
+    """A row a section of each set of analogies: how many were asked and covered, and the share of these got right."""
+    frame = items.to_pandas()
+    frame = frame[frame["judge"].isin(METHODS)]
+    frame["right"] = (frame["expected"] == frame["predicted"]).where(frame["covered"]).astype(float)
+    frame = pd.concat([frame, frame.assign(section="total")])
+    grouped = frame.groupby(["set", "section", "judge"], sort=False)
+    figures = grouped.agg(asked=("item", "size"), covered=("covered", "sum"), right=("right", "mean"))
+    counts = figures[["asked", "covered"]].groupby(level=["set", "section"], sort=False).first()
+    table: pd.DataFrame = counts.join(figures["right"].unstack("judge")).reset_index()
+    return table
+
+
+def neighbors(found: dict[str, list[tuple[str, float]]]) -> pd.DataFrame:
+    """A row a probe word: its neighbours, nearest first."""
+    rows = ({"word": word} | {str(rank): each[0] for rank, each in enumerate(near, 1)} for word, near in found.items())
+    return pd.DataFrame(rows)
+
+
+def markdown(config: Config, run_id: str, stages: dict[str, Manifest]) -> str:
+    """One page: what was learnt from what, how good it is, and where the rest lies."""
+    facts = stages["evaluation"].facts
+    near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
+    return "\n\n".join([
+        f"**{config.name}**: {_summary(config, stages)}",
+        _table(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
+        _table(["word", "nearest neighbours"], near),
+        _table(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
+        "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, `manifests/`, "
+        f"`config.json`, `environment.json`. Run `{run_id}`.",
+    ])  # fmt: skip
+
+
+def _summary(config: Config, stages: dict[str, Manifest]) -> str:
+    training = config.training
+    source = config.ingestion.source
+    return (
+        f"vectors of {stages['vocabulary'].facts['words']:,} words in {training.vector_size} dimensions, "
+        f"from {stages['vocabulary'].facts['occurrences']:,} words of "
+        f"{', '.join(f'`{each}`' for each in ([source] if isinstance(source, str) else source))}; "
+        f"{training.architecture} with {training.objective}, window {config.windows.window}, "
+        f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}."
+    ).replace("_", " ")
+
+
+def _score(row: Row) -> list[str]:
+    interval = "" if row["low"] is None else f"{row['low']:.3f} … {row['high']:.3f}"
+    coverage = "" if row["coverage"] is None else f"{row['coverage']:.0%}"
+    return [row["score"], f"{row['value']:.4g}", interval, coverage]
+
+
+def _account(name: str, manifest: Manifest) -> list[str]:
+    account = manifest.account
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in account.left_out.items() if count)
+    return [name, f"{account.read:,} {account.unit}", f"{account.written:,}", left_out]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

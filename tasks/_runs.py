@@ -1,0 +1,144 @@
+"""One MLflow run and what can be written into it, always by its id: MLflow's active run is a thread's, and gets lost.
+
+Every verb may be repeated: what is logged twice is there once. MLflow keeps one of two equal points only if their
+times are equal too, so a point's time is made of its step.
+"""
+
+import functools
+import logging
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from filelock import FileLock
+
+from tasks._errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Dataset as Entity
+    from mlflow.entities import Run as Record
+
+POINTS = 2_000  # of a curve: MLflow's page slows down beyond
+STEPS_PER_MS = 1_000  # a curve's times are as if a million words were read in a second
+
+DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # an absent server is told within seconds, not minutes
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+class Input(NamedTuple):
+    """A dataset that the run used, and the stage that read it."""
+
+    entity: "Entity"
+    context: str
+
+
+class Run:
+    def __init__(self, uri: str, run_id: str) -> None:
+        self.uri = uri
+        self.id = run_id
+
+    @functools.cached_property
+    def record(self) -> "Record":
+        """The run as it was when first looked at."""
+        with reached(self.uri) as client:
+            return client.get_run(self.id)
+
+    def parameters(self, values: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        self._log("params", [Param(key, value) for key, value in values.items()], 100)
+
+    def tag(self, values: Mapping[str, object]) -> None:
+        from mlflow.entities import RunTag
+
+        self._log("tags", [RunTag(key, str(value)) for key, value in values.items()], 100)
+
+    def metrics(self, values: Mapping[str, float], step: int, **links: str) -> None:
+        """Figures at one step; `links` name the model they judge and the dataset they judge it by."""
+        self._log("metrics", [self._metric(key, value, step, **links) for key, value in values.items()], 1_000)
+
+    def curve(self, steps: Sequence[int], columns: Mapping[str, Sequence[float | None]]) -> None:
+        """Columns over steps, thinned out where long; gaps (None, NaN) are left out."""
+        stride = max(1, math.ceil(len(steps) / POINTS))
+        rows = sorted({*range(0, len(steps), stride), len(steps) - 1}) if steps else []
+        points = ((key, column[row], steps[row]) for key, column in columns.items() for row in rows)
+        real = [
+            self._metric(key, value, step) for key, value, step in points if value is not None and math.isfinite(value)
+        ]
+        self._log("metrics", real, 1_000)
+
+    def inputs(self, inputs: Iterable[Input]) -> None:
+        from mlflow.entities import DatasetInput, InputTag
+
+        entries = [DatasetInput(each.entity, [InputTag("mlflow.data.context", each.context)]) for each in inputs]
+        with reached(self.uri) as client:
+            client.log_inputs(self.id, entries)
+
+    def files(self, folder: Path) -> None:
+        """All that is in the folder, under the same names."""
+        with reached(self.uri) as client:
+            client.log_artifacts(self.id, str(folder))
+
+    def _metric(self, key: str, value: float, step: int, **links: str) -> Any:
+        from mlflow.entities import Metric
+
+        time = self.record.info.start_time + step // STEPS_PER_MS
+        return Metric(key, value, time, step, run_id=self.id, **links)
+
+    def _log(self, kind: Literal["metrics", "params", "tags"], entries: Sequence[Any], at_once: int) -> None:
+        """In batches as large as MLflow takes them."""
+        with reached(self.uri) as client:
+            for first in range(0, len(entries), at_once):
+                batch: dict[str, Any] = {kind: entries[first : first + at_once]}
+                client.log_batch(self.id, **batch)
+
+
+@contextmanager
+def reached(uri: str) -> Iterator["MlflowClient"]:
+    """A client for `uri`; whatever MLflow, its database or the network refuses is a TrackingError."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield _client(uri)
+    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise TrackingError(
+            f"MLflow at {shown(uri)} cannot be used\n{reason}\n"
+            "Start that server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; without either, "
+            "runs are kept in the workspace."
+        ) from error
+
+
+def shown(uri: str) -> str:
+    """The address without its password."""
+    return re.sub(r"//[^@/]+@", "//…@", uri)
+
+
+@functools.cache
+def _client(uri: str) -> "MlflowClient":
+    from mlflow import MlflowClient
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    client = MlflowClient(uri, uri)
+    if uri.startswith("sqlite:"):
+        database = Path(uri.removeprefix("sqlite:///"))
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{database}.lock"):  # of two processes that create the tables at once, both fail
+            client.search_experiments(max_results=1)
+    return client

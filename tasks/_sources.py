@@ -1,0 +1,132 @@
+"""Which files the config's sources are, in a fixed order, with the digests that tell whether one has changed."""
+
+import functools
+import glob
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from configs.schema import Ingestion
+from tasks._archives import TEXT, is_text, suffix
+from tasks._errors import InputError
+from tasks._installed_docs import documentation
+from tasks._store import digest_of, digest_of_file
+
+INSTALLED_DOCS = "installed-docs"
+
+
+class Source(NamedTuple):
+    """A file to be read; its documents are named after `name`."""
+
+    name: str
+    path: Path  # of a download: inside the workspace
+    size: int  # bytes; of a download not yet known
+    digest: str
+    url: str = ""
+
+
+def sources(config: Ingestion) -> list[Source]:
+    """Every file that will be read, in order. Raises InputError if one of the config's sources is not there."""
+    return [source for _, found in _by_entry(config) for source in found]
+
+
+def source_digests(config: Ingestion) -> list[dict[str, Any]]:
+    """For each of the config's sources, what its files are and a digest of their names, sizes and contents."""
+    return [
+        {
+            "source": entry,
+            "files": len(found),
+            "bytes": sum(source.size for source in found),
+            "digest": digest_of([(source.name, source.size, source.digest) for source in found]),
+        }
+        for entry, found in _by_entry(config)
+    ]
+
+
+def _by_entry(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
+    for entry in [config.source] if isinstance(config.source, str) else config.source:
+        if entry == INSTALLED_DOCS:
+            yield from _installed(config)
+        elif "://" in entry:
+            yield entry, [_download(entry, config)]
+        else:
+            yield entry, [_local(path, name) for path, name in _files(entry)]
+
+
+def _installed(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
+    if not config.distributions:
+        raise InputError('installed-docs: say whose\nexpected  ingestion.distributions = ["numpy", …]\nfound     none')
+    for distribution in config.distributions:
+        version, files = documentation(distribution)
+        found = [
+            Source(file.as_posix(), Path(file.locate()), file.size or 0, file.hash.value if file.hash else "")
+            for file in files
+        ]
+        yield f"{INSTALLED_DOCS}: {distribution} {version}", found
+
+
+def _download(url: str, config: Ingestion) -> Source:
+    parts = urlsplit(url)
+    name = PurePosixPath(parts.path).name or parts.netloc
+    if parts.scheme not in ("http", "https"):
+        raise InputError(f"{url}: cannot read from {parts.scheme}://\nexpected  http:// or https://, or a path")
+    if config.sha256 is None:
+        raise InputError(
+            f"{url}: a download needs a digest, so that every run reads the same bytes\n"
+            "expected  ingestion.sha256, as the publisher states it or as `sha256sum FILE` prints it"
+        )
+    return Source(name, Path("downloads", config.sha256, name), 0, config.sha256, url)
+
+
+def _local(path: Path, name: str) -> Source:
+    status = path.stat()
+    digest = _digest(path, status.st_size, status.st_mtime_ns, status.st_ino)
+    return Source(os.fsencode(name).decode(errors="replace"), path, status.st_size, digest)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _digest(path: Path, size: int, modified: int, inode: int) -> str:
+    """Of the content; a file that has not been touched since is not read again."""
+    return digest_of_file(path)
+
+
+def _files(entry: str) -> list[tuple[Path, str]]:
+    """The files that a path or glob stands for, sorted, with their names relative to its fixed part."""
+    path = Path(entry).expanduser()
+    if path.exists():
+        matches, root = [path], path if path.is_dir() else path.parent
+    else:
+        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+        root = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
+    files = {file: None for match in matches for file in (_inside(match) if match.is_dir() else [match])}
+    if not files:
+        raise InputError(_nothing_to_read(path) if matches else _missing(path))
+    return [(file, file.relative_to(root).as_posix()) for file in files]
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The files in a folder and below that can be read; links to folders are not followed."""
+    found = [Path(place, file) for place, _, files in os.walk(folder) for file in files]
+    return sorted(file for file in found if is_text(file.relative_to(folder).as_posix(), archives=True))
+
+
+def _missing(path: Path) -> str:
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    wanted = path.relative_to(folder).parts[0]
+    names = sorted(inside.name for inside in folder.iterdir())
+    near = get_close_matches(wanted, names, n=1, cutoff=0.3)
+    nearest = f"the nearest is {near[0]}" if near else f"there are {', '.join(names[:10]) or 'no files'}"
+    return f"{path}: no such file or folder\nIn {folder.absolute()}, {nearest}.\nSet ingestion.source to what is there."
+
+
+def _nothing_to_read(folder: Path) -> str:
+    kinds = sorted({suffix(file) for _, _, files in os.walk(folder) for file in files})
+    return (
+        f"{folder}: no file here is known as text\n"
+        f"expected  {', '.join(sorted(TEXT - {''}))}, also compressed or zipped, or names without a suffix\n"
+        f"found     {', '.join(kinds) or 'no files'}\nName such files one by one or with a glob to read them as text."
+    )

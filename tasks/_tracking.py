@@ -1,0 +1,146 @@
+"""The one seam to MLflow: which run belongs to which flow run and which result, how it begins and how it ends.
+
+Read on in _runs (what a run can hold) and _registry (the model it leaves behind).
+"""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from configs.schema import Config
+from tasks import _environment
+from tasks._environment import Owner
+from tasks._errors import TrackingError
+from tasks._runs import Run, reached
+from tasks._store import digest_of
+from tasks._vectors import Vectors
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as Record
+
+FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
+HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
+LONGEST = 6_000  # characters of a parameter; config.json has them all
+VECTORS = "vectors"  # the folder of a run's artifacts that holds them
+
+
+def uri(config: Config) -> str:
+    return config.tracking.uri or workspace_uri(Path(config.runtime.workspace))
+
+
+def workspace_uri(workspace: Path) -> str:
+    """MLFLOW_TRACKING_URI, else a database in the workspace."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.absolute()}/mlflow.db"
+
+
+def start(config: Config, flow_run_id: str, name: str = "") -> str:
+    """The id of the flow run's MLflow run: the one it has already, when a flow is retried, or a new one."""
+    with reached(uri(config)) as client:
+        experiment = _experiment(client, config) or _create_experiment(client, config)
+        tags = _tags(config, flow_run_id)
+        title = name or f"{config.name} {datetime.now():%Y-%m-%d %H:%M:%S}"
+        record = _find(client, experiment, FLOW_RUN, flow_run_id)
+        record = record or client.create_run(experiment, tags=tags, run_name=title)
+        run = Run(uri(config), record.info.run_id)
+        client.update_run(run.id, status="RUNNING")
+        run.tag(tags)  # a retried flow may have another owner
+        run.parameters(parameters(config))
+        client.log_dict(run.id, config.model_dump(mode="json"), "config.json")
+    return run.id
+
+
+def finish_flow_run(config: Config, flow_run_id: str, status: str) -> None:
+    """FINISHED, FAILED or KILLED; nothing if the flow run has no MLflow run."""
+    with reached(uri(config)) as client:
+        if record := _find(client, _experiment(client, config), FLOW_RUN, flow_run_id):
+            client.set_terminated(record.info.run_id, status)
+
+
+def close_abandoned(config: Config) -> list[str]:
+    """Mark as KILLED what is RUNNING although the process of this host that owned it is gone; their ids."""
+    with reached(uri(config)) as client:
+        running = _search(client, _experiment(client, config), HOST, _environment.owner().host, "RUNNING")
+        abandoned = [record.info.run_id for record in running if not _owner(record).alive]
+        for run_id in abandoned:
+            client.set_terminated(run_id, "KILLED")
+    return abandoned
+
+
+def find_finished(config: Config, result: str) -> str | None:
+    """The newest complete run of this very result."""
+    with reached(uri(config)) as client:
+        record = _find(client, _experiment(client, config), RESULT, result, "FINISHED")
+    return record.info.run_id if record else None
+
+
+def load_vectors(workspace: Path, run_id: str) -> Vectors:
+    """What a run has learnt, its matrix mapped and not read. Raises TrackingError if the run is unknown or has none."""
+    with reached(workspace_uri(workspace)) as client:
+        folder = Path(client.download_artifacts(run_id, VECTORS))
+    try:
+        words = pq.read_table(folder / "vocabulary.parquet")
+        table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise TrackingError(f"run {run_id} holds no vectors ({error}).\nName a finished run.") from error
+    return Vectors(words["word"].to_pylist(), words["count"].to_numpy(), table)
+
+
+def parameters(config: Config) -> dict[str, str]:
+    """`section.key` of all that bears on the result, and a digest of it: equal digests, equal settings."""
+    values = config.model_dump(mode="json", exclude={"name", "tracking", "runtime"})
+    flat = {"config.digest": digest_of(values), "seed": str(values.pop("seed"))}
+    for section, settings in values.items():
+        flat |= {f"{section}.{key}": str(value)[:LONGEST] for key, value in settings.items()}
+    return flat
+
+
+def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
+    owner, commit = _environment.owner(), _environment.commit()
+    return {
+        FLOW_RUN: flow_run_id,
+        HOST: owner.host, PID: str(owner.pid), STARTED: str(owner.started),
+        "experiment.name": config.name,
+        "mlflow.user": _environment.user(),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": "w2v retrain",
+        **({"mlflow.source.git.commit": commit["commit"], "git.dirty": commit["dirty"]} if commit else {}),
+    }  # fmt: skip
+
+
+def _owner(record: "Record") -> Owner:
+    tags = record.data.tags
+    return Owner(tags[HOST], int(tags[PID]), float(tags[STARTED]))
+
+
+def _experiment(client: "MlflowClient", config: Config) -> str | None:
+    found = client.get_experiment_by_name(config.tracking.experiment)
+    if found and found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"the MLflow experiment {found.name!r} is deleted\n"
+            f"Restore it with `mlflow experiments restore --experiment-id {found.experiment_id}`, "
+            "or name another with --set tracking.experiment=NAME."
+        )
+    return found.experiment_id if found else None
+
+
+def _create_experiment(client: "MlflowClient", config: Config) -> str:
+    """A database of our own has its artifacts beside it; a server knows where it keeps them."""
+    database = uri(config).removeprefix("sqlite:///")
+    beside = str(Path(database).absolute().parent / "mlartifacts") if database != uri(config) else None
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    experiment: str = client.create_experiment(config.tracking.experiment, artifact_location=beside, tags=tags)
+    return experiment
+
+
+def _find(client: "MlflowClient", experiment: str | None, tag: str, value: str, status: str = "") -> "Record | None":
+    return next(iter(_search(client, experiment, tag, value, status)), None)
+
+
+def _search(client: "MlflowClient", experiment: str | None, tag: str, value: str, status: str) -> "list[Record]":
+    wanted = f"tags.`{tag}` = '{value}'" + (f" and attributes.status = '{status}'" if status else "")
+    return list(client.search_runs([experiment], wanted)) if experiment else []

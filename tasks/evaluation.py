@@ -1,0 +1,88 @@
+"""vectors → evaluation: what the vectors are worth, item by item, and in figures with their intervals."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from threadpoolctl import threadpool_limits
+
+from configs.schema import Evaluation, Training
+from tasks import _contracts, _judges, _vectors
+from tasks._evaluation_sets import digests, set_name
+from tasks._judges import Judged, Space
+from tasks._stage import Context, stage
+from tasks._store import Account, Dataset, Draft
+from w2v_core.likelihood import held_out_loss
+from w2v_core.model import Model
+from w2v_core.randomness import generator
+from w2v_core.training import Settings
+from w2v_core.windows import Windows
+
+PROBES = 8
+PROBE_RANKS = 200, 2_000  # the words before them are function words, those after them not known to everybody
+SHORTEST = 4  # letters of a probe
+
+
+@stage(outside=lambda config: digests(config.similarity + config.analogies))
+def evaluation(
+    vectors: Dataset,
+    held_out: Dataset,
+    config: Evaluation,
+    training: Training,
+    window: int,
+    seed: int,
+    draft: Draft,
+    context: Context,
+) -> Account:
+    """A row an item, known or not; the figures, and the neighbours of the probes, are in the manifest's facts."""
+    space = Space(_vectors.load(vectors))
+    settings = Settings(window=window, seed=seed, **training.model_dump())
+    with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
+        judged = list(_judge(space, config, seed, draft, context.threads))
+        loss = _held_out(vectors, held_out, settings)
+        near = _judges.neighbors(space, config.probes or _typical(space))
+
+    items = pa.concat_tables([*(part.items for part in judged), near.items])
+    _contracts.write(draft.file("evaluation.parquet"), _contracts.EVALUATION, items)
+    draft.facts["metrics"] = loss | {name: value for part in judged for name, value in part.figures.items()}
+    draft.facts["neighbors"] = _by_probe(near.items)
+    known = pc.sum(items["covered"]).as_py() or 0
+    return Account(unit="items", read=len(items), written=known, left_out={"unknown": len(items) - known})
+
+
+def _judge(space: Space, config: Evaluation, seed: int, draft: Draft, threads: int) -> Iterator[Judged]:
+    files = [*config.similarity, *config.analogies]
+    for done, file in enumerate(files):
+        draft.report(done, len(files), set_name(file))
+        rng = generator(seed, f"evaluation/{set_name(file)}")
+        if done < len(config.similarity):
+            yield _judges.pairs(space, file, config.bootstrap, rng=rng)
+        else:
+            yield _judges.analogies(space, file, config.analogy_candidates, config.bootstrap, threads, rng=rng)
+
+
+def _held_out(vectors: Dataset, held_out: Dataset, settings: Settings) -> dict[str, float]:
+    """J(θ), the mean over windows, and the mean over their pairs; nothing if no window was held out."""
+    table = pa.concat_tables(_contracts.read(file, _contracts.WINDOWS) for file in held_out.files())
+    windows = Windows(*(column.to_numpy() for column in table.columns))
+    if not windows.radius.any():
+        return {}
+    learnt = _vectors.read(vectors, ["count", "input", "output"])
+    theta = np.stack([_vectors.matrix(learnt["input"]), _vectors.matrix(learnt["output"])], axis=1)
+    found = held_out_loss(Model(theta), windows, settings, learnt["count"].to_numpy())
+    return {"loss/held_out": found.per_window, "loss/held_out_per_pair": found.per_pair}
+
+
+def _typical(space: Space) -> list[str]:
+    """Frequent words that mean something, evenly apart in their ranks; any words where there are few."""
+    first, last = PROBE_RANKS if len(space) > PROBE_RANKS[1] else (0, len(space))
+    words = [word for word in space.words[first:last] if word and len(word) >= SHORTEST and word.isalpha()]
+    return words[:: max(1, len(words) // PROBES)][:PROBES]
+
+
+def _by_probe(items: pa.Table) -> dict[str, list[tuple[str, float]]]:
+    near: dict[str, list[tuple[str, float]]] = {}
+    for row in items.filter(items["covered"]).to_pylist():
+        near.setdefault(row["item"], []).append((row["predicted"], round(row["score"], 4)))
+    return near

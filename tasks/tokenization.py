@@ -1,0 +1,120 @@
+"""documents → tokens: what counts as a word, decided by regular expressions over whole shards at a time."""
+
+import sys
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from configs.schema import Tokenization
+from tasks import _contracts
+from tasks._errors import InputError
+from tasks._parallel import ordered_map
+from tasks._stage import Context, stage
+from tasks._store import Account, Dataset, Draft
+
+# RE2 has Unicode's categories; its \\w and \\b are ASCII only
+NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
+SENTENCE_END = r"""[.!?…]+["'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*|\n\s*\n"""
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+BREAK = "\0"  # between words; ingestion lets no text pass that has one
+
+
+class Counts(NamedTuple):
+    documents: int
+    with_words: int
+    rows: int
+    tokens: int
+
+
+@stage
+def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
+    """One row a document, or a sentence of one, that holds a word; in order, a file for each of documents."""
+    _check_pattern(config)
+
+    def tokenize_file(file: Path) -> Counts:
+        table = _contracts.read(file, _contracts.DOCUMENTS, ["document", "text"])
+        tokens = tokenize(table["document"].combine_chunks(), table["text"].combine_chunks(), config)
+        rows = _contracts.write(draft.file(file.name), _contracts.TOKENS, tokens)
+        with_words = pc.count_distinct(tokens["document"]).as_py()
+        return Counts(len(table), with_words, rows, pc.sum(pc.list_value_length(tokens["tokens"])).as_py() or 0)
+
+    files = documents.files()
+    total = Counts(0, 0, 0, 0)
+    for done, counts in enumerate(ordered_map(tokenize_file, files, context.threads), start=1):
+        total = Counts(*map(sum, zip(total, counts, strict=True)))
+        draft.report(done, len(files), f"{total.tokens:,} words")
+    if not total.tokens:
+        raise InputError(_no_word(total.documents, config))
+    draft.facts.update(tokens=total.tokens, rows=total.rows)
+    left_out = {"without a word": total.documents - total.with_words}
+    return Account(unit="documents", read=total.documents, written=total.with_words, left_out=left_out)
+
+
+def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Table:
+    """The words of each text, in order, as columns `document` and `tokens`; texts without a word have no row.
+
+    Text is brought into Unicode's composed form (NFC) first, so that é is one word's letter however it was typed.
+    """
+    text = pc.utf8_normalize(text, form="NFC")
+    if config.sentences:
+        sentences = pc.split_pattern_regex(text, SENTENCE_END)
+        document, text = document.take(pc.list_parent_indices(sentences)), pc.list_flatten(sentences)
+    if config.lowercase:
+        text = pc.utf8_lower(text)
+    for pattern, replacement in _digit_replacements(config.digits):
+        text = pc.replace_substring_regex(text, pattern, replacement)
+    broken = pc.utf8_trim(_broken(text, config.pattern), BREAK)
+    with_words = pc.not_equal(broken, "")
+    words = pc.split_pattern(broken.filter(with_words), BREAK)
+    return pa.table({"document": document.filter(with_words), "tokens": words})
+
+
+def _broken(text: pa.Array, pattern: str | None) -> pa.Array:
+    """The words of each text and nothing else, with a BREAK between two."""
+    if pattern is None:
+        return pc.replace_substring_regex(text, NO_WORD, BREAK)
+    marked = pc.replace_substring_regex(text, pattern, BREAK + r"(\0" + BREAK + ")")
+    # from the mark after a word to the mark before the next, over any marks around an empty match
+    return pc.replace_substring_regex(marked, r"(?:^|\x00\))[^\x00]*(?:\x00\(\x00\)[^\x00]*)*(?:\x00\(|$)", BREAK)
+
+
+def _digit_replacements(digits: str) -> Iterator[tuple[str, str]]:
+    if digits == "drop":
+        yield r"\p{N}+", " "
+    if digits == "spell":
+        for name, characters in zip(DIGITS, _decimal_digits(), strict=True):
+            yield f"[{characters}]", f" {name} "
+
+
+@cache
+def _decimal_digits() -> tuple[str, ...]:
+    """For each of 0 to 9, the characters that mean it in the scripts of the world."""
+    digits = ["" for _ in DIGITS]
+    for character in map(chr, range(sys.maxunicode + 1)):
+        if (value := unicodedata.decimal(character, None)) is not None:
+            digits[value] += character
+    return tuple(digits)
+
+
+def _check_pattern(config: Tokenization) -> None:
+    if config.pattern is not None:
+        try:
+            pc.replace_substring_regex(pa.array([""]), config.pattern, "")
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"tokenization.pattern\nexpected  an RE2 expression of one word, such as [a-z]+\n"
+                f"found     {config.pattern!r}: {error}\nRE2 has no look-around and no back-references."
+            ) from error
+
+
+def _no_word(documents: int, config: Tokenization) -> str:
+    return (
+        f"no word in {documents:,} documents\n"
+        f"expected  {f'matches of tokenization.pattern, {config.pattern!r}' if config.pattern else 'letters or digits'}\n"
+        "found     none\nChange [tokenization], or look at the documents."
+    )

@@ -1,0 +1,184 @@
+"""vocabulary, windows → vectors: drive the core over the shards, keep checkpoints, and record the curve.
+
+The curve has its points at fixed places of the corpus, so it is as reproducible as the vectors; what the clock
+says (words per second, waiting) goes into the manifest's facts, which are no part of the content.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from configs.schema import Training
+from tasks import _contracts
+from tasks._checkpoints import Checkpoint, Checkpoints
+from tasks._curve import Curve
+from tasks._errors import TrainingError
+from tasks._interrupts import interruptible
+from tasks._live import Live
+from tasks._parallel import ordered_map
+from tasks._stage import Context, stage
+from tasks._store import Account, Dataset, Draft
+from w2v_core.learners import learner
+from w2v_core.likelihood import held_out_loss
+from w2v_core.model import Model, initial
+from w2v_core.randomness import generator
+from w2v_core.training import Diverged, Position, Settings, train
+from w2v_core.windows import Windows
+
+
+@stage
+def training(
+    vocabulary: Dataset,
+    draws: list[Dataset],
+    held_out: Dataset,
+    config: Training,
+    window: int,
+    seed: int,
+    draft: Draft,
+    context: Context,
+) -> Account:
+    """vectors.parquet and curve.parquet; the account is in windows."""
+    words = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY, ["word", "count"])
+    settings = Settings(window=window, seed=seed, **config.model_dump())
+    run = Run(settings, words["count"].to_numpy(), draws, read_windows(held_out.files()[0]), draft, context)
+    with threadpool_limits(1, "blas"), interruptible() as interrupt:
+        try:
+            for _ in run:
+                if interrupt or run.checkpoint_due:
+                    run.save()
+                if interrupt:
+                    raise KeyboardInterrupt
+        except Diverged as error:
+            raise TrainingError(f"{error}\nThe last good checkpoint is kept in {run.checkpoints.folder}.") from error
+
+    _contracts.write(draft.file("vectors.parquet"), _contracts.vectors(config.vector_size), _table(words, run.model))
+    _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
+    draft.facts.update(run.facts, vector_size=config.vector_size)
+    return Account(unit="windows", read=run.total, written=run.total)
+
+
+class Run:
+    """One training: the model, where it stands, and what the clock said."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        counts: NDArray[np.int64],
+        draws: list[Dataset],
+        held_out: Windows,
+        draft: Draft,
+        context: Context,
+    ) -> None:
+        self._settings, self._counts, self._held_out = settings, counts, held_out
+        self._draft, self._context = draft, context
+        self._rows = [draw.manifest.account.written for draw in draws]
+        self.total = sum(self._rows)
+        self.words = sum(draw.manifest.facts["words"] for draw in draws)
+        self.checkpoints = Checkpoints(draft.path)
+        saved = self.checkpoints.latest()
+        if saved:
+            self.model, self._position = Model(saved.theta), Position(*saved.state["position"])
+        else:
+            rng = generator(settings.seed, "initial vectors")
+            self.model, self._position = initial(len(counts), settings.vector_size, rng=rng), Position()
+        state = (
+            saved.state if saved else {"curve": None, "clock": {"training": 0.0, "waiting": 0.0, "checkpoints": 0.0}}
+        )
+        self.curve = Curve(self.total, self.words / self.total, state["curve"])
+        self._clock: dict[str, float] = state["clock"]  # seconds
+        self._shards = Shards(draws, self._clock)
+        self._live = Live(context)
+        self._saved_at = time.monotonic()
+
+    def __iter__(self) -> Iterator[None]:
+        """Learn; control comes back after every update, with the tables and the position in step."""
+        rows = self._rows.__getitem__
+        teacher = learner(self._settings, self.model, self._counts, rows)
+        if not self.curve.rows:
+            self._point(0, self._settings.min_learning_rate, judge=True)
+        started = time.perf_counter()
+        for progress in train(teacher, self._settings, self.model, self._shards, rows, self._position):
+            seconds = time.perf_counter() - started
+            self._clock["training"] += seconds
+            self._position = progress.position
+            epoch_over = progress.position == Position(progress.position.epoch)
+            self.curve.add(progress, updated=epoch_over or self._settings.batch_size != "full", seconds=seconds)
+            if epoch_over or self.curve.due:
+                self._point(progress.done, progress.learning_rate, judge=epoch_over)
+            yield
+            started = time.perf_counter()
+
+    @property
+    def checkpoint_due(self) -> bool:
+        return time.monotonic() - self._saved_at > self._context.runtime.checkpoint_interval
+
+    def save(self) -> None:
+        """Write a checkpoint from which the training goes on to the same bits; never of vectors that have diverged."""
+        if not np.isfinite(self.model.theta).all():
+            return
+        started = time.perf_counter()
+        state = {"position": self._position, "curve": self.curve.state, "clock": self._clock}
+        self.checkpoints.save(Checkpoint(self.model.theta, state))
+        self._clock["checkpoints"] += time.perf_counter() - started
+        self._saved_at = time.monotonic()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the clock said, and J(θ) at the end."""
+        seconds = self._clock["training"] + self._clock["checkpoints"]
+        speed = {
+            "words_per_second": self.words / seconds,
+            "seconds": seconds,
+            "waiting_share": self._clock["waiting"] / seconds,
+            "checkpoint_share": self._clock["checkpoints"] / seconds,
+            "curve": self.curve.rates,
+        }
+        return {"words": self.words, "speed": speed, "held_out": self._judged._asdict()}
+
+    def _point(self, done: float, learning_rate: float, *, judge: bool) -> None:
+        """A point of the curve, with J(θ) where `judge` says so; and what people see of it."""
+        if judge:
+            self._judged = held_out_loss(self.model, self._held_out, self._settings, self._counts)
+        self.curve.point(done * self._settings.epochs, learning_rate, self._judged.per_window if judge else None)
+        latest, rate = self.curve.rows[-1], self.curve.rates[-1]
+        loss = "" if latest["loss"] is None else f"loss {latest['loss']:.4f}, "
+        left = (self.words - latest["words"]) / rate if rate else 0.0
+        text = f"epoch {latest['epoch']:.2f}, {loss}{rate:,.0f} words/s, {left:.0f} s left"
+        self._draft.report(self.curve.windows, self.total, text)
+        self._live.show(self.curve)
+
+
+class Shards:
+    """The shards of each epoch in order, each read while the one before it trains."""
+
+    def __init__(self, draws: list[Dataset], clock: dict[str, float]) -> None:
+        self._draws, self._clock = draws, clock
+
+    def __call__(self, epoch: int, first: int) -> Iterator[Windows]:
+        shards = ordered_map(read_windows, self._draws[epoch].files()[first:], threads=1)
+        while True:
+            started = time.perf_counter()
+            shard = next(shards, None)
+            self._clock["waiting"] += time.perf_counter() - started
+            if shard is None:
+                return
+            yield shard
+
+
+def read_windows(file: Path) -> Windows:
+    columns = _contracts.read(file, _contracts.WINDOWS)
+    return Windows(*(columns[name].to_numpy() for name in ("document", "center", "radius")))
+
+
+def _table(words: pa.Table, model: Model) -> pa.Table:
+    return words.append_column("input", _column(model.input)).append_column("output", _column(model.output))
+
+
+def _column(table: NDArray[np.floating]) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(table).reshape(-1)), table.shape[1])

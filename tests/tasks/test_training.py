@@ -1,0 +1,175 @@
+"""vocabulary, windows → vectors."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.schema import Runtime, Training, Vocabulary, Windows
+from tasks import _contracts, _vectors
+from tasks import training as module
+from tasks._checkpoints import Checkpoint, Checkpoints
+from tasks._errors import TrainingError
+from tasks._stage import Context
+from tasks._store import CHECKPOINTS, Dataset
+from tasks.training import Run, training
+from tasks.vocabulary import vocabulary
+from tasks.windows import windows
+from tests.corpora import tokens_of
+
+TOPICS = [[f"{topic}{number}" for number in range(8)] for topic in ("sea", "sky")]
+# sixteen words share 64 windows: without strong damping their steps overshoot
+SETTINGS: dict[str, Any] = {
+    "vector_size": 8,
+    "epochs": 3,
+    "batch_size": 64,
+    "block_length": 16,
+    "shared_negatives": 8,
+    "damping": 10,
+}
+
+
+def texts() -> list[str]:
+    """Sixty documents, each of thirty words of one of two topics."""
+    rng = np.random.default_rng(0)
+    return [" ".join(rng.choice(TOPICS[number % 2], 30)) for number in range(60)]
+
+
+def train(context: Context, **settings: Any) -> Dataset:
+    tokens = tokens_of(context, [texts()])
+    words = vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1, subsample=0.0))
+    config = Training(**{**SETTINGS, **settings})
+    drawn = {"tokens": tokens, "vocabulary": words, "config": Windows(shard_rows=400), "seed": 1}
+    return training.compute(
+        context=context,
+        vocabulary=words,
+        draws=[windows.compute(context=context, **drawn, epoch=epoch) for epoch in range(config.epochs)],
+        held_out=windows.compute(context=context, **drawn, epoch=None),
+        config=config,
+        window=5,
+        seed=1,
+    )
+
+
+def workspace(tmp_path: Path, name: str, **runtime: Any) -> Context:
+    return Context(runtime=Runtime(workspace=str(tmp_path / name), **runtime))
+
+
+@pytest.mark.parametrize("architecture", ["skip_gram", "cbow"])
+@pytest.mark.parametrize(
+    ("objective", "batch_size", "learning_rate"),
+    [
+        ("negative_sampling", 64, 0.05),
+        ("negative_sampling", 1, 0.05),
+        ("softmax", 32, 0.05),
+        ("softmax", "full", 2.0),
+        ("hierarchical_softmax", 32, 0.05),
+    ],
+)
+def test_every_combination_learns(
+    context: Context, architecture: str, objective: str, batch_size: int | str, learning_rate: float
+) -> None:
+    """J(θ) on held-out windows is lower at the end than at the start, for every way of training."""
+    made = train(
+        context, architecture=architecture, objective=objective, batch_size=batch_size, learning_rate=learning_rate,
+        epochs=6,
+    )  # fmt: skip
+    curve = _contracts.read(made.path / "curve.parquet", _contracts.CURVE).to_pandas()
+    judged = curve["held_out_loss"].dropna()
+
+    assert judged.iloc[-1] < judged.iloc[0]
+    assert curve["loss"].dropna().iloc[-1] < curve["loss"].dropna().iloc[0]
+
+
+def test_words_that_share_contexts_end_nearer(context: Context) -> None:
+    """Words of one topic are more alike than words of two."""
+    vectors = _vectors.load(train(context, epochs=20, learning_rate=0.1))
+    unit = vectors.table / np.linalg.norm(vectors.table, axis=1, keepdims=True)
+    topic = np.array([word[:3] for word in vectors.words])
+    alike = (unit @ unit.T)[~np.eye(len(topic), dtype=bool)]
+    same = (topic[:, None] == topic)[~np.eye(len(topic), dtype=bool)]
+
+    assert alike[same].mean() > alike[~same].mean() + 0.3
+
+
+def test_threads_and_intervals_change_no_bit(tmp_path: Path) -> None:
+    """Whatever [runtime] says, the files are the same."""
+    digests = {
+        train(workspace(tmp_path, name, **runtime)).digest
+        for name, runtime in {
+            "one": {"threads": 1},
+            "eight": {"threads": 8, "checkpoint_interval": 0.001, "log_interval": 0.001},
+        }.items()
+    }
+
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("architecture", ["skip_gram", "cbow"])
+@pytest.mark.parametrize("shared_negatives", [0, 8])
+@pytest.mark.parametrize("stop", [1, 4, 5, 13])  # in a shard, at a shard's end, after it, in another epoch
+def test_resumed_is_the_same_as_never_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, shared_negatives: int, stop: int
+) -> None:
+    """Stopped after any update and started again, the training ends with the same bits and the same curve."""
+    settings = {"architecture": architecture, "shared_negatives": shared_negatives, "batch_size": 128}
+    whole = train(workspace(tmp_path, "whole"), **settings)
+    updates = Run.__iter__
+
+    def interrupted(self: Run):
+        for number, update in enumerate(updates(self), start=1):
+            yield update
+            if number == stop:
+                self.save()
+                raise ConnectionAbortedError
+
+    monkeypatch.setattr(module.Run, "__iter__", interrupted)
+    with pytest.raises(ConnectionAbortedError):
+        train(workspace(tmp_path, "stopped"), **settings)
+    monkeypatch.undo()
+
+    assert train(workspace(tmp_path, "stopped"), **settings).digest == whole.digest
+
+
+def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    """Numbers that overflow stop the run with a way out; what was good is kept."""
+    context = workspace(tmp_path, "ws", checkpoint_interval=0.0001)
+
+    with pytest.raises(
+        TrainingError, match=r"training diverged in epoch(?s:.*)Lower training\.learning_rate(?s:.*)kept"
+    ):
+        train(context, learning_rate=1e30, min_learning_rate=1e-4, warmup=0.5, damping=1e30)
+
+    (folder,) = (tmp_path / "ws" / "store" / "training").glob(f"*/{CHECKPOINTS}")
+    saved = Checkpoints(folder.parent).latest()
+    assert saved is not None
+    assert np.isfinite(saved.theta).all()
+
+
+def test_finished_training_leaves_no_checkpoint(tmp_path: Path) -> None:
+    """Checkpoints go when the vectors are whole."""
+    made = train(workspace(tmp_path, "ws", checkpoint_interval=0.001))
+
+    assert not (made.path / CHECKPOINTS).exists()
+
+
+def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    """A crash while a checkpoint is written leaves the one before it."""
+    checkpoints = Checkpoints(tmp_path)
+    for step in range(3):
+        last = checkpoints.save(Checkpoint(np.full((2, 2, 2), step, np.float32), {"step": step}))
+    (last / "theta.npy").write_bytes((last / "theta.npy").read_bytes()[:-1])
+
+    saved = checkpoints.latest()
+
+    assert saved is not None
+    assert saved.state == {"step": 1}
+    assert (saved.theta == 1).all()
+    assert len(list(checkpoints.folder.iterdir())) == 1  # two were kept, and one of them was torn

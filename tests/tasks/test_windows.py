@@ -1,0 +1,122 @@
+"""tokens, vocabulary → windows."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from configs.schema import Runtime, Vocabulary, Windows
+from tasks import _contracts
+from tasks._errors import InputError
+from tasks._stage import Context
+from tasks._store import Dataset
+from tasks.vocabulary import vocabulary
+from tasks.windows import held_out_documents, windows
+from tests.corpora import tokens_of
+
+TEXTS = [" ".join(f"w{(7 * document + position) % 40}" for position in range(30)) for document in range(60)]
+SHARDS = [TEXTS[:20], TEXTS[20:50], TEXTS[50:]]
+
+
+def drawn(context: Context, epoch: int | None, *, subsample: float = 0.0, seed: int = 1, **settings: object) -> Dataset:
+    tokens = tokens_of(context, SHARDS)
+    words = vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1, subsample=subsample))
+    config = Windows(**{"held_out_fraction": 0.1, **settings})
+    return windows.compute(context=context, tokens=tokens, vocabulary=words, config=config, seed=seed, epoch=epoch)
+
+
+def columns(dataset: Dataset) -> dict[str, NDArray[np.integer]]:
+    tables = [_contracts.read(file, _contracts.WINDOWS) for file in dataset.files()]
+    return {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in tables[0].column_names}
+
+
+def test_all_positions_are_there_in_order(context: Context) -> None:
+    """Without subsampling and held-out documents, the centers are the corpus."""
+    found = columns(drawn(context, 0, held_out_fraction=0.0))
+    words = _contracts.read(
+        vocabulary.compute(
+            context=context, tokens=tokens_of(context, SHARDS), config=Vocabulary(min_count=1, subsample=0.0)
+        ).files()[0],
+        _contracts.VOCABULARY,
+    )["word"].to_pylist()
+
+    assert [words[center] for center in found["center"]] == " ".join(TEXTS).split()
+    assert (found["document"] == np.repeat(np.arange(60), 30)).all()
+
+
+def test_training_and_held_out_share_no_document(context: Context) -> None:
+    """Each document is in exactly one of the two."""
+    training, held_out = (set(columns(drawn(context, epoch))["document"]) for epoch in (0, None))
+
+    assert not training & held_out
+    assert training | held_out == set(range(60))
+
+
+def test_radii_are_from_one_to_window(context: Context) -> None:
+    """Every radius of a draw lies in 1 … window, and each occurs."""
+    assert set(columns(drawn(context, 0, window=3))["radius"]) == {1, 2, 3}
+
+
+def test_each_epoch_is_another_draw_and_each_seed_too(context: Context) -> None:
+    """Epochs and seeds redraw; the same epoch and seed give the same bytes."""
+    digests = [drawn(context, epoch, seed=seed, subsample=0.01).digest for epoch, seed in [(0, 1), (1, 1), (0, 2)]]
+
+    assert len(set(digests)) == 3
+
+
+def test_threads_change_nothing(context: Context, tmp_path) -> None:
+    """One thread or five: the same bytes."""
+    other = Context(runtime=Runtime(workspace=str(tmp_path / "other"), threads=5))
+    one = Context(runtime=Runtime(workspace=str(tmp_path / "one"), threads=1))
+
+    assert drawn(one, 0, subsample=0.01).digest == drawn(other, 0, subsample=0.01).digest
+
+
+def test_shards_are_cut_between_documents(context: Context) -> None:
+    """A shard has at least shard_rows rows, and no document lies in two."""
+    made = drawn(context, 0, shard_rows=100)
+    documents = [set(_contracts.read(file, _contracts.WINDOWS)["document"].to_pylist()) for file in made.files()]
+
+    assert sum(map(len, documents)) == len(set.union(*documents))
+    assert all(file.rows == 120 for file in made.manifest.files[:-1])  # four documents of thirty words
+
+
+def test_held_out_windows_are_few_and_full(context: Context) -> None:
+    """At most held_out_windows rows are judged, with the full radius; the others are context only."""
+    radius = columns(drawn(context, None, window=4, held_out_windows=10))["radius"]
+
+    assert sorted(set(radius)) == [0, 4]
+    assert (radius == 4).sum() == 10
+
+
+def test_held_out_documents_stay_when_the_corpus_grows() -> None:
+    """What was held out of the first hundred documents still is when there are a thousand."""
+    assert (held_out_documents(1000, 0.2)[:100] == held_out_documents(100, 0.2)).all()
+
+
+def test_small_corpora_spare_one_document_or_none() -> None:
+    """Below twenty documents none is held out by force; from twenty on at least one is."""
+    assert held_out_documents(3, 1e-9).sum() == 0
+    assert held_out_documents(20, 1e-9).sum() == 1
+    assert held_out_documents(20, 0.0).sum() == 0
+
+
+def test_window_wider_than_any_document_is_refused(context: Context) -> None:
+    """The error names the setting, the longest document and the ways out."""
+    with pytest.raises(InputError) as error:
+        drawn(context, 0, window=31)
+
+    assert str(error.value) == (
+        "windows.window is wider than any document\n"
+        "expected  a document of at least 31 known words\n"
+        "found     30 in the longest\n"
+        "Lower windows.window or vocabulary.min_count, or let a document be more than a line or a sentence."
+    )
+
+
+def test_account_balances_by_reason(context: Context) -> None:
+    """Words that take part = windows + unknown + subsampled."""
+    account = drawn(context, 0, subsample=0.001, held_out_fraction=0.0).manifest.account
+
+    assert account.read == 1800
+    assert account.left_out["subsampled"] > 0
+    assert account.left_out["unknown"] == 0

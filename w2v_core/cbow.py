@@ -1,0 +1,27 @@
+"""CBOW, the continuous bag of words: predict the word in the center from the words around it.
+
+    h = 1/n · Σ v_context          one pair (h, center) for each window with n > 0 context words; `sum` leaves 1/n out
+
+The chain rule takes 1/n back: d_v = 1/n · d_h for each context word. word2vec.c and gensim forget this factor, which
+makes their rate for input vectors n times what they say; the gradient here is exact, and wants a larger learning rate.
+
+Shapes   B windows in the batch, M context words of all of them, P ≤ B pairs.
+Source   Mikolov et al. 2013 (arXiv:1301.3781), section 3.1; for 1/n İrsoy, Benton & Stratos 2021 (arXiv:2012.15332).
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from w2v_core.problems import Mixture, Problems
+from w2v_core.sparse import Integers
+from w2v_core.windows import Windows, pairs
+
+
+def problems(windows: Windows, rows: Integers, combination: Literal["mean", "sum"] = "mean") -> Problems:
+    row, context = pairs(windows, rows)
+    size = np.bincount(row, minlength=len(rows))  # n of each window
+    weight = 1 / size[row] if combination == "mean" else np.ones(len(row))
+    seeing = np.flatnonzero(size)
+    around = Mixture(row, windows.center[context], weight)
+    return Problems(len(rows), around, seeing, windows.center[rows[seeing]])

@@ -1,0 +1,75 @@
+"""Huffman's tree over the words: the more frequent a word, the shorter its path from the root.
+
+    counts 4 2 1 1             ●2                 words 0 … 3, inner nodes 0 … 2, the root is the last one
+                            0 ╱  ╲ 1
+                             w0   ●1
+                               0 ╱  ╲ 1           word 2 has the path  node 2, node 1, node 0
+                                w1   ●0                   and the code      1,      1,      0
+                                  0 ╱  ╲ 1
+                                   w2   w3
+
+Shapes   V words, V − 1 inner nodes; paths are ragged and lie one after the other, L entries in all.
+Source   Huffman 1952, by the two queues of word2vec.c. Ties take a word before a node, which keeps the tree shallow.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2v_core.sparse import Integers
+
+
+class Paths(NamedTuple):
+    """The path of word w, from the root down, is node[start[w]:start[w + 1]] with the turns code[…]."""
+
+    start: NDArray[np.intp]  # (V + 1,)
+    node: NDArray[np.intp]  # (L,)
+    code: NDArray[np.bool_]  # (L,) 0 is left, 1 is right
+
+    def of(self, words: Integers) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+        """The paths of `words` one after the other: which of them an entry belongs to, its node and its code."""
+        length = self.start[words + 1] - self.start[words]
+        owner = np.repeat(np.arange(len(words)), length)
+        first = np.cumsum(length) - length  # where each path begins in the answer
+        entry = np.arange(len(owner)) - first[owner] + self.start[words][owner]
+        return owner, self.node[entry], self.code[entry]
+
+
+def paths(counts: NDArray[np.int64]) -> Paths:
+    """The tree over words with these counts; a word never counted counts as one."""
+    parent, code = _tree(np.maximum(counts, 1))
+    words = len(counts)
+    # all words climb towards the root together, and those that have arrived leave
+    word, at, climbed = np.arange(words), np.arange(words), []
+    while (below := at != 2 * words - 2).any():
+        word, at = word[below], at[below]
+        climbed.append((word, parent[at] - words, code[at]))
+        at = parent[at]
+    height = [np.full(len(step[0]), level) for level, step in enumerate(climbed)]
+    if not climbed:
+        return Paths(np.zeros(words + 1, np.intp), np.empty(0, np.intp), np.empty(0, np.bool_))
+    owner, node, turn = (np.concatenate(column) for column in zip(*climbed, strict=True))
+    order = np.lexsort((-np.concatenate(height), owner))
+    start = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=words))])
+    return Paths(start, node[order], turn[order])
+
+
+def _tree(counts: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Parent and turn of each of the V words and, numbered from V, each of the V − 1 inner nodes."""
+    size = len(counts)
+    parent, code = np.zeros(2 * size - 1, np.intp), np.zeros(2 * size - 1, np.bool_)
+    # both queues rise: the words are sorted, and inner nodes are made in rising order
+    words = deque((int(counts[word]), int(word)) for word in np.argsort(counts, kind="stable"))
+    nodes: deque[tuple[int, int]] = deque()
+
+    def smallest() -> tuple[int, int]:
+        return (words if not nodes or (words and words[0][0] <= nodes[0][0]) else nodes).popleft()
+
+    for node in range(size, 2 * size - 1):
+        left, right = smallest(), smallest()
+        parent[[left[1], right[1]]] = node
+        code[right[1]] = True
+        nodes.append((left[0] + right[0], node))
+    return parent, code

@@ -1,0 +1,59 @@
+"""What there is to choose from: architectures, objectives, and the learners that put them to work.
+
+A new file and a line here add one; nothing else asks for these names.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2v_core import cbow, skip_gram
+from w2v_core.batches import FullBatch, MiniBatches
+from w2v_core.hierarchical_softmax import HierarchicalSoftmax
+from w2v_core.model import Model
+from w2v_core.negative_sampling import NegativeSampling
+from w2v_core.problems import Architecture, Objective
+from w2v_core.softmax import Softmax
+from w2v_core.training import Learner, Settings
+from w2v_core.vocabulary import Noise
+
+Counts = NDArray[np.int64]  # (V,) occurrences of each word
+
+ARCHITECTURES: dict[str, Callable[[Settings], Architecture]] = {
+    "skip_gram": lambda settings: skip_gram.problems,
+    "cbow": lambda settings: partial(cbow.problems, combination=settings.combination),
+}
+OBJECTIVES: dict[str, Callable[[Settings, Counts], Objective]] = {
+    "softmax": lambda settings, counts: Softmax(),
+    "negative_sampling": lambda settings, counts: NegativeSampling(
+        Noise(counts, settings.noise_exponent), settings.negatives
+    ),
+    "hierarchical_softmax": lambda settings, counts: HierarchicalSoftmax(counts),
+}
+
+
+def architecture(settings: Settings) -> Architecture:
+    return ARCHITECTURES[settings.architecture](settings)
+
+
+def objective(settings: Settings, counts: Counts) -> Objective:
+    return OBJECTIVES[settings.objective](settings, counts)
+
+
+def learner(
+    settings: Settings,
+    model: Model,
+    counts: Counts,
+    rows: Callable[[int], int],
+    frozen: NDArray[np.bool_] | None = None,
+) -> Learner:
+    """The learner for these settings, which changes `model` in place; vectors of `frozen` words (V,) stay as they are.
+
+    `rows(epoch)` is the number of windows of an epoch.
+    """
+    frozen = np.zeros(len(counts), np.bool_) if frozen is None else frozen
+    if settings.batch_size == "full":
+        return FullBatch(settings, model, architecture(settings), objective(settings, counts), frozen, rows)
+    return MiniBatches(settings, model, architecture(settings), objective(settings, counts), frozen)

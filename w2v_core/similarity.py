@@ -1,0 +1,94 @@
+"""What vectors are asked: how alike two words are, which are nearest, what completes an analogy, what does not match.
+
+    similarity(a, b) = cos(a, b) = â·b̂                    x̂ is x at length one
+    a : b :: c : ?     3CosAdd  argmax_d  cos(d, b̂ − â + ĉ)
+                       3CosMul  argmax_d  cos(d, b) · cos(d, c) / (cos(d, a) + ε),   cosines shifted to 0 … 1
+
+The words of a question are never its answer.
+
+Shapes   V words, D vector size, Q questions at once, k answers to each, N ≤ V candidates: the most frequent words.
+Source   3CosAdd: Mikolov et al. 2013 (arXiv:1301.3781); 3CosMul: Levy & Goldberg 2014 (CoNLL), ε = 0.001.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from w2v_core.sparse import Floats, Integers
+
+ELEMENTS = 1 << 22  # scores held at a time
+EPSILON = 1e-3
+
+
+class Answers(NamedTuple):
+    """Best first; fewer than k where there are not more words to choose from."""
+
+    word: NDArray[np.intp]  # (Q, k)
+    score: Floats  # (Q, k)
+
+
+class Vectors:
+    """A table of unit vectors (V, D). A word without a vector (all zeros) is alike to nothing: its cosines are 0."""
+
+    def __init__(self, table: Floats) -> None:
+        self.unit = _unit(table)
+
+    def similarity(self, a: Integers, b: Integers) -> Floats:
+        """Cosine of each pair of words, (Q,)."""
+        cosine: Floats = np.einsum("qd,qd->q", self.unit[a], self.unit[b])
+        return cosine
+
+    def most_similar(self, word: Integers, k: int, candidates: int | None = None) -> Answers:
+        return self.nearest(self.unit[word], word[:, None], k, candidates)
+
+    def nearest(self, query: Floats, excluded: Integers, k: int, candidates: int | None = None) -> Answers:
+        """The words nearest to each query vector (Q, D), without the excluded ones (Q, any)."""
+        query, table = _unit(query), self.unit[:candidates]
+        return _in_chunks(lambda part: query[part] @ table.T, excluded, k, len(table))
+
+    def cos_add(self, a: Integers, b: Integers, c: Integers, k: int, candidates: int | None = None) -> Answers:
+        """a : b :: c : ?, each (Q,)."""
+        query = self.unit[b] - self.unit[a] + self.unit[c]
+        return self.nearest(query, np.column_stack([a, b, c]), k, candidates)
+
+    def cos_mul(self, a: Integers, b: Integers, c: Integers, k: int, candidates: int | None = None) -> Answers:
+        """a : b :: c : ?, each (Q,)."""
+        table = self.unit[:candidates]
+
+        def scores(part: slice) -> Floats:
+            to_a, to_b, to_c = ((1 + self.unit[words[part]] @ table.T) / 2 for words in (a, b, c))
+            product: Floats = to_b * to_c / (np.maximum(to_a, 0) + np.float32(EPSILON))
+            return product
+
+        return _in_chunks(scores, np.column_stack([a, b, c]), k, len(table))
+
+    def doesnt_match(self, words: Integers) -> int:
+        """The word furthest from the mean of them all."""
+        return int(words[np.argmin(self.unit[words] @ self.unit[words].mean(axis=0))])
+
+
+def _unit(table: Floats) -> Floats:
+    length = np.sqrt(np.einsum("vd,vd->v", table, table))
+    unit: Floats = table / np.where(length > 0, length, 1)[:, None]
+    return unit
+
+
+def _in_chunks(scores: Callable[[slice], Floats], excluded: Integers, k: int, candidates: int) -> Answers:
+    """The best answers to all questions, asked so many at a time that their scores (…, N) stay bounded."""
+    step = max(1, ELEMENTS // max(1, candidates))
+    k = max(0, min(k, candidates - excluded.shape[1]))
+    found = [_best(scores(slice(q, q + step)), excluded[q : q + step], k) for q in range(0, len(excluded), step)]
+    if not found:
+        return Answers(np.empty((0, k), np.intp), np.empty((0, k), np.float32))
+    return Answers(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _best(scores: Floats, excluded: Integers, k: int) -> Answers:
+    question, column = np.nonzero(excluded < scores.shape[1])
+    scores[question, excluded[question, column]] = -np.inf
+    word = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    score = np.take_along_axis(scores, word, axis=1)
+    order = np.lexsort((word, -score), axis=1)
+    return Answers(np.take_along_axis(word, order, axis=1), np.take_along_axis(score, order, axis=1))

@@ -1,0 +1,19 @@
+"""Skip-gram: predict each word of the context from the word in the center.
+
+    h = v_center          one pair (h, o) for each context word o
+
+Shapes   B windows in the batch, P pairs.
+Source   Mikolov et al. 2013 (arXiv:1301.3781), section 3.2.
+"""
+
+import numpy as np
+
+from w2v_core.problems import Mixture, Problems
+from w2v_core.sparse import Integers
+from w2v_core.windows import Windows, pairs
+
+
+def problems(windows: Windows, rows: Integers) -> Problems:
+    row, context = pairs(windows, rows)
+    center = Mixture(np.arange(len(rows)), windows.center[rows], np.ones(len(rows)))
+    return Problems(len(rows), center, row, windows.center[context])
