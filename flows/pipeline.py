@@ -42,8 +42,8 @@ def pipeline(config: Config, do: Do) -> Outputs:
         vectors=trained.vectors,
         held_out=trained.held_out,
         config=config.evaluation,
-        architecture=config.training.architecture,
-        objective=config.training.objective,
+        training=config.training,
+        window=config.windows.window,
         seed=config.seed,
     )
     return Outputs(trained, scores)

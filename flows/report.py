@@ -47,7 +47,7 @@ def show_neighbors(neighbors: Neighbors) -> None:
 
 def show_plan(config: Config, planned: Plan) -> None:
     """A line a stage: reused with its account, or what running it is expected to take."""
-    expected = expectations.expect(config, planned)
+    expected = {} if planned.nothing_to_do else expectations.expect(config)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("stage", "", "rows", "disk", "memory", "time"):
         table.add_column(column, justify="left" if column in ("stage", "") else "right")
@@ -55,7 +55,7 @@ def show_plan(config: Config, planned: Plan) -> None:
         if step.output:
             table.add_row(f"= {step.label}", f"reused: {_progress.summary(step.output)}")
         else:
-            wanted = expected[step.label]
+            wanted = expected[step.label.partition("-")[0]]
             table.add_row(
                 f"+ {step.label}", "runs", f"~{wanted.rows:,.0f}", f"~{wanted.disk / 1e6:,.0f} MB",
                 f"~{wanted.memory / 1e6:,.0f} MB", f"~{wanted.seconds:,.0f} s",

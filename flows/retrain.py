@@ -55,7 +55,7 @@ def retrain(config: Config) -> Retrained:
     context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
 
     outputs = pipeline(config, functools.partial(_run, context))
-    publish(config, *outputs.trained, outputs.evaluation, context)
+    publish(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
     write_whole(Path(config.runtime.workspace) / LATEST, outputs.trained.vectors.model_dump_json().encode())
     return Retrained(run_id, outputs)
 

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -51,8 +51,10 @@ def inflated(stream: BinaryIO, name: str) -> tuple[BinaryIO, str]:
         return stream, name
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
-    # Arrow's streams notice a missing end, also of zstd, and are as quick as the standard library's
-    plain = lzma.LZMAFile(stream) if kind == ".xz" else pa.CompressedInputStream(stream, ARROW_NAMES[kind])
+    if kind == ".xz":
+        plain: Any = lzma.open(stream)  # noqa: SIM115  # left to whoever reads it
+    else:
+        plain = pa.CompressedInputStream(stream, ARROW_NAMES[kind])  # notices a missing end, as zstandard's does not
     return io.BufferedReader(_Bounded(plain, name, size), 1 << 20), name[: -len(kind)]
 
 
@@ -94,15 +96,15 @@ def _refuse_bomb(name: str, packed: int, plain: int) -> None:
 class _Bounded(io.RawIOBase):
     """What comes out of a compressed file of `size` bytes, as long as it stays in proportion."""
 
-    def __init__(self, plain: BinaryIO, name: str, size: int) -> None:
+    def __init__(self, plain: Any, name: str, size: int) -> None:
         self._plain, self._name, self._size = plain, name, size
         self._read = 0
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # a buffer, whose type has no name yet
-        count = self._plain.readinto(buffer)  # type: ignore[attr-defined]
+    def readinto(self, buffer: Any) -> int:
+        count: int = self._plain.readinto(buffer)
         self._read += count
         _refuse_bomb(self._name, self._size, self._read)
-        return int(count)
+        return count

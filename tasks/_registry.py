@@ -21,15 +21,15 @@ NAME = "vectors"
 DESCRIPTION = "Word vectors: `predict` takes a column `word` and gives neighbours, or vectors with `what=vectors`."
 
 
-def log_model(run: Run, files: dict[str, Path], parameters: dict[str, str]) -> str:
-    """Pack the run's vectors.npy and vocabulary.parquet with the code that serves them; the model's id."""
+def log_model(run: Run, vectors: Path, parameters: dict[str, str]) -> str:
+    """Pack the folder's vectors.npy and vocabulary.parquet with the code that serves them; the model's id."""
     with reached(run.uri) as client:
         model = _find(client, run) or client.create_logged_model(
             run.record.info.experiment_id, NAME, source_run_id=run.id, params=parameters, model_type="word2vec"
         )
         if model.status != "READY":
             with TemporaryDirectory() as folder:
-                _pack(Path(folder) / "model", model, run.id, files)
+                _pack(Path(folder) / "model", model, run.id, vectors)
                 client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
             _link(client, run, model)
             client.finalize_logged_model(model.model_id, "READY")
@@ -65,14 +65,14 @@ def _link(client: "MlflowClient", run: Run, model: "LoggedModel") -> None:
     client.log_outputs(run.id, [LoggedModelOutput(model.model_id, step=0)])
 
 
-def _pack(folder: Path, model: "LoggedModel", run_id: str, files: dict[str, Path]) -> None:
+def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> None:
     from mlflow import pyfunc
     from mlflow.models import Model
 
     pyfunc.save_model(
         path=folder,
         python_model=str(CODE),
-        artifacts={name: str(path) for name, path in files.items()},
+        artifacts={"vectors": str(vectors / "vectors.npy"), "vocabulary": str(vectors / "vocabulary.parquet")},
         signature=_signature(),
         pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow"),
         mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),

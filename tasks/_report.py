@@ -29,7 +29,7 @@ def sections(items: pa.Table) -> pd.DataFrame:
     """A row a section of each set of analogies: how many were asked and covered, and the share of these got right."""
     frame = items.to_pandas()
     frame = frame[frame["judge"].isin(METHODS)]
-    frame["right"] = (frame["expected"] == frame["predicted"]).where(frame["covered"]).astype(float)
+    frame["right"] = frame["right"].where(frame["covered"]).astype(float)
     frame = pd.concat([frame, frame.assign(section="total")])
     grouped = frame.groupby(["set", "section", "judge"], sort=False)
     figures = grouped.agg(asked=("item", "size"), covered=("covered", "sum"), right=("right", "mean"))
@@ -44,7 +44,7 @@ def neighbors(found: dict[str, list[tuple[str, float]]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def markdown(config: Config, run_id: str, stages: dict[str, Manifest]) -> str:
+def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     """One page: what was learnt from what, how good it is, and where the rest lies."""
     facts = stages["evaluation"].facts
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
@@ -54,7 +54,7 @@ def markdown(config: Config, run_id: str, stages: dict[str, Manifest]) -> str:
         _table(["word", "nearest neighbours"], near),
         _table(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
         "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, `manifests/`, "
-        f"`config.json`, `environment.json`. Run `{run_id}`.",
+        "`config.json`, `environment.json`.",
     ])  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from tasks._errors import InputError
 
 LONGEST_ROW = 1 << 28  # bytes; a quotation mark that is never closed must not fill the memory
 PARQUET_ROWS = 256  # in memory at a time
-SURROGATES = {"encoding": "utf-8", "errors": "surrogateescape"}
 
 
 def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
@@ -36,21 +35,22 @@ def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docum
 
 def csv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
     """A row under a header; separated by commas, quoted with double quotation marks."""
-    start = end = 0
+    start = read = 0
 
     def lines() -> Iterator[str]:
-        nonlocal end
+        nonlocal read
         for end, line in _lines(stream, name):
-            yield line.decode(**SURROGATES)
+            read = end
+            yield line.decode("utf-8", "surrogateescape")
 
     csv.field_size_limit(LONGEST_ROW)
     reader = csv.DictReader(lines(), restval="")
     try:
         _require(reader.fieldnames or [config.text_column], name, config)
-        start = end
+        start = read
         for number, fields in enumerate(reader, start=1):
             yield from _document(fields, f"{name}:{number}", f"byte {start:,}", config)
-            start = end
+            start = read
     except csv.Error as error:
         raise InputError(f"{name}: the row at byte {start:,} is not CSV: {error}") from error
 
@@ -65,7 +65,7 @@ def parquet_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Doc
             number += 1
             text = fields[config.text_column]
             if isinstance(text, bytes):
-                fields[config.text_column] = text.decode(**SURROGATES)
+                fields[config.text_column] = text.decode("utf-8", "surrogateescape")
             yield from _document(fields, f"{name}:{number}", f"row {number:,}", config)
 
 

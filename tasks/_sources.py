@@ -1,7 +1,6 @@
 """Which files the config's sources are, in a fixed order, with the digests that tell whether one has changed."""
 
 import functools
-import glob
 import os
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from tasks._installed_docs import documentation
 from tasks._store import digest_of, digest_of_file
 
 INSTALLED_DOCS = "installed-docs"
+MAGIC = frozenset("*?[")  # of a glob
 
 
 class Source(NamedTuple):
@@ -100,8 +100,8 @@ def _files(entry: str) -> list[tuple[Path, str]]:
     if path.exists():
         matches, root = [path], path if path.is_dir() else path.parent
     else:
-        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
-        root = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
+        root = Path(*takewhile(lambda part: not MAGIC.intersection(part), path.parts))
+        matches = sorted(root.glob(path.relative_to(root).as_posix())) if root != path else []
     files = {file: None for match in matches for file in (_inside(match) if match.is_dir() else [match])}
     if not files:
         raise InputError(_nothing_to_read(path) if matches else _missing(path))

@@ -68,10 +68,11 @@ class Sieve:
             return
         reasons = [f"{n:,} {reason}, the first in {self.first[reason]}" for reason, n in self.left_out.items() if n]
         what = f"{rejected:,} of {self.read:,} documents were rejected" if self.read else "there is no document"
+        found = "\n          ".join(reasons) or "nothing"
         raise InputError(
             f"{_named(config)}: {what}\n"
             f"expected  UTF-8 text, at most {config.max_rejected_fraction:.0%} of it undecodable, empty or repeated\n"
-            f"found     {'\n          '.join(reasons) or 'nothing'}\n"
+            f"found     {found}\n"
             "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."
         )
 

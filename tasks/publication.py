@@ -1,7 +1,6 @@
 """Everything a retraining has made → one complete MLflow run, and what Prefect's page says of it."""
 
 import json
-import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,13 +12,12 @@ from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
 from tasks import _announcement, _contracts, _environment, _figures, _formats, _inputs, _registry, _report, _vectors
+from tasks._live import log_curve
 from tasks._runs import Run
 from tasks._stage import Context
-from tasks._store import Dataset
+from tasks._store import Dataset, Manifest
 from tasks._tracking import RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
-
-CURVES = {"loss": "loss/training", "held_out_loss": "loss/held_out", "learning_rate": "training/learning_rate"}
 
 
 @task(name="publication", task_run_name="publication", cache_policy=NO_CACHE)
@@ -28,21 +26,20 @@ def publish(
     documents: Dataset,
     tokens: Dataset,
     vocabulary: Dataset,
-    draws: list[Dataset],
     held_out: Dataset,
+    draws: list[Dataset],
     vectors: Dataset,
     evaluation: Dataset,
     context: Context,
 ) -> None:
-    """Complete the run of `context`. Repeating it changes nothing; the tag by which a run is found comes last."""
+    """Complete the run of `context`. Done again it changes nothing; the tag by which its result is found comes last."""
     run = Run(context.tracking_uri, context.run_id)
     stages = {"documents": documents, "tokens": tokens, "vocabulary": vocabulary, "held-out": held_out}
     stages |= {f"windows-{epoch:03d}": draw for epoch, draw in enumerate(draws)}
     stages |= {"vectors": vectors, "evaluation": evaluation}
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
     judged = manifests["evaluation"]
-    page = _report.markdown(config, run.id, manifests)
-    sets = judged.inputs["outside"]
+    page = _report.markdown(config, manifests)
 
     run.inputs([
         _inputs.dataset("documents", [documents], "tokenization"),
@@ -51,10 +48,65 @@ def publish(
         _inputs.dataset("windows", draws, "training"),
         _inputs.dataset("held-out", [held_out], "evaluation"),
         _inputs.dataset("vectors", [vectors], "evaluation"),
-        *_inputs.evaluation_sets(config.evaluation.similarity + config.evaluation.analogies, sets),
+        *_inputs.evaluation_sets(config.evaluation.similarity + config.evaluation.analogies, judged.inputs["outside"]),
     ])  # fmt: skip
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_artifacts(folder, vectors, evaluation, manifests, page)
+        run.files(folder)
+        model = _registry.log_model(run, folder / VECTORS, parameters(config))
+    log_metrics(run, model, vectors, held_out, judged)
+    tags = {"run": run.id, "config": config.name, "vectors.digest": vectors.digest}
+    version = _registry.register(run, model, config.tracking.registered_model, tags)
+
+    _announcement.announce(run, _report.scores(judged.facts["metrics"]), page)
+    run.tag({
+        "mlflow.note.content": page,
+        "vectors.digest": vectors.digest,
+        "model.version": f"{config.tracking.registered_model}/{version}",
+        RESULT: evaluation.key,
+    })  # fmt: skip
+
+
+def log_metrics(run: Run, model: str, vectors: Dataset, held_out: Dataset, judged: Manifest) -> None:
+    """The curves of the training; then its scores at the same number of words, tied to the model and what judged it."""
+    curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE).to_pylist()
+    facts = vectors.manifest.facts
+    log_curve(run, curve, facts["speed"]["curve"])
+    judges = {"held_out": ("held-out", held_out.digest), "held_out_per_pair": ("held-out", held_out.digest)}
+    judges |= {name: (name, digest) for name, digest in judged.inputs["outside"].items()}
+    for metric, value in judged.facts["metrics"].items():
+        name, digest = judges[metric.split("/")[1]]
+        links = {"model_id": model, "dataset_name": name, "dataset_digest": digest}
+        run.metrics({metric: value}, curve[-1]["words"], **links)
+
+
+def write_artifacts(
+    folder: Path, vectors: Dataset, evaluation: Dataset, manifests: dict[str, Manifest], page: str
+) -> None:
+    """What is kept with the run, in folders: vectors, figures, scores, manifests."""
+    learnt = _vectors.load(vectors)
+    for name in (VECTORS, "figures", "scores", "manifests"):
+        (folder / name).mkdir()
+    _write_vectors(folder / VECTORS, learnt)
     curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE)
+    _figures.loss(curve).savefig(folder / "figures" / "loss.png")
+    _figures.word_map(learnt.words, learnt.table).savefig(folder / "figures" / "words.png")
+
     items = _contracts.read(evaluation.path / "evaluation.parquet", _contracts.EVALUATION)
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        ...
+    _report.sections(items).to_csv(folder / "scores" / "analogies.csv", index=False)
+    _report.neighbors(manifests["evaluation"].facts["neighbors"]).to_csv(
+        folder / "scores" / "neighbors.csv", index=False
+    )
+    pq.write_table(items, folder / "scores" / "evaluation.parquet")
+    for name, manifest in manifests.items():
+        (folder / "manifests" / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+    (folder / "environment.json").write_text(json.dumps(_environment.describe(), indent=1), encoding="utf-8")
+    (folder / "report.md").write_text(page, encoding="utf-8")
+
+
+def _write_vectors(folder: Path, learnt: Vectors) -> None:
+    np.save(folder / "vectors.npy", learnt.table, allow_pickle=False)
+    pq.write_table(pa.table({"word": learnt.words, "count": learnt.counts}), folder / "vocabulary.parquet")
+    _formats.write_text(folder / "vectors.txt.gz", *learnt)
+    _formats.write_binary(folder / "vectors.bin", *learnt)

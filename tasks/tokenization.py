@@ -113,8 +113,8 @@ def _check_pattern(config: Tokenization) -> None:
 
 
 def _no_word(documents: int, config: Tokenization) -> str:
+    expected = f"matches of tokenization.pattern, {config.pattern!r}" if config.pattern else "letters or digits"
     return (
-        f"no word in {documents:,} documents\n"
-        f"expected  {f'matches of tokenization.pattern, {config.pattern!r}' if config.pattern else 'letters or digits'}\n"
+        f"no word in {documents:,} documents\nexpected  {expected}\n"
         "found     none\nChange [tokenization], or look at the documents."
     )

@@ -87,11 +87,10 @@ class Run:
         else:
             rng = generator(settings.seed, "initial vectors")
             self.model, self._position = initial(len(counts), settings.vector_size, rng=rng), Position()
-        state = (
-            saved.state if saved else {"curve": None, "clock": {"training": 0.0, "waiting": 0.0, "checkpoints": 0.0}}
-        )
+        clock = {"training": 0.0, "waiting": 0.0, "checkpoints": 0.0}  # seconds
+        state: dict[str, Any] = saved.state if saved else {"curve": None, "clock": clock}
         self.curve = Curve(self.total, self.words / self.total, state["curve"])
-        self._clock: dict[str, float] = state["clock"]  # seconds
+        self._clock: dict[str, float] = state["clock"]
         self._shards = Shards(draws, self._clock)
         self._live = Live(context)
         self._saved_at = time.monotonic()

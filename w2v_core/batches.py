@@ -22,7 +22,7 @@ from w2v_core.sparse import Rows, descend, matrix
 from w2v_core.training import Settings, Step
 from w2v_core.windows import Windows
 
-CHUNK = 1 << 10  # windows whose gradient is added to the full one at a time
+CHUNK = 1 << 12  # windows whose gradient is added to the full one at a time
 
 
 def gradients(

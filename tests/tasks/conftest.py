@@ -1,4 +1,4 @@
-"""What every test of a stage needs."""
+"""What stage tests share: a workspace of their own, and no Prefect."""
 
 from pathlib import Path
 
@@ -10,5 +10,4 @@ from tasks._stage import Context
 
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
-    """A workspace of its own."""
-    return Context(runtime=Runtime(workspace=str(tmp_path)))
+    return Context(runtime=Runtime(workspace=str(tmp_path / "workspace"), threads=2))
