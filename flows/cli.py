@@ -147,9 +147,9 @@ def settle(workspace: Path) -> None:
 
 
 def _quiet() -> None:
-    """Our own progress on the terminal, other programs' logs only from warnings up; nobody is called home."""
+    """Our own progress on the terminal, and nothing of Prefect's, whose page has it all; nobody is called home."""
     defaults = {
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
         "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -1,5 +1,6 @@
 """What the terminal says at the end, and before the start."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from tasks import _progress, _tracking
 if TYPE_CHECKING:
     from flows.retrain import Retrained
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 Neighbors = dict[str, list[tuple[str, float]]]
 
 

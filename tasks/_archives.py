@@ -4,6 +4,7 @@ import io
 import lzma
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath, PureWindowsPath
@@ -16,7 +17,7 @@ from tasks._errors import InputError
 ARROW_NAMES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 COMPRESSED = {*ARROW_NAMES, ".xz"}
 TEXT = {"", ".txt", ".md", ".rst", ".jsonl", ".csv", ".parquet"}
-DAMAGE = (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, pa.ArrowException)
+DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, pa.ArrowException)
 GROWTH = 200  # text shrinks to a third or a tenth; a bomb, to a thousandth
 HARMLESS = 100_000_000  # bytes that may come out of anything
 

@@ -55,5 +55,15 @@ class Checkpoints:
             shutil.rmtree(path)
         return None
 
+    @property
+    def kept(self) -> str:
+        """Where the newest one lies, for a message."""
+        names = self._names()
+        return (
+            f"The last good checkpoint is kept in {self.folder / names[-1]}."
+            if names
+            else "There was no checkpoint yet."
+        )
+
     def _names(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []

@@ -11,9 +11,14 @@ from configs.schema import Ingestion
 
 
 class Document(NamedTuple):
-    source: str  # `file.txt`, or `file.txt:12` for its twelfth row, and `…#2` for the second piece of either
+    source: str  # `file.txt`, or `file.txt:12` for its twelfth row, or what the row's id says
     text: str | None  # None: not UTF-8, or binary
     place: str  # where in the file it begins, or where it cannot be decoded
+    piece: int = 1  # of a text that was cut
+
+    @property
+    def name(self) -> str:
+        return self.source if self.piece == 1 else f"{self.source}#{self.piece}"
 
 
 def cut(take: Callable[[int], str], length: int) -> Iterator[str]:
@@ -34,18 +39,18 @@ def cut(take: Callable[[int], str], length: int) -> Iterator[str]:
 
 
 def texts(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """The file as one document, or each line that is not blank."""
+    """The file as one document, or each line that is not blank; the stream is closed."""
     lines = config.text_documents == "line"
-    file = io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="\n")
     offset, line, piece = 0, 1, 1
-    for text in cut(file.readline if lines else file.read, config.document_length):
-        source = _numbered(f"{name}:{line}" if lines else name, piece)
-        if (flaw := _flaw(text)) is not None:
-            yield Document(source, None, f"byte {offset + _bytes(text[:flaw]):,}")
-        elif text.strip() or not (lines or offset):  # what else is blank only separates
-            yield Document(source, text.removesuffix("\n"), f"byte {offset:,}")
-        offset += _bytes(text)
-        line, piece = (line + 1, 1) if lines and text.endswith("\n") else (line, piece + 1)
+    with io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="\n") as file:
+        for text in cut(file.readline if lines else file.read, config.document_length):
+            source = f"{name}:{line}" if lines else name
+            if (flaw := _flaw(text)) is not None:
+                yield Document(source, None, f"byte {offset + _bytes(text[:flaw]):,}", piece)
+            elif text.strip() or not (lines or offset):  # what else is blank only separates
+                yield Document(source, text.removesuffix("\n"), f"byte {offset:,}", piece)
+            offset += _bytes(text)
+            line, piece = (line + 1, 1) if lines and text.endswith("\n") else (line, piece + 1)
 
 
 def row(source: str, text: str, place: str, config: Ingestion) -> Iterator[Document]:
@@ -54,11 +59,7 @@ def row(source: str, text: str, place: str, config: Ingestion) -> Iterator[Docum
         yield Document(source, None, place)
         return
     for piece, part in enumerate(cut(io.StringIO(text).read, config.document_length), start=1):
-        yield Document(_numbered(source, piece), part, place)
-
-
-def _numbered(source: str, piece: int) -> str:
-    return source if piece == 1 else f"{source}#{piece}"
+        yield Document(source, part, place, piece)
 
 
 def _last_space(text: str, length: int) -> int:

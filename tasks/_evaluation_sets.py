@@ -53,7 +53,7 @@ def digests(files: list[str]) -> dict[str, str]:
 
 def set_name(file: str) -> str:
     """What the set is called in metrics: `eval/WordSim 353.tsv` is `wordsim-353`."""
-    return re.sub(r"[^\w.]+", "-", Path(file).stem.lower(), flags=re.ASCII)
+    return re.sub(r"\W+", "-", Path(file).stem.lower(), flags=re.ASCII)
 
 
 def read_pairs(file: str) -> list[Pair]:

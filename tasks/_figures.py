@@ -15,7 +15,7 @@ PALETTE = (
     "#c45a9d", "#5e6670", "#8b8f20", "#1f93a6", "#a3541b", "#4a4fa8",
 )  # fmt: skip
 
-WORDS = 400  # on the map
+WORDS = 450  # on the map
 FIRST = 60  # the words before it are function words, which lie in one heap
 SHORTEST = 3  # letters of a word on the map
 LARGE, SMALL = 15.0, 7.5  # points, of the most and the least frequent word
@@ -40,7 +40,8 @@ def loss(curve: pa.Table) -> Figure:
 
 def word_map(words: list[str], table: NDArray[np.float32]) -> Figure:
     """Frequent words, near to one another where their vectors are; larger where more frequent, coloured by cluster."""
-    chosen = [row for row, word in enumerate(words) if row >= FIRST and len(word) >= SHORTEST and not word.isdigit()][
+    first = min(FIRST, len(words) // 10)
+    chosen = [row for row in range(first, len(words)) if len(words[row]) >= SHORTEST and not words[row].isdigit()][
         :WORDS
     ]
     figure = _figure(15, 11)
@@ -73,7 +74,7 @@ def _groups(unit: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float64], colors: list[str]) -> None:
-    """Write each word where it lies or as near as it fits; one that fits nowhere stays a dot."""
+    """Write each word where it lies or as near as it fits; one that fits nowhere is left out."""
     canvas = axes.figure.canvas
     canvas.draw()
     taken = np.empty((0, 4))  # left, bottom, right, top of what is written, in pixels
@@ -90,7 +91,6 @@ def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float
                 break
         else:
             text.remove()
-            axes.plot(x, y, ".", color=color, ms=3, alpha=0.6)
 
 
 def _figure(width: float, height: float) -> Figure:

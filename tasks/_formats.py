@@ -28,7 +28,7 @@ Counts = NDArray[np.int64]  # (V,)
 Table = NDArray[np.float32]  # (V, D)
 
 DIGITS = "%.6g"  # word2vec.c writes %lf; six significant digits keep small components too
-LEVEL = 6  # of gzip
+LEVEL = 1  # of gzip: digits compress little, and more takes twice the time
 
 
 def write_text(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:

@@ -5,6 +5,7 @@ MLflow's own digests look at the first rows only; these are of every byte.
 
 import json
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +19,18 @@ if TYPE_CHECKING:
     from mlflow.types.schema import Array, DataType
 
 
-def dataset(name: str, parts: Sequence[Dataset], context: str) -> Input:
-    """One dataset, or the draws of all epochs as one."""
+def dataset(name: str, parts: Sequence[Dataset], context: str, files: str = "*.parquet") -> Input:
+    """One dataset, or the draws of all epochs as one; `files` names those that hold its rows."""
     manifests = [part.manifest for part in parts]
     digest = parts[0].digest if len(parts) == 1 else digest_of([part.digest for part in parts])
-    files = [file for manifest in manifests for file in manifest.files]
+    held = [file for manifest in manifests for file in manifest.files if fnmatch(file.name, files)]
     profile = {
-        "rows": sum(file.rows or 0 for file in files),
-        "bytes": sum(file.bytes for file in files),
-        "files": len(files),
-        "left_out": {
-            reason: sum(m.account.left_out[reason] for m in manifests) for reason in manifests[0].account.left_out
-        },
+        "rows": sum(file.rows or 0 for file in held),
+        "bytes": sum(file.bytes for file in held),
+        "files": len(held),
+        "digests": [part.digest for part in parts],
     }
-    schema = pq.read_schema(parts[0].files()[0])
+    schema = pq.read_schema(parts[0].path / held[0].name)
     return _input(name, digest, parts[0].path, context, schema=_colspec(schema), profile=json.dumps(profile))
 
 
@@ -50,8 +49,8 @@ def _input(name: str, digest: str, path: Path, context: str, **details: str) -> 
 def _colspec(schema: pa.Schema) -> str:
     from mlflow.types import ColSpec, Schema
 
-    columns = [ColSpec(_type(field.type), field.name) for field in schema]
-    return json.dumps({"mlflow_colspec": Schema(columns).to_dict()})
+    columns = Schema([ColSpec(_type(field.type), field.name) for field in schema])
+    return json.dumps({"mlflow_colspec": columns.to_dict()})
 
 
 def _type(kind: Any) -> "DataType | Array":

@@ -40,9 +40,12 @@ class Space:
     def __len__(self) -> int:
         return len(self._ids)
 
+    def id(self, word: str) -> int:
+        """The word's row, −1 if it is unknown."""
+        return self._ids.get(word, self._ids.get(word.lower(), -1))
+
     def ids(self, items: Sequence[Sequence[str]]) -> Ids:
-        """Row of each word of each item, −1 where it is unknown."""
-        return np.array([[self._ids.get(w, self._ids.get(w.lower(), -1)) for w in words] for words in items])
+        return np.array([[self.id(word) for word in words] for words in items])
 
 
 def pairs(space: Space, file: str, resamples: int, *, rng: np.random.Generator) -> Judged:
@@ -55,7 +58,7 @@ def pairs(space: Space, file: str, resamples: int, *, rng: np.random.Generator) 
     cosine[covered] = space.vectors.similarity(*ids[covered].T)
 
     estimate = spearman(target[covered], cosine[covered], resamples, rng=rng)
-    figures = _figures(f"similarity/{name}", estimate) | {f"similarity/{name}/coverage": float(covered.mean())}
+    figures = _figures("similarity", name, estimate) | {f"coverage/{name}": float(covered.mean())}
     items = [" ".join(pair.words) for pair in asked]
     about = {"judge": "similarity", "set": name, "item": items, "covered": covered}
     return Judged(_rows(len(asked), **about, target=target, score=cosine), figures)
@@ -76,21 +79,21 @@ def analogies(
         "expected": [analogy.words[3] for analogy in asked],
         "covered": covered,
     }
-    tables, figures = [], {f"analogy/{name}/coverage": float(covered.mean())}
+    tables, figures = [], {f"coverage/{name}": float(covered.mean())}
     for method, ask in {"3cosadd": space.vectors.cos_add, "3cosmul": space.vectors.cos_mul}.items():
         answer, score = _answers(ask, ids, covered, known, threads)
         right = (answer == ids[:, 3]) & covered
-        figures |= _figures(f"analogy/{name}/{method}", share(right.sum(), covered.sum(), resamples, rng=rng))
+        figures |= _figures("analogy", f"{name}.{method}", share(right.sum(), covered.sum(), resamples, rng=rng))
         tables.append(_rows(len(asked), judge=method, **about, predicted=space.words[answer], right=right, score=score))
     return Judged(pa.concat_tables(tables), figures)
 
 
 def neighbors(space: Space, probes: Sequence[str]) -> Judged:
     """The words nearest to each probe, nearest first; no figure says whether they make sense."""
-    ids = space.ids([[word] for word in probes])[:, 0]
-    known = [word for word, row in zip(probes, ids, strict=True) if row >= 0]
-    unknown = [word for word, row in zip(probes, ids, strict=True) if row < 0]
-    near = space.vectors.most_similar(ids[ids >= 0], min(NEIGHBORS, len(space) - 1))
+    known = [word for word in probes if space.id(word) >= 0]
+    unknown = [word for word in probes if space.id(word) < 0]
+    ids = np.array([space.id(word) for word in known], np.int64)
+    near = space.vectors.most_similar(ids, min(NEIGHBORS, len(space) - 1))
     found = {
         "item": np.repeat(np.array(known, object), near.word.shape[1]),
         "predicted": space.words[near.word.ravel()],
@@ -117,8 +120,12 @@ def _answers(
     return answer, score
 
 
-def _figures(name: str, estimate: Estimate | None) -> dict[str, float]:
-    return {name: estimate.value, f"{name}/low": estimate.low, f"{name}/high": estimate.high} if estimate else {}
+def _figures(group: str, name: str, estimate: Estimate | None) -> dict[str, float]:
+    """One slash in each name: MLflow shows a group as one section of charts."""
+    if estimate is None:
+        return {}
+    interval = {f"interval/{name}.low": estimate.low, f"interval/{name}.high": estimate.high}
+    return {f"{group}/{name}": estimate.value, **interval}
 
 
 def _rows(count: int, **columns: Any) -> pa.Table:

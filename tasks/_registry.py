@@ -4,6 +4,7 @@ MLflow's own `log_model` works on the thread's active run and opens one where th
 run. A step done before is found and not repeated, so that publishing again makes no second model.
 """
 
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
                 raise
         for version in client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'"):
             return str(version.version)
-        source = f"models:/{model_id}"
+        source = client.get_logged_model(model_id).artifact_location  # `models:/…` is sought in another store
         return str(client.create_model_version(name, source, run.id, tags=tags, model_id=model_id).version)
 
 
@@ -66,17 +67,19 @@ def _link(client: "MlflowClient", run: Run, model: "LoggedModel") -> None:
 
 
 def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> None:
-    from mlflow import pyfunc
-    from mlflow.models import Model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about MLflow's own type hints, when it is imported
+        from mlflow import pyfunc
+        from mlflow.models import Model
 
-    pyfunc.save_model(
-        path=folder,
-        python_model=str(CODE),
-        artifacts={"vectors": str(vectors / "vectors.npy"), "vocabulary": str(vectors / "vocabulary.parquet")},
-        signature=_signature(),
-        pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow"),
-        mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),
-    )
+        pyfunc.save_model(
+            path=folder,
+            python_model=str(CODE),
+            artifacts={"vectors": str(vectors / "vectors.npy"), "vocabulary": str(vectors / "vocabulary.parquet")},
+            signature=_signature(),
+            pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow"),
+            mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),
+        )
 
 
 def _signature() -> "ModelSignature":

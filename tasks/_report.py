@@ -8,7 +8,7 @@ import pyarrow as pa
 from configs.schema import Config
 from tasks._store import Manifest
 
-PARTS = ("low", "high", "coverage")  # of a score, and no scores themselves
+ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that are no scores themselves
 METHODS = ["3cosadd", "3cosmul"]
 Row = dict[str, Any]
 
@@ -16,12 +16,12 @@ Row = dict[str, Any]
 def scores(metrics: dict[str, float]) -> list[Row]:
     """A row a score: its value, its 95% interval, and the share of the items it could be measured on."""
     rows = []
-    for name, value in metrics.items():
-        group, _, last = name.rpartition("/")
-        if last not in PARTS:
-            coverage = metrics.get(f"{name}/coverage", metrics.get(f"{group}/coverage"))
-            low, high = metrics.get(f"{name}/low"), metrics.get(f"{name}/high")
-            rows.append({"score": name, "value": value, "low": low, "high": high, "coverage": coverage})
+    for metric, value in metrics.items():
+        group, name = metric.split("/")
+        if group not in ABOUT_SCORES:
+            low, high = metrics.get(f"interval/{name}.low"), metrics.get(f"interval/{name}.high")
+            coverage = metrics.get(f"coverage/{name.split('.')[0]}")
+            rows.append({"score": metric, "value": value, "low": low, "high": high, "coverage": coverage})
     return rows
 
 
@@ -65,9 +65,13 @@ def _summary(config: Config, stages: dict[str, Manifest]) -> str:
         f"vectors of {stages['vocabulary'].facts['words']:,} words in {training.vector_size} dimensions, "
         f"from {stages['vocabulary'].facts['occurrences']:,} words of "
         f"{', '.join(f'`{each}`' for each in ([source] if isinstance(source, str) else source))}; "
-        f"{training.architecture} with {training.objective}, window {config.windows.window}, "
+        f"{_spaced(training.architecture)} with {_spaced(training.objective)}, window {config.windows.window}, "
         f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}."
-    ).replace("_", " ")
+    )
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _score(row: Row) -> list[str]:

@@ -119,15 +119,15 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TrackingError(
-            f"MLflow at {shown(uri)} cannot be used\n{reason}\n"
-            "Start that server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; without either, "
-            "runs are kept in the workspace."
+            f"MLflow at {shown(uri)} does not do what it was asked\n{shown(reason)}\n"
+            "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
+            "with neither, runs are kept in the workspace."
         ) from error
 
 
-def shown(uri: str) -> str:
-    """The address without its password."""
-    return re.sub(r"//[^@/]+@", "//…@", uri)
+def shown(text: str) -> str:
+    """The text without the passwords of the addresses in it."""
+    return re.sub(r"//[^@/\s]+@", "//…@", text)
 
 
 @functools.cache
@@ -135,6 +135,7 @@ def _client(uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try; the last one is our error
     client = MlflowClient(uri, uri)
     if uri.startswith("sqlite:"):
         database = Path(uri.removeprefix("sqlite:///"))

@@ -104,7 +104,7 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
     return {
         FLOW_RUN: flow_run_id,
         HOST: owner.host, PID: str(owner.pid), STARTED: str(owner.started),
-        "experiment.name": config.name,
+        "config.name": config.name,
         "mlflow.user": _environment.user(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "w2v retrain",

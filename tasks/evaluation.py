@@ -77,7 +77,8 @@ def _held_out(vectors: Dataset, held_out: Dataset, settings: Settings) -> dict[s
 def _typical(space: Space) -> list[str]:
     """Frequent words that mean something, evenly apart in their ranks; any words where there are few."""
     first, last = PROBE_RANKS if len(space) > PROBE_RANKS[1] else (0, len(space))
-    words = [word for word in space.words[first:last] if word and len(word) >= SHORTEST and word.isalpha()]
+    words = [str(word) for word in space.words[first:last]]
+    words = [word for word in words if len(word) >= SHORTEST and word.isalpha()] or words
     return words[:: max(1, len(words) // PROBES)][:PROBES]
 
 

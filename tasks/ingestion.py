@@ -51,13 +51,14 @@ class Sieve:
         self.left_out = {"undecodable": 0, "empty": 0, "duplicate": 0}
         self.first: dict[str, str] = {}  # reason → where it was met first
         self._seen: set[bytes] = set()  # digests of 16 bytes
+        self._digest = b""  # of the last document
 
     def __call__(self, documents: Iterable[Document]) -> Iterator[Document]:
         for document in documents:
             self.read += 1
-            if reason := self._reason(document.text):
+            if reason := self._reason(document):
                 self.left_out[reason] += 1
-                self.first.setdefault(reason, f"{document.source}, {document.place}")
+                self.first.setdefault(reason, f"{document.name}, {document.place}")
             else:
                 yield document
 
@@ -76,15 +77,17 @@ class Sieve:
             "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."
         )
 
-    def _reason(self, text: str | None) -> str:
-        if text is None:
+    def _reason(self, document: Document) -> str:
+        if document.text is None:
             return "undecodable"
-        if not text or text.isspace():
+        if not document.text.strip():
             return "empty"
-        digest = blake2b(text.encode(), digest_size=16).digest()
-        if digest in self._seen:
+        # a further piece repeats another only if all before it does: no part of a long text is lost to its likeness
+        before = self._digest if document.piece > 1 else b""
+        self._digest = blake2b(document.text.encode(), key=before, digest_size=16).digest()
+        if self._digest in self._seen:
             return "duplicate"
-        self._seen.add(digest)
+        self._seen.add(self._digest)
         return ""
 
 
@@ -131,8 +134,8 @@ def _shards(documents: Iterable[Document], size: int) -> Iterator[pa.Table]:
 
 
 def _table(documents: list[Document]) -> pa.Table:
-    source, text, _ = zip(*documents, strict=True)
-    return pa.table({"source": pa.array(source), "text": pa.array(text, pa.large_string())})
+    names = pa.array([document.name for document in documents])
+    return pa.table({"source": names, "text": pa.array([document.text for document in documents], pa.large_string())})
 
 
 def _check_unchanged(planned: list[Source], config: Ingestion, draft: Draft) -> None:

@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
 from tasks import _announcement, _contracts, _environment, _figures, _formats, _inputs, _registry, _report, _vectors
-from tasks._live import log_curve
+from tasks._live import CURVES, log_curve
 from tasks._runs import Run
 from tasks._stage import Context
 from tasks._store import Dataset, Manifest
@@ -47,7 +47,7 @@ def publish(
         _inputs.dataset("vocabulary", [vocabulary], "windows"),
         _inputs.dataset("windows", draws, "training"),
         _inputs.dataset("held-out", [held_out], "evaluation"),
-        _inputs.dataset("vectors", [vectors], "evaluation"),
+        _inputs.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
         *_inputs.evaluation_sets(config.evaluation.similarity + config.evaluation.analogies, judged.inputs["outside"]),
     ])  # fmt: skip
     with TemporaryDirectory() as temporary:
@@ -69,16 +69,16 @@ def publish(
 
 
 def log_metrics(run: Run, model: str, vectors: Dataset, held_out: Dataset, judged: Manifest) -> None:
-    """The curves of the training; then its scores at the same number of words, tied to the model and what judged it."""
+    """The curves of the training; then the scores, each tied to the model and to the digest of what judged it."""
     curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE).to_pylist()
-    facts = vectors.manifest.facts
-    log_curve(run, curve, facts["speed"]["curve"])
+    log_curve(run, curve, vectors.manifest.facts["speed"]["curve"])
     judges = {"held_out": ("held-out", held_out.digest), "held_out_per_pair": ("held-out", held_out.digest)}
     judges |= {name: (name, digest) for name, digest in judged.inputs["outside"].items()}
     for metric, value in judged.facts["metrics"].items():
-        name, digest = judges[metric.split("/")[1]]
-        links = {"model_id": model, "dataset_name": name, "dataset_digest": digest}
-        run.metrics({metric: value}, curve[-1]["words"], **links)
+        name, digest = judges[metric.split("/")[1].split(".")[0]]
+        # a lone value at step 0 is a bar on MLflow's page; one that has a curve is the end of it
+        step = curve[-1]["words"] if metric in CURVES.values() else 0
+        run.metrics({metric: value}, step, model_id=model, dataset_name=name, dataset_digest=digest)
 
 
 def write_artifacts(

@@ -58,9 +58,9 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
 def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Table:
     """The words of each text, in order, as columns `document` and `tokens`; texts without a word have no row.
 
-    Text is brought into Unicode's composed form (NFC) first, so that é is one word's letter however it was typed.
+    Text is brought into Unicode's composed form (NFC) first, so that é is the same letter however it was typed.
     """
-    text = pc.utf8_normalize(text, form="NFC")
+    text = _composed(text)
     if config.sentences:
         sentences = pc.split_pattern_regex(text, SENTENCE_END)
         document, text = document.take(pc.list_parent_indices(sentences)), pc.list_flatten(sentences)
@@ -72,6 +72,11 @@ def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Tab
     with_words = pc.not_equal(broken, "")
     words = pc.split_pattern(broken.filter(with_words), BREAK)
     return pa.table({"document": document.filter(with_words), "tokens": words})
+
+
+def _composed(text: pa.Array) -> pa.Array:
+    # pyarrow's utf8_normalize decomposes, whatever form it is told (apache/arrow#51225, there up to 25)
+    return pa.array([unicodedata.normalize("NFC", each) for each in text.to_pylist()], pa.large_string())
 
 
 def _broken(text: pa.Array, pattern: str | None) -> pa.Array:

@@ -55,7 +55,7 @@ def training(
                 if interrupt:
                     raise KeyboardInterrupt
         except Diverged as error:
-            raise TrainingError(f"{error}\nThe last good checkpoint is kept in {run.checkpoints.folder}.") from error
+            raise TrainingError(f"{error}\n{run.checkpoints.kept}") from error
 
     _contracts.write(draft.file("vectors.parquet"), _contracts.vectors(config.vector_size), _table(words, run.model))
     _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
@@ -98,7 +98,7 @@ class Run:
     def __iter__(self) -> Iterator[None]:
         """Learn; control comes back after every update, with the tables and the position in step."""
         rows = self._rows.__getitem__
-        teacher = learner(self._settings, self.model, self._counts, rows)
+        teacher = learner(self._settings, self.model, self._counts, rows, threads=self._context.threads)
         if not self.curve.rows:
             self._point(0, self._settings.min_learning_rate, judge=True)
         started = time.perf_counter()

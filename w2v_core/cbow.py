@@ -2,8 +2,8 @@
 
     h = 1/n · Σ v_context          one pair (h, center) for each window with n > 0 context words; `sum` leaves 1/n out
 
-The chain rule takes 1/n back: d_v = 1/n · d_h for each context word. word2vec.c and gensim forget this factor, which
-makes their rate for input vectors n times what they say; the gradient here is exact, and wants a larger learning rate.
+The chain rule takes 1/n back: d_v = 1/n · d_h for each context word. word2vec.c and gensim leave this factor
+out, so that their input vectors move n times as far; the gradient here is exact, and wants a larger learning rate.
 
 Shapes   B windows in the batch, M context words of all of them, P ≤ B pairs.
 Source   Mikolov et al. 2013 (arXiv:1301.3781), section 3.1; for 1/n İrsoy, Benton & Stratos 2021 (arXiv:2012.15332).

@@ -42,16 +42,14 @@ def paths(counts: NDArray[np.int64]) -> Paths:
     parent, code = _tree(np.maximum(counts, 1))
     words = len(counts)
     # all words climb towards the root together, and those that have arrived leave
-    word, at, climbed = np.arange(words), np.arange(words), []
+    word = at = np.arange(words)
+    steps = [(word[:0], parent[:0], code[:0])]  # one word alone has no steps
     while (below := at != 2 * words - 2).any():
         word, at = word[below], at[below]
-        climbed.append((word, parent[at] - words, code[at]))
+        steps.append((word, parent[at] - words, code[at]))
         at = parent[at]
-    height = [np.full(len(step[0]), level) for level, step in enumerate(climbed)]
-    if not climbed:
-        return Paths(np.zeros(words + 1, np.intp), np.empty(0, np.intp), np.empty(0, np.bool_))
-    owner, node, turn = (np.concatenate(column) for column in zip(*climbed, strict=True))
-    order = np.lexsort((-np.concatenate(height), owner))
+    owner, node, turn = (np.concatenate(column) for column in zip(*reversed(steps), strict=True))
+    order = np.argsort(owner, kind="stable")  # by word; each word's last step, at the root, is still its first
     start = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=words))])
     return Paths(start, node[order], turn[order])
 
@@ -59,9 +57,9 @@ def paths(counts: NDArray[np.int64]) -> Paths:
 def _tree(counts: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Parent and turn of each of the V words and, numbered from V, each of the V − 1 inner nodes."""
     size = len(counts)
-    parent, code = np.zeros(2 * size - 1, np.intp), np.zeros(2 * size - 1, np.bool_)
+    parent, code = [0] * (2 * size - 1), [False] * (2 * size - 1)
     # both queues rise: the words are sorted, and inner nodes are made in rising order
-    words = deque((int(counts[word]), int(word)) for word in np.argsort(counts, kind="stable"))
+    words = deque((int(counts[word]), word) for word in np.argsort(counts, kind="stable").tolist())
     nodes: deque[tuple[int, int]] = deque()
 
     def smallest() -> tuple[int, int]:
@@ -69,7 +67,7 @@ def _tree(counts: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_
 
     for node in range(size, 2 * size - 1):
         left, right = smallest(), smallest()
-        parent[[left[1], right[1]]] = node
+        parent[left[1]] = parent[right[1]] = node
         code[right[1]] = True
         nodes.append((left[0] + right[0], node))
-    return parent, code
+    return np.array(parent, np.intp), np.array(code, np.bool_)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from w2v_core import cbow, skip_gram
 from w2v_core.batches import FullBatch, MiniBatches
+from w2v_core.blocks import Blocks
 from w2v_core.hierarchical_softmax import HierarchicalSoftmax
 from w2v_core.model import Model
 from w2v_core.negative_sampling import NegativeSampling
@@ -47,13 +48,20 @@ def learner(
     model: Model,
     counts: Counts,
     rows: Callable[[int], int],
+    *,
     frozen: NDArray[np.bool_] | None = None,
+    threads: int = 1,
 ) -> Learner:
     """The learner for these settings, which changes `model` in place; vectors of `frozen` words (V,) stay as they are.
 
-    `rows(epoch)` is the number of windows of an epoch.
+    `rows(epoch)` is the number of windows of an epoch. Negative sampling whose windows share their noise words goes by
+    blocks, where a batch has room for one.
     """
     frozen = np.zeros(len(counts), np.bool_) if frozen is None else frozen
+    problems, judge = architecture(settings), objective(settings, counts)
     if settings.batch_size == "full":
-        return FullBatch(settings, model, architecture(settings), objective(settings, counts), frozen, rows)
-    return MiniBatches(settings, model, architecture(settings), objective(settings, counts), frozen)
+        return FullBatch(settings, model, problems, judge, frozen, rows)
+    roomy = settings.block_length <= settings.batch_size
+    if roomy and settings.shared_negatives and isinstance(judge, NegativeSampling):
+        return Blocks(settings, model, judge.noise, frozen, threads=threads)
+    return MiniBatches(settings, model, problems, judge, frozen)

@@ -45,7 +45,7 @@ def held_out_loss(model: Model, windows: Windows, settings: Settings, counts: ND
     for start in range(0, len(judged), CHUNK):
         problems = problems_of(windows, judged[start : start + CHUNK])
         row, word, weight = problems.mixture
-        hidden = matrix(row, word, weight, (problems.size, len(model.input))) @ model.input.astype(np.float64)
+        hidden = matrix(row, word, weight, (problems.size, len(model.input))) @ model.input
         loss += float(distribution.loss(hidden, problems.row, problems.target, model.output).sum())
         pairs += len(problems.row)
     return HeldOut(len(judged), pairs, loss)

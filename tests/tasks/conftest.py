@@ -1,13 +1,18 @@
-"""What stage tests share: a workspace of their own, and no Prefect."""
+"""What every test of a stage needs."""
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from configs.schema import Runtime
 from tasks._stage import Context
 
+hypothesis.settings.register_profile("steady", deadline=None)  # a busy machine is no error
+hypothesis.settings.load_profile("steady")
+
 
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
-    return Context(runtime=Runtime(workspace=str(tmp_path / "workspace"), threads=2))
+    """A workspace of its own."""
+    return Context(runtime=Runtime(workspace=str(tmp_path)))

@@ -13,7 +13,8 @@ WORDS = st.text("ab \n\té。 ", max_size=60)
 
 
 def read(content: bytes, **settings: object) -> list[tuple[str, str | None, str]]:
-    return list(map(tuple, texts(io.BytesIO(content), "f.txt", Ingestion(source="", **settings))))
+    documents = texts(io.BytesIO(content), "f.txt", Ingestion(source="", **settings))
+    return [(document.name, document.text, document.place) for document in documents]
 
 
 def test_a_long_text_is_cut_at_its_last_white_space() -> None:
@@ -56,7 +57,7 @@ def test_line_mode_gives_each_line_that_is_not_blank(lines: list[str], length: i
 
 
 def test_a_file_is_one_document() -> None:
-    """Without a further word a .txt file is one document, white space and all."""
+    """Without a further word a .txt file is one document; only its last line's end is taken off."""
     assert read(b"one\n\ntwo\n") == [("f.txt", "one\n\ntwo", "byte 0")]
 
 
@@ -100,7 +101,7 @@ def test_one_bad_line_costs_one_line() -> None:
     assert read(b"one\ntw\xffo\nthree", text_documents="line") == [
         ("f.txt:1", "one", "byte 0"),
         ("f.txt:2", None, "byte 6"),
-        ("f.txt:3", "three", "byte 8"),
+        ("f.txt:3", "three", "byte 9"),
     ]
 
 
@@ -126,5 +127,5 @@ def test_a_row_is_decoded_as_a_whole() -> None:
     """One bad character leaves out the row; a long good one is cut like any text."""
     config = Ingestion(source="", document_length=4)
 
-    assert list(row("r:1", "a \ud800 b c d e", "byte 5", config)) == [("r:1", None, "byte 5")]
-    assert list(row("r:1", "a b c d", "byte 5", config)) == [("r:1", "a b ", "byte 5"), ("r:1#2", "c d", "byte 5")]
+    assert list(row("r:1", "a \ud800 b c d e", "byte 5", config)) == [("r:1", None, "byte 5", 1)]
+    assert list(row("r:1", "a b c d", "byte 5", config)) == [("r:1", "a b ", "byte 5", 1), ("r:1", "c d", "byte 5", 2)]

@@ -14,9 +14,7 @@ from w2v_core.huffman import Paths
 from w2v_core.training import Settings
 from w2v_core.windows import Windows
 
-COMBINATIONS = list(
-    itertools.product(["skip_gram", "cbow"], ["softmax", "negative_sampling", "hierarchical_softmax"])
-)
+COMBINATIONS = list(itertools.product(["skip_gram", "cbow"], ["softmax", "negative_sampling", "hierarchical_softmax"]))
 
 SETTINGS = Settings(
     architecture="skip_gram",

@@ -1,4 +1,4 @@
-"""Every architecture with every objective: the gradient is the slope of the loss, and both are those of the equations."""
+"""Every architecture with every objective: the gradient is the slope of the loss, and both obey the equations."""
 
 from unittest.mock import patch
 
@@ -84,7 +84,7 @@ def test_equals_the_nested_loops(
 
 @pytest.mark.parametrize(("architecture", "objective"), COMBINATIONS)
 def test_scores_of_any_size_are_safe(architecture: str, objective: str) -> None:
-    """Scores of ±10⁴ in float32 neither overflow nor underflow: the loss is finite and says what the prediction cost."""
+    """Scores of ±10⁴ in float32 neither overflow nor underflow: the loss says what the prediction cost."""
     corpus = oracles.random_corpus(words=6, length=40)
     theta = np.full((6, 2, 1), 100, np.float32)
     theta[::2, 1] = -100

@@ -1,0 +1,67 @@
+"""Finished stages with vectors of one's own choosing, for tests of what comes after the training."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks import _contracts
+from tasks._contracts import Contract
+from tasks._stage import Context
+from tasks._store import Account, Dataset, Draft, digest_of
+
+POINTS = 5  # of the curve
+
+
+def vectors_of(
+    context: Context, words: list[str], table: NDArray[Any], output: NDArray[Any] | None = None, counts: Any = None
+) -> Dataset:
+    """A training output: these vectors, and a curve that falls from 2 to 1 over 4,000 words."""
+    rows, size = table.shape
+    columns = {
+        "word": words,
+        "count": counts or list(range(rows, 0, -1)),
+        "input": _column(table),
+        "output": _column(np.zeros_like(table) if output is None else output),
+    }
+    seen = np.linspace(0, 4_000, POINTS).astype(int)
+    curve = {
+        "words": seen,
+        "windows": seen,
+        "updates": seen // 10,
+        "epoch": seen / 2_000,
+        "loss": [None, 2.0, 1.5, 1.2, 1.0],
+        "learning_rate": np.linspace(0.025, 0, POINTS),
+        "held_out_loss": [9.0, None, 6.0, None, 5.0],
+    }
+    files = {
+        "vectors.parquet": (_contracts.vectors(size), columns),
+        "curve.parquet": (_contracts.CURVE, curve),
+    }
+    speed = {"words_per_second": 1e5, "seconds": 0.04, "curve": [0.0, 1e5, 1e5, 1e5, 1e5]}
+    return dataset(context, "training", files, {"vector_size": size, "words": 4_000, "speed": speed})
+
+
+def windows_of(context: Context, document: list[int], center: list[int], radius: list[int]) -> Dataset:
+    columns = {"document": document, "center": center, "radius": radius}
+    return dataset(context, "windows", {"part-00000.parquet": (_contracts.WINDOWS, columns)}, {"words": len(center)})
+
+
+def dataset(
+    context: Context, stage: str, files: dict[str, tuple[Contract, dict[str, Any]]], facts: dict[str, Any]
+) -> Dataset:
+    def work(draft: Draft) -> Account:
+        rows = 0
+        for name, (contract, columns) in files.items():
+            arrays = [pa.array(columns[field.name], field.type) for field in contract.schema]
+            rows += _contracts.write(draft.file(name), contract, pa.table(arrays, contract.schema))
+        draft.facts.update(facts)
+        return Account(unit="rows", read=rows, written=rows)
+
+    key = digest_of([stage, facts, {name: repr(columns) for name, (_, columns) in files.items()}])
+    return context.store.make(stage, key, {}, work, lambda *_: None)
+
+
+def _column(table: NDArray[Any]) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(table.astype(np.float32).ravel()), table.shape[1])

@@ -1,0 +1,140 @@
+"""Compressed files and archives: read as if they were plain, and refused when they are damaged or dangerous."""
+
+import bz2
+import gzip
+import io
+import lzma
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from configs.schema import Ingestion
+from tasks import _archives
+from tasks._archives import is_text
+from tasks._errors import InputError
+from tasks.ingestion import read
+
+CONFIG = Ingestion(source="")
+TEXT = "Ein Text mit Größe,\nund mehr. " * 200
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.compress,
+}
+
+
+def text_of(content: bytes, name: str) -> list[tuple[str, str | None]]:
+    return [(document.name, document.text) for document in read(io.BytesIO(content), name, CONFIG)]
+
+
+def zipped(*members: tuple[str | zipfile.ZipInfo, str]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members:
+            archive.writestr(name, text)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_compressed_text_is_read(suffix: str) -> None:
+    """Also where two compressed files were joined, as `cat a.gz b.gz` does."""
+    packed = COMPRESS[suffix](TEXT.encode())
+
+    assert text_of(packed, f"a.txt{suffix}") == [(f"a.txt{suffix}", TEXT)]
+    assert text_of(packed + packed, f"a{suffix}") == [(f"a{suffix}", TEXT + TEXT)]
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+@pytest.mark.parametrize("damage", ["truncated", "no such format"])
+def test_damaged_files_are_named(suffix: str, damage: str) -> None:
+    """A file cut short in transfer, or with another format's name, is an error that names it, never a shorter text."""
+    packed = COMPRESS[suffix](TEXT.encode())[:-9] if damage == "truncated" else b"plain text after all"
+
+    with pytest.raises(
+        InputError, match=rf"^a\.txt\{suffix} cannot be read: .+\nThe file is damaged or cut short: fetch"
+    ):
+        text_of(packed, f"a.txt{suffix}")
+
+
+@pytest.mark.parametrize("content", [zipped(("a.txt", TEXT))[:-9], b"PK\x03\x04 and no more"])
+def test_a_damaged_zip_is_named(content: bytes) -> None:
+    """A truncated archive has no directory."""
+    with pytest.raises(InputError, match=r"^a\.zip cannot be read: File is not a zip file\nThe file is damaged"):
+        text_of(content, "a.zip")
+
+
+def test_damage_inside_a_zip_is_noticed() -> None:
+    """Its members carry checksums."""
+    content = zipped(("a.txt", TEXT)).replace(zipped(("a.txt", TEXT))[40:44], b"????", 1)
+
+    with pytest.raises(InputError, match=r"^a\.zip cannot be read: "):
+        text_of(content, "a.zip")
+
+
+def test_members_that_are_text_are_read() -> None:
+    """Those with a known suffix or none, in the archive's order; pictures and hidden files are passed over."""
+    content = zipped(
+        ("b.txt", "b"), ("text8", "8"), ("x.png", "\0"), ("__MACOSX/._b.txt", "\0"), ("c/d.jsonl", '{"text":"d"}')
+    )
+
+    assert text_of(content, "a.zip") == [("a.zip/b.txt", "b"), ("a.zip/text8", "8"), ("a.zip/c/d.jsonl:1", "d")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../up.txt", "a/../../up.txt", "/etc/absolute.txt", "..\\windows.txt", "C:\\windows.txt", "\\\\host\\x.txt"],
+)
+def test_members_that_climb_out_are_refused(name: str) -> None:
+    """Nothing is ever unpacked, yet who names members so means no good: the whole archive is refused."""
+    with pytest.raises(
+        InputError, match=r"^a\.zip: its member '.*\.txt' leads out of the archive\nThe archive is refused"
+    ):
+        text_of(zipped(("good.txt", "x"), (name, "x")), "a.zip")
+
+
+def test_links_in_archives_are_refused() -> None:
+    """A symbolic link is a member whose text is a path."""
+    link = zipfile.ZipInfo("innocent.txt")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+
+    with pytest.raises(InputError, match=r"^a\.zip: its member 'innocent\.txt' is a link\n"):
+        text_of(zipped((link, "/etc/passwd")), "a.zip")
+
+
+def test_encrypted_archives_are_refused() -> None:
+    """There is no one to ask for the password."""
+    content = bytearray(zipped(("a.txt", "x")))
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+
+    with pytest.raises(InputError, match=r"^a\.zip: its member 'a\.txt' is encrypted\n"):
+        text_of(bytes(content), "a.zip")
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.bz2", "a.txt.xz", "a.txt.zst", "a.zip"])
+def test_bombs_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What grows more than two-hundredfold is refused before it is all read; a little of anything is harmless."""
+    text = "boom " * 200_000
+    content = zipped(("a.txt", text)) if name == "a.zip" else COMPRESS[Path(name).suffix](text.encode())
+
+    assert len(text_of(content, name)) == 10  # one million bytes harm no one
+    monkeypatch.setattr(_archives, "HARMLESS", 1000)
+    with pytest.raises(InputError, match=rf"^{name} grows out of all proportion\nexpected  at most 200 times its \d"):
+        text_of(content, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.txt", True), ("a/B.TXT", True), ("wiki_00", True), ("a.jsonl.gz", True), ("a.gz", True),
+        ("a.parquet", True), ("a.png", False), ("a.py", False), (".git/HEAD", False), (".hidden.txt", False), ("a.tar.gz", False),
+        ("a.zip", False),
+    ],
+)  # fmt: skip
+def test_what_is_read_of_a_folder(name: str, expected: bool) -> None:
+    """Known suffixes, or none as WikiExtractor writes; nothing hidden; no archive inside an archive."""
+    assert is_text(name) == expected

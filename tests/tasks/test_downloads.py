@@ -1,0 +1,112 @@
+"""Downloads: fetched once, verified before every use, and never half there."""
+
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from configs.schema import Ingestion
+from tasks import _contracts
+from tasks._downloads import fetch
+from tasks._errors import InputError
+from tasks._stage import Context
+from tasks.ingestion import ingestion
+
+CONTENT = b"some words " * 1000
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Site(BaseHTTPRequestHandler):
+    """Serves CONTENT at /text.txt, its first half at /cut.txt, and nothing else; counts what it is asked."""
+
+    def __init__(self, requests: list[str], *arguments: object) -> None:
+        self.requests = requests
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        self.requests.append(self.path)
+        if self.path not in ("/text.txt", "/cut.txt"):
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT if self.path == "/text.txt" else CONTENT[:5000])
+
+    def log_message(self, *arguments: object) -> None: ...
+
+
+@pytest.fixture
+def requests() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def site(requests: list[str]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, requests)) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def silent(done: float, total: float, text: str) -> None: ...
+
+
+def test_a_url_is_a_source(site: str, requests: list[str], context: Context) -> None:
+    """It is read like a file, and a second corpus from it needs no second download."""
+    config = Ingestion(source=f"{site}/text.txt", sha256=DIGEST)
+
+    documents = ingestion.compute(context=context, config=config)
+    ingestion.compute(context=context, config=config.model_copy(update={"document_length": 500}))
+
+    assert _contracts.read(documents.files()[0], _contracts.DOCUMENTS)["text"].to_pylist() == [CONTENT.decode()]
+    assert requests == ["/text.txt"]
+
+
+def test_a_damaged_copy_is_fetched_again(site: str, requests: list[str], tmp_path: Path) -> None:
+    """What lies in the workspace is believed only if its digest is right."""
+    (tmp_path / "text.txt").write_bytes(CONTENT[:-1])
+
+    fetch(f"{site}/text.txt", DIGEST, tmp_path / "text.txt", silent)
+
+    assert (tmp_path / "text.txt").read_bytes() == CONTENT
+
+
+def test_other_content_is_refused(site: str, tmp_path: Path) -> None:
+    """A changed file is named with both digests, and is not kept."""
+    with pytest.raises(InputError) as error:
+        fetch(f"{site}/text.txt", "0" * 64, tmp_path / "text.txt", silent)
+
+    assert str(error.value) == (
+        f"{site}/text.txt is not what the config expects\nexpected  SHA-256 {'0' * 64}\nfound     SHA-256 {DIGEST}\n"
+        "The publisher has changed it, or it was damaged on the way: check it, then set ingestion.sha256."
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["text.txt.lock"]
+
+
+def test_a_connection_that_breaks_leaves_no_file(site: str, tmp_path: Path) -> None:
+    """Half a file is not taken for the whole; the next attempt starts anew."""
+    with pytest.raises(InputError, match=rf"^{site}/cut\.txt (is not what the config expects|cannot be downloaded)"):
+        fetch(f"{site}/cut.txt", DIGEST, tmp_path / "cut.txt", silent)
+
+    assert not (tmp_path / "cut.txt").exists()
+
+
+def test_a_missing_page_says_so(site: str, tmp_path: Path) -> None:
+    """The server's own words, and two ways on."""
+    with pytest.raises(
+        InputError, match=rf"^{site}/no\.txt cannot be downloaded: HTTP Error 404: .*\nRun the command ag"
+    ):
+        fetch(f"{site}/no.txt", DIGEST, tmp_path / "no.txt", silent)
+
+
+def test_no_network_says_so(tmp_path: Path) -> None:
+    """A refused connection is no traceback."""
+    with pytest.raises(
+        InputError, match=r"cannot be downloaded: <urlopen error .*refused>\n.*or fetch the file yourself"
+    ):
+        fetch("http://127.0.0.1:1/a.txt", DIGEST, tmp_path / "a.txt", silent)

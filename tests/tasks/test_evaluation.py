@@ -1,0 +1,227 @@
+"""Evaluation: every item is judged, counted and explained; a wrong file is named with its line."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from configs.schema import Evaluation, Training
+from tasks import _contracts
+from tasks._errors import InputError
+from tasks._evaluation_sets import read_analogies, read_pairs
+from tasks._stage import Context
+from tasks._store import Dataset
+from tasks.evaluation import evaluation
+from tests.learnt import vectors_of, windows_of
+
+ROYAL, FEMALE, FRUIT = np.eye(3)
+WORDS = ["man", "woman", "king", "queen", "apple", "pear"]
+TABLE = np.array([
+    [0.1, 0, 0.2], [0.1, 1, 0.2], [1.1, 0, 0.2], [1.1, 1, 0.2], [0, 0.1, 1], [0.05, 0, 1],
+])  # fmt: skip
+EVAL = Path(__file__).parents[3] / "shared" / "eval"
+
+
+@pytest.fixture
+def judge(context: Context):
+    """Evaluate the six words; returns the output and its rows."""
+    vectors = vectors_of(context, WORDS, TABLE)
+    held_out = windows_of(context, [0, 0, 0, 1, 1], [0, 2, 3, 4, 5], [1, 2, 0, 1, 1])
+
+    def run(threads: int = 2, **config: Any) -> tuple[Dataset, pa.Table]:
+        runtime = context.runtime.model_copy(
+            update={"threads": threads, "workspace": f"{context.runtime.workspace}{threads}"}
+        )
+        done = evaluation.compute(
+            vectors=vectors, held_out=held_out, config=Evaluation(**config), training=Training(), window=2, seed=1,
+            context=Context(runtime=runtime),
+        )  # fmt: skip
+        return done, _contracts.read(done.files()[0], _contracts.EVALUATION)
+
+    return run
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> str:
+    path = tmp_path / "Four Pairs.tsv"
+    path.write_text("man\twoman\t4\nKing\tqueen\t9\napple\tpear\t10\nking\tpear\t1\nking\tzebra\t5\n")
+    return str(path)
+
+
+@pytest.fixture
+def analogies(tmp_path: Path) -> str:
+    path = tmp_path / "family.txt"
+    path.write_text(
+        ": royal\nman king woman queen\nMan Woman King Queen\n: fruit\nman woman apple pear\nman king boy prince\n"
+    )
+    return str(path)
+
+
+def test_similarity_by_hand(judge, pairs: str) -> None:
+    """Cosines .218 .745 .994 .228 have ranks 1 3 4 2, people's scores 2 3 4 1: ρ = 1 − 6·(1 + 1) / (4·15) = 0.8."""
+    done, rows = judge(similarity=[pairs])
+    metrics = done.manifest.facts["metrics"]
+    similar = rows.filter(pa.compute.equal(rows["judge"], "similarity"))
+
+    assert metrics["similarity/four-pairs"] == pytest.approx(0.8)
+    assert metrics["coverage/four-pairs"] == 0.8
+    assert -1 <= metrics["interval/four-pairs.low"] <= metrics["interval/four-pairs.high"] <= 1
+    assert similar["item"].to_pylist() == ["man woman", "King queen", "apple pear", "king pear", "king zebra"]
+    assert similar["target"].to_pylist() == [4, 9, 10, 1, 5]
+    assert similar["covered"].to_pylist() == [True, True, True, True, False]
+    assert similar["score"].to_pylist()[:4] == pytest.approx([0.218, 0.745, 0.994, 0.228], abs=5e-4)
+    assert similar["score"][4].as_py() is None
+
+
+def test_analogies_by_hand(judge, analogies: str) -> None:
+    """king − man + woman is queen by both methods, apple − man + woman is no pear, boy is unknown: 2 of 3 right."""
+    done, rows = judge(analogies=[analogies])
+    metrics = done.manifest.facts["metrics"]
+    asked = rows.filter(pa.compute.equal(rows["judge"], "3cosadd")).to_pylist()
+
+    assert metrics["coverage/family"] == 0.75
+    for method in ("3cosadd", "3cosmul"):
+        assert metrics[f"analogy/family.{method}"] == pytest.approx(2 / 3)
+        assert metrics[f"interval/family.{method}.low"] < 2 / 3 < metrics[f"interval/family.{method}.high"]
+    assert [row["section"] for row in asked] == ["royal", "royal", "fruit", "fruit"]
+    assert [row["predicted"] for row in asked[:2]] == ["queen", "queen"]
+    assert [row["right"] for row in asked] == [True, True, False, False]
+    assert (asked[1]["item"], asked[1]["expected"]) == ("Man Woman King", "Queen")
+    assert (asked[3]["covered"], asked[3]["predicted"], asked[3]["score"]) == (False, None, None)
+
+
+def test_a_question_beyond_the_candidates_is_not_covered(judge, analogies: str) -> None:
+    """With three candidates queen is none of them, so nothing can be asked and no share is reported."""
+    metrics = judge(analogies=[analogies], analogy_candidates=3)[0].manifest.facts["metrics"]
+
+    assert metrics["coverage/family"] == 0
+    assert "analogy/family.3cosadd" not in metrics
+
+
+def test_neighbors_of_probes(judge) -> None:
+    """Nearest first, never the word itself; an unknown probe is a row that says so."""
+    done, rows = judge(probes=["apple", "zebra", "KING"])
+    neighbors = done.manifest.facts["neighbors"]
+
+    assert list(neighbors) == ["apple", "KING"]
+    assert neighbors["apple"][0][0] == "pear"
+    assert neighbors["KING"][0][0] == "queen"
+    assert len(neighbors["KING"]) == 5
+    assert rows.filter(pa.compute.invert(rows["covered"]))["item"].to_pylist() == ["zebra"]
+
+
+def test_without_sets_and_probes_the_rest_still_runs(judge) -> None:
+    """J(θ), and the neighbours of words it chooses itself, which have at least four letters."""
+    facts = judge()[0].manifest.facts
+
+    assert set(facts["metrics"]) == {"loss/held_out", "loss/held_out_per_pair"}
+    assert list(facts["neighbors"]) == ["woman", "king", "queen", "apple", "pear"]
+
+
+def test_held_out_loss_of_zero_outputs(judge) -> None:
+    """All six words are equally likely, log 6 a pair; four windows with 1, 2, 1 and 1 pairs have 5/4 · log 6 each."""
+    metrics = judge()[0].manifest.facts["metrics"]
+
+    assert metrics["loss/held_out_per_pair"] == pytest.approx(np.log(6))
+    assert metrics["loss/held_out"] == pytest.approx(5 / 4 * np.log(6))
+
+
+def test_nothing_held_out_no_loss(context: Context) -> None:
+    """A corpus too small to spare documents has no J(θ), and is evaluated all the same."""
+    done = evaluation.compute(
+        vectors=vectors_of(context, WORDS, TABLE), held_out=windows_of(context, [], [], []), config=Evaluation(),
+        training=Training(), window=2, seed=1, context=context,
+    )  # fmt: skip
+
+    assert done.manifest.facts["metrics"] == {}
+
+
+def test_account_balances(judge, pairs: str, analogies: str) -> None:
+    """5 pairs, 4 analogies by two methods and 5 neighbours; 1 pair and 1 analogy (twice) have an unknown word."""
+    account = judge(similarity=[pairs], analogies=[analogies], probes=["man"])[0].manifest.account
+
+    assert (account.read, account.written, account.left_out) == (18, 15, {"unknown": 3})
+
+
+def test_threads_change_no_bit(judge, pairs: str, analogies: str) -> None:
+    """The same vectors and seed give the same file and the same figures on one and on two threads."""
+    one, two = (judge(threads=n, similarity=[pairs], analogies=[analogies])[0] for n in (1, 2))
+
+    assert one.path != two.path
+    assert one.digest == two.digest
+    assert one.manifest.facts == two.manifest.facts
+
+
+def test_an_edited_set_is_another_evaluation(judge, pairs: str) -> None:
+    """The key holds the set's content, not its path."""
+    before = judge(similarity=[pairs])[0]
+    Path(pairs).write_text(Path(pairs).read_text().replace("9", "8"))
+
+    assert judge(similarity=[pairs])[0].key != before.key
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tiger\tcat\t7\ntiger\tcat\n", "line 2 is not what an evaluation set holds\nexpected  two words and a score"),
+        ("tiger\tcat\t7\n\n# note\ntiger\tcat\tmuch\n", "line 4 .*\nexpected .*\nfound     'tiger\\\\tcat\\\\tmuch'"),
+        ("tiger,cat,nan\n", "this evaluation set is empty"),
+        ("a\tb\n", "line 1 is not"),
+        ("", "this evaluation set is empty\nexpected  lines of two words and a score"),
+        ("a\tb\t1\textra\n", "line 1 is not"),
+    ],
+)
+def test_malformed_pairs(tmp_path: Path, text: str, message: str) -> None:
+    """The error names the file, the line, what was expected and what was found."""
+    path = tmp_path / "set.tsv"
+    path.write_text(text)
+
+    with pytest.raises(InputError, match=f"{path}: {message}"):
+        read_pairs(str(path))
+
+
+def test_malformed_analogies(tmp_path: Path) -> None:
+    """A line of three words, and a file that holds sections only."""
+    path = tmp_path / "questions.txt"
+    path.write_text(": capitals\nAthens Greece Baghdad\n")
+    with pytest.raises(InputError, match=f"{path}: line 2 is not .*\nexpected  four words, or a colon"):
+        read_analogies(str(path))
+
+    path.write_text(": capitals\n")
+    with pytest.raises(InputError, match="empty\nexpected  lines of four words"):
+        read_analogies(str(path))
+
+
+def test_unreadable_sets(judge, tmp_path: Path, pairs: str) -> None:
+    """A missing file, two sets of one name, and bytes that are no text are told before any work."""
+    (tmp_path / "binary.tsv").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "four pairs.csv").write_text("a,b,1\n")
+
+    with pytest.raises(InputError, match=r"missing.tsv: cannot read this evaluation set \(No such file or directory\)"):
+        judge(similarity=[str(tmp_path / "missing.tsv")])
+    with pytest.raises(InputError, match="another evaluation set is called four-pairs too"):
+        judge(similarity=[pairs, str(tmp_path / "four pairs.csv")])
+    with pytest.raises(InputError, match="byte 0 is not UTF-8"):
+        judge(similarity=[str(tmp_path / "binary.tsv")])
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ", ", " "])
+def test_pairs_as_authors_publish_them(tmp_path: Path, separator: str) -> None:
+    """Tabs, commas or spaces; a line of column names, comments, blank lines and a byte-order mark do no harm."""
+    path = tmp_path / "set.csv"
+    path.write_text("\ufeffword1,word2,score\n# by hand\n\n" + separator.join(["tiger", "cat", "7.35"]) + "\n", "utf-8")
+
+    assert read_pairs(str(path)) == [(("tiger", "cat"), 7.35)]
+
+
+@pytest.mark.skipif(not EVAL.exists(), reason="the public evaluation sets are not beside the project")
+def test_the_public_sets_are_read_whole() -> None:
+    """WordSim-353, SimLex-999, MEN and the Google analogies, with all their items and sections."""
+    sizes = [len(read_pairs(str(EVAL / name))) for name in ("wordsim353.tsv", "simlex999.tsv", "men3000.tsv")]
+    analogies = read_analogies(str(EVAL / "google-analogies.txt"))
+
+    assert sizes == [353, 999, 3000]
+    assert len(analogies) == 19_544
+    assert len({analogy.section for analogy in analogies}) == 14

@@ -1,0 +1,223 @@
+"""Ingestion: every source becomes documents, each text once, in order, and whatever is left out is counted."""
+
+import lzma
+import os
+import tracemalloc
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from configs.schema import Ingestion
+from tasks import _contracts
+from tasks import ingestion as module
+from tasks._errors import InputError
+from tasks._stage import Context
+from tasks._store import Dataset
+from tasks.ingestion import ingestion
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    return folder
+
+
+def write(folder: Path, **files: str | bytes) -> None:
+    for name, content in files.items():
+        path = folder / name.replace("_", ".")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def ingest(context: Context, source: Path, **settings: object) -> Dataset:
+    return ingestion.compute(context=context, config=Ingestion(source=str(source), **settings))
+
+
+def table(documents: Dataset) -> pa.Table:
+    return pa.concat_tables(_contracts.read(file, _contracts.DOCUMENTS) for file in documents.files())
+
+
+def test_a_folder_becomes_documents(context: Context, corpus: Path) -> None:
+    """Files of every kind in the order of their names, numbered from zero, with account and facts beside them."""
+    write(
+        corpus, a_txt="first text", b_jsonl='{"text": "second"}\n{"text": "third"}', c_csv="text\nfourth", d_png=b"\0"
+    )
+    write(corpus, e_txt_xz=lzma.compress(b"fifth"))
+
+    documents = ingest(context, corpus)
+
+    assert table(documents).to_pydict() == {
+        "document": [0, 1, 2, 3, 4],
+        "source": ["a.txt", "b.jsonl:1", "b.jsonl:2", "c.csv:1", "e.txt.xz"],
+        "text": ["first text", "second", "third", "fourth", "fifth"],
+    }
+    assert documents.manifest.account.model_dump() == {
+        "unit": "documents", "read": 5, "written": 5, "left_out": {"undecodable": 0, "empty": 0, "duplicate": 0},
+    }  # fmt: skip
+    assert documents.manifest.facts == {"files": 4, "characters": 32, "first_left_out": {}}
+
+
+def test_what_is_left_out_is_counted_by_reason(context: Context, corpus: Path) -> None:
+    """Undecodable, empty and repeated texts have no row, and the first of each is told by its place."""
+    write(corpus, a_txt="one", b_txt="one", c_txt=" \n", d_txt=b"bad\xff", e_txt="one", f_txt="two")
+
+    manifest = ingest(context, corpus, max_rejected_fraction=0.9).manifest
+
+    assert manifest.account.left_out == {"undecodable": 1, "empty": 1, "duplicate": 2}
+    assert (manifest.account.read, manifest.account.written) == (6, 2)
+    assert manifest.facts["first_left_out"] == {
+        "duplicate": "b.txt, byte 0", "empty": "c.txt, byte 0", "undecodable": "d.txt, byte 3",
+    }  # fmt: skip
+
+
+def test_a_repeated_text_is_left_out_with_all_its_pieces(context: Context, corpus: Path) -> None:
+    """A long text is a repetition from its beginning on; where it only begins or ends alike, its pieces are kept."""
+    write(corpus, a_txt="aa bb aa bb aa", b_txt="aa bb aa bb aa", c_txt="cc bb aa bb aa", d_txt="aa bb dd")
+
+    documents = ingest(context, corpus, document_length=3, max_rejected_fraction=1.0)
+
+    assert "".join(table(documents)["text"].to_pylist()) == "aa bb aa bb aa" + "cc bb aa bb aa" + "dd"
+    assert documents.manifest.account.left_out["duplicate"] == 5 + 2
+
+
+def test_too_many_rejected_documents_fail(context: Context, corpus: Path) -> None:
+    """The error says how many for which reason, where the first of each is, and what to do."""
+    write(corpus, a_txt="one", b_txt=b"caf\xe9", c_txt=b"\xe9t\xe9", d_txt="")
+
+    with pytest.raises(InputError) as error:
+        ingest(context, corpus)
+
+    assert str(error.value) == (
+        f"{corpus}: 3 of 4 documents were rejected\n"
+        "expected  UTF-8 text, at most 20% of it undecodable, empty or repeated\n"
+        "found     2 undecodable, the first in b.txt, byte 3\n"
+        "          1 empty, the first in d.txt, byte 0\n"
+        "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."
+    )
+
+
+def test_a_share_just_allowed_is_allowed(context: Context, corpus: Path) -> None:
+    """One of five is a fifth, and no more than a fifth."""
+    write(corpus, a_txt="1", b_txt="2", c_txt="3", d_txt="4", e_txt="")
+
+    assert ingest(context, corpus, max_rejected_fraction=0.2).manifest.account.written == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"\x7fELF\x02\x01\x01\x00",
+            "1 of 1 documents were rejected\n.*\nfound     1 undecodable, the first in a.txt, byte 7",
+        ),
+        (b"", "1 of 1 documents were rejected\n.*\nfound     1 empty, the first in a.txt, byte 0"),
+        (b"\n\n", "1 of 1 documents were rejected\n.*\nfound     1 empty, the first in a.txt, byte 0"),
+    ],
+)
+def test_a_binary_or_an_empty_file_is_no_corpus(context: Context, corpus: Path, content: bytes, message: str) -> None:
+    """However much may be rejected, nothing at all is not a corpus."""
+    write(corpus, a_txt=content)
+
+    with pytest.raises(InputError, match=message):
+        ingest(context, corpus / "a.txt", max_rejected_fraction=1.0)
+
+
+def test_a_corpus_without_documents_fails(context: Context, corpus: Path) -> None:
+    """A table without rows has nothing to reject, and nothing to learn from."""
+    write(corpus, a_csv="text\n")
+
+    with pytest.raises(InputError, match=r"corpus/a\.csv: there is no document\n.*\nfound     nothing\n"):
+        ingest(context, corpus / "a.csv")
+
+
+def test_a_truncated_file_leaves_nothing_behind(context: Context, corpus: Path) -> None:
+    """What was read before the damage is no corpus: nothing is committed."""
+    write(corpus, a_txt_xz=lzma.compress(b"many words " * 100_000)[:-9])
+    config = Ingestion(source=str(corpus), document_length=1000, shard_mb=1)
+
+    with pytest.raises(InputError, match=r"a\.txt\.xz cannot be read: Compressed file ended before"):
+        ingestion.compute(context=context, config=config)
+
+    assert ingestion.find(context=context, config=config) is None
+
+
+def test_a_long_line_becomes_many_documents(context: Context, corpus: Path) -> None:
+    """Like a corpus of one line: cut at white space, in shards of the size asked for, and nothing of it is lost."""
+    text = " ".join(f"word{number}" for number in range(300_000))
+    write(corpus, a_txt=text)
+
+    documents = ingest(context, corpus / "a.txt", document_length=10_000, shard_mb=1)
+    read = table(documents)
+
+    assert "".join(read["text"].to_pylist()) == text
+    assert max(map(len, read["text"].to_pylist())) <= 10_000
+    assert read["source"].to_pylist()[:2] == ["a.txt", "a.txt#2"]
+    assert read["document"].to_pylist() == list(range(len(read)))
+    assert len(documents.files()) == -(-len(text) // 1_010_000)
+
+
+@pytest.mark.parametrize("name", ["one_line.txt", "lines.txt", "rows.jsonl"])
+def test_memory_does_not_grow_with_the_file(context: Context, corpus: Path, name: str) -> None:
+    """Twenty megabytes need no more of it than two: the peak is that of a shard."""
+    peaks = []
+    for megabytes in (2, 20):
+        with open(corpus / name, "w") as file:
+            for number in range(megabytes * 100):
+                text = f"{number} " + "some text " * 1000
+                file.write({"one_line.txt": text, "lines.txt": text + "\n"}.get(name, f'{{"text": "{text}"}}\n'))
+        settings = {"text_documents": "line"} if name == "lines.txt" else {}
+        tracemalloc.start()
+        ingest(context, corpus / name, shard_mb=1, max_rejected_fraction=0.9, **settings)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_a_file_that_changes_meanwhile_is_an_error(
+    context: Context, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key promises what was there when it was made; what was read may be something else."""
+    write(corpus, a_txt="one", b_txt="two")
+    read = module.read
+
+    def append_while_reading(*arguments):
+        yield from read(*arguments)
+        with open(corpus / "a.txt", "a") as file:
+            file.write(" more")
+
+    monkeypatch.setattr(module, "read", append_while_reading)
+
+    with pytest.raises(InputError, match=r"^a\.txt changed while being read\nexpected  sources that keep still"):
+        ingest(context, corpus)
+
+
+def test_a_file_that_vanishes_is_named(context: Context, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between planning and reading anything can happen."""
+    write(corpus, a_txt="one")
+    planned = module.sources(Ingestion(source=str(corpus)))
+    monkeypatch.setattr(module, "sources", lambda config: [planned[0]._replace(path=corpus / "gone.txt")])
+
+    with pytest.raises(InputError, match=r"^a\.txt cannot be read: .*No such file"):
+        ingest(context, corpus)
+
+
+def test_changed_content_is_another_corpus(context: Context, corpus: Path) -> None:
+    """The same path with other bytes is read anew; with the same bytes, however often touched, it is reused."""
+    write(corpus, a_txt="one")
+    first = ingest(context, corpus)
+    os.utime(corpus / "a.txt", (1, 1))
+
+    assert ingest(context, corpus) == first
+    write(corpus, a_txt="two")
+    assert table(ingest(context, corpus))["text"].to_pylist() == ["two"]
+
+
+def test_the_same_text_elsewhere_is_the_same_dataset(context: Context, tmp_path: Path) -> None:
+    """Documents are named within their source: a corpus that moved needs no new tokens."""
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, a_txt="one", b_txt="two")
+
+    assert ingest(context, tmp_path / "here").digest == ingest(context, tmp_path / "there").digest

@@ -1,0 +1,327 @@
+"""Publication: one complete run, the same however often it is published, and a model that serves alone."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking, Training
+from tasks import _contracts, _figures, _formats, _registry, _report, _runs, _tracking
+from tasks._errors import TrackingError
+from tasks._stage import Context
+from tasks.evaluation import evaluation
+from tasks.publication import publish
+from tests.learnt import dataset, vectors_of, windows_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SETS = {
+    "pairs.tsv": "alpha0\talpha1\t9\nbeta0\tbeta1\t8\nalpha0\tbeta0\t2\nalpha2\tzebra\t1\n",
+    "family.txt": ": one\nalpha0 alpha1 beta0 beta1\n",
+}
+WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta", "gamma")]
+
+
+def clustered() -> Any:
+    """Three heaps of twenty words in eight dimensions."""
+    rng = np.random.default_rng(0)
+    return np.tile(np.eye(8)[:3], (20, 1)) + 0.2 * rng.normal(size=(60, 8))
+
+
+class Published(NamedTuple):
+    config: Config
+    client: "MlflowClient"
+    run_id: str
+    stages: dict[str, Any]
+    context: Context
+    snapshots: list[dict[str, Any]]  # after the first time, and after the second
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """A run published twice, once in a process that had seen nothing of the first."""
+    folder = tmp_path_factory.mktemp("published")
+    for name, text in SETS.items():
+        (folder / name).write_text(text)
+    runtime = Runtime(workspace=str(folder / "workspace"))
+    judges = Evaluation(similarity=[str(folder / "pairs.tsv")], analogies=[str(folder / "family.txt")], bootstrap=50)
+    config = Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
+    run_id = _tracking.start(config, "flow-1")
+    context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+    stages = finished_stages(config, context)
+    with _runs.reached(context.tracking_uri) as client:
+        snapshots = []
+        for _ in range(2):
+            publish.fn(config=config, **stages, context=context)
+            snapshots.append(snapshot(client, run_id))
+        return Published(config, client, run_id, stages, context, snapshots)
+
+
+def finished_stages(config: Config, context: Context) -> dict[str, Any]:
+    text = {"document": [0], "source": ["a"], "text": ["alpha beta"]}
+    tokens = {"document": [0], "tokens": [["alpha", "beta"]]}
+    words = {"word": WORDS, "count": range(60, 0, -1), "keep_probability": [1.0] * 60}
+    vectors = vectors_of(context, WORDS, clustered())
+    held_out = windows_of(context, [0, 0], [0, 1], [1, 1])
+    judged = evaluation.compute(
+        vectors=vectors,
+        held_out=held_out,
+        config=config.evaluation,
+        training=Training(),
+        window=5,
+        seed=1,
+        context=context,
+    )
+    return {
+        "documents": dataset(context, "ingestion", {"part-00000.parquet": (_contracts.DOCUMENTS, text)}, {}),
+        "tokens": dataset(context, "tokenization", {"part-00000.parquet": (_contracts.TOKENS, tokens)}, {"tokens": 2}),
+        "vocabulary": dataset(
+            context,
+            "vocabulary",
+            {"vocabulary.parquet": (_contracts.VOCABULARY, words)},
+            {"words": 60, "occurrences": 1830},
+        ),
+        "held_out": held_out,
+        "draws": [windows_of(context, [0, 0], [0, epoch], [1, 1]) for epoch in range(2)],
+        "vectors": vectors,
+        "evaluation": judged,
+    }
+
+
+def snapshot(client: "MlflowClient", run_id: str) -> dict[str, Any]:
+    """All of a run that a second publication could have changed."""
+    run = client.get_run(run_id)
+    experiment = run.info.experiment_id
+    models = client.search_logged_models([experiment])
+    points = {key: client.get_metric_history(run_id, key) for key in run.data.metrics}
+    return {
+        "runs": [each.info.run_id for each in client.search_runs([experiment])],
+        "status": run.info.status,
+        "params": run.data.params,
+        "tags": run.data.tags,
+        "points": {key: [(each.step, each.value, each.timestamp) for each in found] for key, found in points.items()},
+        "inputs": sorted((each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs),
+        "outputs": [each.model_id for each in run.outputs.model_outputs],
+        "models": [(each.model_id, str(each.status), len(each.metrics)) for each in models],
+        "versions": [each.version for each in client.search_model_versions("name = 'vectors'")],
+        "artifacts": {path: path.stat().st_size for path in artifacts(client, run_id).rglob("*") if path.is_file()},
+    }
+
+
+def artifacts(client: "MlflowClient", run_id: str) -> Path:
+    return Path(client.get_run(run_id).info.artifact_uri)
+
+
+def test_publishing_again_changes_nothing(published: Published) -> None:
+    """No run, point, input, file, model or version more; the run stays as open as it was."""
+    first, second = published.snapshots
+
+    assert first == second
+    assert first["runs"] == [published.run_id]
+    assert first["status"] == "RUNNING"
+    assert first["versions"] == [1]
+    assert first["models"] == [
+        (first["outputs"][0], "READY", len(published.stages["evaluation"].manifest.facts["metrics"]))
+    ]
+
+
+def test_every_stage_is_an_input_by_its_content(published: Published) -> None:
+    """Name, the store's own digest, schema and rows; the evaluation sets too; one entry for all draws."""
+    inputs = {each.dataset.name: each for each in published.client.get_run(published.run_id).inputs.dataset_inputs}
+
+    assert set(inputs) == {"documents", "tokens", "vocabulary", "windows", "held-out", "vectors", "pairs", "family"}
+    for name in ("documents", "tokens", "vocabulary", "vectors"):
+        assert inputs[name].dataset.digest == published.stages[name].digest
+    assert json.loads(inputs["windows"].dataset.profile)["rows"] == 4
+    assert [tag.value for tag in inputs["windows"].tags] == ["training"]
+    columns = json.loads(inputs["vectors"].dataset.schema)["mlflow_colspec"]
+    assert [(column["name"], column["type"]) for column in columns] == [
+        ("word", "string"), ("count", "long"), ("input", "array"), ("output", "array"),
+    ]  # fmt: skip
+
+
+def test_curves_over_words_and_scores_as_bars(published: Published) -> None:
+    """A curve has a point where its words were seen; a lone score is at step 0, which MLflow draws as a bar."""
+    points = published.snapshots[0]["points"]
+
+    assert [step for step, *_ in points["loss/training"]] == [1_000, 2_000, 3_000, 4_000]
+    assert [value for _, value, _ in points["speed/words_per_second"]] == [0, 1e5, 1e5, 1e5, 1e5]
+    assert [step for step, *_ in points["loss/held_out"]] == [0, 2_000, 4_000, 4_000]
+    for name, value in published.stages["evaluation"].manifest.facts["metrics"].items():
+        assert (4_000 if name == "loss/held_out" else 0, value) in [point[:2] for point in points[name]]
+        assert name.count("/") == 1
+    assert len(points) <= 40
+
+
+def test_files_of_a_run(published: Published) -> None:
+    """All that the run promises, under the names that the report gives."""
+    folder = artifacts(published.client, published.run_id)
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+    assert found == {
+        "config.json", "environment.json", "report.md", "figures/loss.png", "figures/words.png",
+        "vectors/vectors.npy", "vectors/vocabulary.parquet", "vectors/vectors.txt.gz", "vectors/vectors.bin",
+        "scores/analogies.csv", "scores/neighbors.csv", "scores/evaluation.parquet",
+        *(f"manifests/{name}.json" for name in (
+            "documents", "tokens", "vocabulary", "held-out", "windows-000", "windows-001", "vectors", "evaluation")),
+    }  # fmt: skip
+    assert {"git", "cpu", "blas", "packages"} <= set(json.loads((folder / "environment.json").read_text()))
+
+
+def test_vectors_come_back(published: Published) -> None:
+    """By run id as arrays, mapped and not read; and the same from either word2vec file."""
+    words, counts, table = _tracking.load_vectors(Path(published.config.runtime.workspace), published.run_id)
+    folder = artifacts(published.client, published.run_id) / "vectors"
+
+    assert words == WORDS
+    assert counts.tolist() == list(range(60, 0, -1))
+    assert isinstance(table, np.memmap)
+    np.testing.assert_array_equal(table, clustered().astype(np.float32))
+    np.testing.assert_array_equal(_formats.read_binary(folder / "vectors.bin")[1], table)
+    np.testing.assert_allclose(_formats.read_text(folder / "vectors.txt.gz")[1], table, rtol=5e-6)
+
+
+@pytest.fixture(scope="module")
+def model(published: Published):
+    from mlflow import pyfunc
+
+    return pyfunc.load_model(published.client.get_model_version("vectors", "1").source)
+
+
+def ask(model, words: list[str], **params: Any) -> list[dict[str, Any]]:
+    return model.predict(pd.DataFrame({"word": words}), params=params).to_dict("records")
+
+
+def test_the_model_gives_neighbors(model) -> None:
+    """A row a word in the order asked, its neighbours as NumPy finds them; an unknown word is no error."""
+    unit = clustered() / np.linalg.norm(clustered(), axis=1, keepdims=True)
+    nearest = np.argsort(-(unit @ unit[4]))[1:4]
+    beta1, zebra, upper = ask(model, ["beta1", "zebra", "BETA1"], k=3)
+
+    assert beta1["known"]
+    assert beta1["neighbors"] == [WORDS[row] for row in nearest]
+    assert beta1["similarities"] == pytest.approx(unit[nearest] @ unit[4], abs=1e-6)
+    assert zebra == {"word": "zebra", "known": False, "neighbors": [], "similarities": []}
+    assert upper["neighbors"] == beta1["neighbors"]
+
+
+def test_the_model_gives_vectors(model) -> None:
+    """The very numbers that were trained."""
+    beta1, zebra = ask(model, ["beta1", "zebra"], what="vectors")
+
+    assert beta1["vector"] == clustered().astype(np.float32)[4].tolist()
+    assert zebra == {"word": "zebra", "known": False, "vector": []}
+
+
+@pytest.mark.parametrize("params", [{"what": "synonyms"}, {"k": 0}])
+def test_the_model_refuses_what_it_cannot_do(model, params: dict[str, Any]) -> None:
+    """The message says what may be asked."""
+    with pytest.raises(Exception, match=r"expected what = neighbors or vectors and k ≥ 1; found"):
+        ask(model, ["beta1"], **params)
+
+
+def test_more_neighbors_than_words(model) -> None:
+    """All other words, none twice."""
+    assert sorted(ask(model, ["beta1"], k=1_000)[0]["neighbors"]) == sorted(set(WORDS) - {"beta1"})
+
+
+def test_the_model_is_code_and_data(published: Published) -> None:
+    """No pickle, nothing of this project, and its requirements are pinned."""
+    folder = Path(published.client.get_model_version("vectors", "1").source)
+    files = {path.name for path in folder.rglob("*") if path.is_file()}
+    requirements = (folder / "requirements.txt").read_text().split()
+
+    assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib"))]
+    assert not {"tasks", "w2v_core", "configs"} & {
+        line.split()[1] for line in _registry.CODE.read_text().splitlines() if "import" in line
+    }
+    assert [line.split("==")[0] for line in requirements] == ["mlflow", "numpy", "pandas", "pyarrow"]
+
+
+def test_models_are_found_by_what_judged_them(published: Published) -> None:
+    """The best model on a set is a query: the metric is tied to the model and to the set's digest."""
+    digest = published.stages["evaluation"].manifest.inputs["outside"]["pairs"]
+    experiment = published.client.get_run(published.run_id).info.experiment_id
+
+    def search(digest: str) -> list[Any]:
+        sets = [{"dataset_name": "pairs", "dataset_digest": digest}]
+        return published.client.search_logged_models([experiment], "metrics.`similarity/pairs` > -2", datasets=sets)
+
+    assert [each.model_id for each in search(digest)] == published.snapshots[0]["outputs"]
+    assert search("another") == []
+
+
+def test_the_result_is_not_found_before_all_is_there(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publication that breaks in its last steps leaves a run that nobody takes for complete."""
+    config = published.config.model_copy(
+        update={"tracking": Tracking(experiment="broken", registered_model="bad:name")}
+    )
+    context = published.context.model_copy(update={"run_id": _tracking.start(config, "flow-broken")})
+    with pytest.raises(TrackingError, match="bad:name"):
+        publish.fn(config=config, **published.stages, context=context)
+    _tracking.finish_flow_run(config, "flow-broken", "FINISHED")
+
+    assert _tracking.find_finished(config, published.stages["evaluation"].key) is None
+
+
+def test_the_report(published: Published) -> None:
+    """Scores with intervals, neighbours and accounts; a bar in a name breaks no table."""
+    page = published.client.get_run(published.run_id).data.tags["mlflow.note.content"]
+    rows = {row["score"]: row for row in _report.scores(published.stages["evaluation"].manifest.facts["metrics"])}
+
+    assert "| similarity/pairs |" in page
+    assert "| word | nearest neighbours |" in page
+    assert rows["similarity/pairs"]["coverage"] == 0.75
+    assert rows["analogy/family.3cosadd"]["coverage"] == 1
+    assert rows["loss/held_out"] == {
+        "score": "loss/held_out",
+        "value": pytest.approx(np.log(60)),
+        "low": None,
+        "high": None,
+        "coverage": None,
+    }
+    assert _report._table(["a"], [["x|y"]]) == "| a |\n| --- |\n| x\\|y |"
+
+
+def test_analogies_by_section() -> None:
+    """Two sections and their total; what is not covered counts among the asked only."""
+    import pyarrow as pa
+
+    rows = [
+        {
+            "judge": judge,
+            "set": "s",
+            "section": section,
+            "item": "a b c",
+            "covered": covered,
+            "right": covered and right,
+        }
+        for judge, right in (("3cosadd", True), ("3cosmul", False))
+        for section, covered in (("one", True), ("one", False), ("two", True))
+    ]
+    table = _report.sections(pa.Table.from_pylist(rows, schema=_contracts.EVALUATION.schema))
+
+    assert table.to_numpy().tolist() == [["s", "one", 2, 1, 1, 0], ["s", "two", 1, 1, 1, 0], ["s", "total", 3, 2, 1, 0]]
+    assert list(table) == ["set", "section", "asked", "covered", "3cosadd", "3cosmul"]
+
+
+def test_words_of_the_map_do_not_overlap() -> None:
+    """Every word is legible: no two boxes share a pixel, and most words are there."""
+    figure = _figures.word_map(WORDS, clustered().astype(np.float32))
+    figure.canvas.draw()
+    boxes = [text.get_window_extent().extents for text in figure.axes[0].texts]
+
+    for number, (left, bottom, right, top) in enumerate(boxes):
+        for other in boxes[:number]:
+            assert right <= other[0] or left >= other[2] or top <= other[1] or bottom >= other[3]
+    assert len(boxes) > 45
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_few_words_are_a_map_too(count: int) -> None:
+    """However few words there are, there is a picture."""
+    assert _figures.word_map(WORDS[:count], clustered()[:count].astype(np.float32)).axes

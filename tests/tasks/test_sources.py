@@ -1,0 +1,163 @@
+"""Sources: what a path, folder or glob stands for, in a fixed order, and the digests that notice every change."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from configs.schema import Ingestion
+from tasks._errors import InputError
+from tasks._sources import source_digests, sources
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.txt", "part/c.jsonl.gz", "part/wiki_00", "part/d.zip", "part/x.png", ".git/HEAD"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"content of {name}")
+    return tmp_path
+
+
+def names(*entries: object) -> list[str]:
+    return [source.name for source in sources(Ingestion(source=[str(entry) for entry in entries]))]
+
+
+def test_a_folder_is_read_whole_and_sorted(corpus: Path) -> None:
+    """Below it too, by path; pictures and hidden folders are passed over."""
+    assert names(corpus) == ["a.txt", "b.txt", "part/c.jsonl.gz", "part/d.zip", "part/wiki_00"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.txt", ["a.txt", "b.txt"]),
+        ("[b-z].txt", ["b.txt"]),
+        ("**/*.gz", ["part/c.jsonl.gz"]),
+        ("p*", ["part/c.jsonl.gz", "part/d.zip", "part/wiki_00"]),
+        ("part/x.*", ["x.png"]),
+    ],
+)
+def test_globs(corpus: Path, pattern: str, expected: list[str]) -> None:
+    """Names are relative to what the pattern leaves open; what it names outright is read, whatever its suffix."""
+    assert names(corpus / pattern) == expected
+
+
+def test_a_list_keeps_its_order(corpus: Path) -> None:
+    """The user's order is the order of the documents."""
+    assert names(corpus / "part", corpus / "b.txt", corpus / "*.txt") == [
+        "c.jsonl.gz", "d.zip", "wiki_00", "b.txt", "a.txt", "b.txt",
+    ]  # fmt: skip
+
+
+def test_a_path_with_brackets_is_a_path(tmp_path: Path) -> None:
+    """What is there by that very name is no pattern."""
+    (tmp_path / "a[1].txt").write_text("x")
+
+    assert names(tmp_path / "a[1].txt") == ["a[1].txt"]
+
+
+def test_links_to_folders_are_not_followed(corpus: Path) -> None:
+    """A link to its own parent would be read for ever."""
+    (corpus / "part" / "loop").symlink_to(corpus)
+
+    assert len(names(corpus)) == 5
+
+
+def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
+    """Old archives hold such names; in a Parquet file they cannot stand as they are."""
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text("x")
+
+    assert names(tmp_path) == ["caf\N{REPLACEMENT CHARACTER}.txt"]
+
+
+@pytest.mark.parametrize("change", ["content", "size", "name", "new file"])
+def test_every_change_changes_the_digest(corpus: Path, change: str) -> None:
+    """Also one that leaves the size as it was."""
+    config = Ingestion(source=str(corpus))
+    before = source_digests(config)
+    match change:
+        case "content":
+            (corpus / "a.txt").write_text("CONTENT of a.txt")
+        case "size":
+            (corpus / "a.txt").write_text("short")
+        case "name":
+            (corpus / "a.txt").rename(corpus / "aa.txt")
+        case "new file":
+            (corpus / "c.txt").write_text("")
+    after = source_digests(config)
+
+    assert after != before
+    assert [set(entry) for entry in after] == [{"source", "files", "bytes", "digest"}]
+
+
+def test_the_manifest_stays_short(corpus: Path) -> None:
+    """However many files there are, an entry of the config is one line: how many, how large, and a digest of all."""
+    [entry] = source_digests(Ingestion(source=str(corpus / "*.txt")))
+
+    assert (entry["source"], entry["files"], entry["bytes"]) == (f"{corpus}/*.txt", 2, 32)
+
+
+def test_a_missing_path_names_the_nearest(corpus: Path) -> None:
+    """A typing error is answered with what is there."""
+    with pytest.raises(InputError) as error:
+        names(corpus / "patr" / "c.jsonl.gz")
+
+    assert str(error.value) == (
+        f"{corpus}/patr/c.jsonl.gz: no such file or folder\n"
+        f"In {corpus}, the nearest is part.\nSet ingestion.source to what is there."
+    )
+
+
+def test_a_glob_without_matches_names_what_is_there(corpus: Path) -> None:
+    """There is no nearest name to a pattern like this one."""
+    with pytest.raises(
+        InputError, match=r"2026-\*: no such file or folder\nIn .*, there are \.git, a\.txt, b\.txt, part\."
+    ):
+        names(corpus / "2026-*")
+
+
+def test_a_folder_without_text_names_what_it_has(tmp_path: Path) -> None:
+    """The suffixes known, those found, and how to read them all the same."""
+    (tmp_path / "a.pdf").write_text("x")
+
+    with pytest.raises(InputError) as error:
+        names(tmp_path)
+
+    assert str(error.value) == (
+        f"{tmp_path}: no file here is known as text\n"
+        "expected  .csv, .jsonl, .md, .parquet, .rst, .txt, also compressed or zipped, or names without a suffix\n"
+        "found     .pdf\nName such files one by one or with a glob to read them as text."
+    )
+
+
+def test_a_download_needs_a_digest() -> None:
+    """Whoever serves a file can change it; the same config must mean the same bytes."""
+    with pytest.raises(
+        InputError, match=r"^http://host/a\.txt: a download needs a digest(?s:.*)expected  ingestion\.sha256"
+    ):
+        names("http://host/a.txt")
+
+
+@pytest.mark.parametrize("url", ["ftp://host/a.txt", "file:///etc/passwd", "s3://bucket/a.txt"])
+def test_other_protocols_are_refused(url: str) -> None:
+    """Only what is known to work is tried."""
+    with pytest.raises(InputError, match=rf"^{url}: cannot read from \w+://\nexpected  http:// or https://, or a path"):
+        names(url)
+
+
+def test_a_download_is_known_by_its_digest_alone() -> None:
+    """No request is made to plan a run."""
+    config = Ingestion(source="https://host/folder/text8.zip?raw=1", sha256="0" * 64)
+
+    [source] = sources(config)
+
+    assert (source.name, source.digest) == ("text8.zip", "0" * 64)
+    assert source.path == Path("downloads", "0" * 64, "text8.zip")
+
+
+def test_nothing_installed_is_named() -> None:
+    """`installed-docs` reads no package that is not named."""
+    with pytest.raises(
+        InputError, match=r'installed-docs: say whose\nexpected  ingestion\.distributions = \["numpy", …\]'
+    ):
+        names("installed-docs")

@@ -1,0 +1,214 @@
+"""Tokenization: words of any script, the same as slow Python finds, and every document accounted for."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.schema import Runtime, Tokenization
+from tasks import _contracts
+from tasks._errors import InputError
+from tasks._stage import Context, stage
+from tasks._store import Account, Dataset, Draft
+from tasks.tokenization import tokenization, tokenize
+
+# assigned characters only, for Python and pyarrow may know different editions of Unicode; more weight on telling ones
+ANY = st.characters(exclude_categories=["Cs", "Cn", "Co"], exclude_characters="\0")
+TELLING = st.sampled_from(list("aAéE\u0301ßİΣς漢字नि1٣²Ⅷ½.!?。 \n'-_\u200d\u00a0\ufeff"))
+TEXT = st.text(ANY | TELLING, max_size=30)
+
+
+def words(text: str, **options: object) -> list[list[str]]:
+    config = Tokenization(**options)
+    return tokenize(pa.array([0]), pa.array([text], pa.large_string()), config)["tokens"].to_pylist()
+
+
+def slow_words(text: str, is_part: Callable[[str], bool]) -> list[list[str]]:
+    found = "".join(c if is_part(c) else " " for c in unicodedata.normalize("NFC", text)).split(" ")
+    return [row] if (row := [word for word in found if word]) else []
+
+
+def is_word_character(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LMN"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The quick brown fox.", ["the", "quick", "brown", "fox"]),
+        ("don't stop-gap e-mail_address", ["don", "t", "stop", "gap", "e", "mail", "address"]),
+        ("ÉTÉ Straße naïve", ["été", "straße", "naïve"]),
+        ("Привет, мир!", ["привет", "мир"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),  # vowel signs and the virama are marks
+        ("日本語のテキスト。東京", ["日本語のテキスト", "東京"]),
+        ("مَرْحَبًا ٣٤", ["مَرْحَبًا", "٣٤"]),
+        ("e\u0301te\u0301 \u212bngström", ["été", "ångström"]),  # composed, however typed
+        ("x² ½ Ⅷ 42nd", ["x²", "½", "ⅷ", "42nd"]),
+        (" …—“”\u200b ", None),
+        ("", None),
+    ],
+)
+def test_words_of_many_scripts(text: str, expected: list[str] | None) -> None:
+    """Letters, marks and digits make words; everything else is between them; no word, no row."""
+    assert words(text) == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("digits", "expected"),
+    [
+        ("keep", ["in", "1984", "a4", "٤٢", "x²"]),
+        ("spell", ["in", "one", "nine", "eight", "four", "a", "four", "four", "two", "x²"]),
+        ("drop", ["in", "a", "x"]),
+    ],
+)
+def test_digits(digits: str, expected: list[str]) -> None:
+    """Kept, or spelled one by one as text8 does, in any script; or dropped, which also parts words."""
+    assert words("In 1984, A4: ٤٢ x²", digits=digits) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One two. Three!? Four", [["one", "two"], ["three"], ["four"]]),
+        ('He said "No." Then left.', [["he", "said", "no"], ["then", "left"]]),
+        ("Version 3.14 of www.example.org", [["version", "3", "14", "of", "www", "example", "org"]]),
+        ("今日は。元気？はい", [["今日は"], ["元気"], ["はい"]]),
+        ("A title\n\nThe text\nruns on", [["a", "title"], ["the", "text", "runs", "on"]]),
+        ("... !!! . ", []),
+    ],
+)
+def test_sentences(text: str, expected: list[list[str]]) -> None:
+    """A sentence ends at a full stop before white space, at an ideographic one, or at an empty line."""
+    assert words(text, sentences=True) == expected
+
+
+def test_sentences_keep_their_document() -> None:
+    """Each row tells the document it is from, and a document may have none."""
+    texts = pa.array(["A b. C d.", "!", "E."], pa.large_string())
+
+    table = tokenize(pa.array([5, 6, 7]), texts, Tokenization(sentences=True))
+
+    assert table.to_pydict() == {"document": [5, 5, 7], "tokens": [["a", "b"], ["c", "d"], ["e"]]}
+
+
+@given(TEXT)
+def test_words_are_those_of_slow_python(text: str) -> None:
+    """For any text: NFC, then the runs of characters of the categories L, M and N, told by Python's own tables."""
+    assert words(text, lowercase=False) == slow_words(text, is_word_character)
+
+
+@given(TEXT)
+def test_dropped_digits_are_those_of_slow_python(text: str) -> None:
+    """Without the category N, only letters and marks are left."""
+    assert words(text, lowercase=False, digits="drop") == slow_words(text, lambda c: unicodedata.category(c)[0] in "LM")
+
+
+@given(TEXT)
+def test_spelled_digits_are_those_of_slow_python(text: str) -> None:
+    """Every character with a decimal value becomes its English name."""
+    names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    spelled = "".join(f" {names[v]} " if (v := unicodedata.decimal(c, None)) is not None else c for c in text)
+
+    assert words(text, lowercase=False, digits="spell") == words(spelled, lowercase=False)
+
+
+@given(TEXT)
+def test_lower_case_is_that_of_each_character(text: str) -> None:
+    """One character for one: Python's lower() of each, but for İ, which it makes two characters of."""
+    lower = "".join(character.lower()[0] for character in unicodedata.normalize("NFC", text))
+
+    assert words(text) == words(lower, lowercase=False)
+
+
+@pytest.mark.parametrize("pattern", ["[a-z]+", "a|b", "(?i)(a)(b)?", "a*", r"\S+", "^a", "[ab]{2}", "(?m)^.", "é1?"])
+@given(text=st.text("aAbé1() .-\n", max_size=20))
+def test_a_pattern_finds_what_re_finds(pattern: str, text: str) -> None:
+    """The words are Python's matches of the same expression, without the empty ones."""
+    expected = [match[0] for match in re.finditer(pattern, text) if match[0]]
+
+    assert words(text, pattern=pattern, lowercase=False) == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [("(", r"missing \)"), (r"(?<=a)b", r"invalid perl operator"), (r"(a)\1", "invalid escape sequence")],
+)
+def test_a_wrong_pattern_is_told(documents: Dataset, context: Context, pattern: str, reason: str) -> None:
+    """In the words of RE2, with what it cannot do."""
+    with pytest.raises(InputError, match=rf"^tokenization\.pattern\nexpected .*\nfound .*{reason}.*\nRE2 has no look-"):
+        tokenization.compute(context=context, documents=documents, config=Tokenization(pattern=pattern))
+
+
+TEXTS = ["The first one. It is short.", "12 34", "?!", "Another: a4 b5"]
+
+
+@stage
+def corpus(config: Tokenization, draft: Draft, context: Context) -> Account:
+    """Two shards of documents, as ingestion would write them."""
+    for shard in (0, 1):
+        rows = {"document": [2 * shard, 2 * shard + 1], "source": ["a", "b"], "text": TEXTS[2 * shard : 2 * shard + 2]}
+        _contracts.write(draft.file(f"part-{shard:05d}.parquet"), _contracts.DOCUMENTS, pa.table(rows))
+    return Account(unit="documents", read=4, written=4)
+
+
+@pytest.fixture
+def documents(context: Context) -> Dataset:
+    return corpus.compute(context=context, config=Tokenization())
+
+
+def test_every_document_is_accounted_for(documents: Dataset, context: Context) -> None:
+    """A shard for each of documents; one without a word has no row and is counted."""
+    tokens = tokenization.compute(context=context, documents=documents, config=Tokenization())
+
+    assert [_contracts.read(file, _contracts.TOKENS).to_pydict() for file in tokens.files()] == [
+        {"document": [0, 1], "tokens": [["the", "first", "one", "it", "is", "short"], ["12", "34"]]},
+        {"document": [3], "tokens": [["another", "a4", "b5"]]},
+    ]
+    assert tokens.manifest.account == Account(unit="documents", read=4, written=3, left_out={"without a word": 1})
+    assert tokens.manifest.facts == {"tokens": 11, "rows": 3}
+
+
+def test_sentences_are_rows_not_documents(documents: Dataset, context: Context) -> None:
+    """The account stays in documents, however many rows they give."""
+    manifest = tokenization.compute(context=context, documents=documents, config=Tokenization(sentences=True)).manifest
+
+    assert (manifest.account.written, manifest.facts) == (3, {"tokens": 11, "rows": 4})
+
+
+def test_a_corpus_without_words_is_told(documents: Dataset, context: Context) -> None:
+    """Nothing that follows could say why."""
+    with pytest.raises(InputError) as error:
+        tokenization.compute(context=context, documents=documents, config=Tokenization(pattern="[α-ω]+"))
+
+    assert str(error.value) == (
+        "no word in 4 documents\nexpected  matches of tokenization.pattern, '[α-ω]+'\nfound     none\n"
+        "Change [tokenization], or look at the documents."
+    )
+
+
+def test_threads_change_no_bit(documents: Dataset, tmp_path: Path) -> None:
+    """One thread or four: the files are the same to the byte."""
+    made = [
+        tokenization.compute(
+            context=Context(runtime=Runtime(workspace=str(tmp_path / str(threads)), threads=threads)),
+            documents=documents,
+            config=Tokenization(),
+        )
+        for threads in (1, 4)
+    ]
+
+    assert made[0].path != made[1].path
+    assert made[0].manifest.files == made[1].manifest.files
+
+
+def test_a_long_text_is_no_trouble() -> None:
+    """A million words in one document come out in order."""
+    numbers = np.arange(1_000_000).astype(str).tolist()
+
+    assert words(", ".join(numbers)) == [numbers]

@@ -1,0 +1,182 @@
+"""Tracking: one run for one flow run, whatever is retried, killed or written twice."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from configs.schema import Config, Ingestion, Runtime, Tracking, Training
+from tasks import _environment, _runs, _tracking
+from tasks._errors import TrackingError
+from tasks._runs import Run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """One database for this file: creating it takes seconds."""
+    workspace = tmp_path_factory.mktemp("tracked") / "workspace"
+    return Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(workspace)))
+
+
+@pytest.fixture
+def fresh(config: Config, request: pytest.FixtureRequest) -> Config:
+    """The same database, an experiment of the test's own."""
+    return config.model_copy(update={"tracking": Tracking(experiment=request.node.name)})
+
+
+def client(config: Config) -> "MlflowClient":
+    with _runs.reached(_tracking.uri(config)) as reached:
+        return reached
+
+
+def test_a_retried_flow_has_one_run(fresh: Config) -> None:
+    """The flow run that comes back finds its run, open again; another flow run gets another."""
+    first = _tracking.start(fresh, "flow-1")
+    _tracking.finish_flow_run(fresh, "flow-1", "FAILED")
+    again = _tracking.start(fresh, "flow-1")
+
+    assert again == first
+    assert client(fresh).get_run(first).info.status == "RUNNING"
+    assert _tracking.start(fresh, "flow-2") != first
+
+
+def test_every_setting_is_a_parameter(fresh: Config) -> None:
+    """`section.key` for all that bears on the result; none for what does not; the whole config beside them."""
+    run_id = _tracking.start(fresh, "flow-1")
+    found = client(fresh).get_run(run_id).data.params
+
+    assert found == _tracking.parameters(fresh)
+    assert found["training.learning_rate"] == "0.025"
+    assert found["seed"] == "1"
+    assert not [name for name in found if name.startswith(("runtime", "tracking"))]
+    assert (
+        Config.model_validate_json(Path(client(fresh).download_artifacts(run_id, "config.json")).read_text()) == fresh
+    )
+
+
+def test_equal_digests_are_equal_settings(config: Config) -> None:
+    """Threads and names leave the digest as it is; a learning rate does not."""
+    digest = _tracking.parameters(config)["config.digest"]
+    renamed = config.model_copy(update={"name": "other", "runtime": Runtime(threads=7), "tracking": Tracking(uri="x")})
+    quicker = config.model_copy(update={"training": Training(learning_rate=0.05)})
+
+    assert _tracking.parameters(renamed)["config.digest"] == digest
+    assert _tracking.parameters(quicker)["config.digest"] != digest
+
+
+def test_what_is_logged_twice_is_there_once(fresh: Config) -> None:
+    """Points of a curve and single figures, also when the curve has grown in between."""
+    run_id = _tracking.start(fresh, "flow-1")
+    losses = [3.0, 2.0, 1.5]
+    for points in (2, 3, 3):
+        run = Run(_tracking.uri(fresh), run_id)
+        run.curve([0, 1_000_000, 2_000_000][:points], {"loss/training": losses[:points]})
+        run.metrics({"similarity/x": 0.5}, 2_000_000)
+    history = client(fresh).get_metric_history(run_id, "loss/training")
+
+    assert [(point.step, point.value) for point in history] == [(0, 3.0), (1_000_000, 2.0), (2_000_000, 1.5)]
+    assert len(client(fresh).get_metric_history(run_id, "similarity/x")) == 1
+
+
+def test_curves_are_thinned_and_gaps_left_out(fresh: Config) -> None:
+    """Of 5,000 points at most 2,000 stay, the last among them; None, NaN and infinity are no points."""
+    run_id = _tracking.start(fresh, "flow-1")
+    values = [float(step) for step in range(5_000)]
+    gaps = [None, math.nan, math.inf, *values[3:]]
+    Run(_tracking.uri(fresh), run_id).curve(range(5_000), {"whole": values, "gaps": gaps})
+    whole, gaps_found = (client(fresh).get_metric_history(run_id, key) for key in ("whole", "gaps"))
+
+    assert 1_000 < len(whole) <= 2_000
+    assert whole[-1].step == 4_999
+    assert [point.step for point in gaps_found] == [point.step for point in whole[1:]]
+
+
+def test_abandoned_runs_are_killed(fresh: Config) -> None:
+    """A run whose process is gone is KILLED, also when its number is used again; one that still works is left alone."""
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    runs = {name: _tracking.start(fresh, name) for name in ("alive", "gone", "reused", "elsewhere", "finished")}
+    tag = client(fresh).set_tag
+    tag(runs["gone"], "owner.pid", gone.stdout.strip())
+    tag(runs["reused"], "owner.started", _environment.owner().started - 1_000)
+    tag(runs["elsewhere"], "owner.host", "another-host")
+    tag(runs["elsewhere"], "owner.pid", gone.stdout.strip())
+    tag(runs["finished"], "owner.pid", gone.stdout.strip())
+    _tracking.finish_flow_run(fresh, "finished", "FINISHED")
+
+    assert set(_tracking.close_abandoned(fresh)) == {runs["gone"], runs["reused"]}
+    statuses = {name: client(fresh).get_run(run_id).info.status for name, run_id in runs.items()}
+    assert statuses == {
+        "alive": "RUNNING", "gone": "KILLED", "reused": "KILLED", "elsewhere": "RUNNING", "finished": "FINISHED",
+    }  # fmt: skip
+
+
+def test_a_result_is_found_when_its_run_is_complete(fresh: Config) -> None:
+    """Only a FINISHED run with the result's tag counts."""
+    run_id = _tracking.start(fresh, "flow-1")
+    Run(_tracking.uri(fresh), run_id).tag({_tracking.RESULT: "abc"})
+
+    assert _tracking.find_finished(fresh, "abc") is None
+    _tracking.finish_flow_run(fresh, "flow-1", "FINISHED")
+    assert _tracking.find_finished(fresh, "abc") == run_id
+    assert _tracking.find_finished(fresh, "abd") is None
+
+
+def test_where_runs_are(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The config decides, then MLFLOW_TRACKING_URI, then the workspace; artifacts lie beside the database."""
+    named = config.model_copy(update={"tracking": Tracking(uri="http://named")})
+    workspace = Path(config.runtime.workspace)
+    run_id = _tracking.start(config, "flow-where")
+
+    assert _tracking.uri(config) == f"sqlite:///{workspace}/mlflow.db"
+    assert Path(client(config).get_run(run_id).info.artifact_uri).is_relative_to(workspace / "mlartifacts")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://environment")
+    assert _tracking.uri(config) == "http://environment"
+    assert _tracking.uri(named) == "http://named"
+
+
+def test_an_absent_server_is_told_within_seconds(config: Config) -> None:
+    """The error names the server, not its password, and the way out."""
+    absent = config.model_copy(update={"tracking": Tracking(uri="http://someone:secret@127.0.0.1:9")})
+
+    with pytest.raises(TrackingError, match=r"(?s)MLflow at http://…@127.0.0.1:9 .*MLFLOW_TRACKING_URI") as error:
+        _tracking.start(absent, "flow-1")
+    assert "secret" not in str(error.value)
+
+
+def test_a_deleted_experiment_is_named(fresh: Config) -> None:
+    """MLflow keeps the name of a deleted experiment: the error says how to restore it."""
+    run_id = _tracking.start(fresh, "flow-1")
+    client(fresh).delete_experiment(client(fresh).get_run(run_id).info.experiment_id)
+
+    with pytest.raises(TrackingError, match="is deleted\nRestore it with `mlflow experiments restore"):
+        _tracking.start(fresh, "flow-2")
+
+
+def test_an_unknown_run_has_no_vectors(config: Config) -> None:
+    """`--run` with a wrong id is one clear message."""
+    _tracking.start(config, "flow-where")
+
+    with pytest.raises(TrackingError, match="no-such-run"):
+        _tracking.load_vectors(Path(config.runtime.workspace), "no-such-run")
+
+
+def test_mlflow_keeps_quiet(tmp_path: Path) -> None:
+    """A process that makes the database, a run and its end prints nothing, on neither stream."""
+    code = (
+        "from configs.schema import Config; from tasks import _tracking\n"
+        "config = Config.model_validate({'ingestion': {'source': 'x'}, 'runtime': {'workspace': 'workspace'}})\n"
+        "_tracking.start(config, 'flow'); _tracking.finish_flow_run(config, 'flow', 'FINISHED')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(_tracking.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,45 @@
+"""Small trainings to test with."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.w2v_core.oracles import Corpus
+from w2v_core import learners
+from w2v_core.model import Model
+from w2v_core.training import Position, Progress, Settings, train
+from w2v_core.windows import Windows
+
+SIZES: list[int | str] = [1, 8, "full"]
+
+
+def model_for(corpus: Corpus, size: int = 4, seed: int = 0) -> Model:
+    """Vectors of which none is zero, so that every gradient shows."""
+    theta = np.random.default_rng(seed).standard_normal((len(corpus.counts), 2, size), dtype=np.float32)
+    return Model(theta / 2)
+
+
+def shards_of(corpus: Corpus, size: int) -> list[Windows]:
+    """The same windows in shards of `size` rows."""
+    whole = corpus.windows
+    parts = [slice(start, start + size) for start in range(0, len(whole), size)]
+    return [Windows(whole.document[part], whole.center[part], whole.radius[part]) for part in parts]
+
+
+def run(
+    config: Settings,
+    corpus: Corpus,
+    model: Model,
+    start: Position | None = None,
+    shard_rows: int = 30,
+    frozen: NDArray[np.bool_] | None = None,
+) -> Iterator[Progress]:
+    """Train on the same windows in every epoch."""
+    shards = shards_of(corpus, shard_rows)
+
+    def rows(epoch: int) -> int:
+        return len(corpus.windows)
+
+    learner = learners.learner(config, model, corpus.counts, rows, frozen=frozen)
+    return train(learner, config, model, lambda epoch, first: iter(shards[first:]), rows, start)

@@ -1,0 +1,207 @@
+"""Blocks: the matrix products are the loops they replace, whatever the corpus, the threads or an interruption."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from numpy.typing import NDArray
+
+from tests.w2v_core import oracles
+from tests.w2v_core.oracles import Corpus
+from w2v_core import blocks
+from w2v_core.blocks import Blocks
+from w2v_core.model import Model
+from w2v_core.randomness import generator
+from w2v_core.strata import Strata
+from w2v_core.training import Settings, Step
+from w2v_core.vocabulary import Noise
+from w2v_core.windows import Windows
+
+ARCHITECTURES = [("skip_gram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
+SETTINGS = replace(oracles.SETTINGS, window=4, batch_size=8, block_length=4, shared_negatives=3)
+Table = NDArray[np.float64]
+
+
+def configured(architecture: str, combination: str, **others: object) -> Settings:
+    return replace(SETTINGS, architecture=architecture, combination=combination, **others)  # type: ignore[arg-type]
+
+
+def model_for(corpus: Corpus) -> Model:
+    """Vectors of which none is zero, so that every gradient shows."""
+    return Model(np.random.default_rng(0).standard_normal((len(corpus.counts), 2, 4), dtype=np.float32) / 2)
+
+
+def learn(
+    config: Settings, corpus: Corpus, model: Model, *, threads: int = 1, first: int = 0, place: tuple[int, int] = (0, 0)
+) -> Iterator[Step]:
+    learner = Blocks(config, model, noise_of(corpus), np.zeros(len(corpus.counts), np.bool_), threads=threads)
+    return learner.learn(corpus.windows, place, lambda rows: 0.1 / (1 + rows), first)
+
+
+def noise_of(corpus: Corpus) -> Noise:
+    return Noise(corpus.counts, SETTINGS.noise_exponent)
+
+
+def oracle_gradient(
+    config: Settings, windows: Windows, theta: Table, rows: range, noise: NDArray[np.floating], weight: float
+) -> tuple[Table, Table, float]:
+    """Gradient and terms of every row of θ, and the loss, of the given rows, pair by pair and word by word.
+
+    noise[i, k] says how often word k is drawn for row i; each draw counts `weight` times unless it is the true word.
+    """
+    gradient, terms, loss = np.zeros(theta.shape), np.zeros(theta.shape[:2]), 0.0
+    for i in rows:
+        for mixture, target in oracles.problems(config.architecture, config.combination, windows, np.array([i])):
+            h = sum(share * theta[word, 0] for word, share in mixture)
+            drawn = [(word, -1, weight * often) for word, often in enumerate(noise[i - rows.start]) if word != target]
+            for word, y, w in [(target, 1, 1.0), *drawn]:
+                score = y * (theta[word, 1] @ h)
+                loss -= w * math.log(oracles.sigmoid(score))
+                d_score = -w * y * oracles.sigmoid(-score)
+                gradient[word, 1] += d_score * h
+                terms[word, 1] += w
+                for source, share in mixture:
+                    gradient[source, 0] += d_score * share * theta[word, 1]
+                    terms[source, 0] += w * share
+    return gradient, terms, loss
+
+
+def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[float]]:
+    """θ after one shard, and the loss of each of its batches."""
+    theta, losses = model.theta.astype(np.float64), []
+    strata = Strata(noise_of(corpus).probability, config.shared_negatives)
+    size = config.batch_size
+    assert size != "full"
+    for batch, start in enumerate(range(0, len(corpus.windows), size)):
+        rows = range(start, min(start + size, len(corpus.windows)))
+        words = strata.draw(-(-len(rows) // config.block_length), rng=generator(config.seed, "training", 0, 0, batch))
+        often = np.array([np.bincount(block, minlength=len(theta)) for block in words]).repeat(config.block_length, 0)
+        weight = config.negatives / config.shared_negatives
+        gradient, terms, loss = oracle_gradient(config, corpus.windows, theta, rows, often, weight)
+        theta -= 0.1 / (1 + start) * (config.damping / np.maximum(terms, config.damping))[:, :, None] * gradient
+        losses.append(loss)
+    return theta, losses
+
+
+@pytest.mark.parametrize("damping", [200.0, 4.0])
+@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+@given(corpus=oracles.corpora())
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_products_are_the_loops(architecture: str, combination: str, damping: float, corpus: Corpus) -> None:
+    """θ after a shard, its pairs and its loss are those of the nested loops, up to float32."""
+    config = configured(architecture, combination, damping=damping)
+    model = model_for(corpus)
+    theta, losses = oracle(config, corpus, model)
+    pairs = oracles.problems(architecture, combination, corpus.windows, np.arange(len(corpus.windows)))
+
+    steps = list(learn(config, corpus, model))
+
+    np.testing.assert_allclose(model.theta, theta, rtol=1e-4, atol=1e-5)
+    assert sum(step.windows for step in steps) == len(corpus.windows)
+    assert sum(step.pairs for step in steps) == len(list(pairs))
+    assert [step.loss for step in steps[:1]] == pytest.approx(losses[:1], rel=1e-5)
+    assert all((step.loss is None) == (number % blocks.MEASURED > 0) for number, step in enumerate(steps))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+def test_threads_change_no_bit(
+    architecture: str, combination: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1, 2, 3 and 8 threads give the same tables and the same records."""
+    monkeypatch.setattr(blocks, "PIECE", 16)
+    config = configured(architecture, combination, batch_size=200, block_length=8)
+    corpus = oracles.random_corpus(50, 1_500)
+    alone, together = model_for(corpus), model_for(corpus)
+    steps = list(learn(config, corpus, alone))
+
+    others = list(learn(config, corpus, together, threads=threads))
+
+    assert together.theta.tobytes() == alone.theta.tobytes()
+    assert others == steps
+
+
+@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+@pytest.mark.parametrize("stop", [1, 4, 18])
+def test_an_interruption_leaves_no_trace(architecture: str, combination: str, stop: int) -> None:
+    """Stopping after any batch and going on from the tables alone gives the same bits as not stopping."""
+    config = configured(architecture, combination, batch_size=16)
+    corpus = oracles.random_corpus(30, 300)
+    whole, parted = model_for(corpus), model_for(corpus)
+    steps = list(learn(config, corpus, whole))
+
+    before = list(islice(learn(config, corpus, parted), stop))
+    resumed = Model(parted.theta.copy())
+    after = list(learn(config, corpus, resumed, first=stop))
+
+    assert resumed.theta.tobytes() == whole.theta.tobytes()
+    assert before + after == steps
+
+
+@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+def test_shared_noise_is_right_on_average(architecture: str, combination: str) -> None:
+    """The mean gradient over 4,000 draws is the expected one of `negatives` draws for each pair, within 5 errors."""
+    draws = 4_000
+    corpus = oracles.random_corpus(12, 8)
+    config = configured(architecture, combination, damping=1e9)
+    start = model_for(corpus).theta.astype(np.float64)
+    expected, _, _ = oracle_gradient(
+        config,
+        corpus.windows,
+        start,
+        range(8),
+        np.tile(noise_of(corpus).probability, (8, 1)),
+        config.negatives,
+    )
+    found = np.empty((draws, *start.shape))
+
+    for epoch in range(draws):
+        model = model_for(corpus)
+        assert len(list(learn(config, corpus, model, place=(epoch, 0)))) == 1
+        found[epoch] = (start - model.theta) / 0.1
+
+    error = found.std(axis=0) / math.sqrt(draws)
+    assert (abs(found.mean(axis=0) - expected) <= 5 * error + 1e-5).all()
+
+
+@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+def test_small_batches_are_not_damped(architecture: str, combination: str) -> None:
+    """A row with as many pairs as `damping` allows moves by their sum: plain stochastic gradient descent."""
+    corpus = oracles.random_corpus(30, 64)
+    damped, free = model_for(corpus), model_for(corpus)
+
+    list(learn(configured(architecture, combination, damping=200.0), corpus, damped))
+    list(learn(configured(architecture, combination, damping=1e9), corpus, free))
+
+    np.testing.assert_allclose(damped.theta, free.theta, rtol=1e-6)
+
+
+def test_frozen_words_stay() -> None:
+    """Both vectors of a frozen word keep their bits, and those of the others move."""
+    corpus = oracles.random_corpus(10, 200)
+    model = model_for(corpus)
+    before, frozen = model.theta.copy(), np.arange(10) < 5
+
+    list(Blocks(SETTINGS, model, noise_of(corpus), frozen).learn(corpus.windows, (0, 0), lambda rows: 0.1))
+
+    assert (model.theta[frozen] == before[frozen]).all()
+    assert (model.theta[~frozen] != before[~frozen]).any(axis=(1, 2)).all()
+
+
+def test_rows_that_repeat_are_all_added() -> None:
+    """The sparse product in place is np.add.at."""
+    rng = np.random.default_rng(0)
+    table, gradient = rng.random((7, 3), np.float32), rng.random((50, 3), np.float32)
+    row, place = rng.integers(7, size=20, dtype=np.int32), rng.permutation(50)[:20].astype(np.int32)
+    scale = rng.random(20, np.float32)
+    expected = table.astype(np.float64)
+    np.add.at(expected, row, scale[:, None] * gradient[place])
+
+    blocks._add_rows(table, row, scale, gradient, place)
+
+    np.testing.assert_allclose(table, expected, rtol=1e-5)

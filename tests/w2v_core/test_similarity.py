@@ -1,0 +1,92 @@
+"""What vectors are asked."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from w2v_core import similarity
+from w2v_core.similarity import EPSILON, Vectors
+
+# Two axes, royal and female: man, woman, king, queen, and a word with no vector at all.
+WORDS = ["man", "woman", "king", "queen", "?"]
+ROYAL = Vectors(np.array([[1, -1, 0.5], [1, 1, 0.5], [1, -1, 2], [1, 1, 2], [0, 0, 0]]) * 3)
+
+
+def ids(*words: str) -> np.ndarray:
+    return np.array([WORDS.index(word) for word in words])
+
+
+def table(words: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((words, 6), dtype=np.float32)
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b) / float(np.sqrt((a @ a) * (b @ b)))
+
+
+def test_similarity_is_the_cosine() -> None:
+    """(1, −1, 1/2) and (1, −1, 2): 3 / √(9/4 · 6) = 0.8165. A word without a vector is alike to nothing."""
+    found = ROYAL.similarity(ids("man", "man", "man"), ids("king", "man", "?"))
+
+    np.testing.assert_allclose(found, [3 / np.sqrt(13.5), 1, 0])
+
+
+def test_worked_analogy() -> None:
+    """man : woman :: king : queen, by both rules; the words of the question are not answers."""
+    question = ids("man"), ids("woman"), ids("king")
+
+    assert ROYAL.cos_add(*question, k=1).word.tolist() == [[3]]
+    assert ROYAL.cos_mul(*question, k=1).word.tolist() == [[3]]
+    assert set(ROYAL.cos_add(*question, k=9).word[0].tolist()) == {3, 4}
+
+
+def test_what_does_not_match() -> None:
+    """Among three women and a man, the man."""
+    vectors = Vectors(np.array([[1, 1, 0.0], [1, 1, 0.1], [1, 1, -0.1], [-1, 1, 0]]))
+
+    assert vectors.doesnt_match(np.array([0, 3, 1, 2])) == 3
+
+
+@given(st.integers(2, 30), st.integers(0, 99), st.integers(1, 5))
+def test_most_similar_equals_the_loops(words: int, seed: int, k: int) -> None:
+    """Best first, without the word itself, however few questions fit a chunk."""
+    rows = table(words, seed)
+    asked = np.arange(words)
+    with patch.object(similarity, "ELEMENTS", 2 * words):
+        found = Vectors(rows).most_similar(asked, k)
+
+    for word in asked:
+        ranked = sorted((cosine(rows[word], rows[other]), other) for other in asked if other != word)[::-1][:k]
+        np.testing.assert_allclose(found.score[word], [score for score, _ in ranked], atol=1e-6)
+        assert found.word[word].tolist() == [other for _, other in ranked]
+
+
+@given(st.integers(4, 20), st.integers(0, 99), st.integers(4, 20))
+def test_analogies_equal_the_loops(words: int, seed: int, candidates: int) -> None:
+    """3CosAdd and 3CosMul over the first candidates, straight from their definitions."""
+    rows = table(words, seed).astype(np.float64)
+    unit = rows / np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    a, b, c = np.array([np.random.default_rng([seed, n]).permutation(words)[:3] for n in range(5)]).T
+    answers = {
+        "add": Vectors(rows).cos_add(a, b, c, 1, candidates),
+        "mul": Vectors(rows).cos_mul(a, b, c, 1, candidates),
+    }
+
+    for question in range(5):
+        x, y, z = a[question], b[question], c[question]
+        possible = [d for d in range(min(words, candidates)) if d not in (x, y, z)]
+        add = {d: cosine(rows[d], unit[y] - unit[x] + unit[z]) for d in possible}
+        half = {(d, w): (1 + cosine(rows[d], rows[w])) / 2 for d in possible for w in (x, y, z)}
+        mul = {d: half[d, y] * half[d, z] / (half[d, x] + EPSILON) for d in possible}
+        for name, scores in (("add", add), ("mul", mul)):
+            if scores and answers[name].word.shape[1]:
+                assert answers[name].word[question, 0] == max(scores, key=scores.__getitem__)
+                assert answers[name].score[question, 0] == pytest.approx(max(scores.values()))
+
+
+def test_no_question_no_answer() -> None:
+    """An empty batch gives an empty batch."""
+    assert ROYAL.most_similar(np.empty(0, np.intp), 3).word.shape == (0, 3)

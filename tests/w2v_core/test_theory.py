@@ -1,0 +1,26 @@
+"""docs/theory.md shows the code that is there."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def quoted() -> list[tuple[str, str]]:
+    """Each line of a code block, with the file that the comment above it names."""
+    lines, file = [], ""
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "theory.md").read_text("utf-8"), re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("# w2v_core/"):
+                file = line[2:]
+            else:
+                lines.append((file, line.strip()))
+    return lines
+
+
+def test_every_line_of_code_in_the_theory_is_a_line_of_the_core() -> None:
+    """In the file that its block names."""
+    code = {file: [line.strip() for line in (ROOT / file).read_text("utf-8").splitlines()] for file, _ in quoted()}
+
+    assert quoted()
+    assert [(file, line) for file, line in quoted() if line not in code[file]] == []
