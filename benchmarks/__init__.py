@@ -1,1 +1,1 @@
-"""Side-by-side measurements against peers: each figure stands beside the peer's from the same run (`make benchmark`)."""
+"""Measurements side by side with peers: each figure stands beside the peer's from the same run (`make benchmark`)."""

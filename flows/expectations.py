@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from configs.schema import Config
-from tasks.ingestion import sources
+from tasks._sources import sources
 
 INFLATION = {".gz": 3.2, ".bz2": 4.0, ".xz": 4.1, ".zst": 3.2, ".zip": 3.2}  # of English text
 DOCUMENTATION = 0.25  # of a Python source, what is docstrings

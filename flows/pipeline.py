@@ -2,13 +2,12 @@
 
 from typing import NamedTuple, Protocol
 
-from tasks.ingestion import ingestion
-from tasks.tokenization import tokenization
-
 from configs.schema import Config
 from tasks._stage import Stage
 from tasks._store import Dataset
 from tasks.evaluation import evaluation
+from tasks.ingestion import ingestion
+from tasks.tokenization import tokenization
 from tasks.training import training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows

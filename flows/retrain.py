@@ -9,7 +9,6 @@ from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.runtime import flow_run as running
-from tasks.publication import publish
 
 from configs.schema import Config
 from flows.pipeline import Outputs, pipeline
@@ -18,6 +17,7 @@ from flows.vectors import LATEST
 from tasks import _tracking
 from tasks._stage import Context, Stage
 from tasks._store import Dataset, write_whole
+from tasks.publication import publish
 
 log = logging.getLogger("w2v")
 

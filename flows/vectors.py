@@ -40,8 +40,8 @@ def neighbors(vectors: Vectors, words: list[str], k: int) -> Neighbors:
 
 def analogy(vectors: Vectors, a: str, b: str, c: str, k: int) -> Neighbors:
     """What is to c as b is to a, by 3CosAdd. Raises InputError for an unknown word."""
-    one_each = (rows[None] for rows in rows_of(vectors, [a, b, c]))
-    found = similarity.Vectors(vectors.table).cos_add(*one_each, k=k)
+    rows = rows_of(vectors, [a, b, c])
+    found = similarity.Vectors(vectors.table).cos_add(rows[:1], rows[1:2], rows[2:], k)
     return {f"{a} : {b} = {c} : …": _named(vectors, found.word[0], found.score[0])}
 
 

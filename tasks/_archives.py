@@ -3,6 +3,7 @@
 import io
 import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,11 @@ from tasks._errors import InputError
 ARROW_NAMES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 COMPRESSED = {*ARROW_NAMES, ".xz"}
 TEXT = {"", ".txt", ".md", ".rst", ".jsonl", ".csv", ".parquet"}
-DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, pa.ArrowException)
+# what zipfile, lzma and pyarrow raise on bytes that make no sense; tests damage files at random to find more
+DAMAGE = (
+    EOFError, OSError, ValueError, NotImplementedError, pa.ArrowException,
+    lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 GROWTH = 200  # text shrinks to a third or a tenth; a bomb, to a thousandth
 HARMLESS = 100_000_000  # bytes that may come out of anything
 

@@ -1,11 +1,22 @@
 """Pictures of a run: how the loss fell, and a map of its frequent words."""
 
+import functools
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font, get_font_names
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+
+class Fonts(NamedTuple):
+    families: list[str]
+    characters: set[int]  # that one of them can draw
+
 
 Places = NDArray[np.float64]  # (N, 2) in the unit square
 
@@ -18,6 +29,7 @@ PALETTE = (
 WORDS = 450  # on the map
 FIRST = 60  # the words before it are function words, which lie in one heap
 SHORTEST = 3  # letters of a word on the map
+FAMILIES = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans Devanagari", "Noto Sans Thai")
 LARGE, SMALL = 15.0, 7.5  # points, of the most and the least frequent word
 STEPS = np.array([(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 
@@ -40,37 +52,42 @@ def loss(curve: pa.Table) -> Figure:
 
 def word_map(words: list[str], table: NDArray[np.float32]) -> Figure:
     """Frequent words, near to one another where their vectors are; larger where more frequent, coloured by cluster."""
-    first = min(FIRST, len(words) // 10)
-    chosen = [row for row in range(first, len(words)) if len(words[row]) >= SHORTEST and not words[row].isdigit()][
-        :WORDS
-    ]
+    chosen = [row for row in range(min(FIRST, len(words) // 10), len(words)) if _legible(words[row])][:WORDS]
     figure = _figure(15, 11)
     axes = figure.add_subplot()
     axes.set_axis_off()
     if len(chosen) > SHORTEST:
         unit = table[chosen] / np.maximum(np.linalg.norm(table[chosen], axis=1, keepdims=True), 1e-12)
-        places, groups = _layout(unit), _groups(unit)
+        places, groups = _arrange(unit)
         axes.set(xlim=_limits(places[:, 0]), ylim=_limits(places[:, 1]))
         sizes = np.geomspace(LARGE, SMALL, len(chosen))
         _label(axes, [words[row] for row in chosen], places, sizes, [PALETTE[group] for group in groups])
     return figure
 
 
-def _layout(unit: NDArray[np.float32]) -> Places:
+def _legible(word: str) -> bool:
+    return len(word) >= SHORTEST and not word.isdigit() and _fonts().characters.issuperset(map(ord, word))
+
+
+@functools.cache
+def _fonts() -> Fonts:
+    installed = set(get_font_names())
+    families = [family for family in FAMILIES if family in installed]
+    return Fonts(families, {code for family in families for code in get_font(findfont(family)).get_charmap()})
+
+
+def _arrange(unit: NDArray[np.float32]) -> tuple[Places, NDArray[np.int32]]:
+    """Where each word lies, and which colour it has."""
+    from sklearn.cluster import KMeans
     from sklearn.manifold import TSNE
 
-    perplexity = min(15, (len(unit) - 1) / 3)
-    places = TSNE(perplexity=perplexity, metric="cosine", init="random", random_state=0).fit_transform(unit)
+    tsne = TSNE(perplexity=min(15, (len(unit) - 1) / 3), metric="cosine", init="random", random_state=0)
+    kmeans = KMeans(min(len(PALETTE), len(unit)), n_init=4, random_state=0)
+    with threadpool_limits(1):  # on a busy machine OpenMP's threads wait for one another, four times as long
+        places, groups = tsne.fit_transform(unit), kmeans.fit_predict(unit)
     ranks = places.argsort(axis=0).argsort(axis=0) / len(places)  # halfway to even spacing: fewer heaps, fewer holes
     span = np.ptp(places, axis=0)
-    return np.asarray((ranks + (places - places.min(axis=0)) / span) / 2, np.float64)
-
-
-def _groups(unit: NDArray[np.float32]) -> NDArray[np.int32]:
-    from sklearn.cluster import KMeans
-
-    groups: NDArray[np.int32] = KMeans(min(len(PALETTE), len(unit)), n_init=4, random_state=0).fit_predict(unit)
-    return groups
+    return np.asarray((ranks + (places - places.min(axis=0)) / span) / 2, np.float64), groups
 
 
 def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float64], colors: list[str]) -> None:
@@ -80,7 +97,7 @@ def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float
     taken = np.empty((0, 4))  # left, bottom, right, top of what is written, in pixels
     for word, place, size, color in zip(words, places, sizes, colors, strict=True):
         x, y = place
-        text = axes.text(x, y, word, size=size, color=color, ha="center", va="center")
+        text = axes.text(x, y, word, size=size, color=color, ha="center", va="center", family=_fonts().families)
         left, bottom, right, top = text.get_window_extent().extents
         for step in STEPS * (0.6 * (right - left), top - bottom):
             box = np.array([left, bottom, right, top]) + np.tile(step, 2)

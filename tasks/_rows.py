@@ -3,7 +3,7 @@
 import codecs
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -41,7 +41,7 @@ def csv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Documen
         nonlocal read
         for end, line in _lines(stream, name):
             read = end
-            yield line.decode("utf-8", "surrogateescape")
+            yield _text(line)
 
     csv.field_size_limit(LONGEST_ROW)
     reader = csv.DictReader(lines(), restval="")
@@ -49,6 +49,8 @@ def csv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Documen
         _require(reader.fieldnames or [config.text_column], name, config)
         start = read
         for number, fields in enumerate(reader, start=1):
+            if None in fields:
+                raise csv.Error("it has more fields than the header; texts with commas must be quoted")
             yield from _document(fields, f"{name}:{number}", f"byte {start:,}", config)
             start = read
     except csv.Error as error:
@@ -58,25 +60,26 @@ def csv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Documen
 def parquet_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
     file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 20)
     _require(file.schema_arrow.names, name, config)
+    columns = list(dict.fromkeys(filter(None, [config.text_column, config.id_column])))
     number = 0
-    columns = [config.text_column, config.id_column] if config.id_column else [config.text_column]
     for batch in file.iter_batches(PARQUET_ROWS, columns=columns):
-        for fields in _undecoded(batch, config.text_column).to_pylist():
+        for values in zip(*(_decoded(batch[column]) for column in columns), strict=True):
             number += 1
-            text = fields[config.text_column]
-            if isinstance(text, bytes):
-                fields[config.text_column] = text.decode("utf-8", "surrogateescape")
+            fields = dict(zip(columns, values, strict=True))
             yield from _document(fields, f"{name}:{number}", f"row {number:,}", config)
 
 
-def _undecoded(batch: pa.RecordBatch, column: str) -> pa.RecordBatch:
-    """The batch with its text as bytes: pyarrow would raise where they are not UTF-8."""
-    kind = batch.schema.field(column).type
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    texts = batch[column].cast(kind)
+def _decoded(column: pa.Array) -> list[Any]:
+    """The values, of which texts are decoded here: pyarrow would raise where one is not UTF-8."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    values = column.cast(kind)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        texts = texts.cast(pa.large_binary())
-    return batch.set_column(batch.schema.get_field_index(column), column, texts)
+        values = values.cast(pa.large_binary())
+    return [_text(value) if isinstance(value, bytes) else value for value in values.to_pylist()]
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
 
 
 def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
@@ -101,10 +104,12 @@ def _document(fields: dict[str, Any], source: str, place: str, config: Ingestion
             f"{source} ({place}): the column {config.text_column!r} is no text\n"
             f"expected  a string\nfound     {type(text).__name__}: {text!r:.60}\nSet ingestion.text_column."
         )
-    return row(source if identity is None else str(identity), text or "", place, config)
+    if identity is not None:
+        source = str(identity).encode(errors="replace").decode()
+    return row(source, text or "", place, config)
 
 
-def _require(found: Iterable[str], where: str, config: Ingestion) -> None:
+def _require(found: Collection[str], where: str, config: Ingestion) -> None:
     """The columns that the config names must be among those found."""
     for key, column in (("text_column", config.text_column), ("id_column", config.id_column)):
         if column is not None and column not in found:

@@ -43,7 +43,7 @@ def start(config: Config, flow_run_id: str, name: str = "") -> str:
     with reached(uri(config)) as client:
         experiment = _experiment(client, config) or _create_experiment(client, config)
         tags = _tags(config, flow_run_id)
-        title = name or f"{config.name} {datetime.now():%Y-%m-%d %H:%M:%S}"
+        title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
         record = _find(client, experiment, FLOW_RUN, flow_run_id)
         record = record or client.create_run(experiment, tags=tags, run_name=title)
         run = Run(uri(config), record.info.run_id)

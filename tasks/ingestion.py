@@ -108,9 +108,7 @@ def _read_all(planned: list[Source], config: Ingestion, draft: Draft, context: C
             path = Path(context.runtime.workspace) / path
             fetch(source.url, source.digest, path, draft.report)
             total += path.stat().st_size
-        with clear_errors(source.name):
-            file = open(path, "rb")  # noqa: SIM115  # closed below, where errors are the reader's
-        with file:
+        with clear_errors(source.name), open(path, "rb") as file:
             for document in read(file, source.name, config):
                 yield document
                 documents += 1

@@ -80,8 +80,8 @@ def descend(table: Floats, gradient: Rows, learning_rate: float, damping: float,
     All terms of a batch are computed from the same stale row. For a frequent word the plain sum of hundreds of them
     overshoots; up to `damping` of them this is plain gradient descent.
     """
-    step = learning_rate * damping / np.maximum(gradient.terms, damping) * ~frozen[gradient.row]
-    step = step.astype(table.dtype)[:, None]
+    factor = learning_rate * damping / np.maximum(gradient.terms, damping) * ~frozen[gradient.row]
+    step = factor.astype(table.dtype)[:, None]
     for start in range(0, len(step), CHUNK):
         part = slice(start, start + CHUNK)
         table[gradient.row[part]] -= step[part] * gradient.gradient[part]

@@ -17,7 +17,8 @@ def keep_probabilities(counts: NDArray[np.int64], subsample: float) -> NDArray[n
     if subsample == 0 or counts.sum() == 0:
         return np.ones(len(counts), np.float32)
     frequency = np.maximum(counts, 1) / counts.sum()
-    return np.minimum(1.0, np.sqrt(subsample / frequency) + subsample / frequency).astype(np.float32)
+    keep: NDArray[np.float64] = np.minimum(1.0, np.sqrt(subsample / frequency) + subsample / frequency)
+    return keep.astype(np.float32)
 
 
 class Noise:

@@ -9,8 +9,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.schema import Ingestion
 from tasks import _archives
@@ -125,6 +129,32 @@ def test_bombs_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_archives, "HARMLESS", 1000)
     with pytest.raises(InputError, match=rf"^{name} grows out of all proportion\nexpected  at most 200 times its \d"):
         text_of(content, name)
+
+
+def parquet(text: str) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table({"text": [text] * 3}), file)
+    return file.getvalue()
+
+
+WHOLE = {
+    **{f"a.txt{suffix}": compress(TEXT.encode()) for suffix, compress in COMPRESS.items()},
+    "a.zip": zipped(("a.txt", TEXT)),
+    "a.parquet": parquet(TEXT),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@given(data=st.data())
+def test_no_damage_is_a_crash(name: str, data: st.DataObject) -> None:
+    """Cut anywhere, with any byte changed: the documents are read, or the file is named as damaged."""
+    content = bytearray(WHOLE[name])
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(content)))
+    try:
+        text_of(bytes(content if data.draw(st.booleans()) else content[:cut]), name)
+    except InputError as error:
+        assert str(error).startswith(name)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {
-        "demo/core.py": MODULE, "demo/README.md": b"About demo.", "demo/logo.png": b"\0",
+        "demo/core.py": MODULE, "demo/README.md": b"About demo.", "demo/logo.png": b"\0", "demo/usage.rst": b"Use it.",
         "demo/tests/test_core.py": b'"""About a test."""', "demo/test_more.py": b'"""More tests."""',
         "demo-1.0.dist-info/LICENSE.txt": b"A licence.", "demo-1.0.dist-info/METADATA": b"Name: demo\nVersion: 1.0\n",
     }  # fmt: skip
@@ -91,6 +91,7 @@ def test_a_distribution_becomes_documents(site_packages: Path, context: Context)
     table = _contracts.read(documents.files()[0], _contracts.DOCUMENTS)
     assert table["source"].to_pylist() == [
         "demo/README.md", "demo/core.py:1", "demo/core.py:8", "demo/core.py:9", "demo/core.py:13", "demo/core.py:15",
+        "demo/usage.rst",
     ]  # fmt: skip
     assert table["text"][0].as_py() == "About demo."
 

@@ -325,3 +325,12 @@ def test_words_of_the_map_do_not_overlap() -> None:
 def test_few_words_are_a_map_too(count: int) -> None:
     """However few words there are, there is a picture."""
     assert _figures.word_map(WORDS[:count], clustered()[:count].astype(np.float32)).axes
+
+
+def test_words_without_a_font_are_left_out() -> None:
+    """Numbers, and scripts that no installed font draws (Linear A), leave no boxes on the map."""
+    words = [f"{word}\U00010600" for word in WORDS] + ["12345"] + WORDS
+    figure = _figures.word_map(words, np.tile(clustered(), (3, 1))[: len(words)].astype(np.float32))
+
+    assert {text.get_text() for text in figure.axes[0].texts} <= set(WORDS)
+    assert figure.axes[0].texts

@@ -31,9 +31,9 @@ def csv_file(texts: list[str]) -> io.BytesIO:
     return io.BytesIO(file.getvalue().encode())
 
 
-def parquet_file(column: object) -> io.BytesIO:
+def parquet_file(texts: object, ids: object = None) -> io.BytesIO:
     file = io.BytesIO()
-    pq.write_table(pa.table({"text": column}), file)
+    pq.write_table(pa.table({"text": texts} if ids is None else {"text": texts, "id": ids}), file)
     file.seek(0)
     return file
 
@@ -92,6 +92,19 @@ def test_json_lines_are_told_by_their_byte() -> None:
         ("f:4", None, "byte 45"),  # 17 + 14 + 1 before the line, 13 inside it, at é
         ("f:5", None, "byte 49"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reader", "file"),
+    [
+        (json_lines, io.BytesIO(b'{"id": "a\\ud800", "text": "x"}')),
+        (csv_rows, io.BytesIO(b"id,text\na\xff,x")),
+        (parquet_rows, parquet_file(["x"], pa.array([b"a\xff"]).view(pa.string()))),
+    ],
+)
+def test_an_id_that_is_no_text_is_mended(reader: object, file: io.BytesIO) -> None:
+    """It is only a name, so it costs no document."""
+    assert content(reader(file, "f", Ingestion(source="", id_column="id"))) == [("a?", "x")]
 
 
 def test_deep_json_is_no_crash() -> None:
@@ -169,6 +182,14 @@ def test_a_row_without_end_is_refused(reader: object, first_line: bytes, monkeyp
         InputError, match=r"f: the row at byte 5 is too long\nexpected  at most 100 bytes\nIs it the for"
     ):
         list(reader(io.BytesIO(first_line + b"x" * 200), "f", CONFIG))
+
+
+def test_a_row_with_too_many_fields_is_refused() -> None:
+    """A comma in a text without quotation marks would lose what is behind it."""
+    with pytest.raises(
+        InputError, match=r"f: the row at byte 12 is not CSV: it has more fields than the header; texts w"
+    ):
+        list(csv_rows(io.BytesIO(b"id,text\n1,a\n2,b, and more\n"), "f", CONFIG))
 
 
 def test_a_quotation_mark_that_is_never_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

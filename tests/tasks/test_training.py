@@ -1,11 +1,5 @@
 """vocabulary, windows → vectors."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +84,7 @@ def test_every_combination_learns(
 
 def test_words_that_share_contexts_end_nearer(context: Context) -> None:
     """Words of one topic are more alike than words of two."""
-    vectors = _vectors.load(train(context, epochs=20, learning_rate=0.1))
+    vectors = _vectors.load(train(context, epochs=20, batch_size=16, damping=200))
     unit = vectors.table / np.linalg.norm(vectors.table, axis=1, keepdims=True)
     topic = np.array([word[:3] for word in vectors.words])
     alike = (unit @ unit.T)[~np.eye(len(topic), dtype=bool)]
