@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 CODE = Path(__file__).with_name("_pyfunc.py")
-NAME = "vectors"
+NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
 DESCRIPTION = "Word vectors: `predict` takes a column `word` and gives neighbours, or vectors with `what=vectors`."
 
 

@@ -62,6 +62,8 @@ class Blocks:
         self, settings: Settings, model: Model, noise: Noise, frozen: NDArray[np.bool_], *, threads: int = 1
     ) -> None:
         assert settings.batch_size != "full"
+        assert model.theta.dtype == np.float32
+        assert model.theta.flags.c_contiguous  # else the table below would be a copy
         self.settings, self.threads = settings, threads
         self.length = min(settings.block_length, settings.batch_size)
         self.blocks = settings.batch_size // self.length

