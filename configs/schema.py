@@ -87,9 +87,9 @@ class Training(Section):
     shared_negatives: Annotated[int, Field(ge=0)] = Field(
         32, description="Noise words drawn once per block and shared by its windows; 0 draws them for each pair."
     )
-    block_length: Count = Field(64, description="Consecutive windows that share their noise words.")
+    block_length: Count = Field(32, description="Consecutive windows that share their noise words.")
     damping: Annotated[float, Field(gt=0)] = Field(
-        200.0, description="A row with more pairs than this in a batch moves by this many times their mean."
+        3.0, description="A row moves in a batch by at most this many times the mean of its pairs' gradients."
     )
     combination: Literal["mean", "sum"] = Field("mean", description="How CBOW joins the vectors of a context.")
 

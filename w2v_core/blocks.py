@@ -19,8 +19,8 @@ shares. The weight w_ji says how much candidate j matters to window i, and y_j =
 Noise word k weighs n/K for each pair of window i whose true word is another: w_ki = n/K · Σ_j [k ≠ j] · w_ji. So the
 expected gradient is the one of n draws for each pair. The K words come one from each K-th of the noise distribution.
 
-A mini-batch is a stack of blocks. A row that takes part in more than `damping` pairs of it moves by `damping` times
-their mean: all of them were computed at the same stale value, and their plain sum would overshoot.
+A mini-batch is a stack of blocks. All gradients of a row are computed at the same stale value; where their n steps of
+rate η would add up to more than `damping` times their mean, they are scaled down to that, lest the sum overshoot.
 
 Shapes   V words, D vector size, T windows in a block, B blocks in the batch, m the largest radius, K noise words,
          N candidates, R rows of θ that a block uses: the sources of H, then the candidates.
@@ -206,9 +206,9 @@ class Blocks:
         np.add.at(self.total, row, terms)
         total = self.total.take(row)
         self.total[row] = 0
-        damping = np.float32(self.settings.damping)
-        step = np.maximum(total, damping, out=total)
-        np.divide(np.float32(-rate / 2) * damping, step, out=step)  # g is half of what `gradient` holds
+        total *= np.float32(rate)
+        step = np.maximum(total, np.float32(self.settings.damping), out=total)
+        np.divide(np.float32(-rate * self.settings.damping / 2), step, out=step)  # g is half of what `gradient` holds
         if self.frozen_row is not None:
             step[self.frozen_row[row]] = 0
         _add_rows(self.table, row, step, self.gradient, place)

@@ -75,12 +75,12 @@ def _sums(cell: Integers, value: Floats, size: int) -> Floats:
 
 
 def descend(table: Floats, gradient: Rows, learning_rate: float, damping: float, frozen: NDArray[np.bool_]) -> None:
-    """In place: θ ← θ − η · g. A row with n > damping terms moves by damping × their mean, a frozen one not at all.
+    """In place: θ ← θ − η · g, for a row with n terms by at most damping × their mean, for a frozen one not at all.
 
     All terms of a batch are computed from the same stale row. For a frequent word the plain sum of hundreds of them
-    overshoots; up to `damping` of them this is plain gradient descent.
+    overshoots once η · n is large, whatever the batch size; up to η · n = damping this is plain gradient descent.
     """
-    factor = learning_rate * damping / np.maximum(gradient.terms, damping) * ~frozen[gradient.row]
+    factor = learning_rate * damping / np.maximum(learning_rate * gradient.terms, damping) * ~frozen[gradient.row]
     step = factor.astype(table.dtype)[:, None]
     for start in range(0, len(step), CHUNK):
         part = slice(start, start + CHUNK)

@@ -35,7 +35,7 @@ class Settings:
     noise_exponent: float
     shared_negatives: int  # noise words drawn once per block; 0 draws `negatives` for each pair
     block_length: int  # T
-    damping: float  # a row with more pairs than this in a batch moves by this many times their mean
+    damping: float  # a row moves in a batch by at most this many times the mean of its pairs' gradients
     combination: Literal["mean", "sum"]  # of the context vectors of CBOW
     seed: int
 

@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "batch_size": 64,
     "block_length": 16,
     "shared_negatives": 8,
-    "damping": 10,
+    "damping": 0.5,
 }
 
 
@@ -84,7 +84,7 @@ def test_every_combination_learns(
 
 def test_words_that_share_contexts_end_nearer(context: Context) -> None:
     """Words of one topic are more alike than words of two."""
-    vectors = _vectors.load(train(context, epochs=20, batch_size=16, damping=200))
+    vectors = _vectors.load(train(context, epochs=20, batch_size=16, damping=10))
     unit = vectors.table / np.linalg.norm(vectors.table, axis=1, keepdims=True)
     topic = np.array([word[:3] for word in vectors.words])
     alike = (unit @ unit.T)[~np.eye(len(topic), dtype=bool)]

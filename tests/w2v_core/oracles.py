@@ -31,7 +31,7 @@ SETTINGS = Settings(
     noise_exponent=0.75,
     shared_negatives=0,
     block_length=8,
-    damping=200.0,
+    damping=20.0,
     combination="mean",
     seed=1,
 )

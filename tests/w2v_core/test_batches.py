@@ -85,10 +85,10 @@ def test_frozen_words_keep_their_vectors(architecture: str, objective: str, size
 
 
 def test_damping_limits_a_frequent_row() -> None:
-    """A row with 1 term moves by its gradient, one with 8 at a damping of 4 by half of it: 4 times their mean."""
+    """At rate 0.1 and damping 0.4, a row with 1 term moves by its step, one with 8 by half: 0.4 times their mean."""
     table = np.zeros((3, 2))
     rows = sparse.Rows(np.array([0, 2]), np.array([[1.0, 2], [8, 16]]), np.array([1, 8]))
-    sparse.descend(table, rows, 0.1, 4, np.zeros(3, np.bool_))
+    sparse.descend(table, rows, 0.1, 0.4, np.zeros(3, np.bool_))
 
     np.testing.assert_allclose(table, [[-0.1, -0.2], [0, 0], [-0.4, -0.8]])
 

@@ -83,12 +83,13 @@ def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[
         often = np.array([np.bincount(block, minlength=len(theta)) for block in words]).repeat(config.block_length, 0)
         weight = config.negatives / config.shared_negatives
         gradient, terms, loss = oracle_gradient(config, corpus.windows, theta, rows, often, weight)
-        theta -= 0.1 / (1 + start) * (config.damping / np.maximum(terms, config.damping))[:, :, None] * gradient
+        rate = 0.1 / (1 + start)
+        theta -= (rate * config.damping / np.maximum(rate * terms, config.damping))[:, :, None] * gradient
         losses.append(loss)
     return theta, losses
 
 
-@pytest.mark.parametrize("damping", [200.0, 4.0])
+@pytest.mark.parametrize("damping", [20.0, 0.1])
 @pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
 @given(corpus=oracles.corpora())
 @hypothesis_settings(max_examples=60, deadline=None)
@@ -171,11 +172,11 @@ def test_shared_noise_is_right_on_average(architecture: str, combination: str) -
 
 @pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
 def test_small_batches_are_not_damped(architecture: str, combination: str) -> None:
-    """A row with as many pairs as `damping` allows moves by their sum: plain stochastic gradient descent."""
+    """A row whose steps add up to less than `damping` moves by their sum: plain stochastic gradient descent."""
     corpus = oracles.random_corpus(30, 64)
     damped, free = model_for(corpus), model_for(corpus)
 
-    list(learn(configured(architecture, combination, damping=200.0), corpus, damped))
+    list(learn(configured(architecture, combination, damping=20.0), corpus, damped))
     list(learn(configured(architecture, combination, damping=1e9), corpus, free))
 
     np.testing.assert_allclose(damped.theta, free.theta, rtol=1e-6)
