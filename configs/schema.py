@@ -91,6 +91,10 @@ class Training(Section):
     damping: Annotated[float, Field(gt=0)] = Field(
         3.0, description="A row moves in a batch by at most this many times the mean of its pairs' gradients."
     )
+    warm_start: str | None = Field(
+        None, description="A vectors.parquet of an earlier training to start from; a vector follows its word."
+    )
+    frozen: str | None = Field(None, description="A file with one word a line, whose vectors stay as they start.")
     combination: Literal["mean", "sum"] = Field("mean", description="How CBOW joins the vectors of a context.")
 
     @model_validator(mode="after")

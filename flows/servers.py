@@ -19,7 +19,10 @@ def mlflow_ui(workspace: Path, port: int) -> None:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise PipelineError(f"port {port} is taken.\nChoose another: w2v ui --port {port + 1}")
 
-    print(f"MLflow on http://127.0.0.1:{port}  (choose “Model training” at its top left; Ctrl-C stops it)", flush=True)
+    # the page opens on its GenAI side unless the address says otherwise
+    print(
+        f"MLflow on http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning  (Ctrl-C stops it)", flush=True
+    )
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     # one worker and no job runner: two processes instead of fifteen
     quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

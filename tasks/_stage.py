@@ -24,7 +24,21 @@ from tasks import _progress
 from tasks._store import Account, Dataset, Draft, Record, Store, digest_of
 
 OWN_PACKAGES = ("tasks", "w2v_core")
-MACHINERY = {"tasks._errors", "tasks._progress", "tasks._stage", "tasks._store"}  # moves data, never changes it
+# moves data and tells of it, but never changes it
+MACHINERY = {
+    f"tasks.{name}"
+    for name in (
+        "_checkpoints",
+        "_errors",
+        "_interrupts",
+        "_live",
+        "_parallel",
+        "_progress",
+        "_runs",
+        "_stage",
+        "_store",
+    )
+}
 
 
 class Context(Record):

@@ -12,6 +12,7 @@ from tasks import _contracts, _judges, _vectors
 from tasks._evaluation_sets import digests, set_name
 from tasks._judges import Judged, Space
 from tasks._stage import Context, stage
+from tasks._start import settings_of
 from tasks._store import Account, Dataset, Draft
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model
@@ -37,7 +38,7 @@ def evaluation(
 ) -> Account:
     """A row an item, known or not; the figures, and the neighbours of the probes, are in the manifest's facts."""
     space = Space(_vectors.load(vectors))
-    settings = Settings(window=window, seed=seed, **training.model_dump())
+    settings = settings_of(training, window, seed)
     with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
         judged = list(_judge(space, config, seed, draft, context.threads))
         loss = _held_out(vectors, held_out, settings)

@@ -23,16 +23,16 @@ from tasks._interrupts import interruptible
 from tasks._live import Live
 from tasks._parallel import ordered_map
 from tasks._stage import Context, stage
+from tasks._start import Start, settings_of, start, start_digests
 from tasks._store import Account, Dataset, Draft
 from w2v_core.learners import learner
 from w2v_core.likelihood import held_out_loss
-from w2v_core.model import Model, initial
-from w2v_core.randomness import generator
+from w2v_core.model import Model
 from w2v_core.training import Diverged, Position, Settings, train
 from w2v_core.windows import Windows
 
 
-@stage
+@stage(outside=start_digests)
 def training(
     vocabulary: Dataset,
     draws: list[Dataset],
@@ -45,8 +45,9 @@ def training(
 ) -> Account:
     """vectors.parquet and curve.parquet; the account is in windows."""
     words = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY, ["word", "count"])
-    settings = Settings(window=window, seed=seed, **config.model_dump())
-    run = Run(settings, words["count"].to_numpy(), draws, read_windows(held_out.files()[0]), draft, context)
+    begin = start(words["word"].to_pylist(), config, seed)
+    settings = settings_of(config, window, seed)
+    run = Run(settings, begin, words["count"].to_numpy(), draws, read_windows(held_out.files()[0]), draft, context)
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
         try:
             for _ in run:
@@ -59,7 +60,7 @@ def training(
 
     _contracts.write(draft.file("vectors.parquet"), _contracts.vectors(config.vector_size), _table(words, run.model))
     _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
-    draft.facts.update(run.facts, vector_size=config.vector_size)
+    draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)
     return Account(unit="windows", read=run.total, written=run.total)
 
 
@@ -69,6 +70,7 @@ class Run:
     def __init__(
         self,
         settings: Settings,
+        begin: Start,
         counts: NDArray[np.int64],
         draws: list[Dataset],
         held_out: Windows,
@@ -82,11 +84,9 @@ class Run:
         self.words = sum(draw.manifest.facts["words"] for draw in draws)
         self.checkpoints = Checkpoints(draft.path)
         saved = self.checkpoints.latest()
-        if saved:
-            self.model, self._position = Model(saved.theta), Position(*saved.state["position"])
-        else:
-            rng = generator(settings.seed, "initial vectors")
-            self.model, self._position = initial(len(counts), settings.vector_size, rng=rng), Position()
+        self.model = Model(saved.theta) if saved else begin.model
+        self._position = Position(*saved.state["position"]) if saved else Position()
+        self._frozen = begin.frozen
         clock = {"training": 0.0, "waiting": 0.0, "checkpoints": 0.0}  # seconds
         state: dict[str, Any] = saved.state if saved else {"curve": None, "clock": clock}
         self.curve = Curve(self.total, self.words / self.total, state["curve"])
@@ -98,7 +98,9 @@ class Run:
     def __iter__(self) -> Iterator[None]:
         """Learn; control comes back after every update, with the tables and the position in step."""
         rows = self._rows.__getitem__
-        teacher = learner(self._settings, self.model, self._counts, rows, threads=self._context.threads)
+        teacher = learner(
+            self._settings, self.model, self._counts, rows, frozen=self._frozen, threads=self._context.threads
+        )
         if not self.curve.rows:
             self._point(0, self._settings.min_learning_rate, judge=True)
         started = time.perf_counter()
@@ -129,7 +131,7 @@ class Run:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the clock said, and J(θ) at the end."""
+        """What the clock said."""
         seconds = self._clock["training"] + self._clock["checkpoints"]
         speed = {
             "words_per_second": self.words / seconds,
@@ -138,19 +140,23 @@ class Run:
             "checkpoint_share": self._clock["checkpoints"] / seconds,
             "curve": self.curve.rates,
         }
-        return {"words": self.words, "speed": speed, "held_out": self._judged._asdict()}
+        return {"words": self.words, "speed": speed}
 
     def _point(self, done: float, learning_rate: float, *, judge: bool) -> None:
         """A point of the curve, with J(θ) where `judge` says so; and what people see of it."""
-        if judge:
-            self._judged = held_out_loss(self.model, self._held_out, self._settings, self._counts)
-        self.curve.point(done * self._settings.epochs, learning_rate, self._judged.per_window if judge else None)
+        loss = self._held_out_loss() if judge else None
+        self.curve.point(done * self._settings.epochs, learning_rate, loss)
         latest, rate = self.curve.rows[-1], self.curve.rates[-1]
-        loss = "" if latest["loss"] is None else f"loss {latest['loss']:.4f}, "
+        mean = "" if latest["loss"] is None else f"loss {latest['loss']:.4f}, "
         left = (self.words - latest["words"]) / rate if rate else 0.0
-        text = f"epoch {latest['epoch']:.2f}, {loss}{rate:,.0f} words/s, {left:.0f} s left"
+        text = f"epoch {latest['epoch']:.2f}, {mean}{rate:,.0f} words/s, {left:.0f} s left"
         self._draft.report(self.curve.windows, self.total, text)
         self._live.show(self.curve)
+
+    def _held_out_loss(self) -> float | None:
+        """J(θ), or None where no window was held out."""
+        found = held_out_loss(self.model, self._held_out, self._settings, self._counts)
+        return found.per_window if found.windows else None
 
 
 class Shards:

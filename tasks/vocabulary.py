@@ -12,24 +12,12 @@ from configs.schema import Vocabulary
 from tasks import _contracts
 from tasks._errors import InputError
 from tasks._stage import Context, stage
-from tasks._store import Account, Dataset, Draft, digest_of_file
+from tasks._store import Account, Dataset, Draft
+from tasks._words import list_digest, read_words
 from w2v_core.vocabulary import keep_probabilities
 
 
-def fixed_words(config: Vocabulary) -> str | None:
-    """The digest of the user's word list. Raises InputError if it cannot be read."""
-    if config.fixed is None:
-        return None
-    try:
-        return digest_of_file(Path(config.fixed))
-    except OSError as error:
-        raise InputError(
-            f"{config.fixed}: cannot read this word list ({error.strerror}).\n"
-            "vocabulary.fixed is a UTF-8 file with one word a line."
-        ) from error
-
-
-@stage(outside=fixed_words)
+@stage(outside=lambda config: list_digest(config.fixed, "vocabulary.fixed"))
 def vocabulary(tokens: Dataset, config: Vocabulary, draft: Draft, context: Context) -> Account:
     """One row a word, by falling count, then word; the account is in occurrences of words."""
     counted = _count(tokens.files(), context.threads, draft)
@@ -71,11 +59,7 @@ def _frequent(counted: pa.Table, config: Vocabulary) -> pa.Table:
 
 def _fixed(counted: pa.Table, path: str) -> pa.Table:
     """Exactly the user's words, also those that never occur."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8.\nvocabulary.fixed has one word a line.") from error
-    words = pa.table({"word": pa.array(dict.fromkeys(word for line in lines if (word := line.strip())), pa.string())})
+    words = pa.table({"word": pa.array(read_words(path, "vocabulary.fixed"), pa.string())})
     joined = words.join(counted, "word", join_type="left outer")
     filled = joined.set_column(1, "count", pc.fill_null(joined["count"], 0))
     return filled.sort_by([("count", "descending"), ("word", "ascending")]).combine_chunks()

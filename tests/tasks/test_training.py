@@ -10,7 +10,7 @@ from configs.schema import Runtime, Training, Vocabulary, Windows
 from tasks import _contracts, _vectors
 from tasks import training as module
 from tasks._checkpoints import Checkpoint, Checkpoints
-from tasks._errors import TrainingError
+from tasks._errors import InputError, TrainingError
 from tasks._stage import Context
 from tasks._store import CHECKPOINTS, Dataset
 from tasks.training import Run, training
@@ -167,3 +167,44 @@ def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert saved.state == {"step": 1}
     assert (saved.theta == 1).all()
     assert len(list(checkpoints.folder.iterdir())) == 1  # two were kept, and one of them was torn
+
+
+def test_warm_start_follows_the_words(tmp_path: Path) -> None:
+    """A training that starts from earlier vectors has less to learn, and says what it took over."""
+    first = train(workspace(tmp_path, "ws"), epochs=6)
+    second = train(workspace(tmp_path, "ws"), warm_start=str(first.path / "vectors.parquet"))
+
+    def at_start(made: Dataset) -> float:
+        return float(_contracts.read(made.path / "curve.parquet", _contracts.CURVE)["held_out_loss"][0].as_py())
+
+    assert at_start(second) < at_start(first)
+    assert second.manifest.facts["warm_start"] == {"kept": 16, "new": 0, "dropped": 0}
+
+
+def test_frozen_words_keep_their_vectors(tmp_path: Path) -> None:
+    """A frozen word leaves a warm start as it entered it; the others move."""
+    first = train(workspace(tmp_path, "ws"))
+    words = tmp_path / "frozen.txt"
+    words.write_text("sea1\nsky3\nnowhere\n")
+    second = train(workspace(tmp_path, "ws"), warm_start=str(first.path / "vectors.parquet"), frozen=str(words))
+    before, after = _vectors.load(first), _vectors.load(second)
+    same = (before.table == after.table).all(axis=1)
+
+    assert {word for word, stayed in zip(after.words, same, strict=True) if stayed} == {"sea1", "sky3"}
+    assert second.manifest.facts["frozen"] == 2
+
+
+def test_warm_start_of_another_size_is_refused(tmp_path: Path) -> None:
+    """The error names both sizes and the ways out."""
+    first = train(workspace(tmp_path, "ws"))
+
+    with pytest.raises(InputError, match=r"expected  training\.vector_size = 9\nfound     8 dimensions\nSet training"):
+        train(workspace(tmp_path, "ws"), vector_size=9, warm_start=str(first.path / "vectors.parquet"))
+
+
+def test_missing_start_is_named(context: Context) -> None:
+    """Vectors or a word list that are not there stop the training before it begins."""
+    with pytest.raises(InputError, match=r"nowhere\.parquet: cannot read these vectors \(No such file"):
+        train(context, warm_start="nowhere.parquet")
+    with pytest.raises(InputError, match=r"nowhere\.txt: cannot read this word list(?s:.*)training\.frozen"):
+        train(context, frozen="nowhere.txt")

@@ -1,0 +1,84 @@
+"""What a training starts from: new vectors or those of an earlier one, and the words whose vectors stay."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from configs.schema import Training
+from tasks import _contracts, _vectors
+from tasks._errors import InputError
+from tasks._store import digest_of_file
+from tasks._words import list_digest, read_words
+from w2v_core.model import Model, initial, warm
+from w2v_core.randomness import generator
+from w2v_core.training import Settings
+
+STARTS = {"warm_start", "frozen"}  # what the core does not know: files
+
+
+class Start(NamedTuple):
+    model: Model
+    frozen: NDArray[np.bool_]  # (V,)
+    facts: dict[str, Any]
+
+
+def settings_of(config: Training, window: int, seed: int) -> Settings:
+    return Settings(window=window, seed=seed, **config.model_dump(exclude=STARTS))
+
+
+def start_digests(config: Training) -> list[str | None]:
+    """Of the files a training starts from. Raises InputError if one cannot be read."""
+    frozen = list_digest(config.frozen, "training.frozen")
+    if config.warm_start is None:
+        return [None, frozen]
+    try:
+        return [digest_of_file(Path(config.warm_start)), frozen]
+    except OSError as error:
+        raise InputError(
+            f"{config.warm_start}: cannot read these vectors ({error.strerror}).\n"
+            "training.warm_start is the vectors.parquet that an earlier `w2v retrain` named at its end."
+        ) from error
+
+
+def start(words: list[str], config: Training, seed: int) -> Start:
+    """Raises InputError if the earlier vectors have another size, or no frozen word is known."""
+    rng = generator(seed, "initial vectors")
+    facts: dict[str, Any] = {}
+    if config.warm_start is None:
+        model = initial(len(words), config.vector_size, rng=rng)
+    else:
+        old_words, old = _earlier(Path(config.warm_start), config.vector_size)
+        outputs_are_words = config.objective != "hierarchical_softmax"
+        model, inherited = warm(words, old_words, old, outputs_are_words=outputs_are_words, rng=rng)
+        facts["warm_start"] = inherited._asdict()
+    frozen = np.zeros(len(words), np.bool_)
+    if config.frozen:
+        frozen = np.isin(np.array(words, dtype=np.str_), read_words(config.frozen, "training.frozen"))
+        facts["frozen"] = int(frozen.sum())
+        if not frozen.any():
+            raise InputError(f"{config.frozen}: none of these words is in the vocabulary of {len(words):,} words.")
+    return Start(model, frozen, facts)
+
+
+def _earlier(path: Path, vector_size: int) -> tuple[list[str], Model]:
+    table = _contracts.read(path, _contracts.vectors(_size(path)))
+    if (found := table["input"].type.list_size) != vector_size:
+        raise InputError(
+            f"{path}: these vectors cannot be a start\nexpected  training.vector_size = {vector_size}\n"
+            f"found     {found} dimensions\nSet training.vector_size={found}, or leave out training.warm_start."
+        )
+    theta = np.stack([_vectors.matrix(table["input"]), _vectors.matrix(table["output"])], axis=1)
+    return table["word"].to_pylist(), Model(theta)
+
+
+def _size(path: Path) -> int:
+    """Of the vectors in the file; 1 where there are none, which the contract then tells."""
+    try:
+        kind = pq.read_schema(path).field("input").type
+    except (KeyError, pa.ArrowInvalid):
+        return 1
+    return int(kind.list_size) if pa.types.is_fixed_size_list(kind) else 1
