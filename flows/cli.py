@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from configs.schema import Config
 
+INTERRUPTED = 130  # typer's exit code after Ctrl-C
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.toml"
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -112,9 +113,10 @@ def main() -> None:
     _quiet()
     try:
         app()
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command continues where this one stopped", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted; the same command continues where this one stopped", file=sys.stderr)
+        raise
     except Exception as error:  # the last door: whatever is left becomes one message
         if debug:
             raise

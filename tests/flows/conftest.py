@@ -1,0 +1,67 @@
+"""A real Prefect server, once a session, and a small corpus."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.loading import check
+from configs.schema import Config
+
+TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky", "sun")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nobody is called, and nothing is written outside the session's folder."""
+    settings = {
+        "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def prefect_server(quiet_home: None) -> Iterator[None]:
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ninety lines, each of forty words of one of three topics."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("corpus") / "topics.txt"
+    path.write_text("\n".join(" ".join(rng.choice(TOPICS[line % 3], 40)) for line in range(90)) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests of the flows: creating MLflow's database takes seconds."""
+    return tmp_path_factory.mktemp("workspace")
+
+
+@pytest.fixture
+def config(corpus: Path, workspace: Path) -> Config:
+    return check(
+        {
+            "name": "topics",
+            "ingestion": {"source": str(corpus), "text_documents": "line"},
+            "vocabulary": {"min_count": 1, "subsample": 0.0},
+            "training": {"vector_size": 8, "epochs": 3, "batch_size": 32, "damping": 0.5},
+            "evaluation": {"probes": ["seaa", "skya"]},
+            "runtime": {"workspace": str(workspace), "threads": 2},
+        },
+        "test",
+    )

@@ -1,0 +1,134 @@
+"""`w2v` as a person types it: what it prints, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+W2V = Path(sys.executable).parent / "w2v"
+PROJECT = Path(__file__).parent.parent.parent
+QUICK = ["vocabulary.min_count=1", "vocabulary.subsample=0", "training.vector_size=8", "training.damping=0.5"]
+
+
+def w2v(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([W2V, *map(str, words)], capture_output=True, text=True, cwd=PROJECT, **options)
+
+
+def settings(corpus: Path, workspace: Path, *more: str) -> list[str]:
+    values = [f"ingestion.source={corpus}", "ingestion.text_documents=line", f"runtime.workspace={workspace}", *QUICK]
+    return [word for value in [*values, *more] for word in ("--set", value)]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["retrain", "nowhere.toml"], 2, "nowhere.toml: cannot read this config"),
+        (["retrain", "--set", "training.epoch=3"], 2, "unknown key training.epoch\ndid you mean `epochs`?"),
+        (["plan", "--set", "training.epochs=0"], 2, "training.epochs\nexpected  Input should be greater than or equal"),
+        (["retrain", "--no-such-option"], 2, "No such option"),
+        (["plan", "--set", "ingestion.source=nowhere.txt"], 1, "nowhere.txt: no such file or folder"),
+        (["neighbors", "word"], 1, "no vectors yet.\nRun `w2v retrain` first"),
+        (["ui"], 1, "no runs yet.\nRun `w2v retrain` first"),
+    ],
+)
+def test_wrong_use_is_2_and_failed_work_is_1(words: list[str], code: int, message: str, tmp_path: Path) -> None:
+    """One clear message, no traceback, and an exit code that scripts can tell apart."""
+    place = ["--workspace", tmp_path] if words[0] in {"neighbors", "ui"} else []
+    if words[0] in {"plan", "retrain"} and words[1:2] != ["--no-such-option"]:
+        place = ["--set", f"runtime.workspace={tmp_path}"]
+    answer = w2v(*words, *place)
+
+    assert answer.returncode == code
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_debug_shows_where() -> None:
+    """The traceback is there for who asks for it."""
+    assert "Traceback" in w2v("--debug", "retrain", "nowhere.toml").stderr
+
+
+def test_plan_starts_nothing(corpus: Path, tmp_path: Path) -> None:
+    """Every stage is named with what it is expected to take, and the store stays empty."""
+    answer = w2v("plan", *settings(corpus, tmp_path / "ws"))
+
+    assert answer.returncode == 0, answer.stderr
+    assert all(stage in answer.stdout for stage in ("ingestion", "windows-004", "training", "evaluation"))
+    assert not (tmp_path / "ws" / "store").exists()
+
+
+def test_doctor_finds_nothing_wrong_here(tmp_path: Path) -> None:
+    """On a machine that passes these tests, all marks are good."""
+    answer = w2v("doctor", "--workspace", tmp_path)
+
+    assert answer.returncode == 0, answer.stdout
+    assert "BLAS" in answer.stdout
+
+
+def statuses(workspace: Path) -> list[str]:
+    return [run.info.status for run in MlflowClient(f"sqlite:///{workspace}/mlflow.db").search_runs(["1"])]
+
+
+def start(words: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """A retraining in a session of its own, as a terminal would start it."""
+    heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731  # CI may ignore SIGINT
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            [W2V, "retrain", *words],
+            cwd=PROJECT,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            preexec_fn=heard,
+        )
+
+
+def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while text not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_interrupted_killed_and_finished(corpus: Path, tmp_path: Path) -> None:
+    """Ctrl-C in training: 130, a checkpoint, a KILLED run. Then SIGKILL: the next start closes that run, and goes on.
+
+    The vectors in the end are those of a training that nobody disturbed.
+    """
+    log, workspace = tmp_path / "log", tmp_path / "ws"
+    # single windows are slow enough to be caught at it
+    words = settings(corpus, workspace, "training.batch_size=1", "training.epochs=6", "runtime.checkpoint_interval=0.5")
+    process = start(words, log)
+    wait_for("windows-005", log, process)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(timeout=30) == 130, log.read_text()
+    assert "the same command continues where this one stopped" in log.read_text()
+    assert statuses(workspace) == ["KILLED"]
+    assert list(workspace.glob("store/training/*/checkpoints/*/state.json"))
+
+    process = start(words, log)
+    wait_for("windows-005", log, process)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    assert statuses(workspace) == ["RUNNING", "KILLED"]
+
+    done = w2v("retrain", *words)
+    assert done.returncode == 0, done.stderr
+    assert statuses(workspace) == ["FINISHED", "KILLED", "KILLED"]
+
+    undisturbed = tmp_path / "undisturbed"
+    again = w2v("retrain", *settings(corpus, undisturbed, "training.batch_size=1", "training.epochs=6"))
+    assert again.returncode == 0, again.stderr
+    (one,), (other,) = (tuple(place.glob("store/training/*/vectors.parquet")) for place in (workspace, undisturbed))
+    assert one.read_bytes() == other.read_bytes()

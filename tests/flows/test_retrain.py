@@ -1,0 +1,135 @@
+"""The whole job, on a real Prefect server and a real MLflow database."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from prefect.client.orchestration import get_client
+
+from configs.schema import Config
+from flows import vectors
+from flows.plan import plan
+from flows.retrain import Retrained, retrain
+from tasks import _tracking
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+STAGES = ["ingestion", "tokenization", "vocabulary", "windows-held-out", "windows-000", "windows-001", "windows-002"]
+
+
+def changed(config: Config, **training: Any) -> Config:
+    return config.model_copy(update={"training": config.training.model_copy(update=training)})
+
+
+def mlflow_run(config: Config, run_id: str) -> Any:
+    return MlflowClient(_tracking.uri(config)).get_run(run_id)
+
+
+def states(run_id: str, config: Config) -> dict[str, str]:
+    """The Prefect states of the task runs of the flow run that made this MLflow run."""
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    flow_run = mlflow_run(config, run_id).data.tags["prefect.flow_run_id"]
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
+    return {run.name: run.state.name for run in runs}
+
+
+@pytest.fixture(scope="module")
+def done() -> dict[str, Retrained]:
+    """What the first retraining made, for the tests after it."""
+    return {}
+
+
+@pytest.fixture
+def first(config: Config, done: dict[str, Retrained]) -> Retrained:
+    if "first" not in done:
+        assert not plan(config).nothing_to_do
+        done["first"] = retrain(config)
+    return done["first"]
+
+
+def test_one_run_is_complete(config: Config, first: Retrained) -> None:
+    """One finished MLflow run has parameters, inputs, curves, scores, files and a registered model."""
+    run = mlflow_run(config, first.run_id)
+    client = MlflowClient(_tracking.uri(config))
+    files = {
+        file.path
+        for folder in ("", "vectors", "figures", "scores")
+        for file in client.list_artifacts(first.run_id, folder)
+    }
+
+    assert run.info.status == "FINISHED"
+    assert run.data.params["training.vector_size"] == "8"
+    assert {item.dataset.name for item in run.inputs.dataset_inputs} >= {"documents", "tokens", "vocabulary", "windows"}
+    assert {"loss/training", "loss/held_out", "training/learning_rate", "speed/words_per_second"} <= set(
+        run.data.metrics
+    )
+    assert {"vectors/vectors.npy", "vectors/vectors.bin", "figures/words.png", "figures/loss.png"} <= files
+    assert {"config.json", "environment.json", "report.md", "scores/evaluation.parquet"} <= files
+    assert client.get_registered_model("vectors").latest_versions[0].tags["run"] == first.run_id
+
+
+def test_the_two_runs_know_each_other(config: Config, first: Retrained) -> None:
+    """The MLflow run names the Prefect flow run, which names it, and links to it with a table and a report."""
+    flow_run = mlflow_run(config, first.run_id).data.tags["prefect.flow_run_id"]
+    with get_client(sync_client=True) as client:
+        labels = client.read_flow_run(flow_run).labels
+        keys = {artifact.key for artifact in client.read_artifacts() if str(artifact.flow_run_id) == flow_run}
+
+    assert labels["mlflow.run_id"] == first.run_id
+    assert {"mlflow-run", "scores", "report"} <= keys
+
+
+def test_the_same_again_is_nothing_to_do(config: Config, first: Retrained) -> None:
+    """The second time, every stage is in the store and the first run is named; no run is made."""
+    client = MlflowClient(_tracking.uri(config))
+    before = len(client.search_runs(["1"]))
+
+    assert plan(config).nothing_to_do
+    assert retrain(config) == first
+    assert len(client.search_runs(["1"])) == before
+
+
+def test_a_changed_rate_runs_training_and_what_follows(config: Config, first: Retrained) -> None:
+    """Everything before training is cached on Prefect's page; training and evaluation are not."""
+    second = retrain(changed(config, learning_rate=0.05))
+    found = states(second.run_id, config)
+
+    assert second.run_id != first.run_id
+    assert {name: found[name] for name in STAGES} == dict.fromkeys(STAGES, "Cached")
+    assert (found["training"], found["evaluation"]) == ("Completed", "Completed")
+
+
+def test_a_vanished_output_is_made_anew(config: Config, first: Retrained) -> None:
+    """A file that is gone is noticed, and its stage runs, whatever Prefect remembers; the result is the same."""
+    (first.outputs.trained.tokens.path / "part-00000.parquet").unlink()
+
+    assert not plan(config).nothing_to_do
+    assert retrain(config).outputs.evaluation.digest == first.outputs.evaluation.digest
+
+
+def test_failed_work_ends_the_run_as_failed(config: Config, first: Retrained) -> None:
+    """A training that diverges leaves a FAILED run, and none RUNNING."""
+    with pytest.raises(Exception, match="training diverged"):
+        retrain(changed(config, learning_rate=1e30, min_learning_rate=1e-4, damping=1e30))
+    found = [run.info.status for run in MlflowClient(_tracking.uri(config)).search_runs(["1"])]
+
+    assert found[0] == "FAILED"
+    assert "RUNNING" not in found
+
+
+def test_the_last_vectors_answer(workspace: Path, first: Retrained) -> None:
+    """Neighbours of a topic's word are words of its topic, from the workspace and from the run."""
+    for run in (None, first.run_id):
+        (near,) = vectors.neighbors(vectors.load(workspace, run), ["seaa"], 5).values()
+
+        assert all(word.startswith("sea") for word, _ in near)
+
+
+def test_a_form_can_be_made_of_the_config() -> None:
+    """Prefect's page knows the flow's parameter and its sections."""
+    schema = retrain.parameters.model_dump()
+
+    assert schema["required"] == ["config"]
+    assert "Training" in schema["definitions"]
