@@ -1,12 +1,13 @@
 # make retrain [CONFIG=configs/quickstart.toml] [ARGS="--set training.epochs=3"]   set up if needed, then retrain
 # make test    [ARGS="-k windows"]                                                 set up if needed, then all checks
+# make theory                                                                      the runs and the picture of docs/theory.md
 
 PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: retrain test benchmark lock
+.PHONY: retrain test benchmark theory lock
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
@@ -19,6 +20,9 @@ test: .venv/ready
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.side_by_side $(ARGS)
+
+theory: .venv/ready
+	$(BIN)/python -m benchmarks.batch_size $(ARGS)
 
 # Made anew when the lock or the project's own metadata changed. The lock is complete, so nothing is left to resolve.
 .venv/ready: requirements.lock pyproject.toml

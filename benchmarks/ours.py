@@ -8,9 +8,13 @@ import numpy as np
 
 from configs.loading import check
 from flows.pipeline import through_training
-from flows.vectors import from_dataset
+from tasks import _vectors
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
+
+SHARED = (
+    "architecture", "objective", "vector_size", "epochs", "negatives", "learning_rate", "min_learning_rate",
+)  # fmt: skip
 
 
 def main(text: str, output: str, settings: dict) -> None:
@@ -20,14 +24,7 @@ def main(text: str, output: str, settings: dict) -> None:
             "ingestion": {"source": text, "text_documents": "line"},
             "vocabulary": {"min_count": settings["min_count"], "subsample": settings["subsample"]},
             "windows": {"window": settings["window"], "held_out_fraction": 0.0},
-            "training": {
-                name: settings[name]
-                for name in (
-                    "architecture", "objective", "vector_size", "epochs", "negatives", "learning_rate",
-                    "min_learning_rate", *settings["ours"],
-                )
-                if name not in settings["ours"]
-            } | settings["ours"],
+            "training": {name: settings[name] for name in SHARED} | settings["ours"],
             "runtime": {"workspace": output + "-workspace", "threads": settings["threads"]},
         },
         "benchmark",
@@ -43,7 +40,7 @@ def main(text: str, output: str, settings: dict) -> None:
 
     trained = through_training(config, compute)
     facts = trained.vectors.manifest.facts
-    vectors = from_dataset(trained.vectors)
+    vectors = _vectors.load(trained.vectors)
     np.save(output + ".npy", vectors.table)
     with open(output + ".txt", "w") as stream:
         stream.write("\n".join(vectors.words))

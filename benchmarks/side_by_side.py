@@ -23,11 +23,13 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from tasks._judges import Space, analogies, pairs
+from tasks._vectors import Vectors
+
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
 SHARED = PROJECT.parent / "shared"
 DOCUMENT_WORDS = 1_000
-FAST = {"batch_size": 2048, "block_length": 64, "shared_negatives": 32}
 
 
 def main() -> None:
@@ -129,10 +131,18 @@ def watch(pid: int, peak: list[float]) -> None:
 
 def scores(output: Path) -> dict[str, float]:
     """Similarity and analogies, where the public sets are present."""
-    from tasks.evaluation import judge
-
     words = Path(f"{output}.txt").read_text().splitlines()
-    return judge(words, np.load(f"{output}.npy"), SHARED / "eval")
+    space = Space(Vectors(words, np.zeros(len(words), np.int64), np.load(f"{output}.npy")))
+    rng = np.random.default_rng(0)  # of the intervals, which are not shown
+    found: dict[str, float] = {}
+    for name in ("wordsim353", "simlex999", "men3000"):
+        if (file := SHARED / "eval" / f"{name}.tsv").exists():
+            found[name] = pairs(space, str(file), 10, rng=rng).figures[f"similarity/{name}"]
+    if (file := SHARED / "eval" / "google-analogies.txt").exists():
+        found["analogies"] = analogies(space, str(file), 30_000, 10, 2, rng=rng).figures[
+            "analogy/google-analogies.3cosadd"
+        ]
+    return found
 
 
 def table(rows: list[dict[str, Any]]) -> str:

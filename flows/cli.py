@@ -110,7 +110,7 @@ def doctor(workspace: Workspace = Path("workspace")) -> None:
 def main() -> None:
     """Run the command; an error is one clear message, its traceback only with --debug."""
     debug = "--debug" in sys.argv
-    _quiet()
+    quiet()
     try:
         app()
     except SystemExit as end:
@@ -148,7 +148,7 @@ def settle(workspace: Path) -> None:
         ) from error
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Our own progress on the terminal, and nothing of Prefect's, whose page has it all; nobody is called home."""
     defaults = {
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
