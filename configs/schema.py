@@ -32,7 +32,7 @@ class Ingestion(Section):
     max_rejected_fraction: Fraction = Field(
         0.2, description="The stage fails if more documents than this are undecodable, empty or exact duplicates."
     )
-    shard_mb: Count = Field(16, description="Text in one Parquet shard of documents, in MB.")
+    shard_mb: Count = Field(4, description="Text in one Parquet shard of documents, in MB.")
 
 
 class Tokenization(Section):
@@ -61,7 +61,7 @@ class Windows(Section):
     """What is a context."""
 
     window: Annotated[int, Field(ge=1, le=255)] = Field(5, description="The largest radius m, in words.")
-    shard_rows: Count = Field(1_000_000, description="Windows in one Parquet shard, up to a whole document more.")
+    shard_rows: Count = Field(250_000, description="Windows in one Parquet shard, up to a whole document more.")
     held_out_fraction: Annotated[float, Field(ge=0, le=0.5)] = Field(
         0.005, description="Share of the documents kept from training, to measure J(θ)."
     )
@@ -127,6 +127,9 @@ class Runtime(Section):
 
     workspace: str = Field("workspace", description="Folder of the store, the tracking database and Prefect's files.")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="0 uses every core.")
+    training_threads: Count = Field(
+        1, description="Of the training itself; more than one did not pay where it was measured (docs/experiments.md)."
+    )
     log_interval: Annotated[float, Field(gt=0)] = Field(1.0, description="Seconds between two points of a curve.")
     checkpoint_interval: Annotated[float, Field(gt=0)] = Field(60.0, description="Seconds between two checkpoints.")
 

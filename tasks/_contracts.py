@@ -77,6 +77,8 @@ def write(path: Path, contract: Contract, tables: pa.Table | Iterable[pa.Table])
     rows = 0
     # a dictionary that outgrows its page is dropped for plain text, five times the size and slower to look up
     options = {"compression": "zstd", "compression_level": 1, "dictionary_pagesize_limit": 1 << 24}
+    # and one of floats, which hardly repeat, costs half a gigabyte of memory for 42,000 vectors of 100
+    options["use_dictionary"] = not any(pa.types.is_fixed_size_list(field.type) for field in contract.schema)
     with pq.ParquetWriter(path, contract.stamped, **options) as writer:
         for table in [tables] if isinstance(tables, pa.Table) else tables:
             writer.write_table(table.cast(contract.stamped), row_group_size=ROW_GROUP_ROWS)

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from configs.schema import Runtime
 from tasks import _progress
+from tasks._memory import give_back
 from tasks._store import Account, Dataset, Draft, Record, Store, digest_of
 
 OWN_PACKAGES = ("tasks", "w2v_core")
@@ -32,6 +33,7 @@ MACHINERY = {
         "_errors",
         "_interrupts",
         "_live",
+        "_memory",
         "_parallel",
         "_progress",
         "_runs",
@@ -81,6 +83,7 @@ class Stage:
 
     def compute(self, *, context: Context, **arguments: Any) -> Dataset:
         """The output for these arguments, from the store or computed now; needs no Prefect."""
+        give_back()
         inputs = self.inputs(**arguments)
         key = digest_of(inputs)
         if done := context.store.find(self.name, key):

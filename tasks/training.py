@@ -31,6 +31,8 @@ from w2v_core.model import Model
 from w2v_core.training import Diverged, Position, Settings, train
 from w2v_core.windows import Windows
 
+WORDS_AT_ONCE = 1 << 14
+
 
 @stage(outside=start_digests)
 def training(
@@ -58,7 +60,8 @@ def training(
         except Diverged as error:
             raise TrainingError(f"{error}\n{run.checkpoints.kept}") from error
 
-    _contracts.write(draft.file("vectors.parquet"), _contracts.vectors(config.vector_size), _table(words, run.model))
+    contract = _contracts.vectors(config.vector_size)
+    _contracts.write(draft.file("vectors.parquet"), contract, _tables(words, run.model))
     _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
     draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)
     return Account(unit="windows", read=run.total, written=run.total)
@@ -99,7 +102,12 @@ class Run:
         """Learn; control comes back after every update, with the tables and the position in step."""
         rows = self._rows.__getitem__
         teacher = learner(
-            self._settings, self.model, self._counts, rows, frozen=self._frozen, threads=self._context.threads
+            self._settings,
+            self.model,
+            self._counts,
+            rows,
+            frozen=self._frozen,
+            threads=self._context.runtime.training_threads,
         )
         if not self.curve.rows:
             self._point(0, self._settings.min_learning_rate, judge=True)
@@ -107,8 +115,8 @@ class Run:
         for progress in train(teacher, self._settings, self.model, self._shards, rows, self._position):
             seconds = time.perf_counter() - started
             self._clock["training"] += seconds
+            epoch_over = progress.position.epoch > self._position.epoch
             self._position = progress.position
-            epoch_over = progress.position == Position(progress.position.epoch)
             self.curve.add(progress, updated=epoch_over or self._settings.batch_size != "full", seconds=seconds)
             if epoch_over or self.curve.due:
                 self._point(progress.done, progress.learning_rate, judge=epoch_over)
@@ -181,8 +189,12 @@ def read_windows(file: Path) -> Windows:
     return Windows(*(columns[name].to_numpy() for name in ("document", "center", "radius")))
 
 
-def _table(words: pa.Table, model: Model) -> pa.Table:
-    return words.append_column("input", _column(model.input)).append_column("output", _column(model.output))
+def _tables(words: pa.Table, model: Model) -> Iterator[pa.Table]:
+    """The vectors, so many at a time that a copy of them is small beside the model."""
+    for first in range(0, len(words), WORDS_AT_ONCE):
+        part = slice(first, first + WORDS_AT_ONCE)
+        table = words.slice(first, WORDS_AT_ONCE).append_column("input", _column(model.input[part]))
+        yield table.append_column("output", _column(model.output[part]))
 
 
 def _column(table: NDArray[np.floating]) -> pa.Array:

@@ -13,7 +13,7 @@ Shapes   V words, K strata, E ≤ V + K entries: the parts into which the border
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.vocabulary import _alias_table as alias_table
+from w2v_core.vocabulary import alias_table
 
 
 class Strata:

@@ -30,7 +30,7 @@ class Noise:
     def __init__(self, counts: NDArray[np.int64], exponent: float) -> None:
         weights = np.maximum(counts, 1).astype(np.float64) ** exponent
         self.probability = weights / weights.sum()
-        self._threshold, self._alias = _alias_table(self.probability)
+        self._threshold, self._alias = alias_table(self.probability)
 
     def draw(self, shape: tuple[int, ...], *, rng: np.random.Generator) -> NDArray[np.int32]:
         column = rng.integers(len(self._alias), size=shape, dtype=np.int32)
@@ -38,7 +38,7 @@ class Noise:
         return np.where(own, column, self._alias[column])
 
 
-def _alias_table(probability: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+def alias_table(probability: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Walker's table: column i is word i with probability threshold[i], else alias[i]."""
     size = len(probability)
     height = probability * size

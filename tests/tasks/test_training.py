@@ -98,8 +98,8 @@ def test_threads_and_intervals_change_no_bit(tmp_path: Path) -> None:
     digests = {
         train(workspace(tmp_path, name, **runtime)).digest
         for name, runtime in {
-            "one": {"threads": 1},
-            "eight": {"threads": 8, "checkpoint_interval": 0.001, "log_interval": 0.001},
+            "one": {"threads": 1, "training_threads": 1},
+            "eight": {"threads": 8, "training_threads": 8, "checkpoint_interval": 0.001, "log_interval": 0.001},
         }.items()
     }
 
