@@ -32,7 +32,7 @@ class Ingestion(Section):
     max_rejected_fraction: Fraction = Field(
         0.2, description="The stage fails if more documents than this are undecodable, empty or exact duplicates."
     )
-    shard_mb: Count = Field(4, description="Text in one Parquet shard of documents, in MB.")
+    shard_mb: Count = Field(2, description="Text in one Parquet shard of documents, in MB.")
 
 
 class Tokenization(Section):

@@ -3,3 +3,7 @@
 May import: configs, w2v_core, and the underscored files; never another stage.
 Read in this order: ingestion, tokenization, vocabulary, windows, training, evaluation, publication.
 """
+
+import os
+
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # before pyarrow is imported: see _memory

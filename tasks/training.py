@@ -31,7 +31,7 @@ from w2v_core.model import Model
 from w2v_core.training import Diverged, Position, Settings, train
 from w2v_core.windows import Windows
 
-WORDS_AT_ONCE = 1 << 14
+WORDS_AT_ONCE = 1 << 12
 
 
 @stage(outside=start_digests)
