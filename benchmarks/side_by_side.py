@@ -55,7 +55,8 @@ def main() -> None:
     record = {"settings": settings, "text": options.text.name, "megabytes": options.megabytes, "machine": machine()}
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / f"{options.name}.json").write_text(json.dumps({**record, "rows": rows}, indent=1) + "\n")
-    print(table(rows))
+    write_page()
+    print(frame(rows).to_string(float_format="{:,.4g}".format))
 
 
 def parse() -> argparse.Namespace:
@@ -145,15 +146,32 @@ def scores(output: Path) -> dict[str, float]:
     return found
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Means over the seeds, a line a contestant, with the ratio to gensim."""
-    frame = pd.DataFrame(rows).drop(columns=["seed", "stages"], errors="ignore")
-    mean = frame.groupby("name", sort=False).mean(numeric_only=True)
-    return (mean.T.assign(ratio=mean.T["ours"] / mean.T["gensim"])).to_string(float_format="{:,.4g}".format)
+def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Means over the seeds, a row a figure, with our ratio to gensim."""
+    means = pd.DataFrame(rows).drop(columns=["seed", "stages"], errors="ignore").groupby("name", sort=False).mean().T
+    return means.assign(ratio=means["ours"] / means["gensim"])
 
 
-def machine() -> dict[str, Any]:
-    return {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()}
+def write_page() -> None:
+    """docs/benchmarks.md, from all that lies under results/: a section a run."""
+    page = [(HERE / "preface.md").read_text()]
+    for file in sorted((HERE / "results").glob("*.json")):
+        record = json.loads(file.read_text())
+        settings = {key: value for key, value in record["settings"].items() if value != {}}
+        seeds = sorted({row["seed"] for row in record["rows"]})
+        page.append(f"## {file.stem}\n\nThe first {record['megabytes']} MB of `{record['text']}`, seeds {seeds};")
+        page.append(f"{record['machine']}.")
+        page.append(", ".join(f"`{key}` {value}" for key, value in settings.items()) + ".\n")
+        page.append("| | gensim | ours | ratio |\n|---|---|---|---|")
+        for name, row in frame(record["rows"]).iterrows():
+            line = f"| {name} | {row['gensim']:,.4g} | {row['ours']:,.4g} | {row['ratio']:.2f} |"
+            page.append(line.replace("nan", "–"))
+        page.append("")
+    (PROJECT / "docs" / "benchmarks.md").write_text("\n".join(page))
+
+
+def machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":
