@@ -17,6 +17,7 @@ from tasks.training import Run, training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
 from tests.corpora import tokens_of
+from w2v_core import batches
 
 TOPICS = [[f"{topic}{number}" for number in range(8)] for topic in ("sea", "sky")]
 # sixteen words share 64 windows: without strong damping their steps overshoot
@@ -208,3 +209,13 @@ def test_missing_start_is_named(context: Context) -> None:
         train(context, warm_start="nowhere.parquet")
     with pytest.raises(InputError, match=r"nowhere\.txt: cannot read this word list(?s:.*)training\.frozen"):
         train(context, frozen="nowhere.txt")
+
+
+def test_gradient_descent_updates_once_an_epoch(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many chunks the full gradient is summed in, an epoch is one update, and J(θ) is measured once in it."""
+    monkeypatch.setattr(batches, "CHUNK", 50)
+    made = train(context, objective="softmax", batch_size="full", learning_rate=2.0)
+    curve = _contracts.read(made.path / "curve.parquet", _contracts.CURVE).to_pandas()
+
+    assert curve["updates"].iloc[-1] == 3
+    assert curve["held_out_loss"].notna().sum() == 1 + 3  # at the start, and after each epoch
