@@ -86,8 +86,7 @@ def export(
     from flows import vectors
     from tasks import _formats
 
-    write = getattr(_formats, f"write_{format.value}")
-    for path in write(target, *vectors.load(workspace, run)):
+    for path in _formats.WRITERS[format.value](target, *vectors.load(workspace, run)):
         print(path)
 
 

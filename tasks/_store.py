@@ -106,7 +106,7 @@ class Draft:
         self.report = report  # (done, total, what is worth saying now)
         self.facts: dict[str, Any] = {}
 
-    def file(self, name: str, rows: int | None = None) -> Path:
+    def file(self, name: str) -> Path:
         """Where to write the file `name`."""
         return self.path / name
 
