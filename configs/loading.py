@@ -15,13 +15,13 @@ class ConfigError(ValueError):
     """The config names an unknown key, an impossible value, or a file that is not there."""
 
 
-def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
-    """The config of `path`, changed by settings such as `training.epochs=3`.
+def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
+    """The config of `path`, or the defaults where there is none, changed by settings such as `training.epochs=3`.
 
     Raises ConfigError, which names each wrong key, what was expected, what was found, and the nearest known key.
     """
     try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8")) if path else {}
     except OSError as error:
         known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.toml"))) or "none here"
         raise ConfigError(f"{path}: cannot read this config ({error.strerror}).\nKnown configs: {known}") from None
@@ -29,7 +29,7 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     for setting in settings:
         _set(values, setting)
-    return check(values, str(path))
+    return check(values, str(path or "--set"))
 
 
 def check(values: dict[str, Any], place: str) -> Config:

@@ -45,8 +45,9 @@ def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceb
 def retrain(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
     loaded = _load(config, settings)
-    from flows import report, retrain
+    from flows import plan, report, retrain
 
+    plan.plan(loaded)  # what is wrong with the source is said now, not after a server has started
     report.show(loaded, retrain.retrain(loaded))
 
 
@@ -128,7 +129,9 @@ def main() -> None:
 def _load(path: Path, settings: list[str] | None) -> "Config":
     from configs.loading import load
 
-    config = load(path, settings or [])
+    settings = settings or []
+    own_text = path == QUICKSTART and any(setting.startswith("ingestion.source") for setting in settings)
+    config = load(None if own_text else path, settings)  # quickstart's probes and epochs suit its own text only
     settle(Path(config.runtime.workspace))
     return config
 
