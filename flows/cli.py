@@ -53,7 +53,7 @@ def retrain(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
 
 @app.command()
 def plan(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
-    """Say what would run, what is reused, and roughly what it takes."""
+    """Say what would run, what is reused, and the order of magnitude of what it takes."""
     loaded = _load(config, settings)
     from flows import plan, report
 

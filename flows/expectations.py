@@ -1,6 +1,7 @@
 """What running a stage is expected to take: rows, disk, memory and time, from the size of the text and measured rates.
 
-The rates are those of docs/benchmarks.md, on two cores: read the results as orders of magnitude.
+The rates are rounded from runs on two cores over English text; the results are orders of magnitude, and the count of
+documents, which the size does not tell, may be further off.
 """
 
 from math import sqrt
