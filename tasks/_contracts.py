@@ -56,9 +56,10 @@ CURVE = Contract(
     }),
 )  # fmt: skip
 EVALUATION = Contract(
-    "evaluation", 1, "a judged item: a pair, an analogy, or a neighbour of a probe word",
+    "evaluation", 2, "a judged item in the order of its set: a pair, an analogy, …, or a neighbour of a probe word",
     pa.schema({
         "judge": pa.string(), "set": pa.string(), "section": pa.string(), "item": pa.string(), "covered": pa.bool_(),
+        "rank": pa.int32(),  # of the item's rarest word in the vocabulary, from 0; null if one is unknown
         "expected": pa.string(), "predicted": pa.string(), "right": pa.bool_(),  # an answer
         "target": pa.float64(), "score": pa.float64(),  # people's score, and the vectors'
     }),

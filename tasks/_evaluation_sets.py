@@ -46,7 +46,7 @@ def digests(files: list[str]) -> dict[str, str]:
         except OSError as error:
             raise InputError(
                 f"{file}: cannot read this evaluation set ({error.strerror}).\n"
-                "Mend evaluation.similarity or evaluation.analogies; without any, the other judges still run."
+                "Mend evaluation.similarity, .analogies or .domain; without any, the other judges still run."
             ) from error
     return found
 

@@ -1,32 +1,27 @@
-"""The judges of word vectors: each gives a row for every item it asked about, and the figures that sum them up.
+"""The judges of word vectors: each gives a row for every item it asked about, in the order of its set.
 
 A word is sought as it is written, else in lower case. An item with an unknown word is a row too, but counts for
 nothing but the coverage.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks import _contracts
-from tasks._evaluation_sets import read_analogies, read_pairs, set_name
+from tasks._evaluation_sets import Analogy, Pair
 from tasks._parallel import ordered_map
 from tasks._vectors import Vectors
 from w2v_core import similarity
-from w2v_core.scoring import Estimate, share, spearman
 
 NEIGHBORS = 10
 QUESTIONS = 1_024  # analogies answered in one step
 Ids = NDArray[np.integer]
+Mask = NDArray[np.bool_]
 Ask = Callable[[Ids, Ids, Ids, int, int], similarity.Answers]
-
-
-class Judged(NamedTuple):
-    items: pa.Table
-    figures: dict[str, float]
 
 
 class Space:
@@ -48,47 +43,38 @@ class Space:
         return np.array([[self.id(word) for word in words] for words in items])
 
 
-def pairs(space: Space, file: str, resamples: int, *, rng: np.random.Generator) -> Judged:
-    """Spearman's ρ of the cosines with people's scores."""
-    name, asked = set_name(file), read_pairs(file)
+def pairs(space: Space, name: str, asked: Sequence[Pair]) -> pa.Table:
+    """The cosine of each pair, beside people's score."""
     ids = space.ids([pair.words for pair in asked])
-    covered = (ids >= 0).all(axis=1)
-    target = np.array([pair.score for pair in asked])
+    covered: Mask = np.all(ids >= 0, axis=1)
     cosine = np.full(len(asked), np.nan)
     cosine[covered] = space.vectors.similarity(*ids[covered].T)
-
-    estimate = spearman(target[covered], cosine[covered], resamples, rng=rng)
-    figures = _figures("similarity", name, estimate) | {f"coverage/{name}": float(covered.mean())}
-    items = [" ".join(pair.words) for pair in asked]
-    about = {"judge": "similarity", "set": name, "item": items, "covered": covered}
-    return Judged(_rows(len(asked), **about, target=target, score=cosine), figures)
+    found: dict[str, Any] = {"item": [" ".join(pair.words) for pair in asked], "target": [pair.score for pair in asked]}
+    return rows(judge="similarity", set=name, covered=covered, rank=ranks(ids), **found, score=cosine)
 
 
-def analogies(
-    space: Space, file: str, candidates: int | None, resamples: int, threads: int, *, rng: np.random.Generator
-) -> Judged:
-    """The share answered right, by either method; all four words of a question must be among the candidates."""
-    name, asked = set_name(file), read_analogies(file)
+def analogies(space: Space, name: str, asked: Sequence[Analogy], candidates: int | None, threads: int) -> pa.Table:
+    """The answer to each, by either method; all four words of a question must be among the candidates."""
     known = min(candidates or len(space), len(space))
     ids = space.ids([analogy.words for analogy in asked])
-    covered: NDArray[np.bool_] = np.all((ids >= 0) & (ids < known), axis=1)
-    about = {
+    covered: Mask = np.all((ids >= 0) & (ids < known), axis=1)
+    about: dict[str, Any] = {
         "set": name,
         "section": [analogy.section for analogy in asked],
         "item": [" ".join(analogy.words[:3]) for analogy in asked],
         "expected": [analogy.words[3] for analogy in asked],
         "covered": covered,
+        "rank": ranks(ids),
     }
-    tables, figures = [], {f"coverage/{name}": float(covered.mean())}
+    tables = []
     for method, ask in {"3cosadd": space.vectors.cos_add, "3cosmul": space.vectors.cos_mul}.items():
         answer, score = _answers(ask, ids, covered, known, threads)
         right = (answer == ids[:, 3]) & covered
-        figures |= _figures("analogy", f"{name}.{method}", share(right.sum(), covered.sum(), resamples, rng=rng))
-        tables.append(_rows(len(asked), judge=method, **about, predicted=space.words[answer], right=right, score=score))
-    return Judged(pa.concat_tables(tables), figures)
+        tables.append(rows(judge=method, **about, predicted=space.words[answer], right=right, score=score))
+    return pa.concat_tables(tables)
 
 
-def neighbors(space: Space, probes: Sequence[str]) -> Judged:
+def neighbors(space: Space, probes: Sequence[str]) -> pa.Table:
     """The words nearest to each probe, nearest first; no figure says whether they make sense."""
     known = [word for word in probes if space.id(word) >= 0]
     unknown = [word for word in probes if space.id(word) < 0]
@@ -99,16 +85,18 @@ def neighbors(space: Space, probes: Sequence[str]) -> Judged:
         "predicted": space.words[near.word.ravel()],
         "score": near.score.ravel(),
     }
-    tables = [
-        _rows(near.word.size, judge="neighbors", covered=True, **found),
-        _rows(len(unknown), judge="neighbors", covered=False, item=unknown),
-    ]
-    return Judged(pa.concat_tables(tables), {})
+    return pa.concat_tables([
+        rows(judge="neighbors", covered=np.ones(near.word.size, bool), **found),
+        rows(judge="neighbors", covered=np.zeros(len(unknown), bool), item=unknown),
+    ])  # fmt: skip
 
 
-def _answers(
-    ask: Ask, ids: Ids, covered: NDArray[np.bool_], candidates: int, threads: int
-) -> tuple[Ids, NDArray[np.float64]]:
+def ranks(ids: Ids) -> NDArray[np.float64]:
+    """The rank of each item's rarest word; NaN if one of its words is unknown."""
+    return np.where((ids >= 0).all(axis=1), ids.max(axis=1, initial=0), np.nan)
+
+
+def _answers(ask: Ask, ids: Ids, covered: Mask, candidates: int, threads: int) -> tuple[Ids, NDArray[np.float64]]:
     """The best answer to each covered question, with its score; −1 and NaN for the others."""
     answer, score = np.full(len(ids), -1), np.full(len(ids), np.nan)
     questions = ids[covered, :3]
@@ -120,19 +108,11 @@ def _answers(
     return answer, score
 
 
-def _figures(group: str, name: str, estimate: Estimate | None) -> dict[str, float]:
-    """One slash in each name: MLflow shows a group as one section of charts."""
-    if estimate is None:
-        return {}
-    interval = {f"interval/{name}.low": estimate.low, f"interval/{name}.high": estimate.high}
-    return {f"{group}/{name}": estimate.value, **interval}
-
-
-def _rows(count: int, **columns: Any) -> pa.Table:
+def rows(covered: Mask, **columns: Any) -> pa.Table:
     """Rows of the evaluation dataset: a single value stands in every row, and what is not given or NaN is null."""
-    schema = _contracts.EVALUATION.schema
+    schema, missing = _contracts.EVALUATION.schema, [None] * len(covered)
     whole = {
-        name: column if isinstance(column, list | np.ndarray) else [column] * count for name, column in columns.items()
+        name: column if isinstance(column, list | np.ndarray) else [column] * len(covered)
+        for name, column in {**columns, "covered": covered}.items()
     }
-    missing = [None] * count
     return pa.table([pa.array(whole.get(f.name, missing), f.type, from_pandas=True) for f in schema], schema)

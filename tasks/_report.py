@@ -38,6 +38,11 @@ def sections(items: pa.Table) -> pd.DataFrame:
     return table
 
 
+def bands(found: list[Row]) -> pd.DataFrame:
+    """A row a score and a band of frequency that has one."""
+    return pd.DataFrame(found, columns=["score", "band", "items", "value", "low", "high"])
+
+
 def neighbors(found: dict[str, list[tuple[str, float]]]) -> pd.DataFrame:
     """A row a probe word: its neighbours, nearest first."""
     rows = ({"word": word} | {str(rank): each[0] for rank, each in enumerate(near, 1)} for word, near in found.items())
@@ -51,6 +56,7 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     return "\n\n".join([
         f"**{config.name}**: {_summary(config, stages)}",
         _table(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
+        _table(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),
         _table(["word", "nearest neighbours"], near),
         _table(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
         "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, `manifests/`, "
@@ -78,6 +84,11 @@ def _score(row: Row) -> list[str]:
     interval = "" if row["low"] is None else f"{row['low']:.3f} … {row['high']:.3f}"
     coverage = "" if row["coverage"] is None else f"{row['coverage']:.0%}"
     return [row["score"], f"{row['value']:.4g}", interval, coverage]
+
+
+def _band(row: Row) -> list[str]:
+    interval = f"{row['low']:.3f} … {row['high']:.3f}"
+    return [row["score"], row["band"], f"{row['items']:,}", f"{row['value']:.3f}", interval]
 
 
 def _account(name: str, manifest: Manifest) -> list[str]:

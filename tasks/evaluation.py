@@ -8,15 +8,14 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Evaluation, Training
-from tasks import _contracts, _judges, _vectors
-from tasks._evaluation_sets import digests, set_name
-from tasks._judges import Judged, Space
+from tasks import _contracts, _domain, _judges, _scores, _vectors
+from tasks._evaluation_sets import digests, read_analogies, read_pairs, set_name
+from tasks._judges import Space
 from tasks._stage import Context, stage
 from tasks._start import settings_of
 from tasks._store import Account, Dataset, Draft
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model
-from w2v_core.randomness import generator
 from w2v_core.training import Settings
 from w2v_core.windows import Windows
 
@@ -25,7 +24,7 @@ PROBE_RANKS = 200, 2_000  # the words before them are function words, those afte
 SHORTEST = 4  # letters of a probe
 
 
-@stage(outside=lambda config: digests(config.similarity + config.analogies))
+@stage(outside=lambda config: digests(config.sets))
 def evaluation(
     vectors: Dataset,
     held_out: Dataset,
@@ -40,27 +39,29 @@ def evaluation(
     space = Space(_vectors.load(vectors))
     settings = settings_of(training, window, seed)
     with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
-        judged = list(_judge(space, config, seed, draft, context.threads))
+        judged = list(_judge(space, config, draft, context.threads))
         loss = _held_out(vectors, held_out, settings)
         near = _judges.neighbors(space, config.probes or _typical(space))
 
-    items = pa.concat_tables([*(part.items for part in judged), near.items])
+    items = pa.concat_tables([*judged, near])
     _contracts.write(draft.file("evaluation.parquet"), _contracts.EVALUATION, items)
-    draft.facts["metrics"] = loss | {name: value for part in judged for name, value in part.figures.items()}
-    draft.facts["neighbors"] = _by_probe(near.items)
+    draft.facts["metrics"] = loss | _scores.figures(items, config.bootstrap, seed)
+    draft.facts["bands"] = _scores.bands(items, config.bootstrap, seed)
+    draft.facts["neighbors"] = _by_probe(near)
     known = pc.sum(items["covered"]).as_py() or 0
     return Account(unit="items", read=len(items), written=known, left_out={"unknown": len(items) - known})
 
 
-def _judge(space: Space, config: Evaluation, seed: int, draft: Draft, threads: int) -> Iterator[Judged]:
-    files = [*config.similarity, *config.analogies]
-    for done, file in enumerate(files):
-        draft.report(done, len(files), set_name(file))
-        rng = generator(seed, f"evaluation/{set_name(file)}")
-        if done < len(config.similarity):
-            yield _judges.pairs(space, file, config.bootstrap, rng=rng)
+def _judge(space: Space, config: Evaluation, draft: Draft, threads: int) -> Iterator[pa.Table]:
+    for done, file in enumerate(config.sets):
+        name = set_name(file)
+        draft.report(done, len(config.sets), name)
+        if file in config.similarity:
+            yield _judges.pairs(space, name, read_pairs(file))
+        elif file in config.analogies:
+            yield _judges.analogies(space, name, read_analogies(file), config.analogy_candidates, threads)
         else:
-            yield _judges.analogies(space, file, config.analogy_candidates, config.bootstrap, threads, rng=rng)
+            yield _domain.judge(space, name, _domain.read(file), config.analogy_candidates, threads)
 
 
 def _held_out(vectors: Dataset, held_out: Dataset, settings: Settings) -> dict[str, float]:

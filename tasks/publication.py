@@ -1,6 +1,7 @@
 """Everything a retraining has made → one complete MLflow run, and what Prefect's page says of it."""
 
 import json
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,7 +49,7 @@ def publish(
         _inputs.dataset("windows", draws, "training"),
         _inputs.dataset("held-out", [held_out], "evaluation"),
         _inputs.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
-        *_inputs.evaluation_sets(config.evaluation.similarity + config.evaluation.analogies, judged.inputs["outside"]),
+        *_inputs.evaluation_sets(config.evaluation.sets, judged.inputs["outside"]),
     ])  # fmt: skip
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -93,12 +94,13 @@ def write_artifacts(
     _figures.loss(curve).savefig(folder / "figures" / "loss.png")
     _figures.word_map(learnt.words, learnt.table).savefig(folder / "figures" / "words.png")
 
+    shutil.copy(evaluation.path / "evaluation.parquet", folder / "scores")  # what a paired comparison needs
     items = _contracts.read(evaluation.path / "evaluation.parquet", _contracts.EVALUATION)
     _report.sections(items).to_csv(folder / "scores" / "analogies.csv", index=False)
     _report.neighbors(manifests["evaluation"].facts["neighbors"]).to_csv(
         folder / "scores" / "neighbors.csv", index=False
     )
-    pq.write_table(items, folder / "scores" / "evaluation.parquet")
+    _report.bands(manifests["evaluation"].facts["bands"]).to_csv(folder / "scores" / "bands.csv", index=False)
     for name, manifest in manifests.items():
         (folder / "manifests" / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     (folder / "environment.json").write_text(json.dumps(_environment.describe(), indent=1), encoding="utf-8")

@@ -37,10 +37,10 @@ def spearman(
     if len(expected) < FEWEST or any(np.ptp(column) == 0 for column in columns):
         return None
     whole = np.ones((1, len(expected)))
-    value = _pearson(whole, *(_ranks(column, whole) for column in columns))[0]
+    value = correlation(whole, *(ranks(column, whole) for column in columns))[0]
     drawn = [
-        _pearson(counts, *(_ranks(column, counts) for column in columns))
-        for counts in _resamples(len(expected), resamples, rng)
+        correlation(counts, *(ranks(column, counts) for column in columns))
+        for counts in resampled(len(expected), resamples, rng)
     ]
     return _estimate(float(value), np.concatenate(drawn))
 
@@ -56,11 +56,16 @@ def share(right: int, asked: int, resamples: int, *, rng: np.random.Generator) -
 
 
 def _estimate(value: float, drawn: NDArray[np.float64]) -> Estimate:
+    return Estimate(value, *interval(drawn))
+
+
+def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:
+    """The middle 95% of what the resamples gave."""
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high))
+    return float(low), float(high)
 
 
-def _resamples(items: int, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+def resampled(items: int, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
     """Counts (≤ B, N) in chunks: how often each resample drew each item."""
     step = max(1, ELEMENTS // items)
     for start in range(0, resamples, step):
@@ -69,7 +74,7 @@ def _resamples(items: int, resamples: int, rng: np.random.Generator) -> Iterator
         yield np.bincount(drawn.ravel(), minlength=rows * items).reshape(rows, items).astype(np.float64)
 
 
-def _ranks(values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def ranks(values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Average ranks (B, N) of the values (N,) within each resample, counted from 1."""
     distinct, place = np.unique(values, return_inverse=True)
     order = np.argsort(place, kind="stable")
@@ -79,7 +84,7 @@ def _ranks(values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[
     return (np.cumsum(tied, axis=1) - tied / 2 + 0.5)[:, place]
 
 
-def _pearson(counts: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+def correlation(counts: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Correlation (B,) of x and y (B, N), item n counted counts[:, n] times; 0 where one of them is constant."""
     total = counts.sum(axis=1, keepdims=True)
     x = x - (counts * x).sum(axis=1, keepdims=True) / total
@@ -87,6 +92,6 @@ def _pearson(counts: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.
     weighted = counts * x
     covariance = np.einsum("bn,bn->b", weighted, y)
     spread = np.sqrt(np.einsum("bn,bn->b", weighted, x) * np.einsum("bn,bn->b", counts * y, y))
-    correlation: NDArray[np.float64] = np.zeros_like(spread)
-    np.divide(covariance, spread, out=correlation, where=spread > 0)
-    return correlation
+    r: NDArray[np.float64] = np.zeros_like(spread)
+    np.divide(covariance, spread, out=r, where=spread > 0)
+    return r

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from configs.schema import Evaluation, Training
-from tasks import _contracts
+from tasks import _contracts, _scores
 from tasks._errors import InputError
 from tasks._evaluation_sets import read_analogies, read_pairs
 from tasks._stage import Context
@@ -225,3 +225,27 @@ def test_the_public_sets_are_read_whole() -> None:
     assert sizes == [353, 999, 3000]
     assert len(analogies) == 19_544
     assert len({analogy.section for analogy in analogies}) == 14
+
+
+def test_scores_by_how_frequent_the_words_are(judge, pairs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair is as frequent as its rarer word: man woman, and King queen (ranks 1 and 3), lie below rank 4."""
+    monkeypatch.setattr(_scores, "BANDS", {"frequent": 4, "rare": None})
+    done, rows = judge(similarity=[pairs], analogies=[])
+
+    assert rows["rank"].to_pylist()[:5] == [1, 3, 5, 5, None]
+    assert done.manifest.facts["bands"] == []  # two pairs each say nothing
+
+    monkeypatch.setattr(_scores, "BANDS", {"all": None})
+    whole = judge(similarity=[pairs], bootstrap=50)[0].manifest.facts
+    assert [(band["band"], band["items"]) for band in whole["bands"]] == [("all", 4)]
+    assert whole["bands"][0]["value"] == pytest.approx(whole["metrics"]["similarity/four-pairs"])
+
+
+def test_a_domain_is_judged_beside_the_rest(judge, pairs: str, tmp_path: Path) -> None:
+    """Its figures stand under its name, and its digest is part of the key."""
+    (tmp_path / "royal.toml").write_text('closer = [["king", "queen", "king", "pear"]]\n')
+    done, _ = judge(similarity=[pairs], domain=[str(tmp_path / "royal.toml")])
+
+    assert done.manifest.facts["metrics"]["domain/royal.closer"] == 1
+    assert done.manifest.facts["metrics"]["coverage/royal"] == 1
+    assert set(done.manifest.inputs["outside"]) == {"four-pairs", "royal"}

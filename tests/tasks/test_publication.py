@@ -182,7 +182,7 @@ def test_files_of_a_run(published: Published) -> None:
     assert found == {
         "config.json", "environment.json", "report.md", "figures/loss.png", "figures/words.png",
         "vectors/vectors.npy", "vectors/vocabulary.parquet", "vectors/vectors.txt.gz", "vectors/vectors.bin",
-        "scores/analogies.csv", "scores/neighbors.csv", "scores/evaluation.parquet",
+        "scores/analogies.csv", "scores/neighbors.csv", "scores/evaluation.parquet", "scores/bands.csv",
         *(f"manifests/{name}.json" for name in (
             "documents", "tokens", "vocabulary", "held-out", "windows-000", "windows-001", "vectors", "evaluation")),
     }  # fmt: skip

@@ -22,7 +22,7 @@ def test_worked_example() -> None:
 
     assert estimate is not None
     assert estimate.value == pytest.approx(0.8)
-    assert scoring._ranks(np.array([5.0, 9, 5, 1]), np.ones((1, 4))).tolist() == [[2.5, 4, 2.5, 1]]
+    assert scoring.ranks(np.array([5.0, 9, 5, 1]), np.ones((1, 4))).tolist() == [[2.5, 4, 2.5, 1]]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=40))
@@ -43,7 +43,7 @@ def test_a_resample_by_counts_is_a_resample_by_rows() -> None:
     x, y = rng(1).integers(0, 9, (2, 30)).astype(float)
     counts = rng(2).multinomial(30, np.full(30, 1 / 30), size=20).astype(float)
 
-    found = scoring._pearson(counts, scoring._ranks(x, counts), scoring._ranks(y, counts))
+    found = scoring.correlation(counts, scoring.ranks(x, counts), scoring.ranks(y, counts))
 
     for row, value in zip(counts.astype(int), found, strict=True):
         assert value == pytest.approx(spearmanr(np.repeat(x, row), np.repeat(y, row)).statistic)

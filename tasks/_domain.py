@@ -1,0 +1,101 @@
+"""What must hold in a domain, in a file of one's own: TOML with any of these.
+
+closer = [                                          # the first two are more alike than the last two
+    ["cron", "schedule", "cron", "histogram"],
+]
+analogies = [["row", "rows", "column", "columns"]]  # row is to rows as column is to columns, which is sought
+
+[categories]                                        # each word lies nearest to the others of its category
+time = ["timezone", "datetime", "utc"]
+plots = ["histogram", "scatter", "axes"]
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks._errors import InputError
+from tasks._evaluation_sets import Analogy
+from tasks._judges import Mask, Space, analogies, ranks, rows
+from w2v_core.categories import nearest_category
+
+Four = tuple[str, str, str, str]
+FEWEST = 2  # words of a category, and categories: one left out, another is left
+
+
+class Domain(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    closer: list[Four] = []
+    analogies: list[Four] = []
+    categories: dict[str, Annotated[list[str], Field(min_length=FEWEST)]] = {}
+
+
+def read(file: str) -> Domain:
+    """Raises InputError, which names the place, if the file is anything else."""
+    try:
+        domain = Domain.model_validate(tomllib.loads(Path(file).read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{file}: {'.'.join(map(str, first['loc']))} is not what a domain file holds\n"
+            f"expected  closer and analogies: lists of four words; categories: {FEWEST} words or more each\n"
+            f"found     {first['msg']}: {str(first['input'])[:80]!r}"
+        ) from error
+    if domain == Domain():
+        raise InputError(f"{file}: this domain file is empty\nexpected  closer, analogies or categories")
+    if len(domain.categories) == 1:
+        raise InputError(f"{file}: one category alone cannot be told from another\nexpected  {FEWEST} or more")
+    return domain
+
+
+def judge(space: Space, name: str, domain: Domain, candidates: int | None, threads: int) -> pa.Table:
+    """A row for each thing that must hold, and whether it does."""
+    parts = []
+    if domain.closer:
+        parts.append(_closer(space, name, domain.closer))
+    if domain.analogies:
+        asked = [Analogy("", words) for words in domain.analogies]
+        parts.append(analogies(space, name, asked, candidates, threads))
+    if domain.categories:
+        parts.append(_categories(space, name, domain.categories))
+    return pa.concat_tables(parts)
+
+
+def _closer(space: Space, name: str, asked: list[Four]) -> pa.Table:
+    ids = space.ids(asked)
+    covered: Mask = np.all(ids >= 0, axis=1)
+    margin = np.full(len(asked), np.nan)
+    near, near_to, far, far_from = ids[covered].T
+    margin[covered] = space.vectors.similarity(near, near_to) - space.vectors.similarity(far, far_from)
+    about: dict[str, Any] = {"item": [" ".join(words) for words in asked], "covered": covered, "rank": ranks(ids)}
+    return rows(judge="closer", set=name, **about, right=margin > 0, score=margin)
+
+
+def _categories(space: Space, name: str, categories: dict[str, list[str]]) -> pa.Table:
+    names = np.array([*categories, None], object)  # the last is no category
+    words = [word for members in categories.values() for word in members]
+    category = np.repeat(np.arange(len(categories)), [len(members) for members in categories.values()])
+    ids = space.ids([[word] for word in words])
+    known = ids[:, 0] >= 0
+    usable = np.bincount(category[known], minlength=len(categories)) >= FEWEST
+    covered: Mask = known & usable[category] & (usable.sum() >= FEWEST)
+
+    found, margin = np.full(len(words), -1), np.full(len(words), np.nan)
+    if covered.any():
+        kept, compact = np.unique(category[covered], return_inverse=True)
+        nearest, margin[covered] = nearest_category(space.vectors.unit[ids[covered, 0]], compact)
+        found[covered] = kept[nearest]
+    about: dict[str, Any] = {
+        "item": words,
+        "expected": names[category],
+        "predicted": names[found],
+        "right": found == category,
+    }
+    return rows(judge="category", set=name, covered=covered, rank=ranks(ids), **about, score=margin)

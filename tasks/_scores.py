@@ -1,0 +1,85 @@
+"""Judged items → figures with their intervals: whole, and by how frequent the words are."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from w2v_core.randomness import generator
+from w2v_core.scoring import Estimate, share, spearman
+
+# One slash in each name: MLflow shows a group as one section of charts.
+METRICS = {
+    "similarity": "similarity/{}",
+    "3cosadd": "analogy/{}.3cosadd",
+    "3cosmul": "analogy/{}.3cosmul",
+    "closer": "domain/{}.closer",
+    "category": "domain/{}.category",
+}
+BANDS = {"frequent": 1_000, "middle": 10_000, "rare": None}  # each up to this rank of an item's rarest word
+
+
+class Asked(NamedTuple):
+    """The items of one set, by one judge, in the order of the set."""
+
+    set: str
+    judge: str
+    items: pa.Table
+
+    @property
+    def metric(self) -> str:
+        return METRICS[self.judge].format(self.set)
+
+
+def asked(items: pa.Table) -> Iterator[Asked]:
+    """What was asked of the vectors; neighbours of probes are no score."""
+    found = items.select(["set", "judge"]).group_by(["set", "judge"], use_threads=False).aggregate([]).to_pylist()
+    for each in found:
+        if each["judge"] in METRICS:
+            chosen = pc.and_(pc.equal(items["set"], each["set"]), pc.equal(items["judge"], each["judge"]))
+            yield Asked(each["set"], each["judge"], items.filter(chosen))
+
+
+def figures(items: pa.Table, resamples: int, seed: int) -> dict[str, float]:
+    """The score of every set, its 95% interval, and the share of the set's items that are covered."""
+    metrics: dict[str, float] = {}
+    for each in asked(items):
+        rng = generator(seed, f"evaluation/{each.metric}")
+        if found := estimate(each, each.items.filter(each.items["covered"]), resamples, rng=rng):
+            name = each.metric.split("/")[1]
+            metrics |= {
+                each.metric: found.value,
+                f"interval/{name}.low": found.low,
+                f"interval/{name}.high": found.high,
+            }
+    sets = dict.fromkeys(each.set for each in asked(items))
+    return metrics | {f"coverage/{name}": _mean(items.filter(pc.equal(items["set"], name))["covered"]) for name in sets}
+
+
+def bands(items: pa.Table, resamples: int, seed: int) -> list[dict[str, Any]]:
+    """The same by band, where there are enough items to say something."""
+    found: list[dict[str, Any]] = []
+    for each in asked(items):
+        first = 0
+        for band, last in BANDS.items():
+            rank = each.items["rank"]
+            inside = pc.and_(pc.greater_equal(rank, first), pc.less(rank, last or np.iinfo(np.int32).max))
+            chosen = each.items.filter(pc.and_(each.items["covered"], inside))
+            rng = generator(seed, f"evaluation/{each.metric}/{band}")
+            if figure := estimate(each, chosen, resamples, rng=rng):
+                found.append({"score": each.metric, "band": band, "items": len(chosen), **figure._asdict()})
+            first = last or first
+    return found
+
+
+def estimate(of: Asked, chosen: pa.Table, resamples: int, *, rng: np.random.Generator) -> Estimate | None:
+    """Spearman's ρ with people's scores, or the share of right answers; None where too few are chosen."""
+    if of.judge == "similarity":
+        return spearman(chosen["target"].to_numpy(), chosen["score"].to_numpy(), resamples, rng=rng)
+    return share(pc.sum(chosen["right"]).as_py() or 0, len(chosen), resamples, rng=rng)
+
+
+def _mean(column: pa.ChunkedArray) -> float:
+    return float(pc.mean(column).as_py())

@@ -1,0 +1,79 @@
+"""A domain of one's own: what must hold is asked by hand-worked vectors, and a wrong file is named with its place."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tasks import _domain, _scores
+from tasks._errors import InputError
+from tasks._judges import Space
+from tasks._vectors import Vectors
+
+WORDS = ["man", "woman", "king", "queen", "apple", "pear"]
+TABLE = np.array([
+    [0.1, 0, 0.2], [0.1, 1, 0.2], [1.1, 0, 0.2], [1.1, 1, 0.2], [0, 0.1, 1], [0.05, 0, 1],
+])  # fmt: skip
+
+
+def judged(tmp_path: Path, text: str) -> pa.Table:
+    path = tmp_path / "domain.toml"
+    path.write_text(text)
+    space = Space(Vectors(WORDS, np.arange(6), TABLE))
+    return _domain.judge(space, "domain", _domain.read(str(path)), None, 1)
+
+
+def test_all_three_kinds(tmp_path: Path) -> None:
+    """apple is nearer to pear (.994) than to king (.178), not the reverse; king − man + woman is queen; zebra unknown.
+
+    Royals among royals and fruit among fruit, but `man` is put with fruit: its .2 along the last axis outweighs.
+    """
+    found = judged(
+        tmp_path,
+        'closer = [["apple", "pear", "apple", "king"], ["apple", "king", "apple", "pear"],'
+        ' ["zebra", "king", "apple", "pear"]]\n'
+        'analogies = [["man", "king", "woman", "queen"]]\n'
+        '[categories]\nroyal = ["king", "queen", "man"]\nfruit = ["apple", "pear"]\n',
+    )
+    rows = found.to_pylist()
+    kinds = {kind: [row for row in rows if row["judge"] == kind] for kind in ("closer", "3cosadd", "category")}
+
+    assert [row["right"] for row in kinds["closer"]] == [True, False, False]
+    assert [row["covered"] for row in kinds["closer"]] == [True, True, False]
+    assert kinds["closer"][0]["rank"] == 5
+    assert kinds["closer"][2]["rank"] is None
+    assert kinds["3cosadd"][0]["predicted"] == "queen"
+    assert [row["predicted"] for row in kinds["category"]] == ["royal", "royal", "fruit", "fruit", "fruit"]
+    figures = _scores.figures(found, 100, 0)
+    assert figures["domain/domain.closer"] == 0.5
+    assert figures["domain/domain.category"] == 0.8
+    assert figures["analogy/domain.3cosmul"] == 1
+
+
+def test_categories_of_unknown_words_are_not_covered(tmp_path: Path) -> None:
+    """Where fewer than two categories have two known words, nothing can be told apart."""
+    found = judged(tmp_path, '[categories]\nroyal = ["king", "queen"]\ncolours = ["red", "apple"]\n')
+
+    assert _scores.figures(found, 100, 0) == {"coverage/domain": 0}
+    assert found["covered"].to_pylist() == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("closer = [", "is not TOML"),
+        ('closer = [["a", "b", "c"]]', r"closer.0.3 is not what a domain file holds\nexpected  .*four words"),
+        (
+            '[categories]\na = ["b"]\nc = ["d", "e"]',
+            r"categories.a is not .*\n.*\nfound     List should have at least 2",
+        ),
+        ('[categories]\na = ["b", "c"]', "one category alone"),
+        ("nearer = []", "nearer is not"),
+        ("", "this domain file is empty"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """With the place in it, what it may hold, and what was found."""
+    with pytest.raises(InputError, match=message):
+        judged(tmp_path, text)
