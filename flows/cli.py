@@ -77,6 +77,23 @@ def analogy(a: str, b: str, c: str, k: Many = 5, run: Run = None, workspace: Wor
 
 
 @app.command()
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN…", help="MLflow run ids; the first is what the others are compared with."),
+    ],
+    output: Annotated[Path | None, typer.Option(help="The HTML file; by default in WORKSPACE/comparisons.")] = None,
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Say which of several runs is better, how sure that is, and how the space has changed; write one HTML page."""
+    if len(set(runs)) < max(2, len(runs)):
+        raise typer.BadParameter("name two or more different runs", param_hint="RUN RUN…")
+    from flows import comparison, report
+
+    comparison.show(report.console, *comparison.compare(workspace, runs, output))
+
+
+@app.command()
 def export(
     target: Annotated[Path, typer.Argument(help="The file to write.")],
     format: Annotated[Format, typer.Option(help="What to write.")] = Format.text,

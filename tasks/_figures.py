@@ -39,26 +39,26 @@ def loss(curve: pa.Table) -> Figure:
     millions = curve["words"].to_numpy() / 1e6
     panels = {"training loss per pair": curve["loss"], "J(θ) on held-out windows": curve["held_out_loss"]}
     drawn = {title: column.to_numpy() for title, column in panels.items() if column.null_count < len(column)}
-    figure = _figure(9, 1 + 2.6 * len(drawn))
+    figure = blank(9, 1 + 2.6 * len(drawn))
     for number, (title, values) in enumerate(drawn.items()):
         panel = figure.add_subplot(len(drawn), 1, number + 1)
         color, known = PALETTE[number], np.isfinite(values)
         panel.plot(millions[known], values[known], color=color, lw=1.8, marker="o" if known.sum() < 30 else "", ms=3.5)
         panel.set_title(title, loc="left", fontsize=11, color=INK)
         panel.set_xlabel("million words read" if number + 1 == len(drawn) else "", color=FAINT)
-        _tidy(panel)
+        tidy(panel)
     return figure
 
 
 def word_map(words: list[str], table: NDArray[np.float32]) -> Figure:
     """Frequent words, near to one another where their vectors are; larger where more frequent, coloured by cluster."""
     chosen = [row for row in range(min(FIRST, len(words) // 10), len(words)) if _legible(words[row])][:WORDS]
-    figure = _figure(15, 11)
+    figure = blank(15, 11)
     axes = figure.add_subplot()
     axes.set_axis_off()
     if len(chosen) > SHORTEST:
         unit = table[chosen] / np.maximum(np.linalg.norm(table[chosen], axis=1, keepdims=True), 1e-12)
-        places, groups = _arrange(unit)
+        places, groups = layout(unit), clusters(unit)
         axes.set(xlim=_limits(places[:, 0]), ylim=_limits(places[:, 1]))
         sizes = np.geomspace(LARGE, SMALL, len(chosen))
         _label(axes, [words[row] for row in chosen], places, sizes, [PALETTE[group] for group in groups])
@@ -76,18 +76,26 @@ def _fonts() -> Fonts:
     return Fonts(families, {code for family in families for code in get_font(findfont(family)).get_charmap()})
 
 
-def _arrange(unit: NDArray[np.float32]) -> tuple[Places, NDArray[np.int32]]:
-    """Where each word lies, and which colour it has."""
+def clusters(unit: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Which colour each word has."""
     from sklearn.cluster import KMeans
+
+    kmeans = KMeans(min(len(PALETTE), len(unit)), n_init=4, random_state=0)
+    with threadpool_limits(1):  # on a busy machine OpenMP's threads wait for one another, four times as long
+        groups: NDArray[np.int32] = kmeans.fit_predict(unit)
+    return groups
+
+
+def layout(unit: NDArray[np.float32]) -> Places:
+    """Where each word lies, in the unit square."""
     from sklearn.manifold import TSNE
 
     tsne = TSNE(perplexity=min(15, (len(unit) - 1) / 3), metric="cosine", init="random", random_state=0)
-    kmeans = KMeans(min(len(PALETTE), len(unit)), n_init=4, random_state=0)
-    with threadpool_limits(1):  # on a busy machine OpenMP's threads wait for one another, four times as long
-        places, groups = tsne.fit_transform(unit), kmeans.fit_predict(unit)
+    with threadpool_limits(1):
+        places = tsne.fit_transform(unit)
     ranks = places.argsort(axis=0).argsort(axis=0) / len(places)  # halfway to even spacing: fewer heaps, fewer holes
     span = np.ptp(places, axis=0)
-    return np.asarray((ranks + (places - places.min(axis=0)) / span) / 2, np.float64), groups
+    return np.asarray((ranks + (places - places.min(axis=0)) / span) / 2, np.float64)
 
 
 def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float64], colors: list[str]) -> None:
@@ -110,7 +118,8 @@ def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float
             text.remove()
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank(width: float, height: float) -> Figure:
+    """A figure that needs no screen."""
     figure = Figure(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -120,7 +129,8 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(values.min()) - 0.03, float(values.max()) + 0.03
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """Nothing that is not data, but a pale grid."""
     axes.grid(axis="y", color=GRID)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(GRID)

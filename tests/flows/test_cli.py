@@ -33,12 +33,14 @@ def settings(corpus: Path, workspace: Path, *more: str) -> list[str]:
         (["retrain", "--no-such-option"], 2, "No such option"),
         (["plan", "--set", "ingestion.source=nowhere.txt"], 1, "nowhere.txt: no such file or folder"),
         (["neighbors", "word"], 1, "no vectors yet.\nRun `w2v retrain` first"),
+        (["compare", "one"], 2, "name two or more different runs"),
+        (["compare", "one", "two", "one"], 2, "name two or more different runs"),
         (["ui"], 1, "no runs yet.\nRun `w2v retrain` first"),
     ],
 )
 def test_wrong_use_is_2_and_failed_work_is_1(words: list[str], code: int, message: str, tmp_path: Path) -> None:
     """One clear message, no traceback, and an exit code that scripts can tell apart."""
-    place = ["--workspace", tmp_path] if words[0] in {"neighbors", "ui"} else []
+    place = ["--workspace", tmp_path] if words[0] in {"compare", "neighbors", "ui"} else []
     if words[0] in {"plan", "retrain"} and words[1:2] != ["--no-such-option"]:
         place = ["--set", f"runtime.workspace={tmp_path}"]
     answer = w2v(*words, *place)

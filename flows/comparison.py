@@ -1,0 +1,90 @@
+"""Finished runs side by side: a table for the terminal, and one HTML file, which is kept with each of the runs too."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.table import Table
+
+from tasks import _comparison, _comparison_page, _published
+from tasks._comparison import Against, Comparison
+from tasks._report import scores
+from tasks._runs import Run
+
+FOLDER = "comparisons"  # in the workspace, and among a run's artifacts
+MOVED = 8  # words that the terminal shows
+
+
+def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[Comparison, Path]:
+    """published runs → comparison → one page, in the workspace and with each run"""
+    comparison = _comparison.compare([_published.load(workspace, run_id) for run_id in run_ids])
+    page = _comparison_page.html(comparison)
+    name = "-".join(run_id[:8] for run_id in run_ids) + ".html"
+    target = output or workspace / FOLDER / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page, encoding="utf-8")
+    with TemporaryDirectory() as folder:
+        (Path(folder) / FOLDER).mkdir()
+        (Path(folder) / FOLDER / name).write_text(page, encoding="utf-8")
+        for run in comparison.runs:
+            Run(run.uri, run.id).files(Path(folder))
+    return comparison, target
+
+
+def show(console: Console, comparison: Comparison, page: Path) -> None:
+    """What differs, which is better and how sure that is, what moved, and where the page lies."""
+    for letter, run in zip(comparison.letters, comparison.runs, strict=True):
+        console.print(f"[bold]{letter}[/bold]  {run.name}  [dim]{run.id}[/dim]")
+    console.print()
+    if comparison.differing:
+        rows = [[key, *values] for key, values in comparison.differing.items()]
+        console.print(_table(["parameter", *comparison.letters], rows), end="\n\n")
+    console.print(_scores(comparison))
+    for letter, against in zip(comparison.letters[1:], comparison.against, strict=True):
+        for note in against.notes:
+            console.print(f"[dim]{letter} and A: {note}[/dim]")
+        _show_space(console, letter, against)
+    console.print(f"\npage  {page.absolute()}", soft_wrap=True)
+
+
+def _scores(comparison: Comparison) -> Table:
+    """A row a score: the value of each run; then, on the items both cover, how each later run differs from A."""
+    columns = [{row["score"]: row for row in scores(run.metrics)} for run in comparison.runs]
+    head = ["score", *comparison.letters]
+    head += [title for letter in comparison.letters[1:] for title in (f"{letter} − A", f"P({letter} better)", "items")]
+    rows = []
+    for name in dict.fromkeys(name for column in columns for name in column):
+        cells = [name, *(f"{column[name]['value']:.4g}" if name in column else "" for column in columns)]
+        for against in comparison.against:
+            if each := against.verdicts.get(name):
+                gap = each.difference
+                cells += [
+                    f"{gap.value:+.3f} [dim]{gap.low:+.3f} … {gap.high:+.3f}[/dim]",
+                    f"{gap.better:.1%}",
+                    f"{each.items:,}",
+                ]
+            else:
+                cells += ["", "", ""]
+        rows.append(cells)
+    return _table(head, rows)
+
+
+def _show_space(console: Console, letter: str, against: Against) -> None:
+    space = against.space
+    words = f"{space.shared:,} words shared, {len(space.gained):,} gained, {len(space.lost):,} lost"
+    kept = f"the first {space.judged:,} keep {space.overlap:.0%} of their neighbours, mean cosine {space.cosine:.3f}"
+    console.print(f"\n[bold]A → {letter}[/bold]  {words}; {kept} after alignment")
+    moved = [
+        [word.word, f"{word.distance:.2f}", " ".join(word.before[:4]), " ".join(word.after[:4])]
+        for word in space.moved[:MOVED]
+    ]
+    console.print(_table(["moved most", "1 − cos", "neighbours in A", f"in {letter}"], moved))
+
+
+def _table(head: list[str], rows: list[list[str]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in head:
+        table.add_column(title)
+    for row in rows:
+        table.add_row(*row)
+    return table

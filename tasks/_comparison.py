@@ -1,0 +1,163 @@
+"""Several published runs side by side: each is compared with the first, on what both of them cover."""
+
+import string
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks import _scores
+from tasks._errors import InputError
+from tasks._published import Published
+from tasks._vectors import Vectors
+from w2v_core import paired
+from w2v_core.alignment import Change, change
+from w2v_core.paired import Difference
+from w2v_core.randomness import generator
+
+RESAMPLES = 2_000
+WORDS = 5_000  # of the shared ones, the most frequent: the change of the space is measured on them
+OFTEN = 50  # occurrences in both corpora; a rarer word moves by chance
+NEIGHBORS = 10
+MOST = 30  # words in a list
+FEWEST = 5  # words that two spaces must share
+
+
+class Verdict(NamedTuple):
+    """One score of a run and of the first, on the items both cover."""
+
+    metric: str
+    items: int
+    difference: Difference
+
+
+class Moved(NamedTuple):
+    """A word whose place has changed."""
+
+    word: str
+    counts: tuple[int, int]  # in the first run's corpus, and in the other's
+    distance: float  # 1 − cosine, after alignment
+    overlap: float
+    before: list[str]  # its neighbours, nearest first
+    after: list[str]
+
+
+class SpaceChange(NamedTuple):
+    """From the first run's space to another's."""
+
+    shared: int  # words
+    judged: int  # the most frequent of them
+    cosine: float  # the mean, after alignment
+    overlap: float  # the mean share of neighbours kept
+    words: list[Moved]  # all that were judged, by falling count
+    gained: list[tuple[str, int]]  # all of them, by falling count
+    lost: list[tuple[str, int]]
+
+    @property
+    def moved(self) -> list[Moved]:
+        """Those that moved most, of the words frequent enough to tell."""
+        often = [word for word in self.words if min(word.counts) >= OFTEN]
+        return sorted(often, key=lambda word: -word.distance)[:MOST]
+
+
+class Against(NamedTuple):
+    """What sets a run apart from the first."""
+
+    verdicts: dict[str, Verdict]
+    notes: list[str]  # what could not be compared, and why
+    space: SpaceChange
+
+
+class Comparison(NamedTuple):
+    runs: list[Published]
+    differing: dict[str, list[str]]  # parameter → its value in each run
+    against: list[Against]  # one for each run but the first
+
+    @property
+    def letters(self) -> str:
+        return string.ascii_uppercase[: len(self.runs)]
+
+
+def compare(runs: Sequence[Published]) -> Comparison:
+    """Compare each run with the first."""
+    first, *others = runs
+    keys = dict.fromkeys(key for run in runs for key in run.parameters if key != "config.digest")
+    values = {key: [run.parameters.get(key, "–") for run in runs] for key in keys}
+    differing = {key: row for key, row in values.items() if len(set(row)) > 1}
+    return Comparison(list(runs), differing, [_against(run, first) for run in others])
+
+
+def _against(run: Published, first: Published) -> Against:
+    ours, theirs = (each.judged.inputs["outside"] for each in (run, first))
+    same = {name for name in ours if ours[name] == theirs.get(name)}
+    notes = [
+        f"{name}: {'another edition of the set' if name in ours and name in theirs else 'judged one of the two only'}"
+        for name in sorted({*ours, *theirs} - same)
+    ]
+    if run.judged.inputs["held_out"] != first.judged.inputs["held_out"]:
+        notes.append("loss/held_out: not the same held-out windows, so J(θ) cannot be compared")
+    return Against(
+        {each.metric: each for each in verdicts(run.items, first.items, same)},
+        notes,
+        space_change(first.vectors, run.vectors),
+    )
+
+
+def verdicts(run: pa.Table, first: pa.Table, sets: set[str], resamples: int = RESAMPLES) -> list[Verdict]:
+    """The scores on the sets both were judged by, which have the same items in the same order."""
+    asked = {each.metric: each for each in _scores.asked(first)}
+    found = []
+    for ours in _scores.asked(run):
+        if ours.set in sets and (theirs := asked.get(ours.metric)):
+            both = pc.and_(ours.items["covered"], theirs.items["covered"])
+            a, b = ours.items.filter(both), theirs.items.filter(both)
+            rng = generator(0, f"comparison/{ours.metric}")
+            if difference := _difference(ours.judge, a, b, resamples, rng=rng):
+                found.append(Verdict(ours.metric, len(a), difference))
+    return found
+
+
+def _difference(judge: str, a: pa.Table, b: pa.Table, resamples: int, *, rng: np.random.Generator) -> Difference | None:
+    if judge == "similarity":
+        columns = (a["target"].to_numpy(), a["score"].to_numpy(), b["score"].to_numpy())
+        return paired.spearman(*columns, resamples, rng=rng)
+    return paired.share(a["right"].to_numpy(), b["right"].to_numpy(), resamples, rng=rng)
+
+
+def space_change(before: Vectors, after: Vectors) -> SpaceChange:
+    """What became of the words that both know."""
+    row = {word: number for number, word in enumerate(after.words)}
+    known = set(before.words)
+    shared = [(old, row[word]) for old, word in enumerate(before.words) if word in row]
+    if len(shared) < FEWEST:
+        raise InputError(
+            f"the runs share {len(shared)} of {len(before.words):,} and {len(after.words):,} words: "
+            "there is no space to compare.\nName runs of the same language and the same tokenization."
+        )
+    old, new = np.array(shared[:WORDS], np.int64).reshape(-1, 2).T
+    found = change(before.table[old], after.table[new], NEIGHBORS)
+    words = [before.words[each] for each in old]
+    return SpaceChange(
+        shared=len(shared),
+        judged=len(words),
+        cosine=float(found.cosine.mean()),
+        overlap=float(found.overlap.mean()),
+        words=[
+            _moved(words, found, number, before, after, *rows) for number, rows in enumerate(zip(old, new, strict=True))
+        ],
+        gained=[(word, int(count)) for word, count in zip(after.words, after.counts, strict=True) if word not in known],
+        lost=[(word, int(count)) for word, count in zip(before.words, before.counts, strict=True) if word not in row],
+    )
+
+
+def _moved(words: list[str], found: Change, number: int, before: Vectors, after: Vectors, old: int, new: int) -> Moved:
+    return Moved(
+        words[number],
+        (int(before.counts[old]), int(after.counts[new])),
+        1 - float(found.cosine[number]),
+        float(found.overlap[number]),
+        [words[each] for each in found.before[number]],
+        [words[each] for each in found.after[number]],
+    )

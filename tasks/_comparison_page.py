@@ -1,0 +1,106 @@
+"""A comparison as one HTML file that needs nothing else: no server, no network, no second file."""
+
+import io
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tasks import _figures
+from tasks._comparison import Comparison
+from tasks._published import CURVES
+from tasks._report import scores
+from w2v_core.alignment import align
+from w2v_core.similarity import Vectors
+
+MAPPED = 3_000  # words on the map, besides the probes and those that moved most
+SHORTEST = 3  # letters of a word that tells something
+NAMED = 8  # neighbours shown where the pointer is
+
+
+def html(comparison: Comparison) -> str:
+    loader = PackageLoader("tasks", "templates")
+    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return page.get_template("comparison.html").render(
+        runs=list(zip(comparison.letters, _figures.PALETTE, comparison.runs, strict=False)),
+        differing=comparison.differing,
+        scores=_scores(comparison),
+        bands=_bands(comparison),
+        against=list(zip(comparison.letters[1:], comparison.against, strict=True)),
+        curves=_curves(comparison),
+        map=_map(comparison),
+    )
+
+
+def _scores(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row a score: each run's value with its interval, and each later run's verdict against the first."""
+    columns = [{row["score"]: row for row in scores(run.metrics)} for run in comparison.runs]
+    names = dict.fromkeys(name for column in columns for name in column)
+    return [
+        {
+            "name": name,
+            "values": [column.get(name) for column in columns],
+            "verdicts": [against.verdicts.get(name) for against in comparison.against],
+        }
+        for name in names
+    ]
+
+
+def _bands(comparison: Comparison) -> dict[tuple[str, str], list[dict[str, Any] | None]]:
+    """(score, band) → what each run has there."""
+    columns = [{(row["score"], row["band"]): row for row in run.judged.facts["bands"]} for run in comparison.runs]
+    return {key: [column.get(key) for column in columns] for key in dict.fromkeys(k for c in columns for k in c)}
+
+
+def _curves(comparison: Comparison) -> str:
+    """The curves of all runs over each other, as SVG."""
+    drawn = [metric for metric in CURVES if any(run.curves[metric].words for run in comparison.runs)]
+    if not drawn:
+        return ""
+    figure = _figures.blank(10, 3.4)
+    for number, metric in enumerate(drawn, 1):
+        panel = figure.add_subplot(1, len(drawn), number)
+        for letter, color, run in zip(comparison.letters, _figures.PALETTE, comparison.runs, strict=False):
+            words, values = run.curves[metric]
+            panel.plot(np.array(words) / 1e6, values, color=color, lw=1.6, label=letter)
+        panel.set_title(CURVES[metric], loc="left", fontsize=11, color=_figures.INK)
+        panel.set_xlabel("million words read", color=_figures.FAINT)
+        panel.legend(frameon=False)
+        _figures.tidy(panel)
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg")
+    return stream.getvalue().partition("<svg")[1] + stream.getvalue().partition("<svg")[2]
+
+
+def _map(comparison: Comparison) -> dict[str, Any]:
+    """Words that all runs know: the place of each in all aligned spaces together, how far it moved, its neighbours."""
+    known = [{word.word: word for word in against.space.words} for against in comparison.against]
+    shared = [word for word in known[0] if all(word in each for each in known)]
+    telling = sorted(shared, key=lambda word: len(word) < SHORTEST or word.isdigit())[:MAPPED]
+    wanted = {word.word for against in comparison.against for word in against.space.moved}
+    wanted |= {probe for run in comparison.runs for probe in run.judged.facts["neighbors"]}
+    chosen = list(dict.fromkeys(telling + [word for word in shared if word in wanted]))
+
+    tables = [_rows(run.vectors.words, run.vectors.table, shared) for run in comparison.runs]
+    spaces = [tables[0], *(align(table, tables[0]) for table in tables[1:])]
+    size = max(space.shape[1] for space in spaces)
+    mean = sum(np.pad(space, [(0, 0), (0, size - space.shape[1])]) for space in spaces)
+    row = {word: number for number, word in enumerate(shared)}
+    unit = Vectors(np.asarray(mean, np.float32)[[row[word] for word in chosen]]).unit
+    return {
+        "letters": comparison.letters,
+        "words": [
+            {
+                "word": word,
+                "place": [round(float(each), 4) for each in place],
+                "moved": [round(each[word].distance, 3) for each in known],
+                "near": [known[0][word].before[:NAMED], *(each[word].after[:NAMED] for each in known)],
+            }
+            for word, place in zip(chosen, _figures.layout(unit), strict=True)
+        ],
+    }
+
+
+def _rows(words: list[str], table: Any, wanted: list[str]) -> Any:
+    row = {word: number for number, word in enumerate(words)}
+    return Vectors(table[[row[word] for word in wanted]]).unit

@@ -1,0 +1,68 @@
+"""What MLflow holds of a finished run, as a comparison needs it: nothing is sought in the store."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from tasks import _contracts, _tracking
+from tasks._errors import ContractError, TrackingError
+from tasks._runs import reached
+from tasks._store import Manifest
+from tasks._vectors import Vectors
+
+CURVES = {"loss/training": "training loss per pair", "loss/held_out": "J(θ) on held-out windows"}
+
+
+class Curve(NamedTuple):
+    words: list[int]
+    values: list[float]
+
+
+class Published(NamedTuple):
+    uri: str
+    id: str
+    name: str
+    parameters: dict[str, str]
+    curves: dict[str, Curve]
+    items: pa.Table
+    judged: Manifest  # of the evaluation
+    vectors: Vectors
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        metrics: dict[str, float] = self.judged.facts["metrics"]
+        return metrics
+
+
+def load(workspace: Path, run_id: str) -> Published:
+    """Raises TrackingError if the run is unknown, unfinished, or of another version of this program."""
+    uri = _tracking.workspace_uri(workspace)
+    with reached(uri) as client:
+        run = client.get_run(run_id)
+        history = {metric: client.get_metric_history(run_id, metric) for metric in CURVES}
+    try:
+        with reached(uri) as client:
+            scores, manifests = (Path(client.download_artifacts(run_id, name)) for name in ("scores", "manifests"))
+        items = _contracts.read(scores / "evaluation.parquet", _contracts.EVALUATION)
+        judged = Manifest.model_validate_json((manifests / "evaluation.json").read_bytes())
+    except (ContractError, TrackingError, ValidationError, OSError) as error:
+        raise TrackingError(
+            f"run {run_id} ({run.info.run_name}, {run.info.status}) holds no scores that can be compared\n"
+            f"expected  scores/evaluation.parquet of contract {_contracts.EVALUATION.id}, manifests/evaluation.json\n"
+            f"found     {str(error).splitlines()[-1]}\n"
+            "Name a finished retraining; one of an older version is made anew by `w2v retrain`."
+        ) from error
+    return Published(
+        uri=uri,
+        id=run_id,
+        name=run.info.run_name,
+        parameters=run.data.params,
+        curves={
+            metric: Curve([p.step for p in points], [p.value for p in points]) for metric, points in history.items()
+        },
+        items=items,
+        judged=judged,
+        vectors=_tracking.load_vectors(workspace, run_id),
+    )
