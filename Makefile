@@ -7,7 +7,7 @@ CONFIG ?= configs/quickstart.toml
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: retrain test benchmark theory lock
+.PHONY: retrain test benchmark roofline theory lock
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
@@ -20,6 +20,9 @@ test: .venv/ready
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.side_by_side $(ARGS)
+
+roofline: .venv/ready
+	$(BIN)/python -m benchmarks.core $(ARGS)
 
 theory: .venv/ready
 	$(BIN)/python -m benchmarks.batch_size $(ARGS)

@@ -15,6 +15,7 @@ def main(text: str, output: str, settings: dict) -> None:
         vector_size=settings["vector_size"],
         window=settings["window"],
         min_count=settings["min_count"],
+        max_final_vocab=settings["max_size"] or None,
         sample=settings["subsample"],
         negative=settings["negatives"] if settings["objective"] == "negative_sampling" else 0,
         hs=int(settings["objective"] == "hierarchical_softmax"),

@@ -1,6 +1,7 @@
 """Train on the same text with this project and with gensim, in turns, and write both into docs/benchmarks.md.
 
-    make benchmark ARGS="--text FILE --megabytes 40 --epochs 3 --seeds 1 2 3"
+    make benchmark                                      every scenario of scenarios.toml
+    make benchmark ARGS="wikipedia-40mb --text FILE"    one of them, on a text of one's own
 
 Each contestant is a process of its own; its peak memory is that of its whole process tree, sampled ten times a
 second. Scores are computed by one program for both. gensim lives in an environment of its own, made on first use.
@@ -11,6 +12,7 @@ import json
 import lzma
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,66 +22,69 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import psutil
+import pyarrow as pa
 
+from benchmarks.page import HERE, OURS, PEER, PROJECT, frame, read_scenarios, write_page
+from tasks._comparison import verdicts
+from tasks._evaluation_sets import read_analogies, read_pairs
 from tasks._judges import Space, analogies, pairs
+from tasks._scores import figures
 from tasks._vectors import Vectors
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parent
 SHARED = PROJECT.parent / "shared"
 DOCUMENT_WORDS = 1_000
+SIMILARITY, ANALOGIES = ("wordsim353", "simlex999", "men3000"), "google-analogies"
 
 
 def main() -> None:
-    options = parse()
+    defaults, scenarios = read_scenarios()
+    options = parse(list(scenarios))
     work = options.work.absolute()
     work.mkdir(parents=True, exist_ok=True)
-    text = cut_text(options.text, options.megabytes, work)
-    settings = {
-        "architecture": options.architecture, "objective": options.objective, "vector_size": options.vector_size,
-        "window": 5, "negatives": 5, "subsample": 1e-3, "min_count": 5, "epochs": options.epochs,
-        "learning_rate": options.learning_rate, "min_learning_rate": 1e-4, "threads": options.threads,
-        "ours": json.loads(options.ours),
-    }  # fmt: skip
-    rows = []
-    for seed in options.seeds:
-        for name, python, program in contestants(options.peers):
-            output = work / f"{name}-{seed}"
-            print(f"{name}, seed {seed} …", flush=True)
-            row = {"name": name, "seed": seed, **run(python, program, text, output, {**settings, "seed": seed})}
-            row |= scores(output)
-            rows.append(row)
-            print("  " + "  ".join(f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)))
-    record = {"settings": settings, "text": options.text.name, "megabytes": options.megabytes, "machine": machine()}
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / f"{options.name}.json").write_text(json.dumps({**record, "rows": rows}, indent=1) + "\n")
-    write_page()
-    print(frame(rows).to_string(float_format="{:,.4g}".format))
+    for name in options.scenarios or scenarios:
+        scenario = {**defaults, **scenarios[name], "threads": os.cpu_count()}
+        text = cut_text(options.text, scenario["megabytes"], work)
+        record = measure(name, scenario, text, options.peers, work)
+        record |= {"name": name, "scenario": scenario, "text": options.text.name, "machine": machine()}
+        (HERE / "results").mkdir(exist_ok=True)
+        (HERE / "results" / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+        write_page()
+        print(frame(record["rows"]).to_string(float_format="{:,.4g}".format))
 
 
-def parse() -> argparse.Namespace:
+def parse(scenarios: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(scenarios))
     parser.add_argument("--text", type=Path, default=SHARED / "data" / "enwiki-2015-100mb.txt.xz")
-    parser.add_argument("--megabytes", type=int, default=40, help="how much of the text, from its beginning")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--vector-size", type=int, default=100)
-    parser.add_argument("--architecture", default="skip_gram", choices=["skip_gram", "cbow"])
-    parser.add_argument(
-        "--objective", default="negative_sampling", choices=["negative_sampling", "hierarchical_softmax"]
-    )
-    parser.add_argument("--learning-rate", type=float, default=0.025)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--ours", default="{}", help="our own training settings, as JSON")
     parser.add_argument("--peers", type=Path, default=HERE / ".peers", help="the peers' virtual environment")
     parser.add_argument("--work", type=Path, default=HERE / ".work")
-    parser.add_argument("--name", default="side-by-side", help="of the file under benchmarks/results")
     options = parser.parse_args()
+    if unknown := [name for name in options.scenarios if name not in scenarios]:
+        parser.error(f"unknown scenario {unknown[0]}: there are {', '.join(scenarios)}")
     if not options.text.exists():
         parser.error(f"{options.text} is not there: give the text with --text (plain or .xz)")
     return options
+
+
+def measure(name: str, scenario: dict[str, Any], text: Path, peers: Path, work: Path) -> dict[str, Any]:
+    """A row for each contestant and seed, in turns, and how the scores differ."""
+    rows, differences = [], []
+    for seed in scenario["seeds"]:
+        judged = {}
+        for contestant, python, program in contestants(peers, peer=scenario["peer"]):
+            output = work / f"{contestant}-{seed}"
+            shutil.rmtree(f"{output}-workspace", ignore_errors=True)  # nothing is reused
+            print(f"{name}: {contestant}, seed {seed} …", flush=True)
+            measured = run(python, program, text, output, {**scenario, "seed": seed})
+            judged[contestant] = judge(output)
+            row = {"name": contestant, "seed": seed, **measured, **scores(judged[contestant])}
+            rows.append(row)
+            print("  " + "  ".join(f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)))
+        if scenario["peer"]:
+            found = verdicts(judged[OURS], judged[PEER], {*SIMILARITY, ANALOGIES})
+            differences += [{"seed": seed, "score": each.metric, **each.difference._asdict()} for each in found]
+    return {"rows": rows, "differences": differences}
 
 
 def cut_text(source: Path, megabytes: int, work: Path) -> Path:
@@ -93,13 +98,14 @@ def cut_text(source: Path, megabytes: int, work: Path) -> Path:
     return target
 
 
-def contestants(peers: Path) -> Iterator[tuple[str, Path, list[str]]]:
+def contestants(peers: Path, *, peer: bool) -> Iterator[tuple[str, Path, list[str]]]:
     python = peers / "bin" / "python"
-    if not python.exists():
+    if peer and not python.exists():
         subprocess.run([sys.executable, "-m", "venv", peers], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "gensim>=4.4,<5"], check=True)
-    yield "gensim", python, [str(HERE / "peer_gensim.py")]
-    yield "ours", Path(sys.executable), ["-m", "benchmarks.ours"]
+    if peer:
+        yield PEER, python, [str(HERE / "peer_gensim.py")]
+    yield OURS, Path(sys.executable), ["-m", "benchmarks.ours"]
 
 
 def run(python: Path, program: list[str], text: Path, output: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -130,44 +136,18 @@ def watch(pid: int, peak: list[float]) -> None:
         pass
 
 
-def scores(output: Path) -> dict[str, float]:
-    """Similarity and analogies, where the public sets are present."""
+def judge(output: Path) -> pa.Table:
+    """The items of the public sets, as one program judges all contestants."""
     words = Path(f"{output}.txt").read_text().splitlines()
     space = Space(Vectors(words, np.zeros(len(words), np.int64), np.load(f"{output}.npy")))
-    rng = np.random.default_rng(0)  # of the intervals, which are not shown
-    found: dict[str, float] = {}
-    for name in ("wordsim353", "simlex999", "men3000"):
-        if (file := SHARED / "eval" / f"{name}.tsv").exists():
-            found[name] = pairs(space, str(file), 10, rng=rng).figures[f"similarity/{name}"]
-    if (file := SHARED / "eval" / "google-analogies.txt").exists():
-        found["analogies"] = analogies(space, str(file), 30_000, 10, 2, rng=rng).figures[
-            "analogy/google-analogies.3cosadd"
-        ]
-    return found
+    sets = [pairs(space, name, read_pairs(str(SHARED / "eval" / f"{name}.tsv"))) for name in SIMILARITY]
+    questions = read_analogies(str(SHARED / "eval" / f"{ANALOGIES}.txt"))
+    return pa.concat_tables([*sets, analogies(space, ANALOGIES, questions, 30_000, 2)])
 
 
-def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Means over the seeds, a row a figure, with our ratio to gensim."""
-    means = pd.DataFrame(rows).drop(columns=["seed", "stages"], errors="ignore").groupby("name", sort=False).mean().T
-    return means.assign(ratio=means["ours"] / means["gensim"])
-
-
-def write_page() -> None:
-    """docs/benchmarks.md, from all that lies under results/: a section a run."""
-    page = [(HERE / "preface.md").read_text()]
-    for file in sorted((HERE / "results").glob("*.json")):
-        record = json.loads(file.read_text())
-        settings = {key: value for key, value in record["settings"].items() if value != {}}
-        seeds = sorted({row["seed"] for row in record["rows"]})
-        page.append(f"## {file.stem}\n\nThe first {record['megabytes']} MB of `{record['text']}`, seeds {seeds};")
-        page.append(f"{record['machine']}.")
-        page.append(", ".join(f"`{key}` {value}" for key, value in settings.items()) + ".\n")
-        page.append("| | gensim | ours | ratio |\n|---|---|---|---|")
-        for name, row in frame(record["rows"]).iterrows():
-            line = f"| {name} | {row['gensim']:,.4g} | {row['ours']:,.4g} | {row['ratio']:.2f} |"
-            page.append(line.replace("nan", "–"))
-        page.append("")
-    (PROJECT / "docs" / "benchmarks.md").write_text("\n".join(page))
+def scores(items: pa.Table) -> dict[str, float]:
+    found = figures(items, 1, 0)
+    return {name: value for name, value in found.items() if name.startswith(("similarity/", "analogy/"))}
 
 
 def machine() -> str:

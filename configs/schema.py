@@ -76,7 +76,7 @@ class Training(Section):
     vector_size: Count = Field(100, description="Dimensions D of a vector.")
     epochs: Count = 5
     batch_size: Count | Literal["full"] = Field(
-        2048, description='Windows in a mini-batch; 1 is stochastic gradient descent, "full" is gradient descent.'
+        1024, description='Windows in a mini-batch; 1 is stochastic gradient descent, "full" is gradient descent.'
     )
     learning_rate: Annotated[float, Field(gt=0)] = 0.025
     min_learning_rate: Annotated[float, Field(ge=0)] = 1e-4

@@ -1,0 +1,101 @@
+"""docs/benchmarks.md, made anew from all that lies under results/."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent
+PEER, OURS = "gensim", "ours"
+CORE = """\
+## The core alone
+
+`make roofline`: {machine}; one thread, fed from memory. A kept word (one window) takes {kiloflop:.1f} kFLOP in products
+and moves {kilobytes:.1f} kB of rows. Measured in the same minute: large products {large:.0f} GFLOP/s,
+products of our shapes {small:.0f} GFLOP/s, copying {copy:.1f} GB/s.
+
+{limits}
+
+{parts}
+
+Words of the text a second, of which {kept:.0%} are kept; median of {rounds}, in turns; the bits are the same:
+
+{speed}
+"""
+
+
+def read_scenarios() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The defaults, and each scenario by name."""
+    scenarios = tomllib.loads((HERE / "scenarios.toml").read_text())
+    return scenarios.pop("defaults"), scenarios
+
+
+def write_page() -> None:
+    """A section a scenario, then what the core itself does."""
+    found = {file.stem: json.loads(file.read_text()) for file in (HERE / "results").glob("*.json")}
+    _, scenarios = read_scenarios()
+    page = [(HERE / "preface.md").read_text(), *(section(found[name]) for name in scenarios if name in found)]
+    if "core" in found:
+        page.append(core(found["core"]))
+    (PROJECT / "docs" / "benchmarks.md").write_text("\n".join(page))
+
+
+def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Means over the seeds, a row a figure, with our ratio to gensim's."""
+    means = pd.DataFrame(rows).drop(columns=["seed", "stages"], errors="ignore").groupby("name", sort=False).mean().T
+    return means.assign(ratio=means[OURS] / means[PEER]) if PEER in means else means
+
+
+def section(record: dict[str, Any]) -> str:
+    shown = {key: value for key, value in record["scenario"].items() if value and key not in ("about", "peer")}
+    settings = ", ".join(f"`{key}` {value}" for key, value in shown.items())
+    parts = [f"## {record['name']}", record["scenario"]["about"], f"{settings}; {record['machine']}."]
+    means = frame(record["rows"])
+    parts.append(table(["", *means], [[name, *(figure(each) for each in row)] for name, row in means.iterrows()]))
+    if record["differences"]:
+        parts.append("Ours − gensim's with the 95% interval of the paired bootstrap over the items, seed by seed:")
+        by_score = pd.DataFrame(record["differences"]).groupby("score", sort=False)
+        parts.append(table(["", "difference"], [[score, differences(found)] for score, found in by_score]))
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def differences(found: pd.DataFrame) -> str:
+    return ", ".join(f"{each.a - each.b:+.3f} [{each.low:+.3f}, {each.high:+.3f}]" for each in found.itertuples())
+
+
+def core(record: dict[str, Any]) -> str:
+    """What benchmarks/core.py measured: the limit, what is reached of it, and where the rest goes."""
+    rates, parts = record["rates"], record["parts"]
+    limits = {
+        "products, at the rate of large ones": record["flop"] / rates["large"],
+        "products, at the rate of our shapes": record["flop"] / rates["small"],
+        "memory, if no row stayed in a cache": record["bytes"] / rates["copy"],
+    }
+    whole = sum(parts.values())
+    medians = {threads: float(np.median(found)) for threads, found in record["speed"].items()}
+    limit_rows = [[name, f"{each * 1e9:.0f}", f"{each * 1e9 / whole:.0%}"] for name, each in limits.items()]
+    part_rows = [[name, f"{each:.0f}", f"{each / whole:.0%}"] for name, each in parts.items()]
+    speed_rows = [[threads, f"{each:,.0f}", f"{each / medians['1']:.2f}"] for threads, each in medians.items()]
+    return CORE.format(
+        machine=record["machine"],
+        kiloflop=record["flop"] / 1e3,
+        kilobytes=record["bytes"] / 1e3,
+        **{name: rate / 1e9 for name, rate in rates.items()},
+        limits=table(["limit", "ns a kept word", "reached"], limit_rows),
+        parts=table(["where the time goes", "ns a kept word", "share"], part_rows),
+        kept=record["kept"],
+        rounds=len(record["speed"]["1"]),
+        speed=table(["threads", "words/s", "to one"], speed_rows),
+    )
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows])
+
+
+def figure(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:,.4g}"
