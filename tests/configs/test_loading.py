@@ -43,14 +43,18 @@ def test_settings_change_one_value(setting: str, section: str, key: str, value: 
         ({"trainig": {}}, "test.toml: unknown key trainig\ndid you mean `training`?"),
         ({"training": {"learning_rat": 1}}, "unknown key training.learning_rat\ndid you mean `learning_rate`?"),
         ({"windows": {"zzz": 1}}, "unknown key windows.zzz\nknown keys: window, shard_rows"),
-        (
-            {"training": {"epochs": 0}},
-            "training.epochs\nexpected  Input should be greater than or equal to 1\nfound     0",
-        ),
-        ({"training": {"epochs": "3"}}, "training.epochs\nexpected  Input should be a valid integer\nfound     '3'"),
-        ({"training": {"objective": "nce"}}, "expected  Input should be 'negative_sampling', 'softmax' or"),
+        ({"training": {"epochs": 0}}, "training.epochs\nexpected  a whole number, at least 1\nfound     0"),
+        ({"training": {"epochs": "3"}}, "training.epochs\nexpected  a whole number, at least 1\nfound     '3'"),
+        ({"training": {"objective": "nce"}}, "expected  'negative_sampling' or 'softmax' or 'hierarchical_softmax'\n"),
+        ({"training": {"batch_size": "half"}}, "expected  a whole number, at least 1, or 'full'\nfound     'half'"),
         ({"training": {"learning_rate": 1e-5}}, "min_learning_rate 0.0001 is above learning_rate 1e-05"),
-        ({"seed": -1}, "seed\nexpected  Input should be greater than or equal to 0\nfound     -1"),
+        ({"training": 3}, "test.toml: training\nexpected  a section of keys\nfound     3"),
+        ({"windows": {"window": 300}}, "window\nexpected  a whole number, at least 1, at most 255\nfound     300"),
+        ({"vocabulary": {"subsample": 1.0}}, "subsample\nexpected  a number, at least 0, below 1\nfound     1.0"),
+        ({"tokenization": {"sentences": "yes"}}, "sentences\nexpected  true or false\nfound     'yes'"),
+        ({"evaluation": {"probes": "king"}}, "probes\nexpected  a list of texts\nfound     'king'"),
+        ({"ingestion": {}}, "ingestion.source\nexpected  a text, or a list of texts\nfound     nothing"),
+        ({"ingestion": {"source": 3}}, "ingestion.source\nexpected  a text, or a list of texts\nfound     3"),
     ],
 )
 def test_wrong_values_are_named(values: dict[str, object], message: str) -> None:
@@ -59,6 +63,38 @@ def test_wrong_values_are_named(values: dict[str, object], message: str) -> None
         check({**MINIMAL, **values}, "test.toml")
 
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["training.epochs=abc"], "--set training.epochs=abc: training.epochs\nexpected  a whole number, at least 1\n"),
+        (["training.epochs=3", "training.epochs=0"], "--set training.epochs=0: training.epochs\n"),
+        (["training={epochs=0}"], "--set training={epochs=0}: training.epochs\n"),
+        (["seed.x=1"], "--set seed.x=1: seed\nexpected  a whole number, at least 0"),
+        (["training.epoch=3"], "--set training.epoch=3: unknown key training.epoch\ndid you mean `epochs`?"),
+        (["training.epochs=3"], "test.toml: training.negatives\nexpected  a whole number, at least 1\nfound     0"),
+    ],
+)
+def test_the_blame_is_where_it_was_said(tmp_path: Path, settings: list[str], message: str) -> None:
+    """A wrong value is named with the --set it comes from, the last one if there are several, else with its file."""
+    path = tmp_path / "test.toml"
+    path.write_text(f"ingestion.source = 'text.txt'\ntraining.negatives = {0 if 'negatives' in message else 5}\n")
+
+    with pytest.raises(ConfigError) as error:
+        load(path, settings)
+    assert str(error.value).removeprefix(f"{tmp_path}/").startswith(message)
+
+
+def test_values_that_do_not_fit_together_name_all_their_places() -> None:
+    """A rate from the defaults may be the other half of what --set says."""
+    with pytest.raises(ConfigError) as error:
+        load(None, ["ingestion.source=text.txt", "training.learning_rate=1e-5"])
+
+    assert str(error.value) == (
+        "the defaults, --set training.learning_rate=1e-5: training\n"
+        "min_learning_rate 0.0001 is above learning_rate 1e-05"
+    )
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -29,7 +29,11 @@ def settings(corpus: Path, workspace: Path, *more: str) -> list[str]:
     [
         (["retrain", "nowhere.toml"], 2, "nowhere.toml: cannot read this config"),
         (["retrain", "--set", "training.epoch=3"], 2, "unknown key training.epoch\ndid you mean `epochs`?"),
-        (["plan", "--set", "training.epochs=0"], 2, "training.epochs\nexpected  Input should be greater than or equal"),
+        (
+            ["plan", "--set", "training.epochs=x"],
+            2,
+            "--set training.epochs=x: training.epochs\nexpected  a whole number",
+        ),
         (["retrain", "--no-such-option"], 2, "No such option"),
         (["plan", "--set", "ingestion.source=nowhere.txt"], 1, "nowhere.txt: no such file or folder"),
         (["neighbors", "word"], 1, "no vectors yet.\nRun `w2v retrain` first"),
