@@ -34,6 +34,11 @@ def sources(config: Ingestion) -> list[Source]:
     return [source for _, found in _by_entry(config) for source in found]
 
 
+def named(config: Ingestion) -> str:
+    """The config's sources, as an error names them."""
+    return config.source if isinstance(config.source, str) else ", ".join(config.source)
+
+
 def source_digests(config: Ingestion) -> list[dict[str, Any]]:
     """For each of the config's sources, what its files are and a digest of their names, sizes and contents."""
     return [

@@ -21,7 +21,7 @@ from configs.schema import Ingestion
 from tasks import _archives
 from tasks._archives import is_text
 from tasks._errors import InputError
-from tasks.ingestion import read
+from tasks._reading import read
 
 CONFIG = Ingestion(source="")
 TEXT = "Ein Text mit Größe,\nund mehr. " * 200

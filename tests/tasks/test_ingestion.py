@@ -90,11 +90,25 @@ def test_too_many_rejected_documents_fail(context: Context, corpus: Path) -> Non
 
     assert str(error.value) == (
         f"{corpus}: 3 of 4 documents were rejected\n"
-        "expected  UTF-8 text, at most 20% of it undecodable, empty or repeated\n"
+        "expected  some text, at most 20% of it not UTF-8, empty or repeated\n"
         "found     2 undecodable, the first in b.txt, byte 3\n"
         "          1 empty, the first in d.txt, byte 0\n"
         "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."
     )
+
+
+def test_too_many_repetitions_name_the_original(context: Context, corpus: Path) -> None:
+    """Where the first duplicate is, and where its text was met before."""
+    write(corpus, a_jsonl='{"text": "bb"}\n{"text": "aa bb"}\n', b_txt="aa bb", c_txt="bb")
+
+    with pytest.raises(InputError) as error:
+        ingest(context, corpus, document_length=3)
+
+    assert str(error.value).splitlines()[:3] == [
+        f"{corpus}: 3 of 6 documents were rejected",
+        "expected  some text, at most 20% of it not UTF-8, empty or repeated",
+        "found     3 duplicate, the first in b.txt, byte 0, which repeats a.jsonl:2, byte 15",
+    ]
 
 
 def test_a_share_just_allowed_is_allowed(context: Context, corpus: Path) -> None:
