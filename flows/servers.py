@@ -12,9 +12,7 @@ from tasks._errors import PipelineError
 
 def mlflow_ui(workspace: Path, port: int) -> None:
     """Serve the workspace's runs on 127.0.0.1:port. Raises PipelineError if there are none, or the port is taken."""
-    uri = _tracking.workspace_uri(workspace)
-    if uri.startswith("sqlite:") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise PipelineError(f"{workspace}: no runs yet.\nRun `w2v retrain` first, or name a --workspace.")
+    uri = _tracking.runs_of(workspace)
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise PipelineError(f"port {port} is taken.\nChoose another: w2v ui --port {port + 1}")

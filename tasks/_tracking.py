@@ -15,7 +15,7 @@ from configs.schema import Config
 from tasks import _environment
 from tasks._environment import Owner
 from tasks._errors import TrackingError
-from tasks._runs import Run, reached
+from tasks._runs import Run, reached, shown
 from tasks._store import digest_of
 from tasks._vectors import Vectors
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
 HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
 LONGEST = 6_000  # characters of a parameter; config.json has them all
+NEWEST = 3  # runs named where one is not found
 VECTORS = "vectors"  # the folder of a run's artifacts that holds them
 
 
@@ -78,15 +79,27 @@ def find_finished(config: Config, result: str) -> str | None:
     return record.info.run_id if record else None
 
 
+def runs_of(workspace: Path) -> str:
+    """Where the workspace's runs are. Raises TrackingError if there are none yet."""
+    found = workspace_uri(workspace)
+    if found.startswith("sqlite:") and not Path(found.removeprefix("sqlite:///")).exists():
+        raise TrackingError(f"{workspace}: no runs yet.\nRun `w2v retrain` first, or name a --workspace.")
+    return found
+
+
 def load_vectors(workspace: Path, run_id: str) -> Vectors:
     """What a run has learnt, its matrix mapped and not read. Raises TrackingError if the run is unknown or has none."""
-    with reached(workspace_uri(workspace)) as client:
+    place = runs_of(workspace)
+    with reached(place) as client:
+        run = _known(client, place, run_id)
+        if not client.list_artifacts(run_id, VECTORS):
+            raise TrackingError(f"run {run_id} holds no vectors: it is {run.info.status}\nName a FINISHED run.")
         folder = Path(client.download_artifacts(run_id, VECTORS))
     try:
         words = pq.read_table(folder / "vocabulary.parquet")
         table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     except OSError as error:
-        raise TrackingError(f"run {run_id} holds no vectors ({error}).\nName a finished run.") from error
+        raise TrackingError(f"run {run_id} holds no vectors ({error}).\nName a FINISHED run.") from error
     return Vectors(words["word"].to_pylist(), words["count"].to_numpy(), table)
 
 
@@ -110,6 +123,25 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
         "mlflow.source.name": "w2v retrain",
         **({"mlflow.source.git.commit": commit["commit"], "git.dirty": commit["dirty"]} if commit else {}),
     }  # fmt: skip
+
+
+def _known(client: "MlflowClient", place: str, run_id: str) -> "Record":
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    newest = client.search_runs(experiments, max_results=NEWEST)
+    found = [f"{run.info.run_id}  {run.info.run_name}, {run.info.status}" for run in newest]
+    raise TrackingError(
+        f"there is no run {run_id}\nsought in {shown(place)}\n"
+        f"found     {(chr(10) + ' ' * 10).join(found) or 'no runs'}\n"
+        "These are the newest; `w2v ui` shows all. Runs kept elsewhere: name a --workspace, or set MLFLOW_TRACKING_URI."
+    )
 
 
 def _owner(record: "Record") -> Owner:

@@ -161,12 +161,32 @@ def test_a_deleted_experiment_is_named(fresh: Config) -> None:
         _tracking.start(fresh, "flow-2")
 
 
-def test_an_unknown_run_has_no_vectors(config: Config) -> None:
-    """`--run` with a wrong id is one clear message."""
-    _tracking.start(config, "flow-where")
+def test_an_unknown_run_is_not_there(config: Config) -> None:
+    """`--run` with a wrong id: where it was sought, which runs there are, and how to see them all."""
+    known = _tracking.start(config, "flow-newest")
 
-    with pytest.raises(TrackingError, match="no-such-run"):
+    with pytest.raises(TrackingError) as error:
         _tracking.load_vectors(Path(config.runtime.workspace), "no-such-run")
+    said = str(error.value)
+    assert said.startswith(f"there is no run no-such-run\nsought in {_tracking.uri(config)}\nfound     ")
+    assert f"{known}  small " in said
+    assert "`w2v ui` shows all" in said
+
+
+def test_an_unfinished_run_has_no_vectors(config: Config) -> None:
+    """The run is there, and it is said why it holds nothing."""
+    run_id = _tracking.start(config, "flow-where")
+
+    with pytest.raises(TrackingError, match=f"^run {run_id} holds no vectors: it is RUNNING\nName a FINISHED run"):
+        _tracking.load_vectors(Path(config.runtime.workspace), run_id)
+
+
+def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
+    """A mistyped --workspace stays as empty as it was."""
+    with pytest.raises(TrackingError, match="no runs yet"):
+        _tracking.load_vectors(tmp_path / "mistyped", "no-such-run")
+
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_mlflow_keeps_quiet(tmp_path: Path) -> None:
