@@ -27,6 +27,13 @@ class Outputs(NamedTuple):
     evaluation: Dataset
 
 
+class Retrained(NamedTuple):
+    """Where a retraining ended: its MLflow run, and the datasets behind it."""
+
+    run_id: str
+    outputs: Outputs
+
+
 class Do(Protocol):
     """What is done with each stage: run it as a task, compute it plainly, or only look it up."""
 

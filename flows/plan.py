@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
-from flows.pipeline import Outputs, pipeline
+from flows import vectors
+from flows.pipeline import Outputs, Retrained, pipeline
+from tasks import _tracking
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
 
@@ -37,3 +39,18 @@ def plan(config: Config) -> Plan:
         return output or TO_COME
 
     return Plan(steps, pipeline(config, look_up))
+
+
+def already_done(config: Config, planned: Plan) -> Retrained | None:
+    """The finished run of the same result, if every stage of it is still in the store; its vectors are the last again.
+
+    What a killed process left RUNNING is closed first, as at the start of every retraining.
+    """
+    _tracking.close_abandoned(config)
+    if not planned.nothing_to_do:
+        return None
+    run_id = _tracking.find_finished(config, planned.outputs.evaluation.key)
+    if run_id is None:
+        return None
+    vectors.make_latest(Path(config.runtime.workspace), planned.outputs.trained.vectors)
+    return Retrained(run_id, planned.outputs)

@@ -1,25 +1,24 @@
 """What the terminal says at the end, and before the start."""
 
+import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from configs.schema import Config
 from flows import expectations
+from flows.pipeline import Retrained
 from flows.plan import Plan
 from tasks import _progress, _tracking
 
-if TYPE_CHECKING:
-    from flows.retrain import Retrained
-
+log = logging.getLogger("w2v")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 Neighbors = dict[str, list[tuple[str, float]]]
 
 
-def show(config: Config, done: "Retrained") -> None:
+def show(config: Config, done: Retrained) -> None:
     """What was learnt, how good it is, where it lies, and how to look at it."""
     facts = done.outputs.evaluation.manifest.facts
     show_neighbors(facts["neighbors"])
@@ -34,6 +33,14 @@ def show(config: Config, done: "Retrained") -> None:
     console.print(f"\nMLflow run   {done.run_id}  in {_tracking.uri(config)}", soft_wrap=True)
     console.print(f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}", soft_wrap=True)
     console.print(f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…", soft_wrap=True)
+
+
+def show_reused(planned: Plan, done: Retrained) -> None:
+    """Why nothing was done: each stage is in the store, and this run holds the result."""
+    for step in planned.steps:
+        if step.output:
+            _progress.reused(step.label, step.output)
+    log.info("nothing to do: run %s holds this very result", done.run_id)
 
 
 def show_neighbors(neighbors: Neighbors) -> None:

@@ -3,7 +3,7 @@
 import functools
 import logging
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
@@ -11,22 +11,15 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows.pipeline import Outputs, pipeline
-from flows.plan import plan
-from flows.vectors import LATEST
+from flows import vectors
+from flows.pipeline import Retrained, pipeline
+from flows.plan import already_done, plan
 from tasks import _tracking
 from tasks._stage import Context, Stage
-from tasks._store import Dataset, write_whole
+from tasks._store import Dataset
 from tasks.publication import publish
 
 log = logging.getLogger("w2v")
-
-
-class Retrained(NamedTuple):
-    """Where a retraining ended: its MLflow run, and the datasets behind it."""
-
-    run_id: str
-    outputs: Outputs
 
 
 def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -47,8 +40,7 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
 )
 def retrain(config: Config) -> Retrained:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run"""
-    _tracking.close_abandoned(config)
-    if finished := already_done(config):
+    if finished := already_done(config, plan(config)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         return finished
     run_id = _tracking.start(config, str(running.id))
@@ -56,17 +48,8 @@ def retrain(config: Config) -> Retrained:
 
     outputs = pipeline(config, functools.partial(_run, context))
     publish(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
-    write_whole(Path(config.runtime.workspace) / LATEST, outputs.trained.vectors.model_dump_json().encode())
+    vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
     return Retrained(run_id, outputs)
-
-
-def already_done(config: Config) -> Retrained | None:
-    """The finished run of the same result, if every stage of it is still in the store."""
-    planned = plan(config)
-    if not planned.nothing_to_do:
-        return None
-    run_id = _tracking.find_finished(config, planned.outputs.evaluation.key)
-    return Retrained(run_id, planned.outputs) if run_id else None
 
 
 def _run(context: Context, stage: Stage, **arguments: object) -> Dataset:

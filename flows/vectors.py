@@ -7,7 +7,7 @@ import numpy as np
 
 from tasks import _vectors
 from tasks._errors import InputError
-from tasks._store import Dataset
+from tasks._store import Dataset, write_whole
 from tasks._vectors import Vectors
 from w2v_core import similarity
 
@@ -29,6 +29,11 @@ def load(workspace: Path, run: str | None = None) -> Vectors:
     except FileNotFoundError:
         raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.") from None
     return _vectors.load(latest)
+
+
+def make_latest(workspace: Path, vectors: Dataset) -> None:
+    """From now on, this training output is that of the last retraining."""
+    write_whole(workspace / LATEST, vectors.model_dump_json().encode())
 
 
 def neighbors(vectors: Vectors, words: list[str], k: int) -> Neighbors:

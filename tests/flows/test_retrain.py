@@ -1,5 +1,9 @@
 """The whole job, on a real Prefect server and a real MLflow database."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +13,12 @@ from prefect.client.orchestration import get_client
 
 from configs.schema import Config
 from flows import vectors
+from flows.pipeline import Retrained
 from flows.plan import plan
-from flows.retrain import Retrained, retrain
+from flows.retrain import retrain
 from tasks import _tracking
 
+W2V = Path(sys.executable).parent / "w2v"
 pytestmark = pytest.mark.usefixtures("prefect_server")
 STAGES = ["ingestion", "tokenization", "vocabulary", "windows-held-out", "windows-000", "windows-001", "windows-002"]
 
@@ -89,6 +95,33 @@ def test_the_same_again_is_nothing_to_do(config: Config, first: Retrained) -> No
     assert plan(config).nothing_to_do
     assert retrain(config) == first
     assert len(client.search_runs(["1"])) == before
+
+
+def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained, tmp_path: Path) -> None:
+    """The command tells each stage as reused and names the run; where Prefect's server would live, nothing is made."""
+    sections = config.model_dump(mode="json", exclude_none=True)
+    name = sections.pop("name")
+    values = [f"{section}.{key}={json.dumps(value)}" for section, each in sections.items() if section != "seed"
+              for key, value in each.items()]  # fmt: skip
+    environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    answer = subprocess.run(
+        [W2V, "retrain", *(word for value in [f"name={name}", *values] for word in ("--set", value))],
+        env=environment | {"PREFECT_HOME": str(tmp_path / "prefect")}, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("(reused)") == len(STAGES) + 2
+    assert f"nothing to do: run {first.run_id} holds this very result" in answer.stderr
+    assert f"MLflow run   {first.run_id}" in answer.stdout
+    assert not list((tmp_path / "prefect").iterdir())
+
+
+def test_the_run_named_is_the_last_again(config: Config, first: Retrained, workspace: Path) -> None:
+    """After another retraining, a result that is there already is the one that `w2v neighbors` asks."""
+    retrain(changed(config, learning_rate=0.05))
+    retrain(config)
+
+    assert json.loads((workspace / vectors.LATEST).read_text())["key"] == first.outputs.trained.vectors.key
 
 
 def test_a_changed_rate_runs_training_and_what_follows(config: Config, first: Retrained) -> None:
