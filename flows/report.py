@@ -20,6 +20,8 @@ Neighbors = dict[str, list[tuple[str, float]]]
 
 def show(config: Config, done: Retrained) -> None:
     """What was learnt, how good it is, where it lies, and how to look at it."""
+    from tasks import _report  # pandas takes a while, and the plan needs none
+
     facts = done.outputs.evaluation.manifest.facts
     show_neighbors(facts["neighbors"])
     scores = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -27,6 +29,8 @@ def show(config: Config, done: Retrained) -> None:
         scores.add_row(name, f"{value:.4g}")
     console.print()
     console.print(scores)
+    if warned := _report.warning(facts["metrics"]):
+        console.print(f"\n[bold yellow]⚠ {warned}[/]", soft_wrap=True)
 
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {workspace}"

@@ -18,6 +18,7 @@ from tasks._vectors import Vectors
 from w2v_core import similarity
 
 NEIGHBORS = 10
+FREQUENT = 1_000  # words, each of which is compared with every other
 QUESTIONS = 1_024  # analogies answered in one step
 Ids = NDArray[np.integer]
 Mask = NDArray[np.bool_]
@@ -94,6 +95,11 @@ def neighbors(space: Space, probes: Sequence[str]) -> pa.Table:
 def ranks(ids: Ids) -> NDArray[np.float64]:
     """The rank of each item's rarest word; NaN if one of its words is unknown."""
     return np.where((ids >= 0).all(axis=1), ids.max(axis=1, initial=0), np.nan)
+
+
+def spread(space: Space) -> dict[str, float]:
+    """Whether the frequent words point everywhere or, collapsed, all one way; nothing where there is one word."""
+    return {"vectors/mean_cosine": space.vectors.mean_cosine(FREQUENT)} if len(space) > 1 else {}
 
 
 def _answers(ask: Ask, ids: Ids, covered: Mask, candidates: int, threads: int) -> tuple[Ids, NDArray[np.float64]]:

@@ -9,6 +9,7 @@ from configs.schema import Config
 from tasks._store import Manifest
 
 ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that are no scores themselves
+COLLAPSED = 0.8  # mean cosine of the frequent words: 0.1 to 0.2 on a million words, 0.99 on a few thousand
 METHODS = ["3cosadd", "3cosmul"]
 Row = dict[str, Any]
 
@@ -23,6 +24,18 @@ def scores(metrics: dict[str, float]) -> list[Row]:
             coverage = metrics.get(f"coverage/{name.split('.')[0]}")
             rows.append({"score": metric, "value": value, "low": low, "high": high, "coverage": coverage})
     return rows
+
+
+def warning(metrics: dict[str, float]) -> str:
+    """What to do about vectors that all point one way; nothing if they do not."""
+    cosine = metrics.get("vectors/mean_cosine", 0.0)
+    if cosine < COLLAPSED:
+        return ""
+    return (
+        f"The vectors have collapsed: any two frequent words have a cosine of {cosine:.2f} on average, so that "
+        "neighbours mean nothing. There was too little to learn from: take more text, more epochs (training.epochs), "
+        "or a lower vocabulary.min_count."
+    )
 
 
 def sections(items: pa.Table) -> pd.DataFrame:
@@ -53,8 +66,10 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     """One page: what was learnt from what, how good it is, and where the rest lies."""
     facts = stages["evaluation"].facts
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
+    warned = warning(facts["metrics"])
     return "\n\n".join([
         f"**{config.name}**: {_summary(config, stages)}",
+        *([f"⚠ {warned}"] if warned else []),
         _table(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
         _table(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),
         _table(["word", "nearest neighbours"], near),

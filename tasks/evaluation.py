@@ -40,12 +40,12 @@ def evaluation(
     settings = settings_of(training, window, seed)
     with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
         judged = list(_judge(space, config, draft, context.threads))
-        loss = _held_out(vectors, held_out, settings)
+        found = _held_out(vectors, held_out, settings) | _judges.spread(space)
         near = _judges.neighbors(space, config.probes or _typical(space))
 
     items = pa.concat_tables([*judged, near])
     _contracts.write(draft.file("evaluation.parquet"), _contracts.EVALUATION, items)
-    draft.facts["metrics"] = loss | _scores.figures(items, config.bootstrap, seed)
+    draft.facts["metrics"] = found | _scores.figures(items, config.bootstrap, seed)
     draft.facts["bands"] = _scores.bands(items, config.bootstrap, seed)
     draft.facts["neighbors"] = _by_probe(near)
     known = pc.sum(items["covered"]).as_py() or 0

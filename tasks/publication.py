@@ -74,6 +74,7 @@ def log_metrics(run: Run, model: str, vectors: Dataset, held_out: Dataset, judge
     curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE).to_pylist()
     log_curve(run, curve, vectors.manifest.facts["speed"]["curve"])
     judges = {"held_out": ("held-out", held_out.digest), "held_out_per_pair": ("held-out", held_out.digest)}
+    judges["mean_cosine"] = ("vectors", vectors.digest)
     judges |= {name: (name, digest) for name, digest in judged.inputs["outside"].items()}
     for metric, value in judged.facts["metrics"].items():
         name, digest = judges[metric.split("/")[1].split(".")[0]]

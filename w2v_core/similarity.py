@@ -40,6 +40,15 @@ class Vectors:
         cosine: Floats = np.einsum("qd,qd->q", self.unit[a], self.unit[b])
         return cosine
 
+    def mean_cosine(self, candidates: int | None = None) -> float:
+        """Over all pairs of different words: near 0 where they point everywhere, near 1 where all point one way.
+
+        The sum over a ≠ b of â·b̂ is ‖Σ â‖² − Σ ‖â‖²: no pair has to be formed. There must be two words at least.
+        """
+        table = self.unit[:candidates].astype(np.float64)
+        whole, pairs = table.sum(axis=0), len(table) * (len(table) - 1)
+        return float((whole @ whole - np.einsum("vd,vd->", table, table)) / pairs)
+
     def most_similar(self, word: Integers, k: int, candidates: int | None = None) -> Answers:
         return self.nearest(self.unit[word], word[:, None], k, candidates)
 

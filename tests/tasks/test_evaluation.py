@@ -11,6 +11,7 @@ from configs.schema import Evaluation, Training
 from tasks import _contracts, _scores
 from tasks._errors import InputError
 from tasks._evaluation_sets import read_analogies, read_pairs
+from tasks._report import warning
 from tasks._stage import Context
 from tasks._store import Dataset
 from tasks.evaluation import evaluation
@@ -116,7 +117,7 @@ def test_without_sets_and_probes_the_rest_still_runs(judge) -> None:
     """J(θ), and the neighbours of words it chooses itself, which have at least four letters."""
     facts = judge()[0].manifest.facts
 
-    assert set(facts["metrics"]) == {"loss/held_out", "loss/held_out_per_pair"}
+    assert set(facts["metrics"]) == {"loss/held_out", "loss/held_out_per_pair", "vectors/mean_cosine"}
     assert list(facts["neighbors"]) == ["woman", "king", "queen", "apple", "pear"]
 
 
@@ -133,6 +134,31 @@ def test_nothing_held_out_no_loss(context: Context) -> None:
     done = evaluation.compute(
         vectors=vectors_of(context, WORDS, TABLE), held_out=windows_of(context, [], [], []), config=Evaluation(),
         training=Training(), window=2, seed=1, context=context,
+    )  # fmt: skip
+
+    assert list(done.manifest.facts["metrics"]) == ["vectors/mean_cosine"]
+
+
+def test_collapsed_vectors_are_told(judge, context: Context) -> None:
+    """Three words of one direction, nearly, have a mean cosine of nearly 1; the six of the other tests have not."""
+    table = np.array([[1, 0.1], [1, 0.2], [1, 0.3]])
+    done = evaluation.compute(
+        vectors=vectors_of(context, WORDS[:3], table), held_out=windows_of(context, [], [], []), config=Evaluation(),
+        training=Training(), window=2, seed=1, context=context,
+    )  # fmt: skip
+    metrics = done.manifest.facts["metrics"]
+
+    assert metrics["vectors/mean_cosine"] == pytest.approx((0.9952 + 0.9952 + 0.9812) / 3, abs=1e-3)
+    assert "collapsed: any two frequent words have a cosine of 0.99 on average" in warning(metrics)
+    assert "training.epochs" in warning(metrics)
+    assert warning(judge()[0].manifest.facts["metrics"]) == ""
+
+
+def test_one_word_has_no_spread(context: Context) -> None:
+    """There is no pair to take the cosine of."""
+    done = evaluation.compute(
+        vectors=vectors_of(context, ["word"], np.ones((1, 2))), held_out=windows_of(context, [], [], []),
+        config=Evaluation(), training=Training(), window=2, seed=1, context=context,
     )  # fmt: skip
 
     assert done.manifest.facts["metrics"] == {}

@@ -34,6 +34,17 @@ def test_similarity_is_the_cosine() -> None:
     np.testing.assert_allclose(found, [3 / np.sqrt(13.5), 1, 0])
 
 
+@given(words=st.integers(2, 30), seed=st.integers(0, 99))
+def test_mean_cosine_is_that_of_all_pairs(words: int, seed: int) -> None:
+    """As if each pair of the first words were asked, one by one; also with a word that has no vector."""
+    vectors = table(40, seed)
+    vectors[1] = 0
+    one, other = np.triu_indices(words, 1)
+    found = Vectors(vectors)
+
+    np.testing.assert_allclose(found.mean_cosine(words), found.similarity(one, other).mean(), atol=1e-6)
+
+
 def test_worked_analogy() -> None:
     """man : woman :: king : queen, by both rules; the words of the question are not answers."""
     question = ids("man"), ids("woman"), ids("king")
