@@ -45,9 +45,10 @@ def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceb
 def retrain(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
     loaded = _load(config, settings)
-    from flows import plan, report
+    from flows import expectations, plan, report
 
-    planned = plan.plan(loaded)  # what is wrong with the source is said now, not after a server has started
+    planned = plan.plan(loaded)
+    expectations.corpus(loaded, planned)  # what is wrong with the source is said now, not after a server has started
     # a server of one's own is told of every retraining; a temporary one is not started to be told of nothing
     done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(loaded, planned)
     if done:

@@ -59,20 +59,25 @@ def show_neighbors(neighbors: Neighbors) -> None:
 
 def show_plan(config: Config, planned: Plan) -> None:
     """A line a stage: reused with its account, or what running it is expected to take."""
-    expected = {} if planned.nothing_to_do else expectations.expect(config)
+    corpus = expectations.corpus(config, planned)
+    expected = expectations.expect(config, corpus) if corpus else {}
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("stage", "", "rows", "disk", "memory", "time"):
         table.add_column(column, justify="left" if column in ("stage", "") else "right")
     for step in planned.steps:
+        wanted = expected.get(step.label) or expected.get(step.label.partition("-")[0])
         if step.output:
             table.add_row(f"= {step.label}", f"reused: {_progress.summary(step.output)}")
-        else:
-            wanted = expected[step.label.partition("-")[0]]
+        elif wanted:
             table.add_row(
                 f"+ {step.label}", "runs", f"~{wanted.rows:,.0f}", f"~{wanted.disk / 1e6:,.0f} MB",
                 f"~{wanted.memory / 1e6:,.0f} MB", f"~{wanted.seconds:,.0f} s",
             )  # fmt: skip
+        else:
+            table.add_row(f"+ {step.label}", "runs")
     console.print(table)
+    if corpus is None:
+        console.print("\nWhat it takes is known when the text has been downloaded.")
     console.print(f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}", soft_wrap=True)
     if planned.nothing_to_do:
         console.print("nothing to do: `w2v retrain` would only name the run that holds this result")

@@ -68,6 +68,32 @@ def test_plan_starts_nothing(corpus: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "ws" / "store").exists()
 
 
+@pytest.mark.parametrize("command", ["plan", "retrain"])
+def test_a_wrong_column_is_told_before_anything_starts(command: str, tmp_path: Path) -> None:
+    """Neither a server nor a run is there when the message says which columns the source has."""
+    (tmp_path / "reviews.csv").write_text("id,review\n1,good\n")
+    workspace = tmp_path / "ws"
+    answer = w2v(
+        command, "--set", f"ingestion.source={tmp_path / 'reviews.csv'}", "--set", f"runtime.workspace={workspace}",
+        env=os.environ | {"PREFECT_HOME": str(workspace / "prefect")},
+    )  # fmt: skip
+
+    assert answer.returncode == 1
+    assert "reviews.csv: there is no column 'text'\nfound     id, review\nSet ingestion.text_column" in answer.stderr
+    assert [path.name for path in workspace.rglob("*")] == ["prefect"]
+
+
+def test_plan_estimates_from_what_it_sees(tmp_path: Path) -> None:
+    """Three rows are three documents, not a share of the file's bytes; what is ingested already is counted."""
+    (tmp_path / "reviews.csv").write_text("text\n" + "".join(f"a review {n}\n" for n in range(3)))
+    answer = w2v(
+        "plan", "--set", f"ingestion.source={tmp_path / 'reviews.csv'}", "--set", f"runtime.workspace={tmp_path}"
+    )
+    rows = {line.split()[1]: line.split()[3] for line in answer.stdout.splitlines() if line.startswith("+")}
+
+    assert (rows["ingestion"], rows["tokenization"]) == ("~3", "~3")
+
+
 def test_doctor_finds_nothing_wrong_here(tmp_path: Path) -> None:
     """On a machine that passes these tests, all marks are good."""
     answer = w2v("doctor", "--workspace", tmp_path)
