@@ -28,7 +28,9 @@ class Ingestion(Section):
     text_documents: Literal["file", "line"] = Field("file", description="What is one document in a .txt file.")
     text_column: str = Field("text", description="The column that holds the text (.jsonl, .csv, .parquet).")
     id_column: str | None = Field(None, description="The column that names the document; without it, file and row do.")
-    document_length: Count = Field(100_000, description="Longer documents are cut at white space, in characters.")
+    document_length: Count = Field(
+        100_000, description="Longer documents are cut at white space, in characters; each piece counts as a document."
+    )
     max_rejected_fraction: Fraction = Field(
         0.2, description="The stage fails if more documents than this are undecodable, empty or exact duplicates."
     )

@@ -105,7 +105,7 @@ def compare(
 @app.command()
 def export(
     target: Annotated[Path, typer.Argument(help="The file to write.")],
-    format: Annotated[Format, typer.Option(help="What to write.")] = Format.text,
+    format: Annotated[Format, typer.Option(help="npy and projector are two files: vectors and words.")] = Format.text,
     run: Run = None,
     workspace: Workspace = Path("workspace"),
 ) -> None:

@@ -130,6 +130,18 @@ def test_a_wrong_column_is_found_in_a_later_file(tmp_path: Path, monkeypatch: py
         sample(config(tmp_path), tmp_path)
 
 
+def test_files_after_enough_weigh_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their first row says whether they can be read, not how many there are: a megabyte is inflated for it."""
+    monkeypatch.setattr(_sample, "ENOUGH", 1_000_000)
+    for first in range(3):
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in ROWS[first::3])
+        (tmp_path / f"{first}.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    found = sample(config(tmp_path), tmp_path)
+
+    assert found is not None
+    assert found.documents == pytest.approx(len(ROWS), rel=0.6)
+
+
 def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
     """A damaged file, and a source of which nothing would be left."""
     (tmp_path / "damaged.txt.gz").write_bytes(b"no gzip at all")
