@@ -32,7 +32,7 @@ def warning(metrics: dict[str, float]) -> str:
     if cosine < COLLAPSED:
         return ""
     return (
-        f"The vectors have collapsed: any two frequent words have a cosine of {cosine:.2f} on average, so that "
+        f"The vectors have collapsed: two frequent words have a cosine of {cosine:.2f} on average, so that "
         "neighbours mean nothing. There was too little to learn from: take more text, more epochs (training.epochs), "
         "or a lower vocabulary.min_count."
     )
