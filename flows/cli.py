@@ -42,13 +42,22 @@ def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceb
 
 
 @app.command()
-def retrain(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+def retrain(
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Train as many seeds, and say how far luck puts scores apart.")] = 1,
+) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
     loaded = _load(config, settings)
     from flows import expectations, plan, report
 
     planned = plan.plan(loaded)
     expectations.corpus(loaded, planned)  # what is wrong with the source is said now, not after a server has started
+    if seeds > 1:
+        from flows import seeds as variants
+
+        variants.show(report.console, variants.retrain_seeds(loaded, seeds))
+        return
     # a server of one's own is told of every retraining; a temporary one is not started to be told of nothing
     done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(loaded, planned)
     if done:

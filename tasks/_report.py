@@ -70,10 +70,10 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     return "\n\n".join([
         f"**{config.name}**: {_summary(config, stages)}",
         *([f"⚠ {warned}"] if warned else []),
-        _table(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
-        _table(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),
-        _table(["word", "nearest neighbours"], near),
-        _table(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
+        tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
+        tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),
+        tabular(["word", "nearest neighbours"], near),
+        tabular(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
         "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, `manifests/`, "
         "`config.json`, `environment.json`.",
     ])  # fmt: skip
@@ -112,6 +112,7 @@ def _account(name: str, manifest: Manifest) -> list[str]:
     return [name, f"{account.read:,} {account.unit}", f"{account.written:,}", left_out]
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def tabular(head: list[str], rows: list[list[str]]) -> str:
+    """Markdown; a bar in a cell breaks nothing."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

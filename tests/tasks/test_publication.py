@@ -301,7 +301,7 @@ def test_the_report(published: Published) -> None:
         "high": None,
         "coverage": None,
     }
-    assert _report._table(["a"], [["x|y"]]) == "| a |\n| --- |\n| x\\|y |"
+    assert _report.tabular(["a"], [["x|y"]]) == "| a |\n| --- |\n| x\\|y |"
 
 
 def test_analogies_by_section() -> None:

@@ -1,0 +1,77 @@
+"""One setting with several seeds: how far apart luck alone puts the scores."""
+
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+from prefect import flow
+from prefect.runtime import flow_run as running
+from rich.console import Console
+from rich.table import Table
+
+from configs.schema import Config
+from flows.retrain import Retrained, close_run, retrain
+from flows.vectors import LATEST
+from tasks import _noise, _tracking
+from tasks._noise import Noise
+from tasks._runs import Run
+from tasks._store import digest_of, write_whole
+
+log = logging.getLogger("w2v")
+
+
+class Seeds(NamedTuple):
+    """The MLflow run that sums up, the seeds' runs, and the spread of each score."""
+
+    run_id: str
+    runs: dict[int, Retrained]
+    noise: list[Noise]
+
+
+@flow(
+    name="retrain-seeds",
+    flow_run_name="{config.name}",
+    on_completion=[close_run],
+    on_failure=[close_run],
+    on_crashed=[close_run],
+    on_cancellation=[close_run],
+    result_serializer="json",
+)
+def retrain_seeds(config: Config, seeds: int) -> Seeds:
+    """seed, seed + 1, … → a run each, all from the same documents, tokens and vocabulary → one parent run"""
+    variants = [
+        config.model_copy(update={"seed": seed, "name": f"{config.name} seed {seed}"})
+        for seed in range(config.seed, config.seed + seeds)
+    ]
+    runs = {variant.seed: retrain(variant) for variant in variants}
+    write_whole(Path(config.runtime.workspace) / LATEST, _vectors(runs[config.seed]))
+    found = _noise.noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
+
+    result = digest_of([run.outputs.evaluation.key for run in runs.values()])
+    if parent := _tracking.find_finished(config, result):
+        log.info("nothing to do: run %s sums these seeds up", parent)
+        return Seeds(parent, runs, found)
+    uri, parent = _tracking.uri(config), _tracking.start(config, str(running.id), f"{config.name}, {seeds} seeds")
+    _noise.publish(Run(uri, parent), {seed: Run(uri, run.run_id) for seed, run in runs.items()}, found)
+    Run(uri, parent).tag({_tracking.RESULT: result})
+    return Seeds(parent, runs, found)
+
+
+def show(console: Console, done: Seeds) -> None:
+    """A line a score: its mean, its deviation, and what each seed gave."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("score", "mean", "deviation", *(f"seed {seed}" for seed in done.runs)):
+        table.add_column(title)
+    for each in done.noise:
+        table.add_row(
+            each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", *(f"{value:.4g}" for value in each.values)
+        )
+    console.print()
+    console.print(table)
+    console.print(f"\n[dim]{_noise.NOTE}[/dim]")
+    console.print(f"\nMLflow run   {done.run_id}", soft_wrap=True)
+    console.print(f"compare      w2v compare {' '.join(run.run_id for run in done.runs.values())}", soft_wrap=True)
+
+
+def _vectors(run: Retrained) -> bytes:
+    return run.outputs.trained.vectors.model_dump_json().encode()

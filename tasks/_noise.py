@@ -1,0 +1,63 @@
+"""The noise floor: how far the scores of one setting lie apart when nothing but the seed differs."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import pandas as pd
+
+from tasks._report import ABOUT_SCORES, tabular
+from tasks._runs import Run
+
+NOTE = (
+    "Two runs whose scores differ by less than about three deviations may differ by their seeds alone; "
+    "from few seeds the deviation itself is rough."
+)
+
+
+class Noise(NamedTuple):
+    """One score over the seeds."""
+
+    score: str
+    mean: float
+    deviation: float  # of the seeds, n − 1 in its denominator
+    values: list[float]
+
+
+def noise(metrics: Sequence[dict[str, float]]) -> list[Noise]:
+    """A row a score that every seed has."""
+    common = [name for name in metrics[0] if all(name in each for each in metrics)]
+    columns = {name: [each[name] for each in metrics] for name in common if name.split("/")[0] not in ABOUT_SCORES}
+    return [Noise(name, statistics.fmean(row), statistics.stdev(row), row) for name, row in columns.items()]
+
+
+def publish(parent: Run, children: dict[int, Run], found: list[Noise]) -> None:
+    """The means under the scores' own names, the deviations, a table, a page; the seeds' runs become its children."""
+    for child in children.values():
+        child.tag({"mlflow.parentRunId": parent.id})
+    parent.metrics({each.score: each.mean for each in found}, step=0)
+    parent.metrics({f"deviation/{each.score.split('/')[1]}": each.deviation for each in found}, step=0)
+    frame = pd.DataFrame(
+        [[each.score, each.mean, each.deviation, *each.values] for each in found],
+        columns=["score", "mean", "deviation", *(f"seed {seed}" for seed in children)],
+    )
+    rows = [[each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", _listed(each.values)] for each in found]
+    named = ", ".join(f"{seed} is run `{run.id}`" for seed, run in children.items())
+    page = "\n\n".join([
+        f"One setting with {len(children)} seeds: {named}.",
+        tabular(["score", "mean", "deviation", "seeds"], rows),
+        NOTE,
+    ])  # fmt: skip
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "scores").mkdir()
+        frame.to_csv(folder / "scores" / "seeds.csv", index=False)
+        (folder / "report.md").write_text(page, encoding="utf-8")
+        parent.files(folder)
+    parent.tag({"mlflow.note.content": page, "seeds": " ".join(map(str, children))})
+
+
+def _listed(values: list[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
