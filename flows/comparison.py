@@ -38,7 +38,8 @@ def show(console: Console, comparison: Comparison, page: Path) -> None:
     console.print()
     if comparison.differing:
         rows = [[key, *values] for key, values in comparison.differing.items()]
-        console.print(_table(["parameter", *comparison.letters], rows), end="\n\n")
+        console.print(_table(["parameter", *comparison.letters], rows))
+        console.print()
     console.print(_scores(comparison))
     for letter, against in zip(comparison.letters[1:], comparison.against, strict=True):
         for note in against.notes:
