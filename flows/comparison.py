@@ -8,6 +8,7 @@ from rich.table import Table
 
 from tasks import _comparison, _comparison_page, _published
 from tasks._comparison import Against, Comparison
+from tasks._errors import StoreError
 from tasks._report import scores
 from tasks._runs import Run
 
@@ -21,8 +22,11 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
     page = _comparison_page.html(comparison)
     name = "-".join(run_id[:8] for run_id in run_ids) + ".html"
     target = output or workspace / FOLDER / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page, encoding="utf-8")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written ({error.strerror}).\nName another --output FILE.") from error
     with TemporaryDirectory() as folder:
         (Path(folder) / FOLDER).mkdir()
         (Path(folder) / FOLDER / name).write_text(page, encoding="utf-8")

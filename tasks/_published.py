@@ -38,20 +38,21 @@ class Published(NamedTuple):
 
 def load(workspace: Path, run_id: str) -> Published:
     """Raises TrackingError if the run is unknown, unfinished, or of another version of this program."""
-    uri = _tracking.workspace_uri(workspace)
+    uri = _tracking.runs_of(workspace)
     with reached(uri) as client:
-        run = client.get_run(run_id)
-        history = {metric: client.get_metric_history(run_id, metric) for metric in CURVES}
+        run = _tracking.known_run(client, uri, run_id)
     try:
         with reached(uri) as client:
+            history = {metric: client.get_metric_history(run_id, metric) for metric in CURVES}
             scores, manifests = (Path(client.download_artifacts(run_id, name)) for name in ("scores", "manifests"))
         items = _contracts.read(scores / "evaluation.parquet", _contracts.EVALUATION)
         judged = Manifest.model_validate_json((manifests / "evaluation.json").read_bytes())
     except (ContractError, TrackingError, ValidationError, OSError) as error:
+        lines = str(error).splitlines()
         raise TrackingError(
-            f"run {run_id} ({run.info.run_name}, {run.info.status}) holds no scores that can be compared\n"
+            f"run {run_id} cannot be compared\n"
             f"expected  scores/evaluation.parquet of contract {_contracts.EVALUATION.id}, manifests/evaluation.json\n"
-            f"found     {str(error).splitlines()[-1]}\n"
+            f"found     {': '.join(lines[:2]) if isinstance(error, TrackingError) else lines[0]}\n"
             "Name a finished retraining; one of an older version is made anew by `w2v retrain`."
         ) from error
     return Published(

@@ -91,7 +91,7 @@ def load_vectors(workspace: Path, run_id: str) -> Vectors:
     """What a run has learnt, its matrix mapped and not read. Raises TrackingError if the run is unknown or has none."""
     place = runs_of(workspace)
     with reached(place) as client:
-        run = _known(client, place, run_id)
+        run = known_run(client, place, run_id)
         if not client.list_artifacts(run_id, VECTORS):
             raise TrackingError(f"run {run_id} holds no vectors: it is {run.info.status}\nName a FINISHED run.")
         folder = Path(client.download_artifacts(run_id, VECTORS))
@@ -125,7 +125,8 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _known(client: "MlflowClient", place: str, run_id: str) -> "Record":
+def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
+    """The run's record. Raises TrackingError, which names the newest runs, if there is no such run."""
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 

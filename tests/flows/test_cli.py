@@ -39,6 +39,7 @@ def settings(corpus: Path, workspace: Path, *more: str) -> list[str]:
         (["neighbors", "word"], 1, "no vectors yet.\nRun `w2v retrain` first"),
         (["compare", "one"], 2, "name two or more different runs"),
         (["compare", "one", "two", "one"], 2, "name two or more different runs"),
+        (["compare", "one", "two"], 1, "no runs yet.\nRun `w2v retrain` first"),
         (["ui"], 1, "no runs yet.\nRun `w2v retrain` first"),
     ],
 )
