@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from configs.schema import Config
-from flows.retrain import Retrained, close_run, retrain
+from flows.pipeline import Retrained
+from flows.retrain import close_run, retrain
 from flows.vectors import LATEST
 from tasks import _noise, _tracking
 from tasks._noise import Noise
