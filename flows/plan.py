@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from configs.schema import Config
 from flows.pipeline import Outputs, pipeline
+from tasks import _arithmetic
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
 
@@ -27,6 +28,7 @@ class Plan(NamedTuple):
 
 def plan(config: Config) -> Plan:
     """Look every stage up; a stage whose inputs are still to be made has to run."""
+    _arithmetic.check(config.runtime)
     context = Context(runtime=config.runtime)
     steps: list[Step] = []
 

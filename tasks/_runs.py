@@ -91,6 +91,11 @@ class Run:
         with reached(self.uri) as client:
             client.log_artifacts(self.id, str(folder))
 
+    def fetch(self, name: str) -> Path:
+        """A file or folder of the run, brought here if it is elsewhere."""
+        with reached(self.uri) as client:
+            return Path(client.download_artifacts(self.id, name))
+
     def _metric(self, key: str, value: float, step: int, **links: str) -> Any:
         from mlflow.entities import Metric
 

@@ -79,14 +79,18 @@ def find_finished(config: Config, result: str) -> str | None:
 
 
 def load_vectors(workspace: Path, run_id: str) -> Vectors:
-    """What a run has learnt, its matrix mapped and not read. Raises TrackingError if the run is unknown or has none."""
-    with reached(workspace_uri(workspace)) as client:
-        folder = Path(client.download_artifacts(run_id, VECTORS))
+    """What a run has learnt, its matrix mapped and not read."""
+    return vectors_of(Run(workspace_uri(workspace), run_id))
+
+
+def vectors_of(run: Run) -> Vectors:
+    """Raises TrackingError if the run is unknown or has none."""
+    folder = run.fetch(VECTORS)
     try:
         words = pq.read_table(folder / "vocabulary.parquet")
         table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     except OSError as error:
-        raise TrackingError(f"run {run_id} holds no vectors ({error}).\nName a finished run.") from error
+        raise TrackingError(f"run {run.id} holds no vectors ({error}).\nName a finished run.") from error
     return Vectors(words["word"].to_pylist(), words["count"].to_numpy(), table)
 
 

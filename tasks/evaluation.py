@@ -25,7 +25,7 @@ PROBE_RANKS = 200, 2_000  # the words before them are function words, those afte
 SHORTEST = 4  # letters of a probe
 
 
-@stage(outside=lambda config: digests(config.similarity + config.analogies))
+@stage(outside=lambda config: digests(config.similarity + config.analogies), rounds=True)
 def evaluation(
     vectors: Dataset,
     held_out: Dataset,
