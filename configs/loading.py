@@ -27,9 +27,7 @@ def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
         raise ConfigError(f"{path}: cannot read this config ({error.strerror}).\nKnown configs: {known}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
-    for setting in settings:
-        _set(values, setting)
-    return check(values, str(path or "--set"))
+    return check(set_values(values, settings), str(path or "--set"))
 
 
 def check(values: dict[str, Any], place: str) -> Config:
@@ -38,6 +36,13 @@ def check(values: dict[str, Any], place: str) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(place, item) for item in error.errors())) from None
+
+
+def set_values(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """The values, changed by each `section.key=value`. Raises ConfigError for what is no such setting."""
+    for setting in settings:
+        _set(values, setting)
+    return values
 
 
 def _set(values: dict[str, Any], setting: str) -> None:

@@ -52,15 +52,15 @@ def _values(subject: str, wanted: Mapping[str, object], found: Mapping[str, obje
 def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
     """What was removed from the store can be made anew, and is no fault; what lies there has to be right."""
     gone = same = 0
-    for name, each in certificate["stages"].items():
-        if not (store.root / each["stage"] / each["key"]).exists():
+    for name, place in certificate["store"].items():
+        if not (store.root / place).exists():
             gone += 1
             continue
-        output = store.find(each["stage"], each["key"])
-        same += (good := output is not None and output.digest == each["digest"])
+        output = store.find(*place.split("/"))
+        same += (good := output is not None and output.digest == certificate["stages"][name])
         if not good:
             fault = "does not verify" if output is None else "has other content"
-            yield Finding(False, "store", f"{name} {fault}: {store.root / each['stage'] / each['key']}")
+            yield Finding(False, "store", f"{name} {fault}: {store.root / place}")
     count = len(certificate["stages"])
     rest = f", {gone} no longer there" if gone else ""
     yield Finding(same + gone == count, "store", f"{same} of {count} stage outputs are as certified{rest}")

@@ -6,7 +6,8 @@
     packages    versions, Python's among them     }
     system      the platform; the CPU             } of the training, though another process may publish it
     kernels     those of BLAS and NumPy's loops   }
-    stages      the digest of what each has written, and its place in the store
+    stages      the digest of what each has written
+    store       where in the store it lay
     tables      the digests of the words with their counts, and of both tables, whatever file holds them
     scores      as the run's metrics have them
     artifacts   the digest of each file of the run
@@ -31,7 +32,7 @@ FILE = "reproducibility.json"
 DIGEST = "reproducibility.digest"  # the tag
 VERSION = 1
 INGREDIENTS = ("config", "data", "code", "packages", "kernels", "system")
-RESULTS = ("stages", "tables", "scores")
+OUTCOME = ("tables", "scores")
 Certificate = dict[str, Any]
 
 
@@ -48,9 +49,8 @@ def certify(config: Config, stages: Mapping[str, Dataset], artifacts: Path) -> C
     return {
         "version": VERSION,
         **ingredients(config, {each.stage: each.inputs for each in manifests.values()}, environment),
-        "stages": {
-            name: {"stage": each.stage, "key": each.key, "digest": each.digest} for name, each in stages.items()
-        },
+        "stages": {name: each.digest for name, each in stages.items()},
+        "store": {name: f"{each.stage}/{each.key}" for name, each in stages.items()},
         "tables": _tables(stages["vectors"]),
         "scores": manifests["evaluation"].facts["metrics"],
         "artifacts": digests(artifacts),

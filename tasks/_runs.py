@@ -91,6 +91,11 @@ class Run:
         with reached(self.uri) as client:
             client.log_artifacts(self.id, str(folder))
 
+    def document(self, name: str, value: Mapping[str, Any]) -> None:
+        """A JSON file."""
+        with reached(self.uri) as client:
+            client.log_dict(self.id, dict(value), name)
+
     def fetch(self, name: str) -> Path:
         """A file or folder of the run, brought here if it is elsewhere."""
         with reached(self.uri) as client:

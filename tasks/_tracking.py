@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
 FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
+REPRODUCES = "reproduces"  # the tag that names the original
 HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
 LONGEST = 6_000  # characters of a parameter; config.json has them all
 VECTORS = "vectors"  # the folder of a run's artifacts that holds them
@@ -38,11 +39,11 @@ def workspace_uri(workspace: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.absolute()}/mlflow.db"
 
 
-def start(config: Config, flow_run_id: str, name: str = "") -> str:
+def start(config: Config, flow_run_id: str, name: str = "", reproduces: str = "") -> str:
     """The id of the flow run's MLflow run: the one it has already, when a flow is retried, or a new one."""
     with reached(uri(config)) as client:
         experiment = _experiment(client, config) or _create_experiment(client, config)
-        tags = _tags(config, flow_run_id)
+        tags = _tags(config, flow_run_id) | ({REPRODUCES: reproduces} if reproduces else {})
         title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
         record = _find(client, experiment, FLOW_RUN, flow_run_id)
         record = record or client.create_run(experiment, tags=tags, run_name=title)
