@@ -120,22 +120,18 @@ def show_foreseen(original: Original, found: list[Difference]) -> None:
 def show(original: Original, done: Reproduced) -> int:
     """The verdict and its reasons; the exit code is 0 if all is identical and 1 if not."""
     print(f"\nMLflow run   {done.run_id}  reproduces {original.run.id}")
-    if done.identical:
-        print("identical, bit for bit: the words, both tables and every score")
-        notes = [*done.ingredients, *done.stages]
-        print("".join(f"though {_line(each)}\n" for each in notes), end="")
-        return 0
-    print("different")
+    print("identical, bit for bit: the words, both tables and every score" if done.identical else "different")
     if done.distance:
         print(f"  {done.distance}")
     for each in done.outcome:
         if not each.what.startswith("tables"):
             print(f"  {_line(each)}")
-    print(f"  outputs that differ: {', '.join(each.what.split()[1] for each in done.stages)}")
-    print(
-        "\n".join(f"  because {_line(each)}" for each in done.ingredients) or "  though nothing it is made of differs"
-    )
-    return 1
+    if done.stages:
+        print(f"  outputs with other bytes: {', '.join(each.what.split()[1] for each in done.stages)}")
+    print("made of other:" if done.ingredients else "made of the same")
+    for each in done.ingredients:
+        print(f"  {_line(each)}")
+    return int(not done.identical)
 
 
 def _refuse_used(workspace: Path, run_id: str) -> None:

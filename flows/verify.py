@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tasks import _certificate, _tracking
@@ -36,7 +37,9 @@ def verify(run: Run, store: Store) -> Iterator[Finding]:
 
 
 def _artifacts(run: Run, certificate: Certificate) -> Iterator[Finding]:
-    wanted, found = certificate["artifacts"], _certificate.digests(run.fetch(""))
+    wanted = certificate["artifacts"]
+    with TemporaryDirectory() as folder:
+        found = _certificate.digests(run.fetch("", folder))
     bad = {name: "is missing" if name not in found else "differs" for name in wanted if found.get(name) != wanted[name]}
     yield from (Finding(False, "artifacts", f"{name} {fault}") for name, fault in bad.items())
     yield Finding(not bad, "artifacts", f"{len(wanted) - len(bad)} of {len(wanted)} are as certified")
@@ -62,5 +65,5 @@ def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
             fault = "does not verify" if output is None else "has other content"
             yield Finding(False, "store", f"{name} {fault}: {store.root / place}")
     count = len(certificate["stages"])
-    rest = f", {gone} no longer there" if gone else ""
+    rest = f", {gone} not there" if gone else ""
     yield Finding(same + gone == count, "store", f"{same} of {count} stage outputs are as certified{rest}")

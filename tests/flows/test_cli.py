@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from tasks._arithmetic import CONTRARY, PINNED
+
 W2V = Path(sys.executable).parent / "w2v"
 PROJECT = Path(__file__).parent.parent.parent
 QUICK = ["vocabulary.min_count=1", "vocabulary.subsample=0", "training.vector_size=8", "training.damping=0.5"]
@@ -60,6 +62,14 @@ def test_plan_starts_nothing(corpus: Path, tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     assert all(stage in answer.stdout for stage in ("ingestion", "windows-004", "training", "evaluation"))
     assert not (tmp_path / "ws" / "store").exists()
+
+
+def test_portable_is_seen_to_by_the_command(corpus: Path, tmp_path: Path) -> None:
+    """The kernels are pinned before they are chosen; without that, planning a portable run is refused."""
+    plain = {name: value for name, value in os.environ.items() if name not in {*PINNED, CONTRARY}}
+    answer = w2v("plan", *settings(corpus, tmp_path / "ws", "runtime.portable=true"), env=plain)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
 
 
 def test_doctor_finds_nothing_wrong_here(tmp_path: Path) -> None:

@@ -78,8 +78,8 @@ def test_what_differs_is_said_before_and_by_how_much_after(
     assert done.distance is not None
     assert done.distance.largest_difference
     assert {each.what for each in done.ingredients} == names
-    assert "because config    training.learning_rate: 0.025 → 0.05" in said
-    assert "outputs that differ: documents" in said
+    assert "  config    training.learning_rate: 0.025 → 0.05" in said
+    assert "outputs with other bytes: documents" in said
 
 
 def test_what_cannot_be_rebuilt(run_id: str, workspace: Path, text: Path, tmp_path: Path) -> None:
