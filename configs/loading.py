@@ -44,9 +44,7 @@ def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
         raise ConfigError(f"{path}: cannot read this config ({error.strerror}).\nKnown configs: {known}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
-    for setting in settings:
-        _set(values, setting)
-    return check(values, str(path or "the defaults"), settings)
+    return check(set_values(values, settings), str(path or "the defaults"), settings)
 
 
 def check(values: dict[str, Any], place: str, settings: Sequence[str] = ()) -> Config:
@@ -56,6 +54,13 @@ def check(values: dict[str, Any], place: str, settings: Sequence[str] = ()) -> C
     except ValidationError as error:
         sentences = (_sentence(item, place, settings) for item in error.errors())
         raise ConfigError("\n".join(dict.fromkeys(sentences))) from None  # a union has an error for each member
+
+
+def set_values(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """The values, changed by each `section.key=value`. Raises ConfigError for what is no such setting."""
+    for setting in settings:
+        _set(values, setting)
+    return values
 
 
 def _set(values: dict[str, Any], setting: str) -> None:

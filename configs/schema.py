@@ -1,7 +1,7 @@
 """The config: what a run is made of, one section per stage, and what cannot change its result.
 
 `ingestion` … `evaluation` bear results: they are part of the stages' keys. `tracking` and `runtime` do not:
-whatever they say, the same data and code give the same bits.
+whatever they say, the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
 """
 
 from typing import Annotated, Literal
@@ -133,12 +133,15 @@ class Tracking(Section):
 
 
 class Runtime(Section):
-    """How the work is done; none of it changes a result."""
+    """How the work is done; none of it changes a result but `portable`, by the kernels that are part of the keys."""
 
     workspace: str = Field("workspace", description="Folder of the store, the tracking database and Prefect's files.")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="0 uses every core.")
     training_threads: Count = Field(
         1, description="Of the training itself; more than one did not pay where it was measured (docs/experiments.md)."
+    )
+    portable: bool = Field(
+        False, description="The same bits on every x86-64 CPU with AVX2: pins the kernels of BLAS and NumPy."
     )
     log_interval: Annotated[float, Field(gt=0)] = Field(1.0, description="Seconds between two points of a curve.")
     checkpoint_interval: Annotated[float, Field(gt=0)] = Field(60.0, description="Seconds between two checkpoints.")

@@ -24,6 +24,7 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value; may be repeated.")
 ]
 Run = Annotated[str | None, typer.Option(help="An MLflow run id; by default the last retraining.")]
+RunId = Annotated[str, typer.Argument(help="An MLflow run id.")]
 Workspace = Annotated[Path, typer.Option(help="The folder of the store and the tracking database.")]
 Many = Annotated[int, typer.Option("-k", min=1, help="How many.")]
 
@@ -127,6 +128,29 @@ def export(
 
 
 @app.command()
+def verify(run: RunId, workspace: Workspace = Path("workspace")) -> None:
+    """Hold every file, figure and stage output of RUN against its certificate; exit 1 if anything differs."""
+    from flows import verify
+
+    raise typer.Exit(verify.examine(workspace, run))
+
+
+@app.command()
+def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path("workspace")) -> None:
+    """Rebuild RUN from what it logged, in a fresh workspace, and say if it is identical or what differs; then exit 1.
+
+    The new run is logged beside RUN and names it. What RUN was made of and is not the same any more (data, config,
+    code, packages, kernels, CPU) is said first. `--set runtime.workspace=FOLDER` says where it is rebuilt.
+    """
+    from flows import reproduce
+
+    original = reproduce.find(run, workspace, settings or [])
+    _prepare(original.config)
+    reproduce.show_foreseen(original, reproduce.foreseen(original))
+    raise typer.Exit(reproduce.show(original, reproduce.reproduce(original)))
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
     """Start MLflow's pages on the workspace's runs, on 127.0.0.1, until Ctrl-C."""
     from flows import servers
@@ -167,8 +191,17 @@ def _load(path: Path, settings: list[str] | None) -> "Config":
     settings = settings or []
     own_text = path == QUICKSTART and any(setting.startswith("ingestion.source") for setting in settings)
     config = load(None if own_text else path, settings)  # quickstart's probes and epochs suit its own text only
-    settle(Path(config.runtime.workspace))
+    _prepare(config)
     return config
+
+
+def _prepare(config: "Config") -> None:
+    """What has to be so before Prefect and NumPy are loaded, or this process starts again."""
+    settle(Path(config.runtime.workspace))
+    if config.runtime.portable:
+        from tasks import _arithmetic
+
+        _arithmetic.pin()
 
 
 def settle(workspace: Path) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows import vectors
 from flows.pipeline import Outputs, Retrained, pipeline
-from tasks import _tracking
+from tasks import _arithmetic, _tracking
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
 
@@ -29,6 +29,7 @@ class Plan(NamedTuple):
 
 def plan(config: Config) -> Plan:
     """Look every stage up; a stage whose inputs are still to be made has to run."""
+    _arithmetic.check(config.runtime)
     context = Context(runtime=config.runtime)
     steps: list[Step] = []
 

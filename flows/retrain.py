@@ -38,12 +38,16 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     on_cancellation=[close_run],
     result_serializer="json",
 )
-def retrain(config: Config) -> Retrained:
-    """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run"""
-    if finished := already_done(config, plan(config)):
+def retrain(config: Config, reproduces: str = "") -> Retrained:
+    """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run
+
+    A run that `reproduces` another names it in a tag, and is made even where that other one holds the same result.
+    """
+    planned = plan(config)
+    if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         return finished
-    run_id = _tracking.start(config, str(running.id))
+    run_id = _tracking.start(config, str(running.id), reproduces=reproduces)
     context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
 
     outputs = pipeline(config, functools.partial(_run, context))

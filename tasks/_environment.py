@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from tasks import _arithmetic
+from tasks._store import digest_of_file
+
 SOURCE = Path(__file__).parent.parent
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
 
@@ -57,10 +60,17 @@ def describe() -> dict[str, Any]:
         "git": commit(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": {"model": _processor(), "cores": psutil.cpu_count(logical=False), "threads": os.cpu_count()},
+        "cpu": {
+            "model": _processor("model name") or platform.processor(),
+            "features": sorted(_processor("flags").split()),
+            "cores": psutil.cpu_count(logical=False),
+            "threads": os.cpu_count(),
+        },
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "kernels": _arithmetic.kernels(),
         "blas": _blas(),
-        "packages": {d.name: d.version for d in sorted(distributions(), key=lambda d: d.name.lower())},
+        "packages": _packages(),
+        "lock": _lock(),
     }
 
 
@@ -83,18 +93,29 @@ def _git(*arguments: str) -> str:
         return ""
 
 
-def _processor() -> str:
+def _processor(what: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(what)), "")
+
+
+@functools.cache
+def _packages() -> dict[str, str]:
+    return {d.name: d.version for d in sorted(distributions(), key=lambda d: d.name.lower())}
+
+
+def _lock() -> str:
+    """The digest of the lock the packages are installed from; empty for an installed package."""
+    lock = SOURCE / "requirements.lock"
+    return digest_of_file(lock) if lock.exists() else ""
 
 
 def _blas() -> list[dict[str, Any]]:
-    import numpy as np
     from threadpoolctl import threadpool_info
 
-    np.ones((2, 2)) @ np.ones((2, 2))  # loads the library
-    wanted = ("internal_api", "version", "architecture", "num_threads")
-    return [{key: pool.get(key) for key in wanted} for pool in threadpool_info() if pool["user_api"] == "blas"]
+    wanted = ("internal_api", "version", "architecture", "threading_layer", "num_threads")
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    named = [{"library": Path(pool["filepath"]).name} | {key: pool.get(key) for key in wanted} for pool in pools]
+    return sorted(named, key=lambda each: each["library"])

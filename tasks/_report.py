@@ -75,7 +75,7 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
         tabular(["word", "nearest neighbours"], near),
         tabular(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
         "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, `manifests/`, "
-        "`config.json`, `environment.json`.",
+        "`config.json`, `environment.json`, `reproducibility.json`.",
     ])  # fmt: skip
 
 

@@ -91,6 +91,16 @@ class Run:
         with reached(self.uri) as client:
             client.log_artifacts(self.id, str(folder))
 
+    def document(self, name: str, value: Mapping[str, Any]) -> None:
+        """A JSON file."""
+        with reached(self.uri) as client:
+            client.log_dict(self.id, dict(value), name)
+
+    def fetch(self, name: str, folder: str | None = None) -> Path:
+        """A file or folder of the run: a copy in the folder, or where it lies, brought here if it is elsewhere."""
+        with reached(self.uri) as client:
+            return Path(client.download_artifacts(self.id, name, folder))
+
     def _metric(self, key: str, value: float, step: int, **links: str) -> Any:
         from mlflow.entities import Metric
 

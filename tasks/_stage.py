@@ -20,7 +20,7 @@ from typing import Any, overload
 from pydantic import BaseModel
 
 from configs.schema import Runtime
-from tasks import _progress
+from tasks import _arithmetic, _progress
 from tasks._memory import give_back
 from tasks._store import Account, Dataset, Draft, Record, Store, digest_of
 
@@ -29,7 +29,9 @@ OWN_PACKAGES = ("tasks", "w2v_core")
 MACHINERY = {
     f"tasks.{name}"
     for name in (
+        "_arithmetic",
         "_checkpoints",
+        "_environment",
         "_errors",
         "_interrupts",
         "_live",
@@ -60,15 +62,21 @@ class Context(Record):
 
 
 class Stage:
-    def __init__(self, work: Callable[..., Account], outside: Callable[[Any], Any]) -> None:
+    def __init__(self, work: Callable[..., Account], outside: Callable[[Any], Any], *, rounds: bool) -> None:
         self.name = work.__module__.rpartition(".")[2]
         self._work = work
         self._outside = outside
+        self._rounds = rounds
         functools.update_wrapper(self, work)
 
     def inputs(self, **arguments: Any) -> dict[str, Any]:
-        """What the key is made of: digests of datasets, of files outside the store, and of code; sections; numbers."""
+        """What the key is made of: digests of datasets, of files outside the store, and of code; sections; numbers.
+
+        And, where sums are rounded, the kernels that round them: those of another CPU give other bits.
+        """
         parts = {name: _part(value) for name, value in arguments.items() if not isinstance(value, Context)}
+        if self._rounds:
+            parts["kernels"] = _arithmetic.kernels()
         outside = self._outside(arguments["config"])
         return {"stage": self.name, "code": code_digest(self._work.__module__), "outside": outside, **parts}
 
@@ -84,6 +92,7 @@ class Stage:
     def compute(self, *, context: Context, **arguments: Any) -> Dataset:
         """The output for these arguments, from the store or computed now; needs no Prefect."""
         give_back()
+        _arithmetic.check(context.runtime)
         inputs = self.inputs(**arguments)
         key = digest_of(inputs)
         if done := context.store.find(self.name, key):
@@ -121,12 +130,20 @@ class Stage:
 @overload
 def stage(work: Callable[..., Account]) -> Stage: ...
 @overload
-def stage(*, outside: Callable[[Any], Any]) -> Callable[[Callable[..., Account]], Stage]: ...
-def stage(work: Callable[..., Account] | None = None, *, outside: Callable[[Any], Any] = lambda config: None) -> Any:
-    """Make a stage of a function; `outside(config)` gives the digests of what it reads that no stage wrote."""
+def stage(*, outside: Callable[[Any], Any], rounds: bool = False) -> Callable[[Callable[..., Account]], Stage]: ...
+def stage(
+    work: Callable[..., Account] | None = None,
+    *,
+    outside: Callable[[Any], Any] = lambda config: None,
+    rounds: bool = False,
+) -> Any:
+    """Make a stage of a function; `outside(config)` gives the digests of what it reads that no stage wrote.
+
+    `rounds` says that it sums floating-point numbers up, in an order that is the CPU's.
+    """
     if work is None:
-        return functools.partial(stage, outside=outside)
-    return Stage(work, outside)
+        return functools.partial(stage, outside=outside, rounds=rounds)
+    return Stage(work, outside, rounds=rounds)
 
 
 @functools.cache

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
 FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
+REPRODUCES = "reproduces"  # the tag that names the original
 HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
 LONGEST = 6_000  # characters of a parameter; config.json has them all
 NEWEST = 3  # runs named where one is not found
@@ -39,11 +40,11 @@ def workspace_uri(workspace: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.absolute()}/mlflow.db"
 
 
-def start(config: Config, flow_run_id: str, name: str = "") -> str:
+def start(config: Config, flow_run_id: str, name: str = "", reproduces: str = "") -> str:
     """The id of the flow run's MLflow run: the one it has already, when a flow is retried, or a new one."""
     with reached(uri(config)) as client:
         experiment = _experiment(client, config) or _create_experiment(client, config)
-        tags = _tags(config, flow_run_id)
+        tags = _tags(config, flow_run_id) | ({REPRODUCES: reproduces} if reproduces else {})
         title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
         record = _find(client, experiment, FLOW_RUN, flow_run_id)
         record = record or client.create_run(experiment, tags=tags, run_name=title)
@@ -88,18 +89,22 @@ def runs_of(workspace: Path) -> str:
 
 
 def load_vectors(workspace: Path, run_id: str) -> Vectors:
-    """What a run has learnt, its matrix mapped and not read. Raises TrackingError if the run is unknown or has none."""
-    place = runs_of(workspace)
-    with reached(place) as client:
-        run = known_run(client, place, run_id)
-        if not client.list_artifacts(run_id, VECTORS):
-            raise TrackingError(f"run {run_id} holds no vectors: it is {run.info.status}\nName a FINISHED run.")
-        folder = Path(client.download_artifacts(run_id, VECTORS))
+    """What a run has learnt, its matrix mapped and not read."""
+    return vectors_of(Run(runs_of(workspace), run_id))
+
+
+def vectors_of(run: Run) -> Vectors:
+    """Raises TrackingError if the run is unknown or has none."""
+    with reached(run.uri) as client:
+        record = known_run(client, run.uri, run.id)
+        if not client.list_artifacts(run.id, VECTORS):
+            raise TrackingError(f"run {run.id} holds no vectors: it is {record.info.status}\nName a FINISHED run.")
+    folder = run.fetch(VECTORS)
     try:
         words = pq.read_table(folder / "vocabulary.parquet")
         table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     except OSError as error:
-        raise TrackingError(f"run {run_id} holds no vectors ({error}).\nName a FINISHED run.") from error
+        raise TrackingError(f"run {run.id} holds no vectors ({error}).\nName a FINISHED run.") from error
     return Vectors(words["word"].to_pylist(), words["count"].to_numpy(), table)
 
 

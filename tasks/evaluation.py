@@ -24,7 +24,7 @@ PROBE_RANKS = 200, 2_000  # the words before them are function words, those afte
 SHORTEST = 4  # letters of a probe
 
 
-@stage(outside=lambda config: digests(config.sets))
+@stage(outside=lambda config: digests(config.sets), rounds=True)
 def evaluation(
     vectors: Dataset,
     held_out: Dataset,

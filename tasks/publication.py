@@ -12,7 +12,18 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _announcement, _contracts, _environment, _figures, _formats, _inputs, _registry, _report, _vectors
+from tasks import (
+    _announcement,
+    _certificate,
+    _contracts,
+    _environment,
+    _figures,
+    _formats,
+    _inputs,
+    _registry,
+    _report,
+    _vectors,
+)
 from tasks._live import CURVES, log_curve
 from tasks._runs import Run
 from tasks._stage import Context
@@ -53,7 +64,8 @@ def publish(
     ])  # fmt: skip
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_artifacts(folder, vectors, evaluation, manifests, page)
+        write_artifacts(folder, config, vectors, evaluation, manifests, page)
+        seal = _certificate.write(_certificate.certify(config, stages, folder), folder)
         run.files(folder)
         model = _registry.log_model(run, folder / VECTORS, parameters(config))
     log_metrics(run, model, vectors, held_out, judged)
@@ -64,6 +76,7 @@ def publish(
     run.tag({
         "mlflow.note.content": page,
         "vectors.digest": vectors.digest,
+        **seal,
         "model.version": f"{config.tracking.registered_model}/{version}",
         RESULT: evaluation.key,
     })  # fmt: skip
@@ -84,7 +97,7 @@ def log_metrics(run: Run, model: str, vectors: Dataset, held_out: Dataset, judge
 
 
 def write_artifacts(
-    folder: Path, vectors: Dataset, evaluation: Dataset, manifests: dict[str, Manifest], page: str
+    folder: Path, config: Config, vectors: Dataset, evaluation: Dataset, manifests: dict[str, Manifest], page: str
 ) -> None:
     """What is kept with the run, in folders: vectors, figures, scores, manifests."""
     learnt = _vectors.load(vectors)
@@ -104,6 +117,7 @@ def write_artifacts(
     _report.bands(manifests["evaluation"].facts["bands"]).to_csv(folder / "scores" / "bands.csv", index=False)
     for name, manifest in manifests.items():
         (folder / "manifests" / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")
     (folder / "environment.json").write_text(json.dumps(_environment.describe(), indent=1), encoding="utf-8")
     (folder / "report.md").write_text(page, encoding="utf-8")
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Training
-from tasks import _contracts
+from tasks import _contracts, _environment
 from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._curve import Curve
 from tasks._errors import TrainingError
@@ -34,7 +34,7 @@ from w2v_core.windows import Windows
 WORDS_AT_ONCE = 1 << 12
 
 
-@stage(outside=start_digests)
+@stage(outside=start_digests, rounds=True)
 def training(
     vocabulary: Dataset,
     draws: list[Dataset],
@@ -51,6 +51,7 @@ def training(
     settings = settings_of(config, window, seed)
     run = Run(settings, begin, words["count"].to_numpy(), draws, read_windows(held_out.files()[0]), draft, context)
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
+        draft.facts["environment"] = _environment.describe()  # of this training, whoever publishes it later
         try:
             for _ in run:
                 if interrupt or run.checkpoint_due:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks import _contracts
+from tasks import _contracts, _environment
 from tasks._contracts import Contract
 from tasks._stage import Context
 from tasks._store import Account, Dataset, Draft, digest_of
@@ -40,7 +40,12 @@ def vectors_of(
         "curve.parquet": (_contracts.CURVE, curve),
     }
     speed = {"words_per_second": 1e5, "seconds": 0.04, "curve": [0.0, 1e5, 1e5, 1e5, 1e5]}
-    return dataset(context, "training", files, {"vector_size": size, "words": 4_000, "speed": speed})
+    return dataset(
+        context,
+        "training",
+        files,
+        {"vector_size": size, "words": 4_000, "speed": speed, "environment": _environment.describe()},
+    )
 
 
 def windows_of(context: Context, document: list[int], center: list[int], radius: list[int]) -> Dataset:
@@ -60,7 +65,7 @@ def dataset(
         return Account(unit="rows", read=rows, written=rows)
 
     key = digest_of([stage, facts, {name: repr(columns) for name, (_, columns) in files.items()}])
-    return context.store.make(stage, key, {}, work, lambda *_: None)
+    return context.store.make(stage, key, {"code": "", "outside": None}, work, lambda *_: None)
 
 
 def _column(table: NDArray[Any]) -> pa.Array:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from tasks._arithmetic import CONTRARY, PINNED
+
 W2V = Path(sys.executable).parent / "w2v"
 PROJECT = Path(__file__).parent.parent.parent
 QUICK = ["vocabulary.min_count=1", "vocabulary.subsample=0", "training.vector_size=8", "training.damping=0.5"]
@@ -93,6 +95,14 @@ def test_plan_estimates_from_what_it_sees(tmp_path: Path) -> None:
     rows = {line.split()[1]: line.split()[3] for line in answer.stdout.splitlines() if line.startswith("+")}
 
     assert (rows["ingestion"], rows["tokenization"]) == ("~3", "~3")
+
+
+def test_portable_is_seen_to_by_the_command(corpus: Path, tmp_path: Path) -> None:
+    """The kernels are pinned before they are chosen; without that, planning a portable run is refused."""
+    plain = {name: value for name, value in os.environ.items() if name not in {*PINNED, CONTRARY}}
+    answer = w2v("plan", *settings(corpus, tmp_path / "ws", "runtime.portable=true"), env=plain)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
 
 
 def test_doctor_finds_nothing_wrong_here(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,9 +11,11 @@ import pandas as pd
 import pytest
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking, Training
-from tasks import _contracts, _figures, _formats, _registry, _report, _runs, _tracking
+from tasks import _arithmetic, _certificate, _contracts, _figures, _formats, _registry, _report, _runs, _tracking
 from tasks._errors import TrackingError
+from tasks._runs import Run
 from tasks._stage import Context
+from tasks._store import digest_of_file
 from tasks.evaluation import evaluation
 from tasks.publication import publish
 from tests.learnt import dataset, vectors_of, windows_of
@@ -180,13 +183,36 @@ def test_files_of_a_run(published: Published) -> None:
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
     assert found == {
-        "config.json", "environment.json", "report.md", "figures/loss.png", "figures/words.png",
+        "config.json", "environment.json", "reproducibility.json", "report.md", "figures/loss.png", "figures/words.png",
         "vectors/vectors.npy", "vectors/vocabulary.parquet", "vectors/vectors.txt.gz", "vectors/vectors.bin",
         "scores/analogies.csv", "scores/neighbors.csv", "scores/evaluation.parquet", "scores/bands.csv",
         *(f"manifests/{name}.json" for name in (
             "documents", "tokens", "vocabulary", "held-out", "windows-000", "windows-001", "vectors", "evaluation")),
     }  # fmt: skip
     assert {"git", "cpu", "blas", "packages"} <= set(json.loads((folder / "environment.json").read_text()))
+
+
+def test_the_certificate(published: Published) -> None:
+    """Every other file is in it by its digest, the tables by that of their numbers; and a tag vouches for it."""
+    run = Run(published.context.tracking_uri, published.run_id)
+    certificate = _certificate.read(run)
+    folder = artifacts(published.client, published.run_id)
+    table = clustered().astype("<f4")
+
+    assert certificate["artifacts"].keys() == _certificate.digests(folder).keys() - {_certificate.FILE}
+    assert certificate["artifacts"]["vectors/vectors.npy"] == digest_of_file(folder / "vectors" / "vectors.npy")
+    assert certificate["tables"]["input"] == blake2b(table.tobytes(), digest_size=16).hexdigest()
+    assert certificate["stages"]["held-out"] == published.stages["held_out"].digest
+    assert certificate["kernels"]["blas"] == _arithmetic.kernels()["blas"]
+    assert {"avx2", "sse2"} & set(certificate["system"]["cpu"]["features"])
+    assert certificate["packages"]["numpy"] == np.__version__
+    assert len(certificate["code"]["lock"]) == 32
+
+    whole = (folder / _certificate.FILE).read_bytes()
+    (folder / _certificate.FILE).write_bytes(whole + b" ")
+    with pytest.raises(TrackingError, match=r"reproducibility.json is not what the run's tag"):
+        _certificate.read(run)
+    (folder / _certificate.FILE).write_bytes(whole)
 
 
 def test_vectors_come_back(published: Published) -> None:

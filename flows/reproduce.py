@@ -1,0 +1,160 @@
+"""Rebuild a past run from what it logged, in a fresh workspace, and say whether it is the same to the bit."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from threadpoolctl import threadpool_limits
+
+from configs.loading import ConfigError, check, set_values
+from configs.schema import Config
+from flows.pipeline import pipeline
+from flows.plan import TO_COME
+from flows.vectors import LATEST
+from tasks import _certificate, _environment, _tracking
+from tasks._certificate import INGREDIENTS, OUTCOME, Certificate, Difference
+from tasks._distance import Distance, distance
+from tasks._errors import InputError
+from tasks._runs import Run
+from tasks._stage import Stage
+from tasks._store import Dataset, write_whole
+
+VERDICT = "reproduction"  # the tag, and the name of the file that says more
+MARK = "reproduces"  # in the workspace: the run that is rebuilt there
+
+
+class Original(NamedTuple):
+    """The run to be rebuilt: what it was made of, and its config, but for the place where it is rebuilt."""
+
+    run: Run
+    certificate: Certificate
+    config: Config
+
+
+class Reproduced(NamedTuple):
+    run_id: str
+    outcome: list[Difference]  # none if the words, the tables and the scores are the same, bit for bit
+    stages: list[Difference]  # outputs whose files differ, which those of another pyarrow may do alone
+    ingredients: list[Difference]
+    distance: Distance | None  # of the vectors, where they differ
+
+    @property
+    def identical(self) -> bool:
+        return not self.outcome
+
+
+def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
+    """The run, looked for where retrain would log; it is to be rebuilt in a folder of its own in the workspace.
+
+    Raises TrackingError if the run is unknown or has no certificate, ConfigError if its config cannot be read or set,
+    InputError if the folder is not a fresh one.
+    """
+    changes = set_values({}, settings)
+    run = Run(changes.get("tracking", {}).get("uri") or _tracking.workspace_uri(workspace), run_id)
+    certificate = _certificate.read(run)
+    values = json.loads(run.fetch("config.json").read_bytes())
+    # an address that the environment gives may hold a password, and stays there
+    values["tracking"]["uri"] = None if "MLFLOW_TRACKING_URI" in os.environ else run.uri
+    values["tracking"]["registered_model"] += "-reproduced"  # no candidate beside the models it may equal
+    values["runtime"]["workspace"] = str(workspace / "reproductions" / run_id)
+    try:
+        check(values, f"config.json of run {run_id}")
+    except ConfigError as error:
+        commit = certificate["code"].get("commit", "unknown")
+        raise ConfigError(f"{error}\nAnother version of the code wrote it: check out commit {commit}.") from None
+    config = check(set_values(values, settings), f"config.json of run {run_id}", settings)
+    _refuse_used(Path(config.runtime.workspace), run_id)
+    return Original(run, certificate, config)
+
+
+def foreseen(original: Original) -> list[Difference]:
+    """What differs before anything is computed. Raises InputError if the data are not there."""
+    inputs: dict[str, dict[str, Any]] = {}
+
+    def look(stage: Stage, **arguments: object) -> Dataset:
+        inputs[stage.name] = stage.inputs(**arguments)
+        return TO_COME
+
+    pipeline(original.config, look)
+    with threadpool_limits(1, "blas"):  # as where it is trained
+        now = _certificate.ingredients(original.config, inputs, _environment.describe())
+    return _certificate.differences(original.certificate, now, INGREDIENTS)
+
+
+def reproduce(original: Original) -> Reproduced:
+    """Rebuild it as a run of its own, which names the original."""
+    from flows.retrain import retrain  # and with it Prefect, which looks for its home at once
+
+    workspace = Path(original.config.runtime.workspace)
+    workspace.mkdir(parents=True, exist_ok=True)
+    write_whole(workspace / MARK, original.run.id.encode())
+    run = Run(_tracking.uri(original.config), retrain(original.config, reproduces=original.run.id).run_id)
+    certificates = original.certificate, _certificate.read(run)
+    outcome = _certificate.differences(*certificates, OUTCOME)
+    apart = any(each.what.startswith("tables") for each in outcome)
+    reproduced = Reproduced(
+        run.id,
+        outcome,
+        _certificate.differences(*certificates, ("stages",)),
+        _certificate.differences(*certificates, INGREDIENTS),
+        distance(_tracking.vectors_of(original.run), _tracking.vectors_of(run)) if apart else None,
+    )
+    run.document(f"{VERDICT}.json", _readable(reproduced))
+    run.tag({VERDICT: "identical" if reproduced.identical else "different"})
+    return reproduced
+
+
+def show_foreseen(original: Original, found: list[Difference]) -> None:
+    """A line an ingredient that is the same, or each of its differences."""
+    print(f"run {original.run.id} is rebuilt in {original.config.runtime.workspace}", flush=True)
+    for section in INGREDIENTS:
+        lines = [_line(each) for each in found if each.what.partition(" ")[0] == section]
+        for line in lines:
+            print(f"✗ {line}")
+        if not lines:
+            print(f"✓ {section:<9} as it was")
+    print(flush=True)
+
+
+def show(original: Original, done: Reproduced) -> int:
+    """The verdict and its reasons; the exit code is 0 if all is identical and 1 if not."""
+    print(f"\nMLflow run   {done.run_id}  reproduces {original.run.id}")
+    print("identical, bit for bit: the words, both tables and every score" if done.identical else "different")
+    if done.distance:
+        print(f"  {done.distance}")
+    for each in done.outcome:
+        if not each.what.startswith("tables"):
+            print(f"  {_line(each)}")
+    if done.stages:
+        print(f"  outputs with other bytes: {', '.join(each.what.split()[1] for each in done.stages)}")
+    print("made of other:" if done.ingredients else "made of the same")
+    for each in done.ingredients:
+        print(f"  {_line(each)}")
+    return int(not done.identical)
+
+
+def _refuse_used(workspace: Path, run_id: str) -> None:
+    """Only a folder without a store will do, or the one where an earlier attempt at the same was interrupted."""
+    mark = workspace / MARK
+    if (workspace / "store").exists():
+        begun = mark.exists() and mark.read_text() == run_id
+        if not begun or (workspace / LATEST).exists():
+            raise InputError(
+                f"{workspace}: there are outputs here already, which would be reused instead of rebuilt\n"
+                "Delete the folder, or choose another with --set runtime.workspace=FOLDER."
+            )
+
+
+def _line(difference: Difference) -> str:
+    section, _, name = difference.what.partition(" ")
+    return f"{section:<9} {name}: {_shown(difference.before)} → {_shown(difference.now)}"
+
+
+def _shown(value: object) -> str:
+    return " ".join(map(str, value)) or "–" if isinstance(value, list) else "–" if value is None else str(value)
+
+
+def _readable(done: Reproduced) -> dict[str, Any]:
+    lists = {name: [each._asdict() for each in getattr(done, name)] for name in ("outcome", "stages", "ingredients")}
+    return {"identical": done.identical, **lists, "distance": done.distance and done.distance._asdict()}

@@ -1,0 +1,69 @@
+"""Whether a run is still what it was when it finished: every file, figure and stage output against its certificate."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from tasks import _certificate, _tracking
+from tasks._certificate import Certificate
+from tasks._runs import Run
+from tasks._store import Store
+
+
+class Finding(NamedTuple):
+    good: bool
+    subject: str
+    text: str
+
+
+def examine(workspace: Path, run_id: str) -> int:
+    """Print one line a finding; the exit code is 1 if anything differs or is missing."""
+    findings = list(verify(Run(_tracking.workspace_uri(workspace), run_id), Store(workspace / "store")))
+    for finding in findings:
+        print(f"{'✓' if finding.good else '✗'} {finding.subject:<13} {finding.text}")
+    return int(not all(finding.good for finding in findings))
+
+
+def verify(run: Run, store: Store) -> Iterator[Finding]:
+    """Raises TrackingError if the run is unknown, or has no certificate that can be trusted."""
+    certificate = _certificate.read(run)
+    yield Finding(True, "certificate", f"{_certificate.FILE} is the one that run {run.id} was given")
+    yield from _artifacts(run, certificate)
+    parameters, metrics = run.record.data.params, run.record.data.metrics
+    yield from _values("parameters", certificate["config"], parameters)
+    yield from _values("scores", certificate["scores"], metrics)
+    yield from _outputs(store, certificate)
+
+
+def _artifacts(run: Run, certificate: Certificate) -> Iterator[Finding]:
+    wanted = certificate["artifacts"]
+    with TemporaryDirectory() as folder:
+        found = _certificate.digests(run.fetch("", folder))
+    bad = {name: "is missing" if name not in found else "differs" for name in wanted if found.get(name) != wanted[name]}
+    yield from (Finding(False, "artifacts", f"{name} {fault}") for name, fault in bad.items())
+    yield Finding(not bad, "artifacts", f"{len(wanted) - len(bad)} of {len(wanted)} are as certified")
+
+
+def _values(subject: str, wanted: Mapping[str, object], found: Mapping[str, object]) -> Iterator[Finding]:
+    bad = [name for name in wanted if found.get(name) != wanted[name]]
+    for name in bad:
+        yield Finding(False, subject, f"{name} was {wanted[name]} and is {found.get(name, 'missing')}")
+    yield Finding(not bad, subject, f"{len(wanted) - len(bad)} of {len(wanted)} are as certified")
+
+
+def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
+    """What was removed from the store can be made anew, and is no fault; what lies there has to be right."""
+    gone = same = 0
+    for name, place in certificate["store"].items():
+        if not (store.root / place).exists():
+            gone += 1
+            continue
+        output = store.find(*place.split("/"))
+        same += (good := output is not None and output.digest == certificate["stages"][name])
+        if not good:
+            fault = "does not verify" if output is None else "has other content"
+            yield Finding(False, "store", f"{name} {fault}: {store.root / place}")
+    count = len(certificate["stages"])
+    rest = f", {gone} not there" if gone else ""
+    yield Finding(same + gone == count, "store", f"{same} of {count} stage outputs are as certified{rest}")

@@ -1,0 +1,142 @@
+"""The certificate of a run, `reproducibility.json`: what went in, what worked on it, and what came out.
+
+    config      what bears on the result, as the run's parameters have it
+    data        by stage, the digests of what it read that no stage wrote
+    code        by stage, the digest of its source; the commit; the lock of the packages
+    packages    versions, Python's among them     }
+    system      the platform; the CPU             } of the training, though another process may publish it
+    kernels     those of BLAS and NumPy's loops   }
+    stages      the digest of what each has written
+    store       where in the store it lay
+    tables      the digests of the words with their counts, and of both tables, whatever file holds them
+    scores      as the run's metrics have them
+    artifacts   the digest of each file of the run
+
+A run's tag has the digest of the certificate itself.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from configs.schema import Config
+from tasks import _vectors
+from tasks._errors import TrackingError
+from tasks._runs import Run
+from tasks._store import Dataset, digest_of, digest_of_file
+from tasks._tracking import parameters
+
+FILE = "reproducibility.json"
+DIGEST = "reproducibility.digest"  # the tag
+VERSION = 1
+INGREDIENTS = ("config", "data", "code", "packages", "kernels", "system")
+OUTCOME = ("tables", "scores")
+Certificate = dict[str, Any]
+
+
+class Difference(NamedTuple):
+    what: str  # an ingredient or a result, and the name in it
+    before: Any
+    now: Any
+
+
+def certify(config: Config, stages: Mapping[str, Dataset], artifacts: Path) -> Certificate:
+    """The certificate of these outputs, by the names they go by in the run, and of the files in the folder."""
+    manifests = {name: dataset.manifest for name, dataset in stages.items()}
+    environment = manifests["vectors"].facts["environment"]
+    return {
+        "version": VERSION,
+        **ingredients(config, {each.stage: each.inputs for each in manifests.values()}, environment),
+        "stages": {name: each.digest for name, each in stages.items()},
+        "store": {name: f"{each.stage}/{each.key}" for name, each in stages.items()},
+        "tables": _tables(stages["vectors"]),
+        "scores": manifests["evaluation"].facts["metrics"],
+        "artifacts": digests(artifacts),
+    }
+
+
+def ingredients(config: Config, inputs: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any]) -> Certificate:
+    """What a result is made of; `inputs` are those of each stage's key."""
+    return {
+        "config": parameters(config),
+        "data": {stage: each["outside"] for stage, each in inputs.items() if each["outside"]},
+        "code": {stage: each["code"] for stage, each in inputs.items()}
+        | environment["git"]
+        | {"lock": environment["lock"]},
+        "packages": {"python": environment["python"], **environment["packages"]},
+        "kernels": {**environment["kernels"], "libraries": environment["blas"]},
+        "system": {"platform": environment["platform"], "cpu": environment["cpu"]},
+    }
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Of all files in the folder and below, by their names."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): digest_of_file(path) for path in files}
+
+
+def write(certificate: Certificate, folder: Path) -> dict[str, str]:
+    """Write it beside the other files; the tags that vouch for it."""
+    (folder / FILE).write_text(json.dumps(certificate, indent=1), encoding="utf-8")
+    return {DIGEST: digest_of_file(folder / FILE)}
+
+
+def read(run: Run) -> Certificate:
+    """The certificate of a run. Raises TrackingError if it has none, or not the one it was given."""
+    if DIGEST not in run.record.data.tags:
+        raise TrackingError(
+            f"run {run.id} has no certificate ({FILE})\nIt was not finished, or logged by an older version: "
+            "name a finished run, or retrain with its config.json."
+        )
+    path = run.fetch(FILE)
+    if digest_of_file(path) != run.record.data.tags[DIGEST]:
+        raise TrackingError(
+            f"run {run.id}: {FILE} is not what the run's tag {DIGEST} says\n"
+            "The certificate was changed after the run, so nothing can be held against it."
+        )
+    certificate: Certificate = json.loads(path.read_bytes())
+    if certificate["version"] != VERSION:
+        raise TrackingError(
+            f"run {run.id}: {FILE} is of version {certificate['version']}, and this program reads {VERSION}\n"
+            f"Check out the commit {certificate['code'].get('commit', 'it was made with')} to read it."
+        )
+    return certificate
+
+
+def differences(before: Certificate, now: Certificate, sections: tuple[str, ...]) -> list[Difference]:
+    """Each single value that differs; of lists of names, what only one of them has."""
+    found = []
+    for section in sections:
+        old, new = dict(_flat(section, before[section])), dict(_flat(section, now[section]))
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                found.append(Difference(name, *_only(old.get(name), new.get(name))))
+    return found
+
+
+def _tables(vectors: Dataset) -> dict[str, str]:
+    words = _vectors.read(vectors, ["word", "count"])
+    digest = {"words": digest_of(words.to_pydict())}
+    for column in ("input", "output"):
+        table = _vectors.matrix(_vectors.read(vectors, [column])[column])
+        digest[column] = blake2b(table.astype("<f4", copy=False).tobytes(), digest_size=16).hexdigest()
+    return digest
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _flat(f"{name} {key}", each)
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        for number, each in enumerate(value, 1):
+            yield from _flat(f"{name} {number}", each)
+    else:
+        yield name, value
+
+
+def _only(before: Any, now: Any) -> tuple[Any, Any]:
+    if isinstance(before, list) and isinstance(now, list):
+        return [each for each in before if each not in now], [each for each in now if each not in before]
+    return before, now

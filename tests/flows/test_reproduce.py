@@ -1,0 +1,123 @@
+"""A past run, rebuilt from what it logged, and held against its certificate; on a real server and a real database."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from configs.loading import ConfigError
+from configs.schema import Config
+from flows import reproduce
+from flows.retrain import retrain
+from flows.verify import examine
+from tasks import _certificate, _tracking
+from tasks._errors import InputError
+from tasks._runs import Run
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+RUNS: dict[str, str] = {}
+
+
+@pytest.fixture
+def text(corpus: Path) -> Path:
+    """A copy of the corpus that may be changed."""
+    path = corpus.with_name("copy.txt")
+    if not path.exists():
+        path.write_bytes(corpus.read_bytes())
+    return path
+
+
+@pytest.fixture
+def run_id(config: Config, text: Path) -> str:
+    """The original."""
+    if "original" not in RUNS:
+        source = config.ingestion.model_copy(update={"source": str(text)})
+        # a seed of its own, so that other tests find nothing of it in the workspace they share
+        RUNS["original"] = retrain(config.model_copy(update={"ingestion": source, "seed": 2})).run_id
+    return RUNS["original"]
+
+
+def in_folder(folder: Path) -> list[str]:
+    return [f"runtime.workspace={folder}"]
+
+
+def test_rebuilt_to_the_bit(run_id: str, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everything is computed anew in a fresh workspace, as a run of its own that names the original; all is equal."""
+    original = reproduce.find(run_id, workspace, in_folder(tmp_path))
+    assert reproduce.foreseen(original) == []
+    done = reproduce.reproduce(original)
+    run = MlflowClient(_tracking.workspace_uri(workspace)).get_run(done.run_id)
+
+    assert reproduce.show(original, done) == 0
+    assert "identical, bit for bit" in capsys.readouterr().out
+    assert done.run_id != run_id
+    assert (run.info.status, run.data.tags["reproduces"]) == ("FINISHED", run_id)
+    assert {path.name for path in (tmp_path / "store").iterdir()} >= set(original.certificate["code"]) - {
+        "commit", "dirty", "lock",
+    }  # fmt: skip
+    with pytest.raises(InputError, match="would be reused instead of rebuilt"):
+        reproduce.find(run_id, workspace, in_folder(tmp_path))
+
+
+def test_what_differs_is_said_before_and_by_how_much_after(
+    run_id: str, workspace: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line more and another learning rate: both are named before anything runs, and the distance when it has."""
+    whole = text.read_bytes()
+    text.write_bytes(whole + b"seaa skya suna\n" * 5)
+    original = reproduce.find(run_id, workspace, [*in_folder(tmp_path), "training.learning_rate=0.05"])
+    names = {each.what for each in reproduce.foreseen(original)}
+    done = reproduce.reproduce(original)
+    text.write_bytes(whole)
+    code = reproduce.show(original, done)
+    said = capsys.readouterr().out
+
+    assert {"config training.learning_rate", "data ingestion 1 digest"} <= names
+    assert {name.split()[0] for name in names} == {"config", "data"}
+    assert code == 1
+    assert done.distance is not None
+    assert done.distance.largest_difference
+    assert {each.what for each in done.ingredients} == names
+    assert "  config    training.learning_rate: 0.025 → 0.05" in said
+    assert "outputs with other bytes: documents" in said
+
+
+def test_what_cannot_be_rebuilt(run_id: str, workspace: Path, text: Path, tmp_path: Path) -> None:
+    """The original's own workspace, a key nobody knows, data that are gone: each is an error before anything runs."""
+    with pytest.raises(InputError, match="choose another with --set"):
+        reproduce.find(run_id, workspace, in_folder(workspace))
+    with pytest.raises(ConfigError, match="did you mean `epochs`"):
+        reproduce.find(run_id, workspace, ["training.epoch=3"])
+    original = reproduce.find(run_id, workspace, [*in_folder(tmp_path), f"ingestion.source={text}.gone"])
+    with pytest.raises(InputError, match="no such file"):
+        reproduce.foreseen(original)
+
+
+def test_an_interrupted_reproduction_may_go_on(run_id: str, workspace: Path, tmp_path: Path) -> None:
+    """A store that this very reproduction has begun is no obstacle."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / reproduce.MARK).write_text(run_id)
+
+    assert reproduce.find(run_id, workspace, in_folder(tmp_path)).config.runtime.workspace == str(tmp_path)
+
+
+def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An untouched run is as certified; a changed file, a missing one and a damaged output are each named."""
+    assert examine(workspace, run_id) == 0
+    assert "✗" not in capsys.readouterr().out
+
+    client = MlflowClient(_tracking.workspace_uri(workspace))
+    folder = Path(client.get_run(run_id).info.artifact_uri)
+    files = len(_certificate.digests(folder)) - 1  # but for the certificate
+    place = _certificate.read(Run(_tracking.workspace_uri(workspace), run_id))["store"]["vectors"]
+    with (folder / "report.md").open("a") as stream:
+        stream.write(" ")
+    (folder / "figures" / "loss.png").unlink()
+    (workspace / "store" / place / "curve.parquet").write_bytes(b"")
+
+    assert examine(workspace, run_id) == 1
+    said = capsys.readouterr().out
+    assert "report.md differs" in said
+    assert "figures/loss.png is missing" in said
+    assert "vectors does not verify" in said
+    assert f"{files - 2} of {files} are as certified" in said
