@@ -6,7 +6,7 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows.pipeline import Outputs, pipeline
 from tasks._stage import Context, Stage
-from tasks._store import Dataset
+from tasks._store import Dataset, digest_of
 
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made
 
@@ -37,3 +37,12 @@ def plan(config: Config) -> Plan:
         return output or TO_COME
 
     return Plan(steps, pipeline(config, look_up))
+
+
+def recipe(config: Config) -> str:
+    """A digest of all that the result is made of: data, config and code. Two equal recipes have one result."""
+
+    def follow(stage: Stage, **arguments: object) -> Dataset:
+        return TO_COME.model_copy(update={"digest": digest_of(stage.inputs(**arguments))})
+
+    return pipeline(config, follow).evaluation.digest

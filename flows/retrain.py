@@ -12,7 +12,7 @@ from prefect.runtime import flow_run as running
 
 from configs.schema import Config
 from flows.pipeline import Outputs, pipeline
-from flows.plan import plan
+from flows.plan import plan, recipe
 from flows.vectors import LATEST
 from tasks import _tracking
 from tasks._stage import Context, Stage
@@ -51,7 +51,7 @@ def retrain(config: Config) -> Retrained:
     if finished := already_done(config):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         return finished
-    run_id = _tracking.start(config, str(running.id))
+    run_id = _tracking.start(config, str(running.id), recipe=recipe(config))
     context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
 
     outputs = pipeline(config, functools.partial(_run, context))

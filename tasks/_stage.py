@@ -39,6 +39,7 @@ MACHINERY = {
         "_runs",
         "_stage",
         "_store",
+        "_unfinished",
     )
 }
 

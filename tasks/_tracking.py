@@ -1,6 +1,6 @@
 """The one seam to MLflow: which run belongs to which flow run and which result, how it begins and how it ends.
 
-Read on in _runs (what a run can hold) and _registry (the model it leaves behind).
+Read on in _runs (what a run can hold), _unfinished (which run is continued) and _registry (the model it leaves behind).
 """
 
 import os
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
+from filelock import FileLock
 
 from configs.schema import Config
 from tasks import _environment
-from tasks._environment import Owner
 from tasks._errors import TrackingError
 from tasks._runs import Run, reached
 from tasks._store import digest_of
+from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
 FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
-HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
 LONGEST = 6_000  # characters of a parameter; config.json has them all
 VECTORS = "vectors"  # the folder of a run's artifacts that holds them
 
@@ -38,17 +38,20 @@ def workspace_uri(workspace: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.absolute()}/mlflow.db"
 
 
-def start(config: Config, flow_run_id: str, name: str = "") -> str:
-    """The id of the flow run's MLflow run: the one it has already, when a flow is retried, or a new one."""
-    with reached(uri(config)) as client:
+def start(config: Config, flow_run_id: str, name: str = "", recipe: str = "") -> str:
+    """The id of the flow run's MLflow run: the one it has already, when a flow is retried; the one of this recipe that
+    did not finish; or a new one.
+    """
+    with reached(uri(config)) as client, _alone(config):
         experiment = _experiment(client, config) or _create_experiment(client, config)
-        tags = _tags(config, flow_run_id)
+        tags = _tags(config, flow_run_id) | ({RECIPE: recipe} if recipe else {})
         title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
         record = _find(client, experiment, FLOW_RUN, flow_run_id)
+        record = record or (_unfinished(client, experiment, recipe) if recipe else None)
         record = record or client.create_run(experiment, tags=tags, run_name=title)
         run = Run(uri(config), record.info.run_id)
-        client.update_run(run.id, status="RUNNING")
-        run.tag(tags)  # a retried flow may have another owner
+        run.tag(tags)  # what is continued has another owner now
+        reopen(client, record)
         run.parameters(parameters(config))
         client.log_dict(run.id, config.model_dump(mode="json"), "config.json")
     return run.id
@@ -58,17 +61,25 @@ def finish_flow_run(config: Config, flow_run_id: str, status: str) -> None:
     """FINISHED, FAILED or KILLED; nothing if the flow run has no MLflow run."""
     with reached(uri(config)) as client:
         if record := _find(client, _experiment(client, config), FLOW_RUN, flow_run_id):
-            client.set_terminated(record.info.run_id, status)
+            close(client, record, status)
 
 
 def close_abandoned(config: Config) -> list[str]:
     """Mark as KILLED what is RUNNING although the process of this host that owned it is gone; their ids."""
-    with reached(uri(config)) as client:
+    with reached(uri(config)) as client, _alone(config):
         running = _search(client, _experiment(client, config), HOST, _environment.owner().host, "RUNNING")
-        abandoned = [record.info.run_id for record in running if not _owner(record).alive]
-        for run_id in abandoned:
-            client.set_terminated(run_id, "KILLED")
-    return abandoned
+        gone = [record for record in running if abandoned(record)]
+        for record in gone:
+            close(client, record, "KILLED")
+    return [record.info.run_id for record in gone]
+
+
+def close_run(workspace: Path, run_id: str) -> None:
+    """Mark a run of whatever host as KILLED. Raises TrackingError if it is not RUNNING, or at work on this host."""
+    with reached(workspace_uri(workspace)) as client:
+        record = client.get_run(run_id)
+        check_closable(record)
+        close(client, record, "KILLED")
 
 
 def find_finished(config: Config, result: str) -> str | None:
@@ -100,10 +111,10 @@ def parameters(config: Config) -> dict[str, str]:
 
 
 def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
-    owner, commit = _environment.owner(), _environment.commit()
+    commit = _environment.commit()
     return {
         FLOW_RUN: flow_run_id,
-        HOST: owner.host, PID: str(owner.pid), STARTED: str(owner.started),
+        **owner_tags(),
         "config.name": config.name,
         "mlflow.user": _environment.user(),
         "mlflow.source.type": "LOCAL",
@@ -112,9 +123,11 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _owner(record: "Record") -> Owner:
-    tags = record.data.tags
-    return Owner(tags[HOST], int(tags[PID]), float(tags[STARTED]))
+def _alone(config: Config) -> FileLock:
+    """Of two starts at once in a workspace, one goes on with the interrupted run, and the other finds it RUNNING."""
+    workspace = Path(config.runtime.workspace)
+    workspace.mkdir(parents=True, exist_ok=True)
+    return FileLock(workspace / "runs.lock")
 
 
 def _experiment(client: "MlflowClient", config: Config) -> str | None:
@@ -130,11 +143,24 @@ def _experiment(client: "MlflowClient", config: Config) -> str | None:
 
 def _create_experiment(client: "MlflowClient", config: Config) -> str:
     """A database of our own has its artifacts beside it; a server knows where it keeps them."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+
     database = uri(config).removeprefix("sqlite:///")
     beside = str(Path(database).absolute().parent / "mlartifacts") if database != uri(config) else None
     tags = {"mlflow.experimentKind": "custom_model_development"}
-    experiment: str = client.create_experiment(config.tracking.experiment, artifact_location=beside, tags=tags)
-    return experiment
+    try:
+        client.create_experiment(config.tracking.experiment, artifact_location=beside, tags=tags)
+    except MlflowException as error:  # another first run, of another workspace, was quicker
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
+    return str(_experiment(client, config))
+
+
+def _unfinished(client: "MlflowClient", experiment: str, recipe: str) -> "Record | None":
+    """The newest run of the recipe that was interrupted or has failed; a RUNNING one has a process of its own."""
+    runs = _search(client, experiment, RECIPE, recipe, "")
+    return next((record for record in runs if record.info.status in CLOSED), None)
 
 
 def _find(client: "MlflowClient", experiment: str | None, tag: str, value: str, status: str = "") -> "Record | None":

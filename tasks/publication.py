@@ -1,8 +1,10 @@
 """Everything a retraining has made → one complete MLflow run, and what Prefect's page says of it."""
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -50,8 +52,7 @@ def publish(
         _inputs.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
         *_inputs.evaluation_sets(config.evaluation.similarity + config.evaluation.analogies, judged.inputs["outside"]),
     ])  # fmt: skip
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+    with _unpublished(context) as folder:
         write_artifacts(folder, vectors, evaluation, manifests, page)
         run.files(folder)
         model = _registry.log_model(run, folder / VECTORS, parameters(config))
@@ -66,6 +67,18 @@ def publish(
         "model.version": f"{config.tracking.registered_model}/{version}",
         RESULT: evaluation.key,
     })  # fmt: skip
+
+
+@contextmanager
+def _unpublished(context: Context) -> Iterator[Path]:
+    """Where the run's files lie until MLflow has them: always the same folder, so that a killed attempt is swept."""
+    folder = Path(context.runtime.workspace) / "unpublished" / context.run_id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def log_metrics(run: Run, model: str, vectors: Dataset, held_out: Dataset, judged: Manifest) -> None:
