@@ -13,10 +13,9 @@ from prefect.runtime import flow_run as running
 from configs.schema import Config
 from flows.pipeline import Outputs, pipeline
 from flows.plan import plan, recipe
-from flows.vectors import LATEST
 from tasks import _tracking
 from tasks._stage import Context, Stage
-from tasks._store import Dataset, write_whole
+from tasks._store import LATEST, Dataset, write_whole
 from tasks.publication import publish
 
 log = logging.getLogger("w2v")

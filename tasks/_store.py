@@ -23,6 +23,7 @@ from tasks._errors import ContractError, StoreError
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
+LATEST = "latest.json"  # in the workspace: the training output of the last retraining
 MANIFEST_VERSION = 1
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from configs.schema import Config
 from tasks import _environment
 from tasks._errors import TrackingError
 from tasks._runs import Run, reached
 from tasks._store import digest_of
-from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, check_closable, close, owner_tags, reopen
+from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def start(config: Config, flow_run_id: str, name: str = "", recipe: str = "") ->
     """The id of the flow run's MLflow run: the one it has already, when a flow is retried; the one of this recipe that
     did not finish; or a new one.
     """
-    with reached(uri(config)) as client, _alone(config):
+    with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
         experiment = _experiment(client, config) or _create_experiment(client, config)
         tags = _tags(config, flow_run_id) | ({RECIPE: recipe} if recipe else {})
         title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
@@ -66,7 +65,7 @@ def finish_flow_run(config: Config, flow_run_id: str, status: str) -> None:
 
 def close_abandoned(config: Config) -> list[str]:
     """Mark as KILLED what is RUNNING although the process of this host that owned it is gone; their ids."""
-    with reached(uri(config)) as client, _alone(config):
+    with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
         running = _search(client, _experiment(client, config), HOST, _environment.owner().host, "RUNNING")
         gone = [record for record in running if abandoned(record)]
         for record in gone:
@@ -121,13 +120,6 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
         "mlflow.source.name": "w2v retrain",
         **({"mlflow.source.git.commit": commit["commit"], "git.dirty": commit["dirty"]} if commit else {}),
     }  # fmt: skip
-
-
-def _alone(config: Config) -> FileLock:
-    """Of two starts at once in a workspace, one goes on with the interrupted run, and the other finds it RUNNING."""
-    workspace = Path(config.runtime.workspace)
-    workspace.mkdir(parents=True, exist_ok=True)
-    return FileLock(workspace / "runs.lock")
 
 
 def _experiment(client: "MlflowClient", config: Config) -> str | None:

@@ -5,7 +5,10 @@ run of its own recipe that was interrupted or has failed, so that one result has
 run, and has other keys in the store: it never meets this one's checkpoints.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
 
 from tasks import _environment
 from tasks._environment import Owner
@@ -32,6 +35,12 @@ def owner_tags() -> dict[str, str]:
     }
 
 
+def alone(workspace: Path) -> FileLock:
+    """Of two starts at once in a workspace, one goes on with the interrupted run, and the other finds it RUNNING."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    return FileLock(workspace / "runs.lock")
+
+
 def close(client: "MlflowClient", record: "Record", status: str) -> None:
     """End the run; one that is not FINISHED says how to go on with it."""
     if status in CLOSED:
@@ -53,6 +62,11 @@ def abandoned(record: "Record") -> bool:
     if record.info.status != "RUNNING" or tags.get(HOST) != _environment.owner().host:
         return False
     return not Owner(tags[HOST], int(tags[PID]), float(tags[STARTED])).alive
+
+
+def elsewhere(status: str, host: str) -> bool:
+    """Whether it is RUNNING on another host, whose processes nobody here can see."""
+    return status == "RUNNING" and host != _environment.owner().host
 
 
 def check_closable(record: "Record") -> None:

@@ -34,10 +34,10 @@ def main(last: int, settings: list[str]) -> None:
     from flows.cli import quiet
     from flows.pipeline import pipeline
     from flows.plan import recipe
-    from flows.retrain import LATEST, already_done
+    from flows.retrain import already_done
     from tasks import _tracking
     from tasks._stage import Context
-    from tasks._store import write_whole
+    from tasks._store import LATEST, write_whole
     from tasks.publication import publish
 
     quiet()

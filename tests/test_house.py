@@ -71,7 +71,7 @@ def test_help_answers_at_once() -> None:
     assert "retrain" in answer.stdout
 
 
-@pytest.mark.parametrize("name", ["retrain", "plan", "neighbors", "analogy", "export", "ui", "doctor"])
+@pytest.mark.parametrize("name", ["retrain", "plan", "neighbors", "analogy", "export", "ui", "gc", "close", "doctor"])
 def test_every_command_explains_itself(name: str) -> None:
     """Each command has a help page that ends well."""
     answer = subprocess.run([W2V, name, "--help"], capture_output=True, text=True, check=True)

@@ -66,7 +66,7 @@ class Killing:
     @property
     def stage(self) -> str:
         """What was at work when the last line was written."""
-        lines = [line.split() for line in self.log.splitlines() if line[:1] in "✓="]
+        lines = [line.split() for line in self.log.splitlines() if line.startswith(("✓", "="))]
         done = lines[-1][1] if lines else "start"
         return f"after {done.partition('-')[0]}"
 
