@@ -1,6 +1,8 @@
 """SIGKILL at any instant: the next start continues, and in the end nothing tells that there was one."""
 
+import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,13 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-PROJECT = Path(__file__).parent.parent.parent
+from tasks._runs import reached
+from tests.retraining import attempt
+
+FRESH = multiprocessing.get_context("forkserver")  # a new process each time, which need not import everything again
+FRESH.set_forkserver_preload(["tests.retraining"])
+AT_ONCE = 5  # kills in one workspace
+FLOW_SECONDS = 5.0  # that `w2v retrain` takes before its first stage
 W2V = Path(sys.executable).parent / "w2v"
 DIED = -signal.SIGKILL
 # small batches, so that the training lasts; checkpoints and points of the curve often
@@ -25,6 +33,7 @@ SETTINGS = [
 
 
 class Undisturbed(NamedTuple):
+    database: Path  # MLflow's, empty: making it takes seconds
     seconds: float
     changes: int  # to the files of the workspace
     state: dict[str, Any]
@@ -33,28 +42,35 @@ class Undisturbed(NamedTuple):
 class Killing:
     """One workspace, in which a retraining is started and killed, started and killed."""
 
-    def __init__(self, folder: Path, corpus: Path) -> None:
+    def __init__(self, folder: Path, corpus: Path, database: Path | None) -> None:
         self.workspace, self._log, self._temporary = folder / "ws", folder / "log", folder / "tmp"
         self._temporary.mkdir(parents=True)
+        if database:
+            self.workspace.mkdir()
+            shutil.copy(database, self.workspace / "mlflow.db")
         source = [f"ingestion.source={corpus}", "ingestion.text_documents=line", f"runtime.workspace={self.workspace}"]
         self._settings = [*source, *SETTINGS]
 
-    def run(self, *, change: int = 0, after: float | None = None, flow: bool = False) -> int:
-        """Start it, kill it before that change or so many seconds after it began to work; its exit code."""
-        driver = [sys.executable, "-m", "tests.retraining", str(change), *self._settings]
-        command = [W2V, "retrain", *(word for each in self._settings for word in ("--set", each))]
+    def attempt(self, *, change: int = 0, seconds: float = 300) -> int:
+        """Kill it before that change to its files, or when it has lasted so long; its exit code."""
+        process = FRESH.Process(target=attempt, args=(self._settings, self.workspace, self._log, change))
+        process.start()
+        process.join(seconds)
+        if process.is_alive():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
+        return process.exitcode
+
+    def retrain(self, seconds: float) -> int:
+        """The same with `w2v retrain` and its Prefect server."""
+        words = [word for each in self._settings for word in ("--set", each)]
         with self._log.open("wb") as log:
             process = subprocess.Popen(
-                command if flow else driver,
-                cwd=PROJECT, stdout=log, stderr=log, start_new_session=True,
+                [W2V, "retrain", *words], stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "TMPDIR": str(self._temporary)},
             )  # fmt: skip
         try:
-            if after is not None:
-                while process.poll() is None and not self.log:
-                    time.sleep(0.01)
-                process.wait(after)
-            return process.wait(300)
+            return process.wait(seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             return process.wait()
@@ -109,41 +125,43 @@ def artifacts(folder: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Undisturbed:
     """What a retraining comes to that nobody kills."""
-    quiet = Killing(tmp_path_factory.mktemp("undisturbed"), corpus)
+    database = tmp_path_factory.mktemp("database") / "mlflow.db"
+    with reached(f"sqlite:///{database}"):
+        quiet = Killing(tmp_path_factory.mktemp("undisturbed"), corpus, database)
+    assert quiet.attempt(change=1) == DIED  # by now the imports are done, once for all attempts
     started = time.monotonic()
-    assert quiet.run() == 0, quiet.log
+    assert quiet.attempt() == 0, quiet.log
     seconds = time.monotonic() - started
     state = quiet.state()
     assert all(len(set(steps)) == len(steps) for steps in state["points"].values())
     assert not state["leftovers"]
-    return Undisturbed(seconds, int(quiet.log.splitlines()[-1]), state)
+    return Undisturbed(database, seconds, int(quiet.log.splitlines()[-1]), state)
 
 
-def kill_often(
-    folder: Path, corpus: Path, undisturbed: Undisturbed, kills: int, at_once: int, flows: int = 0
-) -> Counter[str]:
-    """Kill `kills` times, half at random times and half at random changes to files; after every `at_once` kills let it
-    finish, and look. Every `flows`-th start is a real `w2v retrain`.
+def kill_often(folder: Path, corpus: Path, undisturbed: Undisturbed, kills: int, flows: int = 0) -> Counter[str]:
+    """Kill so often, half at random times and half before random changes to files; after each few, let it finish and
+    look. Every `flows`-th start is a real `w2v retrain`. Returns where it was hit.
     """
     rng = np.random.default_rng(kills)
     where: Counter[str] = Counter()
-    starts = 0
-    for number in range(-(-kills // at_once)):
-        killing = Killing(folder / str(number), corpus)
-        wanted = sum(where.values()) + at_once
-        while sum(where.values()) < min(wanted, kills):
+    starts = 1
+    while where.total() < kills:
+        made = undisturbed.database if starts % 4 else None
+        killing = Killing(folder / str(starts), corpus, made)
+        for _ in range(min(AT_ONCE, kills - where.total())):
             starts += 1
-            flow = bool(flows and starts % flows == 0)
-            if flow or rng.random() < 0.5:
-                code = killing.run(after=rng.uniform(0, undisturbed.seconds), flow=flow)
+            if flows and starts % flows == 0:
+                code = killing.retrain(FLOW_SECONDS + rng.uniform(0, undisturbed.seconds))
+            elif starts % 2:
+                code = killing.attempt(seconds=rng.uniform(0, undisturbed.seconds))
             else:
-                code = killing.run(change=int(rng.integers(1, undisturbed.changes)))
+                code = killing.attempt(change=int(rng.integers(1, undisturbed.changes)))
             assert code in (0, DIED), killing.log
             where[killing.stage] += code == DIED
-            print(f"workspace {number}: {'flow' if flow else 'driver'} ended {code}, {killing.stage}", flush=True)
+            print(f"{where.total()} kills, {killing.stage}", flush=True)
             if code == 0:
                 break
-        assert killing.run() == 0, killing.log
+        assert killing.attempt() == 0, killing.log
 
         assert killing.state() == undisturbed.state
     return where
@@ -151,15 +169,15 @@ def kill_often(
 
 def test_killed_at_a_few_instants(tmp_path: Path, corpus: Path, undisturbed: Undisturbed) -> None:
     """The same vectors, scores, curves, files and one model as without the kills, and nothing else."""
-    kill_often(tmp_path, corpus, undisturbed, kills=4, at_once=4)
+    kill_often(tmp_path, corpus, undisturbed, kills=3)
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
 def test_killed_at_a_hundred_instants(tmp_path: Path, corpus: Path, undisturbed: Undisturbed) -> None:
     """The same, over all stages, also of the real flow."""
-    where = kill_often(tmp_path, corpus, undisturbed, kills=100, at_once=5, flows=5)
+    where = kill_often(tmp_path, corpus, undisturbed, kills=100, flows=8)
     print(dict(where))
 
-    assert sum(where.values()) == 100
+    assert where.total() == 100
     assert len(where) >= 5

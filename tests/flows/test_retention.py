@@ -21,7 +21,7 @@ QUICK = [
 
 def retraining(settings: list[str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as lines:
-        command = [sys.executable, "-m", "tests.retraining", "0", *settings]
+        command = [sys.executable, "-m", "tests.retraining", *settings]
         return subprocess.Popen(command, cwd=PROJECT, stdout=lines, stderr=lines)
 
 
