@@ -5,6 +5,7 @@ Read on in _runs (what a run can hold), _unfinished (which run is continued) and
 
 import os
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,7 @@ def load_vectors(workspace: Path, run_id: str) -> Vectors:
 
 def parameters(config: Config) -> dict[str, str]:
     """`section.key` of all that bears on the result, and a digest of it: equal digests, equal settings."""
-    values = config.model_dump(mode="json", exclude={"name", "tracking", "runtime"})
+    values = config.model_dump(mode="json", exclude={"version", "name", "tracking", "runtime"})
     flat = {"config.digest": digest_of(values), "seed": str(values.pop("seed"))}
     for section, settings in values.items():
         flat |= {f"{section}.{key}": str(value)[:LONGEST] for key, value in settings.items()}
@@ -115,6 +116,7 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
         FLOW_RUN: flow_run_id,
         **owner_tags(),
         "config.name": config.name,
+        "w2v.version": version("w2v-retraining"),  # that reads what is logged here
         "mlflow.user": _environment.user(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "w2v retrain",
