@@ -23,6 +23,7 @@ FRESH.set_forkserver_preload(["tests.retraining"])
 AT_ONCE = 5  # kills in one workspace
 FLOW_SECONDS = 5.0  # that `w2v retrain` takes before its first stage
 W2V = Path(sys.executable).parent / "w2v"
+STAGES = ["ingestion", "tokenization", "vocabulary", "windows", "training", "evaluation"]
 DIED = -signal.SIGKILL
 # small batches, so that the training lasts; checkpoints and points of the curve often
 SETTINGS = [
@@ -81,10 +82,9 @@ class Killing:
 
     @property
     def stage(self) -> str:
-        """What was at work when the last line was written."""
-        lines = [line.split() for line in self.log.splitlines() if line.startswith(("✓", "="))]
-        done = lines[-1][1] if lines else "start"
-        return f"after {done.partition('-')[0]}"
+        """After which stage it was hit."""
+        done = [stage for stage in STAGES if list(self.workspace.glob(f"store/{stage}/*/manifest.json"))]
+        return f"after {done[-1]}" if done else "before ingestion"
 
     def state(self) -> dict[str, Any]:
         """All that must be the same, and all that must not be there."""
