@@ -59,10 +59,10 @@ def sweep(workspace: Path, policy: Policy, ask: Callable[[list[str]], list[Known
     """Remove what no kept run uses; `ask` tells what MLflow knows of the workspace's runs."""
     uses = Uses(workspace)
     with uses.lock:  # a run that starts now waits before it looks into the store
-        runs = ask(uses.runs())
+        runs = ask(sorted({*uses.runs(), *(path.name for path in workspace.glob("unpublished/*/"))}))
         kept = policy.keeps(runs)
         used = uses.of(kept) | _starts(workspace, [run for run in runs if run.id in kept]) | _latest(workspace)
-        garbage = list(_unused(workspace, used, {run.id for run in runs if run.status == "RUNNING"}))
+        garbage = list(_unused(workspace, used, {run.id for run in runs if run.status in OPEN}))
         if not dry_run:
             garbage = [item for item in garbage if _remove(item.path)]
             for run in runs:
@@ -71,13 +71,13 @@ def sweep(workspace: Path, policy: Policy, ask: Callable[[list[str]], list[Known
     return Swept(garbage, kept, runs)
 
 
-def _unused(workspace: Path, used: set[str], running: set[str]) -> Iterator[Garbage]:
+def _unused(workspace: Path, used: set[str], at_work: set[str]) -> Iterator[Garbage]:
     for path in sorted(workspace.glob("store/*/*/")):
         if f"{path.parent.name}/{path.name}" not in used:
             finished = (path / MANIFEST).exists()
             yield Garbage(path, _size(path), "no kept run uses it" if finished else "an abandoned attempt")
     for path in sorted(workspace.glob("unpublished/*/")):
-        if path.name not in running:
+        if path.name not in at_work:
             yield Garbage(path, _size(path), "a publication that was killed")
 
 

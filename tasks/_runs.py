@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,6 +137,18 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
             "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
             "with neither, runs are kept in the workspace."
         ) from error
+
+
+@contextmanager
+def gathered(workspace: Path, run_id: str) -> Iterator[Path]:
+    """Where a run's files lie until MLflow has them: always the same folder, so that a killed attempt is swept."""
+    folder = workspace / "unpublished" / run_id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def shown(text: str) -> str:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from configs.schema import Config
 from tasks import _environment
 from tasks._errors import TrackingError
-from tasks._runs import Run, reached
+from tasks._runs import Run, gathered, reached
 from tasks._store import digest_of
 from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
@@ -53,7 +53,9 @@ def start(config: Config, flow_run_id: str, name: str = "", recipe: str = "") ->
         run.tag(tags)  # what is continued has another owner now
         reopen(client, record)
         run.parameters(parameters(config))
-        client.log_dict(run.id, config.model_dump(mode="json"), "config.json")
+        with gathered(Path(config.runtime.workspace), run.id) as folder:
+            (folder / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
+            run.files(folder)
     return run.id
 
 

@@ -29,8 +29,9 @@ class Uses:
         return sorted(path.name for path in self._folder.iterdir() if not path.name.startswith("."))
 
     def of(self, runs: Iterable[str]) -> set[str]:
-        """What any of these runs uses."""
-        return {line for run in runs for line in (self._folder / run).read_text(encoding="utf-8").split()}
+        """What any of these runs uses; one that has just begun uses nothing yet."""
+        files = [self._folder / run for run in runs]
+        return {line for file in files if file.exists() for line in file.read_text(encoding="utf-8").split()}
 
     def forget(self, run_id: str) -> None:
-        (self._folder / run_id).unlink()
+        (self._folder / run_id).unlink(missing_ok=True)

@@ -1,9 +1,6 @@
 """Everything a retraining has made → one complete MLflow run, and what Prefect's page says of it."""
 
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from configs.schema import Config
 from tasks import _announcement, _contracts, _environment, _figures, _formats, _inputs, _registry, _report, _vectors
 from tasks._live import CURVES, log_curve
-from tasks._runs import Run
+from tasks._runs import Run, gathered
 from tasks._stage import Context
 from tasks._store import Dataset, Manifest
 from tasks._tracking import RESULT, VECTORS, parameters
@@ -52,7 +49,7 @@ def publish(
         _inputs.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
         *_inputs.evaluation_sets(config.evaluation.similarity + config.evaluation.analogies, judged.inputs["outside"]),
     ])  # fmt: skip
-    with _unpublished(context) as folder:
+    with gathered(Path(context.runtime.workspace), run.id) as folder:
         write_artifacts(folder, vectors, evaluation, manifests, page)
         run.files(folder)
         model = _registry.log_model(run, folder / VECTORS, parameters(config))
@@ -67,18 +64,6 @@ def publish(
         "model.version": f"{config.tracking.registered_model}/{version}",
         RESULT: evaluation.key,
     })  # fmt: skip
-
-
-@contextmanager
-def _unpublished(context: Context) -> Iterator[Path]:
-    """Where the run's files lie until MLflow has them: always the same folder, so that a killed attempt is swept."""
-    folder = Path(context.runtime.workspace) / "unpublished" / context.run_id
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 def log_metrics(run: Run, model: str, vectors: Dataset, held_out: Dataset, judged: Manifest) -> None:

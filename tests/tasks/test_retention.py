@@ -85,6 +85,19 @@ def test_checkpoints_stay_with_their_run(context: Context) -> None:
     assert swept(context, NONE_KEPT, known("run", "KILLED")) == attempts[:1]
 
 
+@pytest.mark.parametrize(("status", "stays"), [("RUNNING", True), ("UNKNOWN", True), ("KILLED", False)])
+def test_files_of_a_killed_publication_go(context: Context, status: str, stays: bool) -> None:
+    """What a run has gathered for MLflow is left alone while it may be at work, also before it has used anything."""
+    folder = Path(context.runtime.workspace) / "unpublished" / "run"
+    folder.mkdir(parents=True)
+
+    def ask(runs: list[str]) -> list[Known]:
+        return [known(run, status) for run in runs]
+
+    sweep(Path(context.runtime.workspace), NONE_KEPT, ask, dry_run=False)
+    assert folder.exists() == stays
+
+
 def test_last_vectors_and_starts_stay(context: Context) -> None:
     """What `w2v neighbors` asks, and what a kept run was warm-started from."""
     latest, first, unused = (used(context, "gone", word) for word in (1, 2, 3))
