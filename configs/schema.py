@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+VERSION: Literal[1] = 1  # of the config as runs log it: see logged.py
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -150,6 +151,7 @@ class Runtime(Section):
 class Config(Section):
     """One experiment."""
 
+    version: Literal[1] = VERSION
     name: str = Field("retraining", description="What runs of this experiment are called.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     ingestion: Ingestion

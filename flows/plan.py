@@ -8,7 +8,7 @@ from flows import vectors
 from flows.pipeline import Outputs, Retrained, pipeline
 from tasks import _arithmetic, _tracking
 from tasks._stage import Context, Stage
-from tasks._store import Dataset
+from tasks._store import Dataset, digest_of
 
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made
 
@@ -55,3 +55,12 @@ def already_done(config: Config, planned: Plan) -> Retrained | None:
         return None
     vectors.make_latest(Path(config.runtime.workspace), planned.outputs.trained.vectors)
     return Retrained(run_id, planned.outputs)
+
+
+def recipe(config: Config) -> str:
+    """A digest of all that the result is made of: data, config and code. Two equal recipes have one result."""
+
+    def follow(stage: Stage, **arguments: object) -> Dataset:
+        return TO_COME.model_copy(update={"digest": digest_of(stage.inputs(**arguments))})
+
+    return pipeline(config, follow).evaluation.digest

@@ -11,14 +11,13 @@ from configs.loading import ConfigError, check, set_values
 from configs.schema import Config
 from flows.pipeline import pipeline
 from flows.plan import TO_COME
-from flows.vectors import LATEST
 from tasks import _certificate, _environment, _tracking
 from tasks._certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks._distance import Distance, distance
 from tasks._errors import InputError
 from tasks._runs import Run
 from tasks._stage import Stage
-from tasks._store import Dataset, write_whole
+from tasks._store import LATEST, Dataset, write_whole
 
 VERDICT = "reproduction"  # the tag, and the name of the file that says more
 MARK = "reproduces"  # in the workspace: the run that is rebuilt there

@@ -13,7 +13,7 @@ from prefect.runtime import flow_run as running
 from configs.schema import Config
 from flows import vectors
 from flows.pipeline import Retrained, pipeline
-from flows.plan import already_done, plan
+from flows.plan import already_done, plan, recipe
 from tasks import _tracking
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
@@ -47,7 +47,7 @@ def retrain(config: Config, reproduces: str = "") -> Retrained:
     if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         return finished
-    run_id = _tracking.start(config, str(running.id), reproduces=reproduces)
+    run_id = _tracking.start(config, str(running.id), recipe=recipe(config), reproduces=reproduces)
     context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
 
     outputs = pipeline(config, functools.partial(_run, context))

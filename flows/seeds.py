@@ -12,11 +12,10 @@ from rich.table import Table
 from configs.schema import Config
 from flows.pipeline import Retrained
 from flows.retrain import close_run, retrain
-from flows.vectors import LATEST
 from tasks import _noise, _tracking
 from tasks._noise import Noise
 from tasks._runs import Run
-from tasks._store import digest_of, write_whole
+from tasks._store import LATEST, digest_of, write_whole
 
 log = logging.getLogger("w2v")
 

@@ -7,11 +7,10 @@ import numpy as np
 
 from tasks import _vectors
 from tasks._errors import InputError
-from tasks._store import Dataset, write_whole
+from tasks._store import LATEST, Dataset, write_whole
 from tasks._vectors import Vectors
 from w2v_core import similarity
 
-LATEST = "latest.json"  # in the workspace: the training output of the last retraining
 Neighbors = dict[str, list[tuple[str, float]]]
 
 

@@ -1,6 +1,7 @@
 """Checkpoints of a training: whole or not at all, the last two kept.
 
-They lie inside the folder of the training's key, so one of another config, data or code is never met.
+They lie inside the folder of the training's key, so one of another config, data or code is never met; one that was
+put there by hand is refused.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks._errors import StoreError
 from tasks._store import CHECKPOINTS, digest_of_file, sync, write_whole
 
 KEPT = 2
@@ -26,6 +28,7 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
     def __init__(self, output: Path) -> None:
         self.folder = output / CHECKPOINTS
+        self._key = output.name
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Write a new checkpoint, then drop all but the last two."""
@@ -36,24 +39,35 @@ class Checkpoints:
             np.save(stream, checkpoint.theta, allow_pickle=False)
         sync(path / TABLES)
         # the state comes last and vouches for the tables: without it the checkpoint does not exist
-        state = {"tables": digest_of_file(path / TABLES), **checkpoint.state}
+        state = {"key": self._key, "tables": digest_of_file(path / TABLES), **checkpoint.state}
         write_whole(path / STATE, json.dumps(state).encode())
         for name in names[: 1 - KEPT]:
             shutil.rmtree(self.folder / name)
         return path
 
     def latest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole; what a crash left half-written is passed over and removed."""
+        """The newest checkpoint that is whole; what a crash left half-written is passed over and removed.
+
+        Raises StoreError if it is another training's.
+        """
         for name in reversed(self._names()):
             path = self.folder / name
             try:
                 state = json.loads((path / STATE).read_bytes())
+                self._check(path, state.pop("key"))
                 if digest_of_file(path / TABLES) == state.pop("tables"):
                     return Checkpoint(np.load(path / TABLES, allow_pickle=False), state)
             except (OSError, ValueError, KeyError):
                 pass
             shutil.rmtree(path)
         return None
+
+    def _check(self, path: Path, key: str) -> None:
+        if key != self._key:
+            raise StoreError(
+                f"{path} is a checkpoint of another training\nexpected  key {self._key}\nfound     key {key}\n"
+                "Its config, data or code is not this one's: remove the folder, and the training starts anew."
+            )
 
     @property
     def kept(self) -> str:

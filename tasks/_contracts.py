@@ -107,15 +107,14 @@ def batches(path: Path, contract: Contract, rows: int, columns: list[str] | None
 
 def _open(path: Path, contract: Contract) -> pq.ParquetFile:
     file = _checked(path, lambda: pq.ParquetFile(path))
-    if not file.schema_arrow.remove_metadata().equals(contract.schema, check_metadata=False) or (
-        (file.schema_arrow.metadata or {}).get(b"contract", b"").decode() != contract.id
-    ):
+    stamp = (file.schema_arrow.metadata or {}).get(b"contract", b"of no contract").decode()
+    if stamp != contract.id or not file.schema_arrow.remove_metadata().equals(contract.schema, check_metadata=False):
         expected = ", ".join(f"{f.name}: {f.type}" for f in contract.schema)
         found = ", ".join(f"{f.name}: {f.type}" for f in file.schema_arrow)
         file.close()
         raise ContractError(
-            f"{path} does not match contract {contract.id}\nexpected  {expected}\nfound     {found}\n"
-            f"It was written by another version: delete {path.parent} and run the command again."
+            f"{path} does not match contract {contract.id}\nexpected  {expected}\nfound     {found} ({stamp})\n"
+            f"It was written by another version: read it with that one, or delete {path.parent} and run again."
         )
     return file
 

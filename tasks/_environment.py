@@ -4,8 +4,10 @@ import functools
 import getpass
 import os
 import platform
+import shlex
 import socket
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +40,11 @@ class Owner(NamedTuple):
 
 def owner() -> Owner:
     return Owner(socket.gethostname(), os.getpid(), psutil.Process().create_time())
+
+
+def command() -> str:
+    """How this process was started, for a shell."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def user() -> str:

@@ -29,7 +29,7 @@ def log_model(run: Run, vectors: Path, parameters: dict[str, str]) -> str:
             run.record.info.experiment_id, NAME, source_run_id=run.id, params=parameters, model_type="word2vec"
         )
         if model.status != "READY":
-            with TemporaryDirectory() as folder:
+            with TemporaryDirectory(dir=vectors.parent) as folder:  # swept with it if we are killed
                 _pack(Path(folder) / "model", model, run.id, vectors)
                 client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
             _link(client, run, model)

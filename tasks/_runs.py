@@ -1,7 +1,8 @@
 """One MLflow run and what can be written into it, always by its id: MLflow's active run is a thread's, and gets lost.
 
 Every verb may be repeated: what is logged twice is there once. MLflow keeps one of two equal points only if their
-times are equal too, so a point's time is made of its step.
+times are equal too, so a point's time is made of its step. A curve has one point a step: the first one logged, also
+where the stretch after a checkpoint is trained again and the clock says something else.
 """
 
 import functools
@@ -9,6 +10,7 @@ import logging
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +50,7 @@ class Run:
     def __init__(self, uri: str, run_id: str) -> None:
         self.uri = uri
         self.id = run_id
+        self._steps: dict[str, set[int]] = {}  # of each curve: where it has its points
 
     @functools.cached_property
     def record(self) -> "Record":
@@ -70,14 +73,18 @@ class Run:
         self._log("metrics", [self._metric(key, value, step, **links) for key, value in values.items()], 1_000)
 
     def curve(self, steps: Sequence[int], columns: Mapping[str, Sequence[float | None]]) -> None:
-        """Columns over steps, thinned out where long; gaps (None, NaN) are left out."""
+        """Columns over steps, thinned out where long; gaps (None, NaN) and points that are there are left out."""
         stride = max(1, math.ceil(len(steps) / POINTS))
         rows = sorted({*range(0, len(steps), stride), len(steps) - 1}) if steps else []
         points = ((key, column[row], steps[row]) for key, column in columns.items() for row in rows)
-        real = [
-            self._metric(key, value, step) for key, value, step in points if value is not None and math.isfinite(value)
+        new = [
+            self._metric(key, value, step)
+            for key, value, step in points
+            if value is not None and math.isfinite(value) and step not in self._logged(key)
         ]
-        self._log("metrics", real, 1_000)
+        self._log("metrics", new, 1_000)
+        for point in new:
+            self._steps[point.key].add(point.step)
 
     def inputs(self, inputs: Iterable[Input]) -> None:
         from mlflow.entities import DatasetInput, InputTag
@@ -100,6 +107,13 @@ class Run:
         """A file or folder of the run: a copy in the folder, or where it lies, brought here if it is elsewhere."""
         with reached(self.uri) as client:
             return Path(client.download_artifacts(self.id, name, folder))
+
+    def _logged(self, key: str) -> set[int]:
+        """At which steps the curve has a point: from before this process, or by it."""
+        if key not in self._steps:
+            with reached(self.uri) as client:
+                self._steps[key] = {point.step for point in client.get_metric_history(self.id, key)}
+        return self._steps[key]
 
     def _metric(self, key: str, value: float, step: int, **links: str) -> Any:
         from mlflow.entities import Metric
@@ -135,6 +149,18 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
         ) from error
 
 
+@contextmanager
+def gathered(workspace: Path, run_id: str) -> Iterator[Path]:
+    """Where a run's files lie until MLflow has them: always the same folder, so that a killed attempt is swept."""
+    folder = workspace / "unpublished" / run_id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 def shown(text: str) -> str:
     """The text without the passwords of the addresses in it."""
     return re.sub(r"//[^@/\s]+@", "//…@", text)
@@ -146,10 +172,20 @@ def _client(uri: str) -> "MlflowClient":
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try; the last one is our error
-    client = MlflowClient(uri, uri)
     if uri.startswith("sqlite:"):
-        database = Path(uri.removeprefix("sqlite:///"))
-        database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{database}.lock"):  # of two processes that create the tables at once, both fail
-            client.search_experiments(max_results=1)
-    return client
+        _create(Path(uri.removeprefix("sqlite:///")))
+    return MlflowClient(uri, uri)
+
+
+def _create(database: Path) -> None:
+    """Make the tables beside, then rename: who is killed at it leaves no half of them, which nobody could mend."""
+    from mlflow import MlflowClient
+
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock"):  # of two processes that create the tables at once, both fail
+        if not database.exists():
+            beside = database.with_name(database.name + ".partial")
+            for leftover in database.parent.glob(f"{beside.name}*"):
+                leftover.unlink()
+            MlflowClient(f"sqlite:///{beside}", f"sqlite:///{beside}").search_experiments(max_results=1)
+            os.replace(beside, database)

@@ -23,6 +23,7 @@ from configs.schema import Runtime
 from tasks import _arithmetic, _progress
 from tasks._memory import give_back
 from tasks._store import Account, Dataset, Draft, Record, Store, digest_of
+from tasks._uses import Uses
 
 OWN_PACKAGES = ("tasks", "w2v_core")
 # moves data and tells of it, but never changes it
@@ -41,6 +42,8 @@ MACHINERY = {
         "_runs",
         "_stage",
         "_store",
+        "_unfinished",
+        "_uses",
     )
 }
 
@@ -95,7 +98,7 @@ class Stage:
         _arithmetic.check(context.runtime)
         inputs = self.inputs(**arguments)
         key = digest_of(inputs)
-        if done := context.store.find(self.name, key):
+        if done := self._look_up(context, key):
             return done
 
         def work(draft: Draft) -> Account:
@@ -112,7 +115,7 @@ class Stage:
         from prefect import task
 
         key = digest_of(self.inputs(**arguments))
-        done = context.store.find(self.name, key)
+        done = self._look_up(context, key)
         if done:
             _progress.reused(self.label(arguments), done)
         run = task(
@@ -125,6 +128,12 @@ class Stage:
         )(self.compute)
         dataset: Dataset = run(context=context, **arguments)
         return done or dataset  # Prefect's record names where the store was then, `done` where it is now
+
+    def _look_up(self, context: Context, key: str) -> Dataset | None:
+        """The finished output, which from now on is in use by the context's run, made or not."""
+        if context.run_id:
+            Uses(context.store.root.parent).note(context.run_id, self.name, key)
+        return context.store.find(self.name, key)
 
 
 @overload

@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tasks._errors import ContractError, StoreError
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
+LATEST = "latest.json"  # in the workspace: the training output of the last retraining
 MANIFEST_VERSION = 1
 
 
@@ -119,7 +120,10 @@ class Store:
         self.root = root.absolute()
 
     def find(self, stage: str, key: str) -> Dataset | None:
-        """The finished output, or None if there is none that verifies: a file is missing or its bytes changed."""
+        """The finished output, or None if there is none that verifies: a file is missing or its bytes changed.
+
+        Raises StoreError if its manifest is of another version: that is no damage, and must not be swept.
+        """
         path = self.root / stage / key
         try:
             manifest = _read_manifest(path)
@@ -204,10 +208,23 @@ def _sweep(path: Path) -> None:
 
 
 def _read_manifest(path: Path) -> Manifest:
+    text = (path / MANIFEST).read_bytes()
     try:
-        return Manifest.model_validate_json((path / MANIFEST).read_bytes())
-    except ValidationError as error:
+        values = json.loads(text)
+        _check_version(path / MANIFEST, values)
+        return Manifest.model_validate(values)
+    except ValueError as error:
         raise ContractError(f"{path / MANIFEST} is not a manifest of version {MANIFEST_VERSION}: {error}") from error
+
+
+def _check_version(path: Path, values: Any) -> None:
+    found = values.get("version") if isinstance(values, dict) else None
+    if isinstance(found, int) and found != MANIFEST_VERSION:
+        raise StoreError(
+            f"{path} is of another version\nexpected  version {MANIFEST_VERSION}\nfound     version {found}\n"
+            "Another w2v has written this store: go on with that one, delete the folder, or choose another store with "
+            "--set runtime.workspace=FOLDER."
+        )
 
 
 def _verifies(folder: Path, file: File) -> bool:

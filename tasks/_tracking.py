@@ -1,10 +1,11 @@
 """The one seam to MLflow: which run belongs to which flow run and which result, how it begins and how it ends.
 
-Read on in _runs (what a run can hold) and _registry (the model it leaves behind).
+Read on in _runs (what a run can hold), _unfinished (which run is continued) and _registry (the model it leaves behind).
 """
 
 import os
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,10 @@ import pyarrow.parquet as pq
 
 from configs.schema import Config
 from tasks import _environment
-from tasks._environment import Owner
 from tasks._errors import TrackingError
-from tasks._runs import Run, reached, shown
+from tasks._runs import Run, gathered, reached, shown
 from tasks._store import digest_of
+from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
 REPRODUCES = "reproduces"  # the tag that names the original
-HOST, PID, STARTED = "owner.host", "owner.pid", "owner.started"
 LONGEST = 6_000  # characters of a parameter; config.json has them all
 NEWEST = 3  # runs named where one is not found
 VECTORS = "vectors"  # the folder of a run's artifacts that holds them
@@ -40,19 +40,25 @@ def workspace_uri(workspace: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.absolute()}/mlflow.db"
 
 
-def start(config: Config, flow_run_id: str, name: str = "", reproduces: str = "") -> str:
-    """The id of the flow run's MLflow run: the one it has already, when a flow is retried, or a new one."""
-    with reached(uri(config)) as client:
+def start(config: Config, flow_run_id: str, name: str = "", recipe: str = "", reproduces: str = "") -> str:
+    """The id of the flow run's MLflow run: the one it has already, when a flow is retried; the one of this recipe that
+    did not finish; or a new one.
+    """
+    with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
         experiment = _experiment(client, config) or _create_experiment(client, config)
-        tags = _tags(config, flow_run_id) | ({REPRODUCES: reproduces} if reproduces else {})
+        named = {RECIPE: recipe, REPRODUCES: reproduces}
+        tags = _tags(config, flow_run_id) | {tag: value for tag, value in named.items() if value}
         title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
         record = _find(client, experiment, FLOW_RUN, flow_run_id)
+        record = record or (_unfinished(client, experiment, recipe) if recipe and not reproduces else None)
         record = record or client.create_run(experiment, tags=tags, run_name=title)
         run = Run(uri(config), record.info.run_id)
-        client.update_run(run.id, status="RUNNING")
-        run.tag(tags)  # a retried flow may have another owner
+        run.tag(tags)  # what is continued has another owner now
+        reopen(client, record)
         run.parameters(parameters(config))
-        client.log_dict(run.id, config.model_dump(mode="json"), "config.json")
+        with gathered(Path(config.runtime.workspace), run.id) as folder:
+            (folder / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
+            run.files(folder)
     return run.id
 
 
@@ -60,17 +66,25 @@ def finish_flow_run(config: Config, flow_run_id: str, status: str) -> None:
     """FINISHED, FAILED or KILLED; nothing if the flow run has no MLflow run."""
     with reached(uri(config)) as client:
         if record := _find(client, _experiment(client, config), FLOW_RUN, flow_run_id):
-            client.set_terminated(record.info.run_id, status)
+            close(client, record, status)
 
 
 def close_abandoned(config: Config) -> list[str]:
     """Mark as KILLED what is RUNNING although the process of this host that owned it is gone; their ids."""
-    with reached(uri(config)) as client:
+    with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
         running = _search(client, _experiment(client, config), HOST, _environment.owner().host, "RUNNING")
-        abandoned = [record.info.run_id for record in running if not _owner(record).alive]
-        for run_id in abandoned:
-            client.set_terminated(run_id, "KILLED")
-    return abandoned
+        gone = [record for record in running if abandoned(record)]
+        for record in gone:
+            close(client, record, "KILLED")
+    return [record.info.run_id for record in gone]
+
+
+def close_run(workspace: Path, run_id: str) -> None:
+    """Mark a run of whatever host as KILLED. Raises TrackingError if it is not RUNNING, or at work on this host."""
+    with reached(workspace_uri(workspace)) as client:
+        record = client.get_run(run_id)
+        check_closable(record)
+        close(client, record, "KILLED")
 
 
 def find_finished(config: Config, result: str) -> str | None:
@@ -110,7 +124,7 @@ def vectors_of(run: Run) -> Vectors:
 
 def parameters(config: Config) -> dict[str, str]:
     """`section.key` of all that bears on the result, and a digest of it: equal digests, equal settings."""
-    values = config.model_dump(mode="json", exclude={"name", "tracking", "runtime"})
+    values = config.model_dump(mode="json", exclude={"version", "name", "tracking", "runtime"})
     flat = {"config.digest": digest_of(values), "seed": str(values.pop("seed"))}
     for section, settings in values.items():
         flat |= {f"{section}.{key}": str(value)[:LONGEST] for key, value in settings.items()}
@@ -118,11 +132,12 @@ def parameters(config: Config) -> dict[str, str]:
 
 
 def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
-    owner, commit = _environment.owner(), _environment.commit()
+    commit = _environment.commit()
     return {
         FLOW_RUN: flow_run_id,
-        HOST: owner.host, PID: str(owner.pid), STARTED: str(owner.started),
+        **owner_tags(),
         "config.name": config.name,
+        "w2v.version": version("w2v-retraining"),  # that reads what is logged here
         "mlflow.user": _environment.user(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "w2v retrain",
@@ -150,11 +165,6 @@ def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
     )
 
 
-def _owner(record: "Record") -> Owner:
-    tags = record.data.tags
-    return Owner(tags[HOST], int(tags[PID]), float(tags[STARTED]))
-
-
 def _experiment(client: "MlflowClient", config: Config) -> str | None:
     found = client.get_experiment_by_name(config.tracking.experiment)
     if found and found.lifecycle_stage == "deleted":
@@ -168,11 +178,24 @@ def _experiment(client: "MlflowClient", config: Config) -> str | None:
 
 def _create_experiment(client: "MlflowClient", config: Config) -> str:
     """A database of our own has its artifacts beside it; a server knows where it keeps them."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+
     database = uri(config).removeprefix("sqlite:///")
     beside = str(Path(database).absolute().parent / "mlartifacts") if database != uri(config) else None
     tags = {"mlflow.experimentKind": "custom_model_development"}
-    experiment: str = client.create_experiment(config.tracking.experiment, artifact_location=beside, tags=tags)
-    return experiment
+    try:
+        client.create_experiment(config.tracking.experiment, artifact_location=beside, tags=tags)
+    except MlflowException as error:  # another first run, of another workspace, was quicker
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
+    return str(_experiment(client, config))
+
+
+def _unfinished(client: "MlflowClient", experiment: str, recipe: str) -> "Record | None":
+    """The newest run of the recipe that was interrupted or has failed; a RUNNING one has a process of its own."""
+    runs = _search(client, experiment, RECIPE, recipe, "")
+    return next((record for record in runs if record.info.status in CLOSED), None)
 
 
 def _find(client: "MlflowClient", experiment: str | None, tag: str, value: str, status: str = "") -> "Record | None":

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +24,7 @@ from tasks import (
     _vectors,
 )
 from tasks._live import CURVES, log_curve
-from tasks._runs import Run
+from tasks._runs import Run, gathered
 from tasks._stage import Context
 from tasks._store import Dataset, Manifest
 from tasks._tracking import RESULT, VECTORS, parameters
@@ -62,8 +61,7 @@ def publish(
         _inputs.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
         *_inputs.evaluation_sets(config.evaluation.sets, judged.inputs["outside"]),
     ])  # fmt: skip
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+    with gathered(Path(context.runtime.workspace), run.id) as folder:
         write_artifacts(folder, config, vectors, evaluation, manifests, page)
         seal = _certificate.write(_certificate.certify(config, stages, folder), folder)
         run.files(folder)

@@ -71,10 +71,13 @@ def test_help_answers_at_once() -> None:
     assert "retrain" in answer.stdout
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["retrain", "plan", "neighbors", "analogy", "compare", "export", "verify", "reproduce", "ui", "doctor"],
-)
+COMMANDS = [
+    "retrain", "plan", "neighbors", "analogy", "compare", "export",
+    "verify", "reproduce", "ui", "gc", "close", "doctor",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
     """Each command has a help page that ends well."""
     answer = subprocess.run([W2V, name, "--help"], capture_output=True, text=True, check=True)

@@ -113,8 +113,19 @@ def test_doctor_finds_nothing_wrong_here(tmp_path: Path) -> None:
     assert "BLAS" in answer.stdout
 
 
+def client(workspace: Path) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{workspace}/mlflow.db")
+
+
 def statuses(workspace: Path) -> list[str]:
-    return [run.info.status for run in MlflowClient(f"sqlite:///{workspace}/mlflow.db").search_runs(["1"])]
+    return [run.info.status for run in client(workspace).search_runs(["1"])]
+
+
+def curves(workspace: Path) -> dict[str, list[int]]:
+    """The steps of each metric of the only run, as they were logged."""
+    (run,) = client(workspace).search_runs(["1"])
+    names = {name: client(workspace).get_metric_history(run.info.run_id, name) for name in run.data.metrics}
+    return {name: sorted(point.step for point in history) for name, history in names.items()}
 
 
 def start(words: list[str], log: Path) -> subprocess.Popen[bytes]:
@@ -140,38 +151,43 @@ def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_interrupted_killed_and_finished(corpus: Path, tmp_path: Path) -> None:
-    """Ctrl-C in training: 130, a checkpoint, a KILLED run. Then SIGKILL: the next start closes that run, and goes on.
+def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path) -> None:
+    """Ctrl-C and SIGTERM in training: a checkpoint, a KILLED run that says how to continue. SIGKILL: it stays RUNNING.
 
-    The vectors in the end are those of a training that nobody disturbed.
+    Each start goes on with that same run. In the end it is FINISHED, with the vectors and the curves of a training
+    that nobody disturbed.
     """
     log, workspace = tmp_path / "log", tmp_path / "ws"
     # single windows are slow enough to be caught at it
     words = settings(corpus, workspace, "training.batch_size=1", "training.epochs=6", "runtime.checkpoint_interval=0.5")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start(words, log)
+        wait_for("windows-005", log, process)
+        time.sleep(2)
+        process.send_signal(number)
+
+        assert process.wait(timeout=30) == 130, log.read_text()
+        assert "the same command continues where this one stopped" in log.read_text()
+        assert statuses(workspace) == ["KILLED"]
+        assert list(workspace.glob("store/training/*/checkpoints/*/state.json"))
+        (run,) = client(workspace).search_runs(["1"])
+        assert run.data.tags["how to continue"].startswith("`w2v retrain --set ")
+
     process = start(words, log)
     wait_for("windows-005", log, process)
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-
-    assert process.wait(timeout=30) == 130, log.read_text()
-    assert "the same command continues where this one stopped" in log.read_text()
-    assert statuses(workspace) == ["KILLED"]
-    assert list(workspace.glob("store/training/*/checkpoints/*/state.json"))
-
-    process = start(words, log)
-    wait_for("windows-005", log, process)
-    time.sleep(2)
+    time.sleep(1)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
-    assert statuses(workspace) == ["RUNNING", "KILLED"]
+    assert statuses(workspace) == ["RUNNING"]
 
     done = w2v("retrain", *words)
     assert done.returncode == 0, done.stderr
-    assert statuses(workspace) == ["FINISHED", "KILLED", "KILLED"]
+    assert statuses(workspace) == ["FINISHED"]
 
     undisturbed = tmp_path / "undisturbed"
     again = w2v("retrain", *settings(corpus, undisturbed, "training.batch_size=1", "training.epochs=6"))
     assert again.returncode == 0, again.stderr
     (one,), (other,) = (tuple(place.glob("store/training/*/vectors.parquet")) for place in (workspace, undisturbed))
     assert one.read_bytes() == other.read_bytes()
+    assert curves(workspace) == curves(undisturbed)

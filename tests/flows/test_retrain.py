@@ -17,6 +17,7 @@ from flows.pipeline import Retrained
 from flows.plan import plan
 from flows.retrain import retrain
 from tasks import _tracking
+from tasks._store import LATEST
 
 W2V = Path(sys.executable).parent / "w2v"
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -121,7 +122,7 @@ def test_the_run_named_is_the_last_again(config: Config, first: Retrained, works
     retrain(changed(config, learning_rate=0.05))
     retrain(config)
 
-    assert json.loads((workspace / vectors.LATEST).read_text())["key"] == first.outputs.trained.vectors.key
+    assert json.loads((workspace / LATEST).read_text())["key"] == first.outputs.trained.vectors.key
 
 
 def test_a_changed_rate_runs_training_and_what_follows(config: Config, first: Retrained) -> None:

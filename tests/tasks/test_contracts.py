@@ -33,8 +33,8 @@ def test_another_contract_is_refused(tmp_path: Path) -> None:
     assert str(error.value) == (
         f"{path} does not match contract windows/1\n"
         "expected  document: int32, center: int32, radius: uint8\n"
-        "found     word: string, count: int64, keep_probability: float\n"
-        f"It was written by another version: delete {tmp_path} and run the command again."
+        "found     word: string, count: int64, keep_probability: float (vocabulary/1)\n"
+        f"It was written by another version: read it with that one, or delete {tmp_path} and run again."
     )
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,31 @@ def test_a_retried_flow_has_one_run(fresh: Config) -> None:
     assert _tracking.start(fresh, "flow-2") != first
 
 
+def test_an_unfinished_run_is_continued_by_its_recipe(fresh: Config) -> None:
+    """An interrupted run says how to continue, and goes on when its recipe is started again; no other does."""
+    first = _tracking.start(fresh, "flow-1", recipe="data, config and code")
+    _tracking.finish_flow_run(fresh, "flow-1", "KILLED")
+    tags = client(fresh).get_run(first).data.tags
+
+    assert tags["how to continue"].startswith(f"`{tags['owner.command']}` goes on with this run")
+    assert _tracking.start(fresh, "flow-2", recipe="other data") != first
+    assert _tracking.start(fresh, "flow-3", recipe="data, config and code") == first
+
+    run = client(fresh).get_run(first)
+    assert (run.info.status, run.data.tags["prefect.flow_run_id"]) == ("RUNNING", "flow-3")
+    assert "how to continue" not in run.data.tags
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "FINISHED"])
+def test_a_run_at_work_or_done_is_not_continued(fresh: Config, status: str) -> None:
+    """Two starts at once are two runs, and so is a start after the end."""
+    first = _tracking.start(fresh, "flow-1", recipe="same")
+    if status == "FINISHED":
+        _tracking.finish_flow_run(fresh, "flow-1", status)
+
+    assert _tracking.start(fresh, "flow-2", recipe="same") != first
+
+
 def test_every_setting_is_a_parameter(fresh: Config) -> None:
     """`section.key` for all that bears on the result; none for what does not; the whole config beside them."""
     run_id = _tracking.start(fresh, "flow-1")
@@ -85,6 +111,16 @@ def test_what_is_logged_twice_is_there_once(fresh: Config) -> None:
     assert len(client(fresh).get_metric_history(run_id, "similarity/x")) == 1
 
 
+def test_a_curve_has_one_point_a_step(fresh: Config) -> None:
+    """A stretch that is trained again, at another speed, leaves the points that are there; gaps are filled."""
+    run_id = _tracking.start(fresh, "flow-1")
+    Run(_tracking.uri(fresh), run_id).curve([0, 1, 3], {"speed": [5.0, 5.0, 5.0]})
+    Run(_tracking.uri(fresh), run_id).curve([0, 1, 2, 3, 4], {"speed": [7.0, 7.0, 7.0, 7.0, 7.0]})
+    history = client(fresh).get_metric_history(run_id, "speed")
+
+    assert sorted((point.step, point.value) for point in history) == [(0, 5.0), (1, 5.0), (2, 7.0), (3, 5.0), (4, 7.0)]
+
+
 def test_curves_are_thinned_and_gaps_left_out(fresh: Config) -> None:
     """Of 5,000 points at most 2,000 stay, the last among them; None, NaN and infinity are no points."""
     run_id = _tracking.start(fresh, "flow-1")
@@ -117,6 +153,49 @@ def test_abandoned_runs_are_killed(fresh: Config) -> None:
     assert statuses == {
         "alive": "RUNNING", "gone": "KILLED", "reused": "KILLED", "elsewhere": "RUNNING", "finished": "FINISHED",
     }  # fmt: skip
+
+
+def test_a_run_of_a_lost_host_is_closed_by_hand(fresh: Config) -> None:
+    """Only a RUNNING one, and none that is at work here."""
+    lost, here = _tracking.start(fresh, "lost"), _tracking.start(fresh, "here")
+    client(fresh).set_tag(lost, "owner.host", "another-host")
+    workspace = Path(fresh.runtime.workspace)
+    _tracking.close_run(workspace, lost)
+
+    assert client(fresh).get_run(lost).info.status == "KILLED"
+    with pytest.raises(TrackingError, match="is not open: it is KILLED"):
+        _tracking.close_run(workspace, lost)
+    with pytest.raises(TrackingError, match=f"at work on this host, as process {os.getpid()}"):
+        _tracking.close_run(workspace, here)
+
+
+FIRST_RUN = """
+import sys; from pathlib import Path
+from configs.schema import Config, Ingestion, Runtime, Tracking
+from tasks import _tracking
+uri, workspace, barrier = sys.argv[1:]
+config = Config(ingestion=Ingestion(source="x"), tracking=Tracking(uri=uri), runtime=Runtime(workspace=workspace))
+while not Path(barrier).exists(): pass
+print(_tracking.start(config, workspace, recipe="same"))
+"""
+
+
+def test_first_runs_at_once_do_not_collide(tmp_path: Path) -> None:
+    """Four processes create database, experiment and run at the same moment, from four workspaces: four runs."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(_tracking.__file__).parents[1])}
+    words = [sys.executable, "-c", FIRST_RUN, f"sqlite:///{tmp_path}/mlflow.db"]
+    at_once = [
+        subprocess.Popen(
+            [*words, tmp_path / name, tmp_path / "go"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for name in "abcd"
+    ]
+    time.sleep(3)  # until all have imported
+    (tmp_path / "go").touch()
+    answers = [process.communicate() for process in at_once]
+
+    assert [process.returncode for process in at_once] == [0] * 4, answers
+    assert len({out for out, _ in answers}) == 4
 
 
 def test_a_result_is_found_when_its_run_is_complete(fresh: Config) -> None:

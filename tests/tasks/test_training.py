@@ -10,9 +10,9 @@ from configs.schema import Runtime, Training, Vocabulary, Windows
 from tasks import _contracts, _vectors
 from tasks import training as module
 from tasks._checkpoints import Checkpoint, Checkpoints
-from tasks._errors import InputError, TrainingError
+from tasks._errors import InputError, StoreError, TrainingError
 from tasks._stage import Context
-from tasks._store import CHECKPOINTS, Dataset
+from tasks._store import CHECKPOINTS, MANIFEST, Dataset
 from tasks.training import Run, training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
@@ -107,6 +107,25 @@ def test_threads_and_intervals_change_no_bit(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
+def interrupted_training(context: Context) -> Path:
+    """The checkpoints of a training that was stopped after four updates."""
+    updates = Run.__iter__
+
+    def interrupted(self: Run):
+        for number, update in enumerate(updates(self), start=1):
+            yield update
+            if number == 4:
+                self.save()
+                raise ConnectionAbortedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.Run, "__iter__", interrupted)
+        with pytest.raises(ConnectionAbortedError):
+            train(context)
+    (folder,) = context.store.root.glob(f"training/*/{CHECKPOINTS}")
+    return folder
+
+
 @pytest.mark.parametrize("architecture", ["skip_gram", "cbow"])
 @pytest.mark.parametrize("shared_negatives", [0, 8])
 @pytest.mark.parametrize("stop", [1, 4, 5, 13])  # in a shard, at a shard's end, after it, in another epoch
@@ -168,6 +187,28 @@ def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert saved.state == {"step": 1}
     assert (saved.theta == 1).all()
     assert len(list(checkpoints.folder.iterdir())) == 1  # two were kept, and one of them was torn
+
+
+def test_checkpoint_of_another_config_is_not_met(tmp_path: Path) -> None:
+    """A changed rate is another key: its training starts anew, and leaves the interrupted one's checkpoint alone."""
+    clean = train(workspace(tmp_path, "clean"), learning_rate=0.02)
+    context = workspace(tmp_path, "ws")
+    saved = interrupted_training(context)
+
+    assert train(context, learning_rate=0.02).digest == clean.digest
+    assert saved.exists()
+
+
+def test_checkpoint_put_elsewhere_is_refused(tmp_path: Path) -> None:
+    """Moved by hand into the folder of another config's training, it is named with both keys and the way out."""
+    context = workspace(tmp_path, "ws")
+    saved = interrupted_training(context)
+    made = train(context, learning_rate=0.02)
+    (made.path / MANIFEST).unlink()
+    saved.rename(made.path / CHECKPOINTS)
+
+    with pytest.raises(StoreError, match=f"expected  key {made.key}\nfound     key {saved.parent.name}"):
+        train(context, learning_rate=0.02)
 
 
 def test_warm_start_follows_the_words(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""`w2v gc` and `w2v close`: what goes, what stays, and why."""
+
+import functools
+from pathlib import Path
+
+from tasks import _tracking
+from tasks._errors import InputError
+from tasks._retention import Policy, sweep
+from tasks._survey import survey
+from tasks._unfinished import elsewhere
+
+
+def collect(workspace: Path, last: int, days: float, *, dry_run: bool) -> None:
+    """Remove what no kept run of the workspace uses, and say what it was and what it weighed."""
+    if not (workspace / "store").is_dir():
+        raise InputError(f"{workspace}: no store here.\nName the folder of your runs with --workspace.")
+    swept = sweep(workspace, Policy(last, days), functools.partial(survey, workspace), dry_run=dry_run)
+    for item in swept.garbage:
+        print(f"- {item.path.relative_to(workspace)!s:<50} {item.bytes / 1e6:8.1f} MB  {item.reason}")
+    for run in swept.runs:
+        print(f"{'=' if run.id in swept.kept else '-'} run {run.id}  {swept.kept.get(run.id, 'not kept')}")
+        if elsewhere(run.status, run.host):
+            print(f"  of host {run.host}: if its process is gone, `w2v close {run.id}` says so")
+    verb = "would go" if dry_run else "removed"
+    print(f"{sum(item.bytes for item in swept.garbage) / 1e6:,.1f} MB in {len(swept.garbage)} folders {verb}")
+
+
+def close(workspace: Path, run_id: str) -> None:
+    """Mark a run as KILLED whose process is gone for good."""
+    _tracking.close_run(workspace, run_id)
+    print(f"run {run_id} is KILLED; the same config, data and code go on with it")

@@ -1,0 +1,114 @@
+"""What of a workspace is kept, and the removal of the rest: policy first, then files."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from tasks._store import LATEST, MANIFEST, Dataset
+from tasks._uses import Uses
+
+DAY = 86_400.0  # seconds
+OPEN = {"RUNNING", "UNKNOWN"}  # at work, or of another MLflow server: nobody here can tell
+
+
+class Known(NamedTuple):
+    """What MLflow knows of a run."""
+
+    id: str
+    status: str  # MLflow's, or UNKNOWN, or DELETED
+    host: str
+    started: float
+    ended: float  # seconds since 1970
+    named: bool  # its model has an alias, such as `champion`
+    warm_start: str  # the file it started from, or ""
+
+
+class Policy(NamedTuple):
+    """Besides the runs at work and those whose model has an alias."""
+
+    last: int
+    days: float
+
+    def keeps(self, runs: list[Known]) -> dict[str, str]:
+        """The runs to keep, each with the reason."""
+        newest = sorted((run for run in runs if run.status != "DELETED"), key=lambda run: -run.started)
+        since = time.time() - self.days * DAY
+        kept = {run.id: f"ended within {self.days:g} days" for run in newest if run.ended > since}
+        kept |= {run.id: f"one of the last {self.last}" for run in newest[: self.last]}
+        kept |= {run.id: "its model has an alias" for run in runs if run.named}
+        return kept | {run.id: run.status for run in runs if run.status in OPEN}
+
+
+class Garbage(NamedTuple):
+    path: Path
+    bytes: int
+    reason: str
+
+
+class Swept(NamedTuple):
+    garbage: list[Garbage]
+    kept: dict[str, str]
+    runs: list[Known]
+
+
+def sweep(workspace: Path, policy: Policy, ask: Callable[[list[str]], list[Known]], *, dry_run: bool) -> Swept:
+    """Remove what no kept run uses; `ask` tells what MLflow knows of the workspace's runs."""
+    uses = Uses(workspace)
+    with uses.lock:  # a run that starts now waits before it looks into the store
+        runs = ask(sorted({*uses.runs(), *(path.name for path in workspace.glob("unpublished/*/"))}))
+        kept = policy.keeps(runs)
+        used = uses.of(kept) | _starts(workspace, [run for run in runs if run.id in kept]) | _latest(workspace)
+        garbage = list(_unused(workspace, used, {run.id for run in runs if run.status in OPEN}))
+        if not dry_run:
+            garbage = [item for item in garbage if _remove(item.path)]
+            for run in runs:
+                if run.id not in kept:
+                    uses.forget(run.id)
+    return Swept(garbage, kept, runs)
+
+
+def _unused(workspace: Path, used: set[str], at_work: set[str]) -> Iterator[Garbage]:
+    for path in sorted(workspace.glob("store/*/*/")):
+        if f"{path.parent.name}/{path.name}" not in used:
+            finished = (path / MANIFEST).exists()
+            yield Garbage(path, _size(path), "no kept run uses it" if finished else "an abandoned attempt")
+    for path in sorted(workspace.glob("unpublished/*/")):
+        if path.name not in at_work:
+            yield Garbage(path, _size(path), "a publication that was killed")
+
+
+def _remove(path: Path) -> bool:
+    """False if somebody is making it at this moment."""
+    lock = FileLock(path.with_suffix(".lock"), timeout=0)
+    try:
+        with lock:
+            (path / MANIFEST).unlink(missing_ok=True)  # first: what is left if we are killed is an abandoned attempt
+            shutil.rmtree(path)
+            path.with_suffix(".lock").unlink()  # who waits for it notices that it is gone, and makes a new one
+    except Timeout:
+        return False
+    return True
+
+
+def _latest(workspace: Path) -> set[str]:
+    """The vectors that `w2v neighbors` asks."""
+    try:
+        latest = Dataset.model_validate_json((workspace / LATEST).read_bytes())
+    except FileNotFoundError:
+        return set()
+    return {f"{latest.stage}/{latest.key}"}
+
+
+def _starts(workspace: Path, runs: list[Known]) -> set[str]:
+    """The trainings in this store that these runs started from."""
+    store = (workspace / "store").absolute()
+    paths = [Path(run.warm_start).absolute() for run in runs if run.warm_start]
+    return {path.parent.relative_to(store).as_posix() for path in paths if path.is_relative_to(store)}
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

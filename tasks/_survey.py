@@ -1,0 +1,55 @@
+"""What MLflow knows of the runs that have worked in a workspace."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks._retention import Known
+from tasks._runs import reached
+from tasks._tracking import workspace_uri
+from tasks._unfinished import HOST, abandoned, alone, close
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as Record
+
+
+def survey(workspace: Path, run_ids: list[str]) -> list[Known]:
+    """What MLflow knows of these runs; those that it finds abandoned are closed first."""
+    with reached(workspace_uri(workspace)) as client, alone(workspace):
+        named = _named(client)
+        records = {run_id: _get(client, run_id) for run_id in run_ids}
+        for run_id, record in records.items():
+            if record and abandoned(record):
+                close(client, record, "KILLED")
+                records[run_id] = client.get_run(run_id)
+    return [_known(run_id, record, named) for run_id, record in records.items()]
+
+
+def _known(run_id: str, record: "Record | None", named: set[str]) -> Known:
+    if record is None:
+        return Known(run_id, "UNKNOWN", "", 0.0, 0.0, named=False, warm_start="")
+    info, params = record.info, record.data.params
+    status = info.status if info.lifecycle_stage == "active" else "DELETED"
+    start = params.get("training.warm_start", "None").replace("None", "")
+    times = info.start_time / 1_000, (info.end_time or info.start_time) / 1_000
+    return Known(run_id, status, record.data.tags.get(HOST, ""), *times, run_id in named, start)
+
+
+def _get(client: "MlflowClient", run_id: str) -> "Record | None":
+    """None for a run of another server."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
+        return None
+
+
+def _named(client: "MlflowClient") -> set[str]:
+    """The runs whose registered model has an alias."""
+    models = client.search_registered_models()
+    versions = {(model.name, version) for model in models for version in model.aliases.values()}
+    return {str(client.get_model_version(*each).run_id) for each in versions}

@@ -1,0 +1,79 @@
+"""Runs that ended before they were done: how one is closed, and which one the next start goes on with.
+
+A run's recipe is a digest of all that its result is made of: data, config and code. A start goes on with the newest
+run of its own recipe that was interrupted or has failed, so that one result has one run. Another recipe is another
+run, and has other keys in the store: it never meets this one's checkpoints.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from tasks import _environment
+from tasks._environment import Owner
+from tasks._errors import TrackingError
+from tasks._runs import shown
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as Record
+
+RECIPE, CONTINUE = "result.recipe", "how to continue"  # tags
+HOST, PID, STARTED, COMMAND = "owner.host", "owner.pid", "owner.started", "owner.command"
+CLOSED = {"KILLED", "FAILED"}
+
+
+def owner_tags() -> dict[str, str]:
+    """Who works on a run: this process."""
+    owner = _environment.owner()
+    return {
+        HOST: owner.host,
+        PID: str(owner.pid),
+        STARTED: str(owner.started),
+        COMMAND: shown(_environment.command()),
+    }
+
+
+def alone(workspace: Path) -> FileLock:
+    """Of two starts at once in a workspace, one goes on with the interrupted run, and the other finds it RUNNING."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    return FileLock(workspace / "runs.lock")
+
+
+def close(client: "MlflowClient", record: "Record", status: str) -> None:
+    """End the run; one that is not FINISHED says how to go on with it."""
+    if status in CLOSED:
+        command = record.data.tags.get(COMMAND, "w2v retrain")
+        way = f"`{command}` goes on with this run where it stopped, as long as config, data and code are the same."
+        client.set_tag(record.info.run_id, CONTINUE, way)
+    client.set_terminated(record.info.run_id, status)
+
+
+def reopen(client: "MlflowClient", record: "Record") -> None:
+    if CONTINUE in record.data.tags:
+        client.delete_tag(record.info.run_id, CONTINUE)
+    client.update_run(record.info.run_id, status="RUNNING")
+
+
+def abandoned(record: "Record") -> bool:
+    """Whether it is RUNNING although the process that owned it is gone; of another host nothing is known."""
+    tags = record.data.tags
+    if record.info.status != "RUNNING" or tags.get(HOST) != _environment.owner().host:
+        return False
+    return not Owner(tags[HOST], int(tags[PID]), float(tags[STARTED])).alive
+
+
+def elsewhere(status: str, host: str) -> bool:
+    """Whether it is RUNNING on another host, whose processes nobody here can see."""
+    return status == "RUNNING" and host != _environment.owner().host
+
+
+def check_closable(record: "Record") -> None:
+    """Raises TrackingError if the run has ended, or its process of this host still works."""
+    host = record.data.tags.get(HOST, "a host it does not name")
+    if record.info.status != "RUNNING":
+        raise TrackingError(f"run {record.info.run_id} is not open: it is {record.info.status}.")
+    if host == _environment.owner().host and not abandoned(record):
+        pid = record.data.tags[PID]
+        raise TrackingError(f"run {record.info.run_id} is at work on this host, as process {pid}.\nEnd that one first.")
