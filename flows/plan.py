@@ -9,6 +9,7 @@ from flows.pipeline import Outputs, Retrained, pipeline
 from tasks import _arithmetic, _tracking
 from tasks._stage import Context, Stage
 from tasks._store import Dataset, digest_of
+from tasks.evaluation import check_sets
 
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made
 
@@ -28,18 +29,24 @@ class Plan(NamedTuple):
 
 
 def plan(config: Config) -> Plan:
-    """Look every stage up; a stage whose inputs are still to be made has to run."""
+    """Look every stage up; a stage whose inputs are still to be made has to run.
+
+    Raises InputError for a file that any stage would miss or could not read.
+    """
     _arithmetic.check(config.runtime)
     context = Context(runtime=config.runtime)
     steps: list[Step] = []
 
     def look_up(stage: Stage, **arguments: object) -> Dataset:
+        stage.inputs(**arguments)  # digests the files it reads that no stage wrote
         inputs = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
         output = None if TO_COME in inputs else stage.find(context=context, **arguments)
         steps.append(Step(stage.label(arguments), output))
         return output or TO_COME
 
-    return Plan(steps, pipeline(config, look_up))
+    planned = Plan(steps, pipeline(config, look_up))
+    check_sets(config.evaluation)
+    return planned
 
 
 def already_done(config: Config, planned: Plan) -> Retrained | None:

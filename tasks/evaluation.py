@@ -64,6 +64,16 @@ def _judge(space: Space, config: Evaluation, draft: Draft, threads: int) -> Iter
             yield _domain.judge(space, name, _domain.read(file), config.analogy_candidates, threads)
 
 
+def check_sets(config: Evaluation) -> None:
+    """Raises InputError for a set that cannot be read: before a training rather than after it."""
+    for file in config.similarity:
+        read_pairs(file)
+    for file in config.analogies:
+        read_analogies(file)
+    for file in config.domain:
+        _domain.read(file)
+
+
 def _held_out(vectors: Dataset, held_out: Dataset, settings: Settings) -> dict[str, float]:
     """J(θ), the mean over windows, and the mean over their pairs; nothing if no window was held out."""
     table = pa.concat_tables(_contracts.read(file, _contracts.WINDOWS) for file in held_out.files())

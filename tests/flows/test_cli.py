@@ -97,6 +97,29 @@ def test_plan_estimates_from_what_it_sees(tmp_path: Path) -> None:
     assert (rows["ingestion"], rows["tokenization"]) == ("~3", "~3")
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("evaluation.similarity", "sea water\n", "found     'sea water'"),
+        ("evaluation.similarity", None, "cannot read this evaluation set"),
+        ("vocabulary.fixed", None, "No such file"),
+    ],
+)
+def test_plan_reads_what_later_stages_read(
+    key: str, text: str | None, message: str, corpus: Path, tmp_path: Path
+) -> None:
+    """A file that would fail the last stage is named before the first one."""
+    file = tmp_path / "set.tsv"
+    if text:
+        file.write_text(text)
+    value = str(file) if key == "vocabulary.fixed" else f'["{file}"]'
+    answer = w2v("plan", *settings(corpus, tmp_path / "ws", f"{key}={value}"))
+
+    assert answer.returncode == 1
+    assert str(file) in answer.stderr
+    assert message in answer.stderr
+
+
 def test_portable_is_seen_to_by_the_command(corpus: Path, tmp_path: Path) -> None:
     """The kernels are pinned before they are chosen; without that, planning a portable run is refused."""
     plain = {name: value for name, value in os.environ.items() if name not in {*PINNED, CONTRARY}}
