@@ -13,11 +13,10 @@ from uuid import uuid4
 from configs.loading import load
 from flows.cli import quiet
 from flows.pipeline import pipeline
-from flows.plan import recipe
-from flows.retrain import already_done
+from flows.plan import already_done, plan, recipe
+from flows.vectors import make_latest
 from tasks import _tracking
 from tasks._stage import Context
-from tasks._store import LATEST, write_whole
 from tasks.publication import publish
 
 CHANGES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.rmtree"}  # audit events
@@ -25,15 +24,14 @@ CHANGES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.rmt
 
 def retrain(settings: list[str]) -> None:
     config = load(None, settings)
-    _tracking.close_abandoned(config)
-    if already_done(config):
+    if already_done(config, plan(config)):
         return
     flow_run_id = str(uuid4())
     run_id = _tracking.start(config, flow_run_id, recipe=recipe(config))
     context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
     outputs = pipeline(config, lambda stage, **arguments: stage.compute(context=context, **arguments))
     publish.fn(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
-    write_whole(Path(config.runtime.workspace) / LATEST, outputs.trained.vectors.model_dump_json().encode())
+    make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
     _tracking.finish_flow_run(config, flow_run_id, "FINISHED")
 
 
