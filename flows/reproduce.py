@@ -49,12 +49,13 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     Raises TrackingError if the run is unknown or has no certificate, ConfigError if its config cannot be read or set,
     InputError if the folder is not a fresh one.
     """
-    changes = set_values({}, settings)
-    run = Run(changes.get("tracking", {}).get("uri") or _tracking.workspace_uri(workspace), run_id)
+    tracking = set_values({}, settings).get("tracking")
+    named = tracking.get("uri") if isinstance(tracking, dict) else None
+    run = Run(named or _tracking.workspace_uri(workspace), run_id)
     certificate = _certificate.read(run)
     values = json.loads(run.fetch("config.json").read_bytes())
     # an address that the environment gives may hold a password, and stays there
-    values["tracking"]["uri"] = None if "MLFLOW_TRACKING_URI" in os.environ else run.uri
+    values["tracking"]["uri"] = None if os.environ.get("MLFLOW_TRACKING_URI") else run.uri
     values["tracking"]["registered_model"] += "-reproduced"  # no candidate beside the models it may equal
     values["runtime"]["workspace"] = str(workspace / "reproductions" / run_id)
     try:

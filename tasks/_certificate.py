@@ -121,7 +121,8 @@ def _tables(vectors: Dataset) -> dict[str, str]:
     digest = {"words": digest_of(words.to_pydict())}
     for column in ("input", "output"):
         table = _vectors.matrix(_vectors.read(vectors, [column])[column])
-        digest[column] = blake2b(table.astype("<f4", copy=False).tobytes(), digest_size=16).hexdigest()
+        numbers = table.reshape(-1).astype("<f4", copy=False)
+        digest[column] = blake2b(numbers.data, digest_size=16).hexdigest()
     return digest
 
 
