@@ -102,7 +102,7 @@ def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained
     """The command tells each stage as reused and names the run; where Prefect's server would live, nothing is made."""
     sections = config.model_dump(mode="json", exclude_none=True)
     name = sections.pop("name")
-    values = [f"{section}.{key}={json.dumps(value)}" for section, each in sections.items() if section != "seed"
+    values = [f"{section}.{key}={json.dumps(value)}" for section, each in sections.items() if isinstance(each, dict)
               for key, value in each.items()]  # fmt: skip
     environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
     answer = subprocess.run(
