@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the work failed, 2 wrong use, 130 interrupted.
 
 import logging
 import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -195,6 +196,7 @@ def main() -> None:
     """Run the command; an error is one clear message, its traceback only with --debug."""
     debug = "--debug" in sys.argv
     quiet()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: Prefect's server must not outlive us
     try:
         app()
     except SystemExit as end:

@@ -4,7 +4,10 @@ MLflow's own `log_model` works on the thread's active run and opens one where th
 run. A step done before is found and not repeated, so that publishing again makes no second model.
 """
 
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -29,13 +32,23 @@ def log_model(run: Run, vectors: Path, parameters: dict[str, str]) -> str:
             run.record.info.experiment_id, NAME, source_run_id=run.id, params=parameters, model_type="word2vec"
         )
         if model.status != "READY":
-            with TemporaryDirectory(dir=vectors.parent) as folder:  # swept with it if we are killed
+            with TemporaryDirectory(dir=vectors.parent) as folder, _temporary_files(folder):
                 _pack(Path(folder) / "model", model, run.id, vectors)
                 client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
             _link(client, run, model)
             client.finalize_logged_model(model.model_id, "READY")
     model_id: str = model.model_id
     return model_id
+
+
+@contextmanager
+def _temporary_files(folder: str) -> Iterator[None]:
+    """MLflow copies the vectors on the way: into this folder, which is swept if we are killed."""
+    former, tempfile.tempdir = tempfile.tempdir, folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = former
 
 
 def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:

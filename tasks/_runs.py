@@ -88,10 +88,15 @@ class Run:
 
     def inputs(self, inputs: Iterable[Input]) -> None:
         from mlflow.entities import DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import IntegrityError
 
         entries = [DatasetInput(each.entity, [InputTag("mlflow.data.context", each.context)]) for each in inputs]
         with reached(self.uri) as client:
-            client.log_inputs(self.id, entries)
+            try:
+                client.log_inputs(self.id, entries)
+            except (IntegrityError, MlflowException):  # it looks before it inserts, and another run was in between
+                client.log_inputs(self.id, entries)
 
     def files(self, folder: Path) -> None:
         """All that is in the folder, under the same names."""

@@ -173,6 +173,20 @@ def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
+def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
+    """SIGTERM in a short stage: 130, a KILLED run, and no server that outlives it."""
+    log = tmp_path / "log"
+    process = start(settings(corpus, tmp_path / "ws"), log)
+    wait_for("✓ evaluation", log, process)
+    process.terminate()
+
+    assert process.wait(timeout=60) == 130, log.read_text()
+    assert "the same command continues where this one stopped" in log.read_text()
+    assert statuses(tmp_path / "ws") == ["KILLED"]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
 @pytest.mark.usefixtures("prefect_server")
 def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path) -> None:
     """Ctrl-C and SIGTERM in training: a checkpoint, a KILLED run that says how to continue. SIGKILL: it stays RUNNING.

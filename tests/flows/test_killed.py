@@ -148,14 +148,14 @@ def kill_often(folder: Path, corpus: Path, undisturbed: Undisturbed, kills: int,
     while where.total() < kills:
         made = undisturbed.database if starts % 4 else None
         killing = Killing(folder / str(starts), corpus, made)
-        for _ in range(min(AT_ONCE, kills - where.total())):
+        for number in range(min(AT_ONCE, kills - where.total())):
             starts += 1
             if flows and starts % flows == 0:
                 code = killing.retrain(FLOW_SECONDS + rng.uniform(0, undisturbed.seconds))
-            elif starts % 2:
+            elif number % 2:
                 code = killing.attempt(seconds=rng.uniform(0, undisturbed.seconds))
-            else:
-                code = killing.attempt(change=int(rng.integers(1, undisturbed.changes)))
+            else:  # the first stages change files for milliseconds: hit them as often as the long ones
+                code = killing.attempt(change=int(undisturbed.changes ** rng.random()))
             assert code in (0, DIED), killing.log
             where[killing.stage] += code == DIED
             print(f"{where.total()} kills, {killing.stage}", flush=True)

@@ -172,16 +172,24 @@ def test_a_run_of_a_lost_host_is_closed_by_hand(fresh: Config) -> None:
 FIRST_RUN = """
 import sys; from pathlib import Path
 from configs.schema import Config, Ingestion, Runtime, Tracking
+from mlflow.entities import Dataset
 from tasks import _tracking
+from tasks._runs import Input, Run
 uri, workspace, barrier = sys.argv[1:]
 config = Config(ingestion=Ingestion(source="x"), tracking=Tracking(uri=uri), runtime=Runtime(workspace=workspace))
+data = [Input(Dataset(f"data {n}", "d" * 32, "local", "{}"), "training") for n in range(50)]
+Path(workspace).mkdir()
 while not Path(barrier).exists(): pass
-print(_tracking.start(config, workspace, recipe="same"))
+run_id = _tracking.start(config, workspace, recipe="same")
+Path(workspace, "started").touch()
+while len(list(Path(barrier).parent.glob("*/started"))) < 4: pass
+for one in data: Run(uri, run_id).inputs([one])
+print(run_id)
 """
 
 
 def test_first_runs_at_once_do_not_collide(tmp_path: Path) -> None:
-    """Four processes create database, experiment and run at the same moment, from four workspaces: four runs."""
+    """Four processes create database, experiment, runs and datasets at the same moment, from four workspaces."""
     environment = {**os.environ, "PYTHONPATH": str(Path(_tracking.__file__).parents[1])}
     words = [sys.executable, "-c", FIRST_RUN, f"sqlite:///{tmp_path}/mlflow.db"]
     at_once = [
@@ -190,7 +198,8 @@ def test_first_runs_at_once_do_not_collide(tmp_path: Path) -> None:
         )
         for name in "abcd"
     ]
-    time.sleep(3)  # until all have imported
+    while len(list(tmp_path.iterdir())) < 4:  # all have imported
+        time.sleep(0.1)
     (tmp_path / "go").touch()
     answers = [process.communicate() for process in at_once]
 
