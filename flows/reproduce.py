@@ -1,12 +1,12 @@
 """Rebuild a past run from what it logged, in a fresh workspace, and say whether it is the same to the bit."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
+from configs import logged
 from configs.loading import ConfigError, check, set_values
 from configs.schema import Config
 from flows.pipeline import pipeline
@@ -53,17 +53,17 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     named = tracking.get("uri") if isinstance(tracking, dict) else None
     run = Run(named or _tracking.workspace_uri(workspace), run_id)
     certificate = _certificate.read(run)
-    values = json.loads(run.fetch("config.json").read_bytes())
+    place = f"config.json of run {run_id}"
+    try:
+        values = logged.read(run.fetch("config.json").read_text(encoding="utf-8"), place).model_dump(mode="json")
+    except ConfigError as error:
+        commit = certificate["code"].get("commit", "unknown")
+        raise ConfigError(f"{error}\nAnother version of the code wrote it: check out commit {commit}.") from None
     # an address that the environment gives may hold a password, and stays there
     values["tracking"]["uri"] = None if os.environ.get("MLFLOW_TRACKING_URI") else run.uri
     values["tracking"]["registered_model"] += "-reproduced"  # no candidate beside the models it may equal
     values["runtime"]["workspace"] = str(workspace / "reproductions" / run_id)
-    try:
-        check(values, f"config.json of run {run_id}")
-    except ConfigError as error:
-        commit = certificate["code"].get("commit", "unknown")
-        raise ConfigError(f"{error}\nAnother version of the code wrote it: check out commit {commit}.") from None
-    config = check(set_values(values, settings), f"config.json of run {run_id}", settings)
+    config = check(set_values(values, settings), place, settings)
     _refuse_used(Path(config.runtime.workspace), run_id)
     return Original(run, certificate, config)
 
