@@ -1,7 +1,7 @@
 """The config: what a run is made of, one section per stage, and what cannot change its result.
 
-`ingestion` … `evaluation` bear results: they are part of the stages' keys. `tracking` and `runtime` do not:
-whatever they say, the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
+`ingestion` … `evaluation` bear results: they are part of the stages' keys. `tracking`, `promotion` and `runtime` do
+not: whatever they say, the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
 """
 
 from typing import Annotated, Literal
@@ -133,6 +133,20 @@ class Tracking(Section):
     registered_model: str = "vectors"
 
 
+class Promotion(Section):
+    """When a retrained model takes the champion's place (the rule in full: tasks/_rule.py)."""
+
+    automatic: bool = Field(True, description="Decide at the end of each retraining; else only `w2v promote` does.")
+    gates: list[str] = Field(
+        [], description="Scores that decide, such as `similarity/wordsim353`; by default all that the champion has."
+    )
+    margin: Fraction = Field(0.05, description="How much worse a gate may be, at the low end of the 95% interval.")
+    min_coverage: Fraction = Field(0.9, description="Share of the champion's items that must still be known.")
+    max_drift: Fraction = Field(
+        0.3, description="How far the space may move: 1 − mean cosine of the frequent words both know, after alignment."
+    )
+
+
 class Runtime(Section):
     """How the work is done; none of it changes a result but `portable`, by the kernels that are part of the keys."""
 
@@ -161,4 +175,5 @@ class Config(Section):
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
+    promotion: Promotion = Promotion()
     runtime: Runtime = Runtime()

@@ -24,9 +24,10 @@ ConfigFile = Annotated[Path, typer.Argument(help="The experiment, a TOML file.",
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value; may be repeated.")
 ]
-Run = Annotated[str | None, typer.Option(help="An MLflow run id; by default the last retraining.")]
+Run = Annotated[str | None, typer.Option(help="A run id, or `champion`; by default the last retraining.")]
 RunId = Annotated[str, typer.Argument(help="An MLflow run id.")]
 Workspace = Annotated[Path, typer.Option(help="The folder of the store and the tracking database.")]
+Model = Annotated[str, typer.Option(help="The registered model: tracking.registered_model.")]
 Many = Annotated[int, typer.Option("-k", min=1, help="How many.")]
 
 
@@ -149,6 +150,42 @@ def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path
     _prepare(original.config)
     reproduce.show_foreseen(original, reproduce.foreseen(original))
     raise typer.Exit(reproduce.show(original, reproduce.reproduce(original)))
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="A version of the model.")] = "challenger",
+    accept_drift: Annotated[bool, typer.Option("--accept-drift", help="However far the space has moved.")] = False,
+    because: Annotated[str, typer.Option(metavar="REASON", help="Against the rule, for this reason.")] = "",
+    model: Model = "vectors",
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Make VERSION the champion if the rule of its config lets it; exit 1 if it is kept back."""
+    settle(workspace)
+    from flows import promotion, report
+
+    raise typer.Exit(promotion.promote(report.console, workspace, model, version, accept_drift, because))
+
+
+@app.command()
+def rollback(
+    because: Annotated[str, typer.Option(metavar="REASON", help="Is recorded.")] = "",
+    model: Model = "vectors",
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Make the version champion again that was it before."""
+    settle(workspace)
+    from flows import promotion, report
+
+    promotion.rollback(report.console, workspace, model, because)
+
+
+@app.command()
+def history(model: Model = "vectors", workspace: Workspace = Path("workspace")) -> None:
+    """Every decision about who is champion: when, by whom, and why."""
+    from flows import promotion, report
+
+    promotion.history(report.console, workspace, model)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from tasks import _comparison, _comparison_page, _published
+from tasks import _champions, _comparison, _comparison_page, _published, _tracking
 from tasks._comparison import Against, Comparison
 from tasks._errors import StoreError
 from tasks._report import scores
@@ -18,9 +18,10 @@ MOVED = 8  # words that the terminal shows
 
 def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[Comparison, Path]:
     """published runs → comparison → one page, in the workspace and with each run"""
-    comparison = _comparison.compare([_published.load(workspace, run_id) for run_id in run_ids])
+    uri = _tracking.runs_of(workspace)
+    comparison = _comparison.compare([_published.load(uri, _champions.run_id(uri, run_id)) for run_id in run_ids])
     page = _comparison_page.html(comparison)
-    name = "-".join(run_id[:8] for run_id in run_ids) + ".html"
+    name = "-".join(run.id[:8] for run in comparison.runs) + ".html"
     target = output or workspace / FOLDER / name
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from flows.plan import already_done, plan, recipe
 from tasks import _tracking
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
+from tasks.promotion import promotion
 from tasks.publication import publish
 
 log = logging.getLogger("w2v")
@@ -39,7 +40,7 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     result_serializer="json",
 )
 def retrain(config: Config, reproduces: str = "") -> Retrained:
-    """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run
+    """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run → champion or not
 
     A run that `reproduces` another names it in a tag, and is made even where that other one holds the same result.
     """
@@ -52,6 +53,8 @@ def retrain(config: Config, reproduces: str = "") -> Retrained:
 
     outputs = pipeline(config, functools.partial(_run, context))
     publish(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
+    if config.promotion.automatic and not reproduces:
+        promotion(config=config, context=context)
     vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
     return Retrained(run_id, outputs)
 

@@ -39,8 +39,9 @@ class Seeds(NamedTuple):
 )
 def retrain_seeds(config: Config, seeds: int) -> Seeds:
     """seed, seed + 1, … → a run each, all from the same documents, tokens and vocabulary → one parent run"""
+    by_hand = config.promotion.model_copy(update={"automatic": False})  # variants are measured, not put forward
     variants = [
-        config.model_copy(update={"seed": seed, "name": f"{config.name} seed {seed}"})
+        config.model_copy(update={"seed": seed, "name": f"{config.name} seed {seed}", "promotion": by_hand})
         for seed in range(config.seed, config.seed + seeds)
     ]
     runs = {variant.seed: retrain(variant) for variant in variants}

@@ -15,14 +15,14 @@ Neighbors = dict[str, list[tuple[str, float]]]
 
 
 def load(workspace: Path, run: str | None = None) -> Vectors:
-    """The vectors of the MLflow run `run`, or of the last retraining in the workspace.
+    """The vectors of the MLflow run `run` (an id or `champion`), or of the last retraining in the workspace.
 
     Raises InputError if there was none, TrackingError if the run is unknown or holds none.
     """
     if run is not None:
-        from tasks import _tracking
+        from tasks import _champions, _tracking
 
-        return _tracking.load_vectors(workspace, run)
+        return _tracking.load_vectors(workspace, _champions.run_id(_tracking.runs_of(workspace), run))
     try:
         latest = Dataset.model_validate_json((workspace / LATEST).read_bytes())
     except FileNotFoundError:

@@ -1,5 +1,6 @@
-"""What Prefect's page says of a published run: a link to it, its scores, and the report; nothing outside a flow run."""
+"""What Prefect's page says of a published run: a link to it, its scores, and the report; what is decided about it."""
 
+import os
 from typing import Any
 
 from tasks._runs import Run, shown
@@ -19,6 +20,15 @@ def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
     create_markdown_artifact(page, key="report", description="What was learnt")
     with get_client(sync_client=True) as client:
         client.update_flow_run_labels(flow.flow_run.id, {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)})
+
+
+def announce_decision(page: str) -> None:
+    """A page of the flow run, or of a server of one's own; a temporary server is not started for it."""
+    from prefect.artifacts import create_markdown_artifact
+    from prefect.context import FlowRunContext
+
+    if FlowRunContext.get() or os.environ.get("PREFECT_API_URL"):
+        create_markdown_artifact(page, key="promotion", description="Which version is champion, and why")
 
 
 def link(run: Run) -> str:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tasks import _contracts, _tracking
 from tasks._errors import ContractError, TrackingError
-from tasks._runs import reached
+from tasks._runs import Run, reached
 from tasks._store import Manifest
 from tasks._vectors import Vectors
 
@@ -24,6 +24,8 @@ class Published(NamedTuple):
     uri: str
     id: str
     name: str
+    started: int  # ms since 1970
+    documents: str  # the digest of what it has learnt from
     parameters: dict[str, str]
     curves: dict[str, Curve]
     items: pa.Table
@@ -36,9 +38,8 @@ class Published(NamedTuple):
         return metrics
 
 
-def load(workspace: Path, run_id: str) -> Published:
+def load(uri: str, run_id: str) -> Published:
     """Raises TrackingError if the run is unknown, unfinished, or of another version of this program."""
-    uri = _tracking.runs_of(workspace)
     with reached(uri) as client:
         run = _tracking.known_run(client, uri, run_id)
     try:
@@ -46,12 +47,15 @@ def load(workspace: Path, run_id: str) -> Published:
             history = {metric: client.get_metric_history(run_id, metric) for metric in CURVES}
             scores, manifests = (Path(client.download_artifacts(run_id, name)) for name in ("scores", "manifests"))
         items = _contracts.read(scores / "evaluation.parquet", _contracts.EVALUATION)
-        judged = Manifest.model_validate_json((manifests / "evaluation.json").read_bytes())
+        judged, documents = (
+            Manifest.model_validate_json((manifests / f"{name}.json").read_bytes())
+            for name in ("evaluation", "documents")
+        )
     except (ContractError, TrackingError, ValidationError, OSError) as error:
         lines = str(error).splitlines()
         raise TrackingError(
             f"run {run_id} cannot be compared\n"
-            f"expected  scores/evaluation.parquet of contract {_contracts.EVALUATION.id}, manifests/evaluation.json\n"
+            f"expected  scores/evaluation.parquet of contract {_contracts.EVALUATION.id}, manifests/*.json\n"
             f"found     {': '.join(lines[:2]) if isinstance(error, TrackingError) else lines[0]}\n"
             "Name a finished retraining; one of an older version is made anew by `w2v retrain`."
         ) from error
@@ -59,11 +63,13 @@ def load(workspace: Path, run_id: str) -> Published:
         uri=uri,
         id=run_id,
         name=run.info.run_name,
+        started=run.info.start_time,
+        documents=documents.digest,
         parameters=run.data.params,
         curves={
             metric: Curve([p.step for p in points], [p.value for p in points]) for metric, points in history.items()
         },
         items=items,
         judged=judged,
-        vectors=_tracking.load_vectors(workspace, run_id),
+        vectors=_tracking.vectors_of(Run(uri, run_id)),
     )

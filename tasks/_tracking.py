@@ -124,7 +124,7 @@ def vectors_of(run: Run) -> Vectors:
 
 def parameters(config: Config) -> dict[str, str]:
     """`section.key` of all that bears on the result, and a digest of it: equal digests, equal settings."""
-    values = config.model_dump(mode="json", exclude={"version", "name", "tracking", "runtime"})
+    values = config.model_dump(mode="json", exclude={"version", "name", "tracking", "promotion", "runtime"})
     flat = {"config.digest": digest_of(values), "seed": str(values.pop("seed"))}
     for section, settings in values.items():
         flat |= {f"{section}.{key}": str(value)[:LONGEST] for key, value in settings.items()}

@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from configs.schema import Config, Training
 from tasks import _contracts, _environment
 from tasks._contracts import Contract
 from tasks._stage import Context
 from tasks._store import Account, Dataset, Draft, digest_of
+from tasks.evaluation import evaluation
 
 POINTS = 5  # of the curve
 
@@ -51,6 +53,37 @@ def vectors_of(
 def windows_of(context: Context, document: list[int], center: list[int], radius: list[int]) -> Dataset:
     columns = {"document": document, "center": center, "radius": radius}
     return dataset(context, "windows", {"part-00000.parquet": (_contracts.WINDOWS, columns)}, {"words": len(center)})
+
+
+def finished_stages(
+    config: Config, context: Context, words: list[str], table: NDArray[Any], text: str = "alpha beta"
+) -> dict[str, Any]:
+    """What `publish` takes: these vectors, judged by the sets of the config."""
+    documents = {"document": [0], "source": ["a"], "text": [text]}
+    tokens = {"document": [0], "tokens": [text.split()]}
+    size = len(words)
+    counted = {"word": words, "count": range(size, 0, -1), "keep_probability": [1.0] * size}
+    facts = {"words": size, "occurrences": size * (size + 1) // 2}
+    vectors = vectors_of(context, words, table)
+    held_out = windows_of(context, [0, 0], [0, 1], [1, 1])
+    judged = evaluation.compute(
+        vectors=vectors,
+        held_out=held_out,
+        config=config.evaluation,
+        training=Training(),
+        window=5,
+        seed=1,
+        context=context,
+    )
+    return {
+        "documents": dataset(context, "ingestion", {"part-00000.parquet": (_contracts.DOCUMENTS, documents)}, {}),
+        "tokens": dataset(context, "tokenization", {"part-00000.parquet": (_contracts.TOKENS, tokens)}, {"tokens": 2}),
+        "vocabulary": dataset(context, "vocabulary", {"vocabulary.parquet": (_contracts.VOCABULARY, counted)}, facts),
+        "held_out": held_out,
+        "draws": [windows_of(context, [0, 0], [0, epoch], [1, 1]) for epoch in range(2)],
+        "vectors": vectors,
+        "evaluation": judged,
+    }
 
 
 def dataset(

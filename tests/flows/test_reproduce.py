@@ -10,7 +10,7 @@ from configs.schema import Config
 from flows import reproduce
 from flows.retrain import retrain
 from flows.verify import examine
-from tasks import _certificate, _tracking
+from tasks import _certificate, _champions, _tracking
 from tasks._errors import InputError
 from tasks._runs import Run
 
@@ -57,6 +57,9 @@ def test_rebuilt_to_the_bit(run_id: str, workspace: Path, tmp_path: Path, capsys
     }  # fmt: skip
     with pytest.raises(InputError, match="would be reused instead of rebuilt"):
         reproduce.find(run_id, workspace, in_folder(tmp_path))
+    model = _champions.model(_tracking.workspace_uri(workspace), "vectors-reproduced")
+    assert model.of_run(done.run_id).decisions == []
+    assert model.aliases == {}
 
 
 def test_what_differs_is_said_before_and_by_how_much_after(

@@ -16,7 +16,7 @@ from flows import vectors
 from flows.pipeline import Retrained
 from flows.plan import plan
 from flows.retrain import retrain
-from tasks import _tracking
+from tasks import _champions, _tracking
 from tasks._store import LATEST
 
 W2V = Path(sys.executable).parent / "w2v"
@@ -75,6 +75,19 @@ def test_one_run_is_complete(config: Config, first: Retrained) -> None:
     assert {"vectors/vectors.npy", "vectors/vectors.bin", "figures/words.png", "figures/loss.png"} <= files
     assert {"config.json", "environment.json", "report.md", "scores/evaluation.parquet"} <= files
     assert client.get_registered_model("vectors").latest_versions[0].tags["run"] == first.run_id
+
+
+def test_it_is_decided_who_is_champion(config: Config, first: Retrained) -> None:
+    """The flow ends with a decision about its version, which is a task and a page of Prefect's."""
+    model = _champions.model(_tracking.uri(config), "vectors")
+    flow_run = mlflow_run(config, first.run_id).data.tags["prefect.flow_run_id"]
+    with get_client(sync_client=True) as client:
+        pages = [each for each in client.read_artifacts() if str(each.flow_run_id) == flow_run]
+
+    assert len(model.of_run(first.run_id).decisions) == 1
+    assert model.champion
+    assert states(first.run_id, config)["promotion"] == "Completed"
+    assert any(page.key == "promotion" for page in pages)
 
 
 def test_the_two_runs_know_each_other(config: Config, first: Retrained) -> None:

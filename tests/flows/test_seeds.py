@@ -10,7 +10,7 @@ from configs.schema import Config
 from flows import comparison, seeds
 from flows.retrain import retrain
 from flows.seeds import Seeds, retrain_seeds
-from tasks import _tracking
+from tasks import _champions, _tracking
 from tasks._errors import TrackingError
 from tasks._noise import noise
 
@@ -47,6 +47,15 @@ def test_one_parent_has_the_seeds_and_their_spread(config: Config, two: Seeds) -
     assert parent.data.metrics["loss/held_out"] == pytest.approx(sum(loss) / 2)
     assert parent.data.metrics["deviation/held_out"] == pytest.approx(abs(loss[0] - loss[1]) / 2**0.5)
     assert {file.path for file in client.list_artifacts(two.run_id, "scores")} == {"scores/seeds.csv"}
+
+
+def test_no_variant_is_put_forward(config: Config, two: Seeds) -> None:
+    """Each seed has its version, and no decision was made about it: the aliases are of others, or of nobody."""
+    model = _champions.model(_tracking.uri(config), config.tracking.registered_model)
+    versions = [model.of_run(run.run_id) for run in two.runs.values()]
+
+    assert [version.decisions for version in versions] == [[], []]
+    assert not {version.number for version in versions} & set(model.aliases.values())
 
 
 def test_preparation_is_shared(two: Seeds) -> None:

@@ -46,6 +46,8 @@ def published(folder: Path, name: str, words: list[str], table: Any, pairs: str)
         uri="sqlite:///nowhere.db",
         id=name * 8,
         name=f"run {name}",
+        started=0,
+        documents="",
         parameters={"seed": name, "training.epochs": "3"},
         curves={metric: Curve([0, 1_000, 2_000], [3.0, 2.0, 1.5]) for metric in CURVES},
         items=_contracts.read(judged.files()[0], _contracts.EVALUATION),

@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking, Training
+from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
 from tasks import _arithmetic, _certificate, _contracts, _figures, _formats, _registry, _report, _runs, _tracking
 from tasks._errors import TrackingError
 from tasks._runs import Run
 from tasks._stage import Context
 from tasks._store import digest_of_file
-from tasks.evaluation import evaluation
 from tasks.publication import publish
-from tests.learnt import dataset, vectors_of, windows_of
+from tests.learnt import finished_stages
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -65,44 +64,13 @@ def published(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Publ
     config = Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
     run_id = _tracking.start(config, "flow-1")
     context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
-    stages = finished_stages(config, context)
+    stages = finished_stages(config, context, WORDS, clustered())
     with _runs.reached(context.tracking_uri) as client:
         snapshots = []
         for _ in range(2):
             publish.fn(config=config, **stages, context=context)
             snapshots.append(snapshot(client, run_id))
         return Published(config, client, run_id, stages, context, snapshots)
-
-
-def finished_stages(config: Config, context: Context) -> dict[str, Any]:
-    text = {"document": [0], "source": ["a"], "text": ["alpha beta"]}
-    tokens = {"document": [0], "tokens": [["alpha", "beta"]]}
-    words = {"word": WORDS, "count": range(60, 0, -1), "keep_probability": [1.0] * 60}
-    vectors = vectors_of(context, WORDS, clustered())
-    held_out = windows_of(context, [0, 0], [0, 1], [1, 1])
-    judged = evaluation.compute(
-        vectors=vectors,
-        held_out=held_out,
-        config=config.evaluation,
-        training=Training(),
-        window=5,
-        seed=1,
-        context=context,
-    )
-    return {
-        "documents": dataset(context, "ingestion", {"part-00000.parquet": (_contracts.DOCUMENTS, text)}, {}),
-        "tokens": dataset(context, "tokenization", {"part-00000.parquet": (_contracts.TOKENS, tokens)}, {"tokens": 2}),
-        "vocabulary": dataset(
-            context,
-            "vocabulary",
-            {"vocabulary.parquet": (_contracts.VOCABULARY, words)},
-            {"words": 60, "occurrences": 1830},
-        ),
-        "held_out": held_out,
-        "draws": [windows_of(context, [0, 0], [0, epoch], [1, 1]) for epoch in range(2)],
-        "vectors": vectors,
-        "evaluation": judged,
-    }
 
 
 def snapshot(client: "MlflowClient", run_id: str) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""`w2v promote`, `w2v rollback` and `w2v history`: who is champion, by whose decision, and why."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from configs import logged
+from tasks import _champions, _promotion, _tracking
+from tasks._champions import CHALLENGER, CHAMPION, Decision, Model
+from tasks._errors import InputError
+from tasks._runs import Run
+
+
+def promote(console: Console, workspace: Path, name: str, wanted: str, accept_drift: bool, because: str) -> int:
+    """Decide by the rule in the config of the version's run, which it was registered with; 1 if it is kept back."""
+    uri = _tracking.runs_of(workspace)
+    with _promotion.alone(workspace):
+        model = _champions.model(uri, name)
+        version = model.version(wanted)
+        run = Run(uri, version.run_id)
+        if original := run.record.data.tags.get(_tracking.REPRODUCES):
+            raise InputError(f"version {version.number} is a reproduction of run {original}\nPromote that one instead.")
+        rule = logged.read(run.fetch("config.json").read_text(), f"config.json of run {run.id}").promotion
+        decision = _promotion.decide(model, version, rule, accept_drift=accept_drift, because=because)
+        _promotion.record(workspace, model, decision)
+    show(console, decision)
+    return int(decision.verdict == "kept back")
+
+
+def rollback(console: Console, workspace: Path, name: str, because: str) -> None:
+    uri = _tracking.runs_of(workspace)
+    with _promotion.alone(workspace):
+        model = _champions.model(uri, name)
+        decision = _promotion.restore(model, because)
+        _promotion.record(workspace, model, decision)
+    show(console, decision)
+
+
+def history(console: Console, workspace: Path, name: str) -> None:
+    """A line a decision, the oldest first; then who is who now."""
+    model = _champions.model(_tracking.runs_of(workspace), name)
+    if not model.history:
+        raise InputError(
+            f"nothing was decided about the model {name!r} yet\n"
+            "Each retraining is, when it ends; `w2v promote VERSION` decides by hand."
+        )
+    table = _table(["when (UTC)", "version", "", "champion then", "by", "why"])
+    for each in model.history:
+        when = each.when[:19].replace("T", " ")
+        table.add_row(when, each.version, each.verdict, each.against or "–", each.who, each.why)
+    console.print(table)
+    console.print()
+    _show_aliases(console, model)
+
+
+def show(console: Console, decision: Decision) -> None:
+    if decision.figures:
+        table = _table(_promotion.HEAD)
+        for row in _promotion.rows(decision.figures):
+            table.add_row(*row)
+        console.print(table)
+        console.print(f"\n{_promotion.said_of_the_space(decision.figures)}\n", soft_wrap=True)
+    console.print(_promotion.sentence(decision), soft_wrap=True)
+
+
+def _show_aliases(console: Console, model: Model) -> None:
+    for alias in (CHAMPION, CHALLENGER):
+        if number := model.aliases.get(alias):
+            console.print(f"{alias:<11} version {number}, run {model.version(number).run_id}")
+
+
+def _table(head: list[str]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in head:
+        table.add_column(title)
+    return table

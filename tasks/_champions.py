@@ -1,0 +1,123 @@
+"""Who is champion of a registered model, who challenges it, and every decision about that.
+
+Both are aliases, of which MLflow keeps no history. So each decision is a tag of the version it is about, named after
+its time: nothing overwrites it, and the history of a model is what its versions' tags say.
+"""
+
+from typing import Literal, NamedTuple
+
+from configs.schema import Tracking
+from tasks._errors import InputError
+from tasks._rule import Figures
+from tasks._runs import reached, shown
+from tasks._store import Record
+
+CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
+DECISION = "decision "  # the tag goes on with the time
+LATEST = "promotion"  # the tag with the verdict alone, for MLflow's tables
+
+
+class Decision(Record):
+    version: str
+    run_id: str
+    verdict: Literal["promoted", "kept back", "restored"]
+    against: str | None  # the version that was champion then
+    why: str
+    who: str
+    when: str  # ISO 8601, UTC
+    figures: Figures | None = None  # None where nothing was measured: there was no champion, or it is restored
+
+
+class Version(NamedTuple):
+    number: str
+    run_id: str
+    decisions: list[Decision]  # the oldest first
+
+
+class Model(NamedTuple):
+    """A registered model, as it is now."""
+
+    uri: str
+    name: str
+    versions: dict[str, Version]
+    aliases: dict[str, str]  # to a version's number
+
+    @property
+    def champion(self) -> Version | None:
+        return self.versions.get(self.aliases.get(CHAMPION, ""))
+
+    @property
+    def history(self) -> list[Decision]:
+        """Every decision, the oldest first."""
+        return sorted((each for version in self.versions.values() for each in version.decisions), key=lambda d: d.when)
+
+    def version(self, name: str) -> Version:
+        """By its number or an alias. Raises InputError if there is none."""
+        number = self.aliases.get(name, name)
+        if number in self.versions:
+            return self.versions[number]
+        aliases = [f"{alias} (version {each})" for alias, each in self.aliases.items()]
+        raise InputError(
+            f"the model {self.name!r} has no {name if name in (CHAMPION, CHALLENGER) else f'version {name}'}\n"
+            f"sought in {shown(self.uri)}\n"
+            f"found     {', '.join([*sorted(self.versions, key=int), *aliases]) or 'no such model'}\n"
+            "`w2v retrain` registers a version; models kept elsewhere: name a --workspace or a --model."
+        )
+
+    def of_run(self, run_id: str) -> Version:
+        return next(version for version in self.versions.values() if version.run_id == run_id)
+
+
+def model(uri: str, name: str) -> Model:
+    """Without versions if nothing is registered under the name."""
+    with reached(uri) as client:
+        found = client.search_registered_models(f"name = '{name}'")
+        versions = client.search_model_versions(f"name = '{name}'")
+    aliases = {alias: str(number) for each in found for alias, number in each.aliases.items()}
+    known = {
+        str(each.version): Version(
+            str(each.version),
+            str(each.run_id),
+            [Decision.model_validate_json(each.tags[tag]) for tag in sorted(each.tags) if tag.startswith(DECISION)],
+        )
+        for each in versions
+    }
+    return Model(uri, name, known, aliases)
+
+
+def run_id(uri: str, name: str) -> str:
+    """The run behind `champion` or `MODEL@champion`, likewise of the challenger; any other name is a run's own."""
+    registered, _, alias = name.rpartition("@")
+    if alias not in (CHAMPION, CHALLENGER):
+        return name
+    return model(uri, registered or Tracking().registered_model).version(alias).run_id
+
+
+def challenge(of: Model, version: Version) -> Model:
+    """From now on this version is the challenger."""
+    with reached(of.uri) as client:
+        client.set_registered_model_alias(of.name, CHALLENGER, version.number)
+    return of._replace(aliases=of.aliases | {CHALLENGER: version.number})
+
+
+def settle(of: Model, decision: Decision) -> None:
+    """Record the decision, then do what it says. Again it changes nothing; nor where others have decided since."""
+    with reached(of.uri) as client:
+        for tag, value in ((f"{DECISION}{decision.when}", decision.model_dump_json()), (LATEST, decision.verdict)):
+            client.set_model_version_tag(of.name, decision.version, tag, value)
+        if decision.verdict != "kept back" and of.aliases.get(CHAMPION) == decision.against:
+            client.set_registered_model_alias(of.name, CHAMPION, decision.version)
+            if of.aliases.get(CHALLENGER) == decision.version:
+                client.delete_registered_model_alias(of.name, CHALLENGER)
+
+
+def predecessor(of: Model) -> Version:
+    """Who was champion before the champion. Raises InputError if nobody was, or nobody knows."""
+    champion = of.version(CHAMPION)
+    promotions = [each.against for each in champion.decisions if each.verdict == "promoted"]
+    if promotions and promotions[-1] in of.versions:
+        return of.versions[str(promotions[-1])]
+    raise InputError(
+        f"nothing to go back to: no decision says which version was champion before version {champion.number}\n"
+        "`w2v history` shows them all; `w2v promote VERSION --because REASON` makes any version the champion."
+    )

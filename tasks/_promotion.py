@@ -1,0 +1,127 @@
+"""One decision, from the registry to its record: what the retraining does by itself and `w2v promote` by hand."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from configs.schema import Promotion
+from tasks import _announcement, _champions, _environment, _published, _rule
+from tasks._champions import CHAMPION, Decision, Model, Version
+from tasks._errors import InputError, TrackingError
+from tasks._report import tabular
+from tasks._runs import Run, gathered
+
+VERDICT = "promotion"  # the run's tag, and the folder of its files
+
+
+def alone(workspace: Path) -> FileLock:
+    """Of two decisions at once, the second sees what the first has done."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    return FileLock(workspace / "promotion.lock")
+
+
+def decide(
+    model: Model, version: Version, rule: Promotion, *, accept_drift: bool = False, because: str = ""
+) -> Decision:
+    """Hold the version against the champion, if there is one; a reason given beats the rule."""
+    champion = model.champion
+    if champion is None:
+        return _decision(version, None, "promoted", because or "there was no champion")
+    if champion.number == version.number:
+        raise InputError(f"version {version.number} of {model.name!r} is the champion already.")
+    challenger = _published.load(model.uri, version.run_id)
+    figures, merits = None, []
+    try:
+        figures = _rule.measure(challenger, _published.load(model.uri, champion.run_id), rule.gates)
+        against, merits = _rule.objections(figures, rule, accept_drift=accept_drift), _rule.merits(figures)
+    except TrackingError as error:
+        against = [f"the champion cannot be compared: {str(error).splitlines()[0]}"]
+    if because:
+        return _decision(version, champion, "promoted", "; against the rule: ".join([because, *against]), figures)
+    if against or not merits:
+        why = "; ".join(against) or "no gate is better, and its data are no newer"
+        return _decision(version, champion, "kept back", why, figures)
+    return _decision(version, champion, "promoted", "; ".join(merits), figures)
+
+
+def restore(model: Model, because: str) -> Decision:
+    """The champion before this one. Raises InputError if there is none."""
+    before = _champions.predecessor(model)
+    return _decision(before, model.version(CHAMPION), "restored", because or "no reason was given")
+
+
+def record(workspace: Path, model: Model, decision: Decision) -> None:
+    """In the registry, in the version's MLflow run, and on Prefect's page."""
+    _champions.settle(model, decision)
+    run, text = Run(model.uri, decision.run_id), page(model, decision)
+    with gathered(workspace, run.id) as folder:
+        name = decision.when.replace(":", "")
+        (folder / VERDICT).mkdir()
+        (folder / VERDICT / f"{name}.json").write_text(decision.model_dump_json(indent=1), encoding="utf-8")
+        (folder / VERDICT / f"{name}.md").write_text(text, encoding="utf-8")
+        run.files(folder)
+    run.tag({VERDICT: decision.verdict})
+    _announcement.announce_decision(text)
+
+
+def sentence(decision: Decision) -> str:
+    other = f"version {decision.against}" if decision.against else "nobody"
+    middle = {
+        "promoted": f"is champion, after {other}",
+        "kept back": f"is kept back, {other} stays champion",
+        "restored": f"is champion again, after {other}",
+    }
+    return f"version {decision.version} {middle[decision.verdict]}: {decision.why}"
+
+
+def page(model: Model, decision: Decision) -> str:
+    """Markdown."""
+    parts = [
+        f"`{model.name}` {sentence(decision)}.",
+        f"Decided by {decision.who} at {decision.when}; run `{decision.run_id}`.",
+    ]
+    if decision.figures:
+        parts += [tabular(HEAD, rows(decision.figures)), said_of_the_space(decision.figures)]
+    return "\n\n".join(parts)
+
+
+HEAD = ["gate", "champion", "challenger", "difference, 95% interval", "P(better)", "items", "coverage"]
+
+
+def rows(figures: _rule.Figures) -> list[list[str]]:
+    """A row a gate, under HEAD."""
+    return [
+        [
+            gate.score,
+            f"{gate.champion:.4g}",
+            f"{gate.challenger:.4g}",
+            f"{gate.challenger - gate.champion:+.3f}: {gate.low:+.3f} … {gate.high:+.3f}",
+            f"{gate.better:.1%}",
+            f"{gate.items:,}",
+            f"{gate.coverage:.1%}",
+        ]
+        for gate in figures.gates
+    ]
+
+
+def said_of_the_space(figures: _rule.Figures) -> str:
+    return (
+        f"The space has drifted by {figures.drift:.3f} (1 − mean cosine after alignment), and "
+        f"{figures.overlap:.0%} of the nearest neighbours are kept."
+    )
+
+
+def _decision(
+    version: Version, champion: Version | None, verdict: str, why: str, figures: _rule.Figures | None = None
+) -> Decision:
+    return Decision.model_validate({
+        "version": version.number,
+        "run_id": version.run_id,
+        "verdict": verdict,
+        "against": champion and champion.number,
+        "why": why,
+        "who": _environment.user(),
+        "when": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),  # a tag takes no plus
+        "figures": figures,
+    })  # fmt: skip

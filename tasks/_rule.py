@@ -1,0 +1,100 @@
+"""May the challenger take the champion's place? What is measured, and the rule in full.
+
+It may if nothing stands against it:
+    each gate       its score is not worse by more than the margin: with 97.5% confidence, on the items both know
+    coverage        it knows nearly all the items of a gate that the champion knows
+    drift           the space has moved little enough, or who decides accepts that
+and something speaks for it:
+    it is better on one gate, beyond its 95% interval, or it has learnt from newer data.
+"""
+
+from configs.schema import Promotion
+from tasks import _scores
+from tasks._comparison import space_change, verdicts
+from tasks._errors import InputError
+from tasks._published import Published
+from tasks._store import Record
+
+
+class Gate(Record):
+    """A score that decides: of both on the items both know, and the interval of challenger − champion."""
+
+    score: str
+    items: int
+    coverage: float  # of the items that the champion knows, the share that the challenger knows too
+    champion: float
+    challenger: float
+    low: float
+    high: float
+    better: float  # the probability that the challenger's is higher
+
+
+class Figures(Record):
+    """All that a decision rests on."""
+
+    gates: list[Gate]
+    incomparable: list[str]  # scores that should decide, and cannot
+    newer_data: bool  # a later run, of other documents
+    drift: float  # 1 − mean cosine of the shared words after alignment; 1 where there is no space to compare
+    overlap: float  # mean share of the neighbours kept
+
+
+def measure(challenger: Published, champion: Published, wanted: list[str]) -> Figures:
+    """`wanted` names the gates; without any, each score that the champion has is one."""
+    ours, theirs = (each.judged.inputs["outside"] for each in (challenger, champion))
+    same = {name for name in ours if ours[name] == theirs.get(name)}
+    found = {each.metric: each for each in verdicts(challenger.items, champion.items, same)}
+    scores = wanted or [each.metric for each in _scores.asked(champion.items) if each.metric in champion.metrics]
+    known = {each.metric: each.items["covered"].to_numpy().sum() for each in _scores.asked(champion.items)}
+    gates = [
+        Gate(
+            score=score,
+            items=found[score].items,
+            coverage=found[score].items / known[score],
+            champion=found[score].difference.b,
+            challenger=found[score].difference.a,
+            low=found[score].difference.low,
+            high=found[score].difference.high,
+            better=found[score].difference.better,
+        )
+        for score in scores
+        if score in found
+    ]
+    try:
+        space = space_change(champion.vectors, challenger.vectors)
+        drift, overlap = max(0.0, 1 - space.cosine), space.overlap
+    except InputError:  # hardly a word in common
+        drift, overlap = 1.0, 0.0
+    return Figures(
+        gates=gates,
+        incomparable=[score for score in scores if score not in found],
+        newer_data=challenger.started > champion.started and challenger.documents != champion.documents,
+        drift=drift,
+        overlap=overlap,
+    )
+
+
+def objections(figures: Figures, rule: Promotion, *, accept_drift: bool) -> list[str]:
+    """What stands against the challenger."""
+    found = [f"{score} cannot be compared: not the same set, or too few items that both know" for score
+             in figures.incomparable]  # fmt: skip
+    for gate in figures.gates:
+        if gate.low < -rule.margin:
+            found.append(
+                f"{gate.score} may be worse by {-gate.low:.3f}, which is more than {rule.margin:g} "
+                f"({gate.challenger:.3f} against {gate.champion:.3f} on {gate.items:,} items)"
+            )
+        if gate.coverage < rule.min_coverage:
+            found.append(f"{gate.score}: of the champion's items it knows {gate.coverage:.1%}")
+    if not (figures.gates or figures.incomparable):
+        found.append("the champion has no score to be compared by")
+    if figures.drift > rule.max_drift and not accept_drift:
+        found.append(f"the space has drifted by {figures.drift:.3f}, which is more than {rule.max_drift:g}")
+    return found
+
+
+def merits(figures: Figures) -> list[str]:
+    """What speaks for the challenger."""
+    better = [f"{gate.score} is better by {gate.challenger - gate.champion:.3f}" for gate in figures.gates if
+              gate.low > 0]  # fmt: skip
+    return better + ["it has learnt from newer data"] * figures.newer_data

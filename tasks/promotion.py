@@ -1,0 +1,31 @@
+"""A published run → the champion, or a challenger that is kept back."""
+
+import logging
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from configs.schema import Config
+from tasks import _champions, _promotion
+from tasks._champions import Decision
+from tasks._stage import Context
+
+log = logging.getLogger("w2v")
+
+
+@task(name="promotion", task_run_name="promotion", cache_policy=NO_CACHE)
+def promotion(config: Config, context: Context) -> Decision:
+    """Decide about the version of the run of `context`. What was decided before is only done, if it was not."""
+    workspace = Path(context.runtime.workspace)
+    with _promotion.alone(workspace):
+        model = _champions.model(context.tracking_uri, config.tracking.registered_model)
+        version = model.of_run(context.run_id)
+        if version.decisions:
+            decision = version.decisions[-1]
+        else:
+            model = _champions.challenge(model, version)
+            decision = _promotion.decide(model, version, config.promotion)
+        _promotion.record(workspace, model, decision)
+    log.info("✓ %-12s %s", "promotion", _promotion.sentence(decision))
+    return decision
