@@ -145,6 +145,9 @@ class Promotion(Section):
     max_drift: Fraction = Field(
         0.3, description="How far the space may move: 1 − mean cosine of the frequent words both know, after alignment."
     )
+    align: bool = Field(
+        False, description="Register the vectors turned to the champion's axes, for what is indexed by these."
+    )
 
 
 class Runtime(Section):

@@ -15,14 +15,17 @@ Neighbors = dict[str, list[tuple[str, float]]]
 
 
 def load(workspace: Path, run: str | None = None) -> Vectors:
-    """The vectors of the MLflow run `run` (an id or `champion`), or of the last retraining in the workspace.
+    """What the MLflow run `run` has learnt, what the `champion` is registered with, or the last retraining's vectors.
 
     Raises InputError if there was none, TrackingError if the run is unknown or holds none.
     """
     if run is not None:
-        from tasks import _champions, _tracking
+        from tasks import _aligned, _champions, _tracking
+        from tasks._runs import Run
 
-        return _tracking.load_vectors(workspace, _champions.run_id(_tracking.runs_of(workspace), run))
+        uri = _tracking.runs_of(workspace)
+        found = _champions.run_id(uri, run)
+        return _tracking.vectors_of(Run(uri, run)) if found == run else _aligned.registered(Run(uri, found))
     try:
         latest = Dataset.model_validate_json((workspace / LATEST).read_bytes())
     except FileNotFoundError:

@@ -29,6 +29,7 @@ REPRODUCES = "reproduces"  # the tag that names the original
 LONGEST = 6_000  # characters of a parameter; config.json has them all
 NEWEST = 3  # runs named where one is not found
 VECTORS = "vectors"  # the folder of a run's artifacts that holds them
+ALIGNED = "aligned"  # and, where the model has them turned to a champion's axes, those; also the tag that names it
 
 
 def uri(config: Config) -> str:
@@ -107,13 +108,13 @@ def load_vectors(workspace: Path, run_id: str) -> Vectors:
     return vectors_of(Run(runs_of(workspace), run_id))
 
 
-def vectors_of(run: Run) -> Vectors:
+def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
     """Raises TrackingError if the run is unknown or has none."""
     with reached(run.uri) as client:
         record = known_run(client, run.uri, run.id)
-        if not client.list_artifacts(run.id, VECTORS):
+        if not client.list_artifacts(run.id, name):
             raise TrackingError(f"run {run.id} holds no vectors: it is {record.info.status}\nName a FINISHED run.")
-    folder = run.fetch(VECTORS)
+    folder = run.fetch(name)
     try:
         words = pq.read_table(folder / "vocabulary.parquet")
         table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)

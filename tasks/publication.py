@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
 from tasks import (
+    _aligned,
     _announcement,
     _certificate,
     _contracts,
@@ -27,7 +28,7 @@ from tasks._live import CURVES, log_curve
 from tasks._runs import Run, gathered
 from tasks._stage import Context
 from tasks._store import Dataset, Manifest
-from tasks._tracking import RESULT, VECTORS, parameters
+from tasks._tracking import ALIGNED, RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
 
 
@@ -50,7 +51,10 @@ def publish(
     stages |= {"vectors": vectors, "evaluation": evaluation}
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
     judged = manifests["evaluation"]
-    page = _report.markdown(config, manifests)
+    learnt = _vectors.load(vectors)
+    name = config.tracking.registered_model
+    aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
+    page = _report.markdown(config, manifests) + (f"\n\n{aligned}" if aligned else "")
 
     run.inputs([
         _inputs.dataset("documents", [documents], "tokenization"),
@@ -62,20 +66,25 @@ def publish(
         *_inputs.evaluation_sets(config.evaluation.sets, judged.inputs["outside"]),
     ])  # fmt: skip
     with gathered(Path(context.runtime.workspace), run.id) as folder:
-        write_artifacts(folder, config, vectors, evaluation, manifests, page)
+        write_artifacts(folder, config, learnt, vectors, evaluation, manifests, page)
+        if aligned:
+            (folder / ALIGNED).mkdir()
+            _write_vectors(folder / ALIGNED, aligned.vectors)
         seal = _certificate.write(_certificate.certify(config, stages, folder), folder)
         run.files(folder)
-        model = _registry.log_model(run, folder / VECTORS, parameters(config))
+        model = _registry.log_model(run, folder / (ALIGNED if aligned else VECTORS), parameters(config))
     log_metrics(run, model, vectors, held_out, judged)
+    if aligned:
+        run.metrics({"alignment/cosine_before": aligned.before, "alignment/cosine_after": aligned.after}, 0)
     tags = {"run": run.id, "config": config.name, "vectors.digest": vectors.digest}
-    version = _registry.register(run, model, config.tracking.registered_model, tags)
+    version = _registry.register(run, model, name, tags | ({ALIGNED: aligned.to} if aligned else {}))
 
     _announcement.announce(run, _report.scores(judged.facts["metrics"]), page)
     run.tag({
         "mlflow.note.content": page,
         "vectors.digest": vectors.digest,
         **seal,
-        "model.version": f"{config.tracking.registered_model}/{version}",
+        "model.version": f"{name}/{version}",
         RESULT: evaluation.key,
     })  # fmt: skip
 
@@ -95,10 +104,15 @@ def log_metrics(run: Run, model: str, vectors: Dataset, held_out: Dataset, judge
 
 
 def write_artifacts(
-    folder: Path, config: Config, vectors: Dataset, evaluation: Dataset, manifests: dict[str, Manifest], page: str
+    folder: Path,
+    config: Config,
+    learnt: Vectors,
+    vectors: Dataset,
+    evaluation: Dataset,
+    manifests: dict[str, Manifest],
+    page: str,
 ) -> None:
     """What is kept with the run, in folders: vectors, figures, scores, manifests."""
-    learnt = _vectors.load(vectors)
     for name in (VECTORS, "figures", "scores", "manifests"):
         (folder / name).mkdir()
     _write_vectors(folder / VECTORS, learnt)

@@ -30,11 +30,22 @@ class Change(NamedTuple):
 
 def align(table: Floats, reference: Floats) -> Floats:
     """The unit rows of `table`, turned so that they lie as near to the unit rows of `reference` as they can (V, D)."""
+    unit = Vectors(table).unit
+    return turned(unit, rotation(unit, reference))
+
+
+def rotation(table: Floats, reference: Floats) -> Floats:
+    """R (D, D) for the unit rows of two tables of the same words."""
     size = max(table.shape[1], reference.shape[1])
     ours, theirs = (_padded(Vectors(rows).unit, size) for rows in (table, reference))
-    rotation, _ = orthogonal_procrustes(ours, theirs)
-    turned: Floats = ours @ rotation
-    return turned
+    found: Floats = orthogonal_procrustes(ours, theirs)[0]
+    return found
+
+
+def turned(table: Floats, by: Floats) -> Floats:
+    """Any rows of a space (…, D) in the axes of the reference; lengths and similarities stay."""
+    rows: Floats = _padded(table, len(by)) @ by
+    return rows
 
 
 def change(before: Floats, after: Floats, k: int) -> Change:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
+from flows import vectors
 from tasks import _champions, _comparison, _published, _rule, _tracking
 from tasks._champions import Decision
 from tasks._errors import InputError
@@ -213,6 +214,36 @@ def test_a_reproduction_is_refused(story: Story) -> None:
     Run(story.uri, story.runs[3]).tag({_tracking.REPRODUCES: story.runs[0]})
     with pytest.raises(InputError, match=f"version 4 is a reproduction of run {story.runs[0]}"):
         commands.promote(CONSOLE, story.workspace, "vectors", "4", accept_drift=False, because="x")
+
+
+def test_aligned_to_the_champion(story: Story) -> None:
+    """The model has the vectors on the champion's axes and the run also as trained; published again, to the same."""
+    aligned = story.config.model_copy(update={"promotion": Promotion(align=True)})
+    run = Run(story.uri, _tracking.start(aligned, "flow 4"))
+    context = Context(runtime=aligned.runtime, tracking_uri=story.uri, run_id=run.id)
+    stages = finished_stages(aligned, context, WORDS, clustered(5))
+    publish.fn(config=aligned, **stages, context=context)
+    number = story.model.of_run(run.id).number
+    digest = run.fetch("reproducibility.json").read_bytes()
+    MlflowClient(story.uri).set_registered_model_alias("vectors", "champion", number)
+    publish.fn(config=aligned, **stages, context=context)
+
+    champion, trained = (_tracking.vectors_of(Run(story.uri, each)).table for each in (story.runs[0], run.id))
+    turned = vectors.load(story.workspace, "champion").table
+    served = np.load(next((story.workspace / "mlartifacts").rglob(f"*{model_id(run)}*/**/vectors.npy")))
+    metrics = MlflowClient(story.uri).get_run(run.id).data.metrics
+    np.testing.assert_allclose(trained, clustered(5), atol=1e-6)
+    np.testing.assert_allclose(turned, champion, atol=1e-5)
+    np.testing.assert_array_equal(turned, served)
+    assert metrics["alignment/cosine_before"] < 0.9
+    assert metrics["alignment/cosine_after"] == pytest.approx(1)
+    assert run.fetch("reproducibility.json").read_bytes() == digest
+    assert "turned to the axes of version 1: the mean cosine of 60 words" in run.fetch("report.md").read_text()
+
+
+def model_id(run: Run) -> str:
+    (model,) = MlflowClient(run.uri).get_run(run.id).outputs.model_outputs
+    return str(model.model_id)
 
 
 def test_what_cannot_be_compared_is_said(story: Story) -> None:
