@@ -1,5 +1,6 @@
 """The stages in order, told once: `retrain` runs them, `plan` looks them up."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from configs.schema import Config
@@ -11,6 +12,12 @@ from tasks.tokenization import tokenization
 from tasks.training import training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
+
+
+class Corpus(NamedTuple):
+    documents: Dataset
+    tokens: Dataset
+    vocabulary: Dataset
 
 
 class Trained(NamedTuple):
@@ -40,9 +47,12 @@ class Do(Protocol):
     def __call__(self, stage: Stage, **arguments: object) -> Dataset: ...
 
 
-def pipeline(config: Config, do: Do) -> Outputs:
+Look = Callable[[Corpus], None]  # at the corpus, before anything is learnt from it
+
+
+def pipeline(config: Config, do: Do, look: Look = lambda corpus: None) -> Outputs:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation"""
-    trained = through_training(config, do)
+    trained = through_training(config, do, look)
     scores = do(
         evaluation,
         vectors=trained.vectors,
@@ -55,11 +65,12 @@ def pipeline(config: Config, do: Do) -> Outputs:
     return Outputs(trained, scores)
 
 
-def through_training(config: Config, do: Do) -> Trained:
+def through_training(config: Config, do: Do, look: Look = lambda corpus: None) -> Trained:
     """text → documents → tokens → vocabulary → windows → vectors"""
     documents = do(ingestion, config=config.ingestion)
     tokens = do(tokenization, documents=documents, config=config.tokenization)
     words = do(vocabulary, tokens=tokens, config=config.vocabulary)
+    look(Corpus(documents, tokens, words))
     corpus = {"tokens": tokens, "vocabulary": words, "config": config.windows, "seed": config.seed}
     held_out = do(windows, **corpus, epoch=None)
     draws = [do(windows, **corpus, epoch=epoch) for epoch in range(config.training.epochs)]

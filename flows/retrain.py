@@ -12,11 +12,12 @@ from prefect.runtime import flow_run as running
 
 from configs.schema import Config
 from flows import vectors
-from flows.pipeline import Retrained, pipeline
+from flows.pipeline import Corpus, Retrained, pipeline
 from flows.plan import already_done, plan, recipe
 from tasks import _tracking
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
+from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish
 
@@ -51,7 +52,10 @@ def retrain(config: Config, reproduces: str = "") -> Retrained:
     run_id = _tracking.start(config, str(running.id), recipe=recipe(config), reproduces=reproduces)
     context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
 
-    outputs = pipeline(config, functools.partial(_run, context))
+    def look(corpus: Corpus) -> None:
+        novelty(config=config, **corpus._asdict(), context=context)
+
+    outputs = pipeline(config, functools.partial(_run, context), look)
     publish(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
     if config.promotion.automatic and not reproduces:
         promotion(config=config, context=context)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
 FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
+NEWS = "corpus.news"  # the tag that says what is new in the text
 REPRODUCES = "reproduces"  # the tag that names the original
 LONGEST = 6_000  # characters of a parameter; config.json has them all
 NEWEST = 3  # runs named where one is not found

@@ -28,7 +28,7 @@ from tasks._live import CURVES, log_curve
 from tasks._runs import Run, gathered
 from tasks._stage import Context
 from tasks._store import Dataset, Manifest
-from tasks._tracking import ALIGNED, RESULT, VECTORS, parameters
+from tasks._tracking import ALIGNED, NEWS, RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
 
 
@@ -54,7 +54,8 @@ def publish(
     learnt = _vectors.load(vectors)
     name = config.tracking.registered_model
     aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
-    page = _report.markdown(config, manifests) + (f"\n\n{aligned}" if aligned else "")
+    said = [run.record.data.tags.get(NEWS), aligned and str(aligned)]
+    page = "\n\n".join([_report.markdown(config, manifests), *filter(None, said)])
 
     run.inputs([
         _inputs.dataset("documents", [documents], "tokenization"),

@@ -13,6 +13,7 @@ from rich.console import Console
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
 from flows import vectors
+from flows.pipeline import Corpus
 from tasks import _champions, _comparison, _published, _rule, _tracking
 from tasks._champions import Decision
 from tasks._errors import InputError
@@ -21,6 +22,7 @@ from tasks._rule import Figures, Gate
 from tasks._runs import Run
 from tasks._stage import Context
 from tasks._survey import survey
+from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish
 from tests.learnt import finished_stages
@@ -113,7 +115,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     for table, text in [(clustered(0), "old"), (clustered(2), "new"), (shuffled, "new"), (clustered(3), "new")]:
         found.runs.append(_tracking.start(config, f"flow {len(found.runs)}"))
         context = Context(runtime=runtime, tracking_uri=found.uri, run_id=found.runs[-1])
-        publish.fn(config=config, **finished_stages(config, context, WORDS, table, text), context=context)
+        stages = finished_stages(config, context, WORDS, table, text)
+        novelty.fn(config=config, **{name: stages[name] for name in Corpus._fields}, context=context)
+        publish.fn(config=config, **stages, context=context)
         if len(found.runs) < 4:
             found.decisions.append(promotion.fn(config=config, context=context))
     return found
@@ -151,6 +155,17 @@ def test_every_decision_is_on_record(story: Story) -> None:
     text = client.download_artifacts(run.info.run_id, str(next(file for file in files if file.suffix == ".json")))
     assert Decision.model_validate(json.loads(Path(text).read_text())) == story.decisions[2]
     assert set(kept) == set(story.runs[1:3])
+
+
+def test_what_is_new_in_the_text_is_said(story: Story) -> None:
+    """Nothing of the first, as there is no champion; the second has figures, lists and a line in its report."""
+    first, second = (MlflowClient(story.uri).get_run(run).data for run in story.runs[:2])
+
+    assert _tracking.NEWS not in first.tags
+    assert second.metrics["corpus/outside"] == 1.0  # its only token is "new"
+    assert second.metrics["corpus/divergence"] == 0.0
+    assert "Against the corpus of version 1: 1 documents (+0)" in second.tags[_tracking.NEWS]
+    assert second.tags[_tracking.NEWS] in Run(story.uri, story.runs[1]).fetch("report.md").read_text()
 
 
 def test_deciding_again_changes_nothing(story: Story) -> None:

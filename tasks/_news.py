@@ -1,0 +1,91 @@
+"""What is new in a corpus, against the one that the champion has learnt from."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks import _contracts
+from tasks._store import Record
+from w2v_core.divergence import jensen_shannon, surprise
+
+LISTED = 20  # words of each kind
+BURST = 2  # times as frequent as before, at least
+SURPRISING = 15.13  # G² that chance exceeds for one word in ten thousand
+
+
+class Corpus(NamedTuple):
+    """Its size, and the words of its vocabulary with their counts."""
+
+    documents: int
+    tokens: int
+    words: list[str]
+    counts: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+
+
+class News(Record):
+    against: str  # version
+    documents: tuple[int, int]  # the champion's, and now
+    tokens: tuple[int, int]
+    outside: float  # share of the tokens that are no words of the champion
+    divergence: float  # Jensen–Shannon, in bits, of the words of the two vocabularies
+    appeared: list[str]  # the first of them, by falling count
+    vanished: list[str]
+    burst: list[str]  # of the words in both vocabularies, the most surprising first
+    counted: tuple[int, int, int]  # how many appeared, vanished, burst
+
+    def __str__(self) -> str:
+        listed = (self.appeared, self.vanished, self.burst)
+        kinds = [
+            f"{count:,} words {kind}" + (f" ({' '.join(words[:8])}{' …' * (count > 8)})" if count else "")
+            for count, kind, words in zip(self.counted, ("appeared", "vanished", "burst"), listed, strict=True)
+        ]
+        return (
+            f"Against the corpus of version {self.against}: {_grown('documents', *self.documents)}, "
+            f"{_grown('tokens', *self.tokens)}; {self.outside:.2%} of the tokens outside its vocabulary; word "
+            f"frequencies diverge by {self.divergence:.4f} bits (Jensen–Shannon); {', '.join(kinds)}."
+        )
+
+
+def compare(against: str, before: Corpus, now: Corpus, outside: float) -> News:
+    words = list(dict.fromkeys([*before.words, *now.words]))
+    old, new = (_counts(corpus, words) for corpus in (before, now))
+    share_old, share_new = old / before.tokens, new / now.tokens
+    appeared, vanished = np.flatnonzero((old == 0) & (new > 0)), np.flatnonzero((new == 0) & (old > 0))
+    surprising = surprise(old, new)
+    burst = np.flatnonzero((old > 0) & (share_new >= BURST * share_old) & (surprising >= SURPRISING))
+    burst = burst[np.argsort(-surprising[burst], kind="stable")]
+    return News(
+        against=against,
+        documents=(before.documents, now.documents),
+        tokens=(before.tokens, now.tokens),
+        outside=outside,
+        divergence=jensen_shannon(old, new),
+        appeared=[words[row] for row in appeared[:LISTED]],
+        vanished=[words[row] for row in vanished[:LISTED]],
+        burst=[words[row] for row in burst[:LISTED]],
+        counted=(len(appeared), len(vanished), len(burst)),
+    )
+
+
+def outside(files: list[Path], known: list[str]) -> float:
+    """The share of the tokens in these files that are none of the known words."""
+    total = unknown = 0
+    for file in files:
+        tokens = _contracts.read(file, _contracts.TOKENS, ["tokens"])["tokens"]
+        counted = pc.value_counts(pc.list_flatten(tokens))
+        strange = pc.invert(pc.is_in(counted.field("values"), value_set=pa.array(known, pa.string())))
+        total += pc.sum(counted.field("counts")).as_py() or 0
+        unknown += pc.sum(counted.field("counts").filter(strange)).as_py() or 0
+    return unknown / total
+
+
+def _counts(corpus: Corpus, words: list[str]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    counts = dict(zip(corpus.words, corpus.counts.tolist(), strict=True))
+    return np.array([counts.get(word, 0) for word in words], np.int64)
+
+
+def _grown(unit: str, before: int, now: int) -> str:
+    return f"{now:,} {unit} ({now - before:+,})"

@@ -1,0 +1,61 @@
+"""A corpus → what is new in it against the champion's, said before anything is learnt from it."""
+
+import logging
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from configs.schema import Config
+from tasks import _champions, _contracts, _news
+from tasks._news import Corpus, News
+from tasks._runs import Run
+from tasks._stage import Context
+from tasks._store import Dataset, Manifest
+from tasks._tracking import NEWS, VECTORS
+
+log = logging.getLogger("w2v")
+
+
+@task(name="novelty", task_run_name="novelty", cache_policy=NO_CACHE)
+def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dataset, context: Context) -> None:
+    """Metrics, `corpus.json` and a sentence in the run of `context`; nothing without a champion, or said before."""
+    run = Run(context.tracking_uri, context.run_id)
+    champion = _champions.model(run.uri, config.tracking.registered_model).champion
+    if champion is None or NEWS in run.record.data.tags:
+        return
+    before = _of(Run(run.uri, champion.run_id))
+    table = _contracts.read(vocabulary.path / "vocabulary.parquet", _contracts.VOCABULARY, ["word", "count"])
+    now = _corpus(documents.manifest, vocabulary.manifest, table)
+    news = _news.compare(champion.number, before, now, _news.outside(tokens.files(), before.words))
+    run.document("corpus.json", news.model_dump(mode="json"))
+    run.metrics(_metrics(news), 0)
+    run.tag({NEWS: news})
+    log.info("  %-12s %s", "novelty", news)
+
+
+def _of(run: Run) -> Corpus:
+    """The corpus of a published run."""
+    manifests = run.fetch("manifests")
+    documents, vocabulary = (_manifest(manifests / f"{name}.json") for name in ("documents", "vocabulary"))
+    return _corpus(documents, vocabulary, pq.read_table(run.fetch(f"{VECTORS}/vocabulary.parquet")))
+
+
+def _manifest(file: Path) -> Manifest:
+    return Manifest.model_validate_json(file.read_bytes())
+
+
+def _corpus(documents: Manifest, vocabulary: Manifest, words: pa.Table) -> Corpus:
+    tokens = vocabulary.facts["occurrences"]
+    return Corpus(documents.account.written, tokens, words["word"].to_pylist(), words["count"].to_numpy())
+
+
+def _metrics(news: News) -> dict[str, float]:
+    return {
+        "corpus/documents_added": news.documents[1] - news.documents[0],
+        "corpus/tokens_added": news.tokens[1] - news.tokens[0],
+        "corpus/outside": news.outside,
+        "corpus/divergence": news.divergence,
+    }
