@@ -25,10 +25,16 @@ def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
 def announce_decision(page: str) -> None:
     """A page of the flow run, or of a server of one's own; a temporary server is not started for it."""
     from prefect.artifacts import create_markdown_artifact
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import ArtifactCreate
     from prefect.context import FlowRunContext
 
-    if FlowRunContext.get() or os.environ.get("PREFECT_API_URL"):
-        create_markdown_artifact(page, key="promotion", description="Which version is champion, and why")
+    key, description = "promotion", "Which version is champion, and why"
+    if FlowRunContext.get():
+        create_markdown_artifact(page, key=key, description=description)
+    elif os.environ.get("PREFECT_API_URL"):
+        with get_client(sync_client=True) as client:
+            client.create_artifact(ArtifactCreate(key=key, type="markdown", description=description, data=page))
 
 
 def link(run: Run) -> str:

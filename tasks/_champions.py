@@ -14,7 +14,7 @@ from tasks._store import Record
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
 DECISION = "decision "  # the tag goes on with the time
-LATEST = "promotion"  # the tag with the verdict alone, for MLflow's tables
+VERDICT = "promotion"  # the tag with the latest verdict alone, for MLflow's tables
 
 
 class Decision(Record):
@@ -103,7 +103,7 @@ def challenge(of: Model, version: Version) -> Model:
 def settle(of: Model, decision: Decision) -> None:
     """Record the decision, then do what it says. Again it changes nothing; nor where others have decided since."""
     with reached(of.uri) as client:
-        for tag, value in ((f"{DECISION}{decision.when}", decision.model_dump_json()), (LATEST, decision.verdict)):
+        for tag, value in ((f"{DECISION}{decision.when}", decision.model_dump_json()), (VERDICT, decision.verdict)):
             client.set_model_version_tag(of.name, decision.version, tag, value)
         if decision.verdict != "kept back" and of.aliases.get(CHAMPION) == decision.against:
             client.set_registered_model_alias(of.name, CHAMPION, decision.version)

@@ -7,12 +7,10 @@ from filelock import FileLock
 
 from configs.schema import Promotion
 from tasks import _announcement, _champions, _environment, _published, _rule
-from tasks._champions import CHAMPION, Decision, Model, Version
+from tasks._champions import CHAMPION, VERDICT, Decision, Model, Version
 from tasks._errors import InputError, TrackingError
 from tasks._report import tabular
 from tasks._runs import Run, gathered
-
-VERDICT = "promotion"  # the run's tag, and the folder of its files
 
 
 def alone(workspace: Path) -> FileLock:

@@ -15,6 +15,8 @@ from tasks._errors import InputError
 from tasks._published import Published
 from tasks._store import Record
 
+INCOMPARABLE = "not the same set, or too few items that both know"
+
 
 class Gate(Record):
     """A score that decides: of both on the items both know, and the interval of challenger − champion."""
@@ -51,14 +53,14 @@ def measure(challenger: Published, champion: Published, wanted: list[str]) -> Fi
             score=score,
             items=found[score].items,
             coverage=found[score].items / known[score],
-            champion=found[score].difference.b,
-            challenger=found[score].difference.a,
-            low=found[score].difference.low,
-            high=found[score].difference.high,
-            better=found[score].difference.better,
+            champion=difference.b,
+            challenger=difference.a,
+            low=difference.low,
+            high=difference.high,
+            better=difference.better,
         )
         for score in scores
-        if score in found
+        if score in found and (difference := found[score].difference)
     ]
     try:
         space = space_change(champion.vectors, challenger.vectors)
@@ -76,8 +78,7 @@ def measure(challenger: Published, champion: Published, wanted: list[str]) -> Fi
 
 def objections(figures: Figures, rule: Promotion, *, accept_drift: bool) -> list[str]:
     """What stands against the challenger."""
-    found = [f"{score} cannot be compared: not the same set, or too few items that both know" for score
-             in figures.incomparable]  # fmt: skip
+    found = [f"{score} cannot be compared: {INCOMPARABLE}" for score in figures.incomparable]
     for gate in figures.gates:
         if gate.low < -rule.margin:
             found.append(
@@ -95,6 +96,6 @@ def objections(figures: Figures, rule: Promotion, *, accept_drift: bool) -> list
 
 def merits(figures: Figures) -> list[str]:
     """What speaks for the challenger."""
-    better = [f"{gate.score} is better by {gate.challenger - gate.champion:.3f}" for gate in figures.gates if
-              gate.low > 0]  # fmt: skip
-    return better + ["it has learnt from newer data"] * figures.newer_data
+    better = [gate for gate in figures.gates if gate.low > 0]
+    found = [f"{gate.score} is better by {gate.challenger - gate.champion:.3f}" for gate in better]
+    return [*found, "it has learnt from newer data"] if figures.newer_data else found

@@ -7,9 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import ValidationError
 
 from configs.schema import Config
 from tasks import _champions, _contracts, _news
+from tasks._errors import TrackingError
 from tasks._news import Corpus, News
 from tasks._runs import Run
 from tasks._stage import Context
@@ -26,7 +28,13 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
     champion = _champions.model(run.uri, config.tracking.registered_model).champion
     if champion is None or NEWS in run.record.data.tags:
         return
-    before = _of(Run(run.uri, champion.run_id))
+    try:
+        before = _of(Run(run.uri, champion.run_id))
+    except (TrackingError, ValidationError) as error:  # of an older version, or deleted: no reason not to train
+        log.warning(
+            "  %-12s not known: the champion's corpus cannot be read: %s", "novelty", str(error).splitlines()[0]
+        )
+        return
     table = _contracts.read(vocabulary.path / "vocabulary.parquet", _contracts.VOCABULARY, ["word", "count"])
     now = _corpus(documents.manifest, vocabulary.manifest, table)
     news = _news.compare(champion.number, before, now, _news.outside(tokens.files(), before.words))
