@@ -65,17 +65,23 @@ def set_values(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any
 
 def _set(values: dict[str, Any], setting: str) -> None:
     _, equals, text = setting.partition("=")
-    *sections, key = _keys(setting)
-    if not equals or not key:
+    keys = _keys(setting)
+    if not equals or not keys[-1]:
         raise ConfigError(f"--set {setting}\nexpected  section.key=value, such as training.epochs=3")
+    put(values, keys, value_of(text.strip()), f"--set {setting}")
+
+
+def put(values: dict[str, Any], keys: Sequence[str], value: Any, said: str) -> None:
+    """Change one value. Raises ConfigError, which begins with what was `said`, if the way to it is no section."""
+    *sections, key = keys
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"--set {setting}\n`{section}` is a value, not a section")
-    values[key] = _value(text.strip())
+            raise ConfigError(f"{said}\n`{section}` is a value, not a section")
+    values[key] = value
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """A TOML value, or the text itself where it is none: paths and words need no quotes."""
     try:
         return tomllib.loads(f"value = {text}")["value"]

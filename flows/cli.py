@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from configs.schema import Config
 
 INTERRUPTED = 130  # typer's exit code after Ctrl-C
+LOSS = "loss/held_out"  # MLflow's name of J(θ)
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.toml"
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -70,6 +71,37 @@ def retrain(
 
         done = retrain.retrain(loaded)
     report.show(loaded, done)
+
+
+@app.command()
+def sweep(
+    grid: Annotated[
+        list[str],
+        typer.Option(metavar="SECTION.KEY=V,V…", help="Values of one key, or with --random a range A..B; repeatable."),
+    ],
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    random: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Draw N candidates instead of all combinations.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="The score to rank by; by default J(θ) on the held-out windows.")] = LOSS,
+    keep_one_in: Annotated[
+        int, typer.Option(min=1, help="One in so many trains on, so many times as long; 1 trains all to the end.")
+    ] = 3,
+    output: Annotated[Path | None, typer.Option(help="The best config; by default in WORKSPACE/sweeps.")] = None,
+) -> None:
+    """Train the candidates of a grid, first shortly, the better ones to the end; write the best config.
+
+    What they have in common is prepared once. Interrupted and started again, the sweep goes on.
+    """
+    loaded = _load(config, settings)
+    from flows import candidates, expectations, plan, report
+
+    changes = candidates.candidates(loaded, grid, random, by)
+    expectations.corpus(loaded, plan.plan(loaded))
+    from flows import sweep as sweeps
+
+    sweeps.show(report.console, loaded, sweeps.sweep(loaded, changes, by, keep_one_in, output))
 
 
 @app.command()

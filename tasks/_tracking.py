@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
 NEWS = "corpus.news"  # the tag that says what is new in the text
 REPRODUCES = "reproduces"  # the tag that names the original
+PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows a run below another
 LONGEST = 6_000  # characters of a parameter; config.json has them all
 NEWEST = 3  # runs named where one is not found
 VECTORS = "vectors"  # the folder of a run's artifacts that holds them
@@ -42,13 +43,15 @@ def workspace_uri(workspace: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.absolute()}/mlflow.db"
 
 
-def start(config: Config, flow_run_id: str, name: str = "", recipe: str = "", reproduces: str = "") -> str:
+def start(
+    config: Config, flow_run_id: str, name: str = "", recipe: str = "", reproduces: str = "", parent: str = ""
+) -> str:
     """The id of the flow run's MLflow run: the one it has already, when a flow is retried; the one of this recipe that
     did not finish; or a new one.
     """
     with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
         experiment = _experiment(client, config) or _create_experiment(client, config)
-        named = {RECIPE: recipe, REPRODUCES: reproduces}
+        named = {RECIPE: recipe, REPRODUCES: reproduces, PARENT: parent}
         tags = _tags(config, flow_run_id) | {tag: value for tag, value in named.items() if value}
         title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
         record = _find(client, experiment, FLOW_RUN, flow_run_id)

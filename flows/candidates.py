@@ -1,0 +1,28 @@
+"""What a sweep is to train, checked before anything starts; so nothing heavy is imported here."""
+
+import logging
+
+from configs import grids
+from configs.grids import Change
+from configs.schema import Config
+from flows.plan import recipe
+from tasks import _candidates
+from tasks._ranking import LOSS, check_score
+
+log = logging.getLogger("w2v")
+
+
+def candidates(config: Config, grid: list[str], random: int | None, by: str) -> list[Change]:
+    """What is to be trained. Raises ConfigError or InputError for whatever would stop one of them later."""
+    named = grids.read(grid)
+    changes = _candidates.every(named) if random is None else _candidates.drawn(named, random, config.seed)
+    variants = [grids.changed(config, change) for change in changes]
+    check_score(by, list(named), config.evaluation)
+    for variant in variants:
+        recipe(variant)  # looks at each file that a stage will read
+    if by == LOSS and "training.objective" in named:
+        log.warning(
+            "⚠ J(θ) has two meanings here: a hierarchical softmax is judged by its own distribution, what other "
+            "objectives have learnt by the softmax over the vocabulary. An evaluation set (--by) is fairer."
+        )
+    return changes

@@ -1,0 +1,154 @@
+"""Many candidates, ever fewer and ever longer: which settings are better, and the config of the best."""
+
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+from prefect import flow
+from prefect.runtime import flow_run as running
+from rich.console import Console
+from rich.table import Table
+
+from configs import grids
+from configs.grids import Change, described
+from configs.schema import Config
+from configs.writing import toml
+from flows import vectors
+from flows.pipeline import Retrained
+from flows.plan import recipe
+from flows.retrain import close_run, retrain
+from tasks import _ranking, _sweep, _tracking
+from tasks._errors import InputError, StoreError, TrainingError
+from tasks._ranking import LOSS, Result, Sweep
+from tasks._runs import Run
+from tasks._store import digest_of
+
+log = logging.getLogger("w2v")
+FOLDER = "sweeps"  # in the workspace
+
+
+class Swept(NamedTuple):
+    """The MLflow run that sums up, what it says, and the file of the best config."""
+
+    run_id: str
+    sweep: Sweep
+    best: Path
+
+
+@flow(
+    name="sweep",
+    flow_run_name="{config.name}",
+    on_completion=[close_run],
+    on_failure=[close_run],
+    on_crashed=[close_run],
+    on_cancellation=[close_run],
+    result_serializer="json",
+)
+def sweep(
+    config: Config, changes: list[Change], by: str = LOSS, keep_one_in: int = 3, output: Path | None = None
+) -> Swept:
+    """candidates → rungs of ever fewer and ever longer retrainings → one parent run, and the best config"""
+    variants = [grids.changed(config, change) for change in changes]
+    result = digest_of([recipe(config), *map(recipe, variants), by, keep_one_in])
+    _tracking.close_abandoned(config)
+    finished = _tracking.find_finished(config, result)
+    title = f"{config.name}, sweep of {len(changes)}"
+    parent = finished or _tracking.start(config, str(running.id), title, recipe=result)
+
+    climb = Climb(config, by, parent)
+    epochs = min(variant.training.epochs for variant in variants)
+    rungs = _sweep.rungs(len(changes), epochs, keep_one_in)
+    for number, rung in enumerate(rungs):
+        share = f"1/{rung.divisor} of the epochs" if rung.divisor > 1 else "all epochs"
+        log.info("rung %d of %d: %d candidates, %s", number + 1, len(rungs), rung.candidates, share)
+        climb.up(climb.best(rung.candidates) if number else changes, rung.divisor)
+
+    found = _ranking.sum_up(climb.trained, by)
+    vectors.make_latest(Path(config.runtime.workspace), climb.runs[found.best.run_id].outputs.trained.vectors)
+    best = toml(grids.changed(config, found.best.change), _comment(found))
+    if finished:
+        log.info("nothing to do: run %s sums this sweep up", finished)
+    else:
+        run = Run(_tracking.uri(config), parent)
+        _sweep.publish(run, Path(config.runtime.workspace), found, best)
+        run.tag({_tracking.RESULT: result})
+    return Swept(parent, found, _write(output or Path(config.runtime.workspace) / FOLDER / f"{parent[:8]}.toml", best))
+
+
+class Climb:
+    """The rungs so far. Each candidate of a rung is the ordinary retraining of its config, found again if there."""
+
+    def __init__(self, config: Config, by: str, parent: str) -> None:
+        self._config, self._by, self._parent = config, by, parent
+        self.trained: list[list[Result]] = []
+        self.runs: dict[str, Retrained] = {}
+
+    def best(self, number: int) -> list[Change]:
+        """Of the last rung."""
+        return [result.change for result in _ranking.ranked(self.trained[-1], self._by) if result.run_id][:number]
+
+    def up(self, changes: list[Change], divisor: int) -> None:
+        """Train these. Raises TrainingError if all of them diverge, InputError if they cannot be ranked."""
+        results = [self._train(change, divisor) for change in changes]
+        if not any(result.run_id for result in results):
+            raise TrainingError(
+                "each candidate diverged\nexpected  one that does not\n"
+                "Lower training.learning_rate, training.batch_size or training.damping, or add training.warmup."
+            )
+        if self._by == LOSS and len({run.outputs.trained.held_out.digest for run in self.runs.values()}) > 1:
+            raise InputError(
+                "the candidates were not judged by the same held-out windows, so J(θ) cannot be compared\n"
+                "The text has changed meanwhile: start the sweep again."
+            )
+        self.trained.append(results)
+
+    def _train(self, change: Change, divisor: int) -> Result:
+        variant = _sweep.shortened(grids.changed(self._config, change), divisor)
+        name = f"{self._config.name} {described(change)}"
+        epochs = variant.training.epochs
+        log.info("· %s  (training.epochs=%d)", described(change), epochs)
+        try:
+            done = retrain(variant.model_copy(update={"name": name}), parent=self._parent)
+        except TrainingError as error:
+            log.warning("✗ %s is out: %s", described(change), str(error).splitlines()[0])
+            return Result(change, len(self.trained), epochs, "", {})
+        Run(_tracking.uri(self._config), done.run_id).tag({_tracking.PARENT: self._parent})
+        self.runs[done.run_id] = done
+        metrics = done.outputs.evaluation.manifest.facts["metrics"]
+        result = Result(change, len(self.trained), epochs, done.run_id, metrics)
+        _ranking.loss(result, self._by)  # what cannot be ranked is said now, not after the others
+        return result
+
+
+def show(console: Console, config: Config, done: Swept) -> None:
+    """A line a candidate, best first; what mattered; where the best config lies."""
+    head, lines = _sweep.cells(done.sweep)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in head:
+        table.add_column(title)
+    for line in lines:
+        table.add_row(*line)
+    console.print()
+    console.print(table)
+    console.print(f"\n[dim]{_sweep.NOTE}[/dim]\n")
+    for each in done.sweep.mattered:
+        console.print(f"{each.key}  [dim]{_sweep.share(each)}[/dim]")
+    console.print(f"\nMLflow run   {done.run_id}  in {_tracking.uri(config)}", soft_wrap=True)
+    console.print(f"best config  {done.best}     train it   w2v retrain {done.best}", soft_wrap=True)
+
+
+def _comment(found: Sweep) -> str:
+    best = found.best
+    return (
+        f"The best of {len(found.ranked)} candidates: {described(best.change)}\n"
+        f"{found.by} = {best.metrics[found.by]:.4g} in run {best.run_id}"
+    )
+
+
+def _write(target: Path, text: str) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written ({error.strerror}).\nName another --output FILE.") from error
+    return target

@@ -1,0 +1,157 @@
+"""Who of a sweep is better, and which of the settings made the difference."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from configs.grids import Change, described
+from configs.loading import ConfigError
+from configs.schema import Evaluation
+from tasks._errors import InputError
+from tasks._evaluation_sets import set_name
+from tasks._scores import METRICS
+
+LOSS = "loss/held_out"  # J(θ): the only score of which less is better
+GROUPS = {metric.split("/")[0] for metric in METRICS.values()}
+# J(θ) is the mean over windows of what is to be said of their words: with other words or windows it is another figure
+OTHER_WINDOWS = ("ingestion.", "tokenization.", "vocabulary.", "windows.")
+SAME_WINDOWS = {"vocabulary.subsample", "windows.shard_rows"}
+FEWEST = 2  # candidates in a group, on average, from which something can be said
+PARTS = 3  # into which many different numbers are put, to see if they matter
+
+
+class Result(NamedTuple):
+    """How far one candidate came."""
+
+    change: Change
+    rung: int
+    epochs: int
+    run_id: str  # "" where the training diverged
+    metrics: dict[str, float]
+
+
+class Mattered(NamedTuple):
+    """How much of the differences between the candidates goes with one key."""
+
+    key: str
+    share: float | None  # of the variance of the ranks, corrected for chance; None where there are too few
+
+
+class Sweep(NamedTuple):
+    """Results best first, and the key that mattered most first."""
+
+    by: str
+    ranked: list[Result]
+    first: list[Result]  # the first rung, which trained all candidates
+    mattered: list[Mattered]
+
+    @property
+    def best(self) -> Result:
+        return self.ranked[0]
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self.best.change)
+
+    @property
+    def scores(self) -> list[str]:
+        """What the candidates are ranked by, then what else there is that means the same for all."""
+        same = {*GROUPS, LOSS} if comparable(self.keys) else GROUPS
+        judged = {name for each in self.ranked for name in each.metrics if same & {name, name.split("/")[0]}}
+        return [self.by, *sorted(judged - {self.by})]
+
+
+def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:
+    """Raises ConfigError if there will be no such score, or it will mean something else for each candidate."""
+    judges = {"similarity": evaluation.similarity, "domain": evaluation.domain}
+    sets = [(judges.get(metric.split("/")[0], evaluation.analogies), metric) for metric in METRICS.values()]
+    known = [LOSS, *(metric.format(set_name(file)) for files, metric in sets for file in files)]
+    if by not in known:
+        raise ConfigError(f"--by {by}\nexpected  one of {', '.join(known)}\nfound     a score that no run will have")
+    if by == LOSS and not comparable(keys):
+        others = ", ".join(key for key in keys if not comparable([key]))
+        raise ConfigError(
+            f"--by {LOSS}\nJ(θ) cannot be compared: with another {others} it judges other words or windows\n"
+            f"Rank by an evaluation set: --by {' or '.join(known[1:]) or 'SCORE, with evaluation.similarity=FILE'}"
+        )
+
+
+def comparable(keys: Sequence[str]) -> bool:
+    """Whether J(θ) has one definition, whatever these keys say; of a CBOW window it says one word, not all."""
+    other = (key.startswith(OTHER_WINDOWS) and key not in SAME_WINDOWS for key in keys)
+    return not any(other) and "training.architecture" not in keys
+
+
+def loss(result: Result, by: str) -> float:
+    """Less is better; nothing is worse than to diverge. Raises InputError if the score could not be measured."""
+    if not result.run_id:
+        return float("inf")
+    if by not in result.metrics:
+        raise InputError(
+            f"run {result.run_id} ({described(result.change)}) has no {by}\n"
+            "No window was held out, or too few items are covered: raise windows.held_out_fraction, or choose another "
+            "score with --by."
+        )
+    return result.metrics[by] if by == LOSS else -result.metrics[by]
+
+
+def ranked(results: Sequence[Result], by: str) -> list[Result]:
+    """Who came further is better, and then who has the better score; who diverged is last."""
+    return sorted(results, key=lambda result: (not result.run_id, -result.rung, loss(result, by)))
+
+
+def sum_up(trained: Sequence[Sequence[Result]], by: str) -> Sweep:
+    """Of each rung's results: the last one of each candidate counts, and the first tells what mattered."""
+    last = [
+        result
+        for rung, results in enumerate(trained)
+        for result in results
+        if rung + 1 == len(trained) or result.change not in [each.change for each in trained[rung + 1]]
+    ]
+    return Sweep(by, ranked(last, by), list(trained[0]), mattered(trained[0], by))
+
+
+def mean_ranks(sweep: Sweep) -> list[float]:
+    """Of each result among those of its rung, over all scores; a score that one of them lacks is left out."""
+    means = [float("nan")] * len(sweep.ranked)
+    for rung in {result.rung for result in sweep.ranked}:
+        rows = [row for row, each in enumerate(sweep.ranked) if each.rung == rung and each.run_id]
+        peers = [sweep.ranked[row] for row in rows]
+        scores = [score for score in sweep.scores if all(score in each.metrics for each in peers)]
+        table = [rankdata([loss(each, score) for each in peers]) for score in scores]
+        for row, mean in zip(rows, np.mean(table, axis=0), strict=True) if table else ():
+            means[row] = float(mean)
+    return means
+
+
+def mattered(results: Sequence[Result], by: str) -> list[Mattered]:
+    """Each key, the one that parts the ranks best first. Ranks, because one bad candidate would drown the rest."""
+    done = [result for result in results if result.run_id]
+    ranks = rankdata([loss(result, by) for result in done])
+    found = [Mattered(key, explained(ranks, [result.change[key] for result in done])) for key in results[0].change]
+    return sorted(found, key=lambda each: -1 if each.share is None else each.share, reverse=True)
+
+
+def explained(ranks: NDArray[np.float64], values: Sequence[Any]) -> float | None:
+    """ε² = 1 − (within the groups / (n − k)) / (all / (n − 1)), not below 0: 0 on average where nothing but luck is."""
+    groups = _groups(values)
+    n, k = len(ranks), len(set(groups))
+    everything = float(((ranks - ranks.mean()) ** 2).sum()) if n else 0.0
+    if n < FEWEST * k or k < 2 or everything == 0:
+        return None
+    parts = [ranks[np.array(groups) == group] for group in set(groups)]
+    within = sum(float(((part - part.mean()) ** 2).sum()) for part in parts)
+    return max(0.0, 1 - within / (n - k) * (n - 1) / everything)
+
+
+def _groups(values: Sequence[Any]) -> list[int]:
+    """Equal values; of numbers that are nearly all different, the low, the middle and the high third."""
+    names = [str(value) for value in values]
+    distinct = list(dict.fromkeys(names))
+    if 2 * len(distinct) > len(values) and all(isinstance(value, int | float) for value in values):
+        order = np.argsort(np.argsort(values, kind="stable"))
+        return [int(place) * PARTS // len(values) for place in order]
+    return [distinct.index(name) for name in names]

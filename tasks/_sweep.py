@@ -1,0 +1,100 @@
+"""A sweep: who trains for how long, and what its parent run holds.
+
+Successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): all candidates train for a share of their epochs,
+one in so many goes on to so many times as many epochs, and so on to the end.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from configs.grids import described
+from configs.schema import Config
+from tasks import _announcement, _sweep_figure
+from tasks._ranking import Mattered, Sweep, mean_ranks
+from tasks._report import tabular
+from tasks._runs import Run, gathered
+
+NOTE = "The mean rank is over these scores, among the candidates that trained as long."
+FINALISTS = 2  # at least so many train to the end: a best one that met nobody there was chosen by short trainings alone
+
+
+class Rung(NamedTuple):
+    candidates: int
+    divisor: int  # of the epochs
+
+
+def rungs(candidates: int, epochs: int, keep_one_in: int) -> list[Rung]:
+    """The last one trains for all epochs.
+
+    >>> rungs(20, 10, 3)
+    [Rung(candidates=20, divisor=9), Rung(candidates=6, divisor=3), Rung(candidates=2, divisor=1)]
+    """
+    cuts = 0
+    while keep_one_in > 1 and min(candidates // FINALISTS, epochs) >= keep_one_in ** (cuts + 1):
+        cuts += 1
+    return [Rung(candidates // keep_one_in**cut, keep_one_in ** (cuts - cut)) for cut in range(cuts + 1)]
+
+
+def shortened(config: Config, divisor: int) -> Config:
+    training = config.training.model_copy(update={"epochs": config.training.epochs // divisor})
+    return config.model_copy(update={"training": training})
+
+
+def frame(sweep: Sweep) -> pd.DataFrame:
+    """A row a candidate, best first."""
+    rows = [
+        {"rank": rank, **result.change, "epochs": result.epochs}
+        | {score: result.metrics.get(score) for score in sweep.scores}
+        | {"mean rank": mean, "run": result.run_id}
+        for rank, (result, mean) in enumerate(zip(sweep.ranked, mean_ranks(sweep), strict=True), 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def cells(sweep: Sweep) -> tuple[list[str], list[list[str]]]:
+    """The same for people: a head and lines. Who diverged has no rank."""
+    table = frame(sweep)
+    return [str(name) for name in table.columns], [
+        [_cell(name, value) if result.run_id or name != "rank" else "–" for name, value in row.items()]
+        for result, row in zip(sweep.ranked, table.to_dict("records"), strict=True)
+    ]
+
+
+def _cell(name: object, value: Any) -> str:
+    if name == "run":
+        return str(value) or "diverged"
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
+    """The best one's scores under their own names, the table, the picture, and the best config as a file."""
+    head, lines = cells(sweep)
+    page = "\n\n".join([
+        f"{len(sweep.ranked)} candidates, ranked by `{sweep.by}`; best is `{described(sweep.best.change)}`, "
+        f"run `{sweep.best.run_id}`.",
+        tabular(head, lines),
+        NOTE,
+        "\n".join(f"- `{each.key}`: {share(each)}" for each in sweep.mattered),
+        f"`best.toml`, which `w2v retrain` takes:\n\n```toml\n{best}```",
+    ])  # fmt: skip
+    parent.metrics({score: value for score, value in sweep.best.metrics.items() if score in sweep.scores}, step=0)
+    with gathered(workspace, parent.id) as folder:
+        for name in ("figures", "scores"):
+            (folder / name).mkdir()
+        frame(sweep).to_csv(folder / "scores" / "sweep.csv", index=False)
+        _sweep_figure.draw(sweep).savefig(folder / "figures" / "what-mattered.png")
+        (folder / "best.toml").write_text(best, encoding="utf-8")
+        (folder / "report.md").write_text(page, encoding="utf-8")
+        parent.files(folder)
+    rows = [dict(zip(head, line, strict=True)) for line in lines]
+    _announcement.announce(parent, rows, page)
+    parent.tag({"mlflow.note.content": page})
+
+
+def share(each: Mattered) -> str:
+    return "too few candidates to tell" if each.share is None else f"{each.share:.0%} of the variance of the ranks"

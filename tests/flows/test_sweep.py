@@ -1,0 +1,163 @@
+"""A sweep that is killed and started again, on a real Prefect server and a real MLflow database."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from rich.console import Console
+
+from configs.loading import load
+from configs.schema import Config
+from flows import sweep as sweeps
+from flows.candidates import candidates
+from flows.plan import plan
+from flows.retrain import retrain
+from flows.sweep import Swept, sweep
+from tasks import _tracking
+from tasks._ranking import LOSS
+
+W2V = Path(sys.executable).parent / "w2v"
+RATES = ["training.learning_rate=0.02,0.05,0.1,1e30"]  # the last one diverges
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture(scope="module")
+def settings(corpus: Path, workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    pairs = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
+    pairs.write_text("seaa\tseab\t9\nskya\tskyb\t8\nsuna\tsunb\t7\nseaa\tskyb\t1\nskya\tsuna\t2\n")
+    return [
+        "name=rates", f"ingestion.source={corpus}", "ingestion.text_documents=line", f"runtime.workspace={workspace}",
+        "vocabulary.min_count=1", "vocabulary.subsample=0", f'evaluation.similarity=["{pairs}"]',
+        "evaluation.bootstrap=50", "training.vector_size=8", "training.batch_size=32", "training.epochs=2",
+        "training.damping=1e30", "seed=21",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def base(settings: list[str]) -> Config:
+    return load(None, settings)
+
+
+@pytest.fixture(scope="module")
+def killed(settings: list[str], tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> str:
+    """The parent of a sweep whose process was killed at its second candidate."""
+    log = tmp_path_factory.mktemp("sweep") / "log"
+    words = [word for setting in settings for word in ("--set", setting)]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [W2V, "sweep", *words, "--grid", *RATES, "--keep-one-in", "2"],
+            stdout=stream, stderr=stream, start_new_session=True,
+        )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while log.read_text().count("· training.learning_rate") < 2:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    (parent,) = [run for run in runs(load(None, settings)) if run.info.run_name == "rates, sweep of 4"]
+    assert parent.info.status == "RUNNING"
+    return str(parent.info.run_id)
+
+
+@pytest.fixture(scope="module")
+def done(base: Config, killed: str) -> Swept:
+    """The same again, to its end."""
+    return sweep(base, candidates(base, RATES, None, LOSS), LOSS, 2)
+
+
+def runs(config: Config) -> list[Run]:
+    return list(MlflowClient(_tracking.uri(config)).search_runs(["1"]))
+
+
+def children(config: Config, parent: str) -> list[Run]:
+    return [run for run in runs(config) if run.data.tags.get("mlflow.parentRunId") == parent]
+
+
+def test_what_was_interrupted_goes_on(base: Config, killed: str, done: Swept) -> None:
+    """The parent is the one that was left; no candidate has two runs of the same length; nothing stays RUNNING."""
+    below = children(base, killed)
+    lengths = [(run.data.params["training.learning_rate"], run.data.params["training.epochs"]) for run in below]
+
+    assert done.run_id == killed
+    assert MlflowClient(_tracking.uri(base)).get_run(killed).info.status == "FINISHED"
+    assert sorted(length for _, length in lengths) == ["1", "1", "1", "1", "2", "2"]
+    assert len(set(lengths)) == len(lengths)
+    assert [run.data.params["training.learning_rate"] for run in below if run.info.status == "FAILED"] == ["1e+30"]
+    assert {run.info.status for run in below} == {"FINISHED", "FAILED"}
+
+
+def test_the_better_half_trains_to_the_end(base: Config, done: Swept) -> None:
+    """By J(θ) after one epoch; the best of these is the best, and the parent carries its scores."""
+    short, long = (
+        {run.data.params["training.learning_rate"]: run.data.metrics[LOSS]
+         for run in children(base, done.run_id)
+         if run.data.params["training.epochs"] == epochs and run.info.status == "FINISHED"}
+        for epochs in ("1", "2")
+    )  # fmt: skip
+    parent = MlflowClient(_tracking.uri(base)).get_run(done.run_id)
+
+    assert set(long) == set(sorted(short, key=lambda rate: short[rate])[:2])
+    assert [str(each.change["training.learning_rate"]) for each in done.sweep.ranked[:2]] == sorted(
+        long, key=lambda rate: long[rate]
+    )
+    assert parent.data.metrics[LOSS] == min(long.values())
+    assert set(parent.data.metrics) == {LOSS, "similarity/pairs"}
+
+
+def test_preparation_is_shared(base: Config, done: Swept) -> None:
+    """Planning any candidate finds the draws of every other."""
+    steps = plan(base.model_copy(update={"training": base.training.model_copy(update={"learning_rate": 0.07})})).steps
+
+    assert [step.label for step in steps if not step.output] == ["training", "evaluation"]
+
+
+def test_the_parent_holds_the_table_the_picture_and_the_config(base: Config, done: Swept, tmp_path: Path) -> None:
+    """The best config is that of a finished run, so to retrain it is nothing to do."""
+    client = MlflowClient(_tracking.uri(base))
+    files = {file.path for folder in ("", "figures", "scores") for file in client.list_artifacts(done.run_id, folder)}
+    logged = Path(client.download_artifacts(done.run_id, "best.toml", str(tmp_path)))
+
+    assert {"best.toml", "report.md", "figures/what-mattered.png", "scores/sweep.csv"} <= files
+    assert load(logged) == load(done.best)
+    assert load(logged).training.learning_rate == done.sweep.best.change["training.learning_rate"]
+    assert retrain(load(logged)).run_id == done.sweep.best.run_id
+
+
+def test_the_terminal_names_the_best_and_the_next_step(
+    base: Config, done: Swept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a candidate, and the command that trains the best."""
+    sweeps.show(Console(width=200), base, done)
+    said = capsys.readouterr().out
+
+    assert [line.split()[0] for line in said.splitlines()[2:6]] == ["1", "2", "3", "–"]
+    assert "diverged" in said
+    assert f"w2v retrain {done.best}" in said
+
+
+def test_the_same_sweep_again_is_nothing_to_do(base: Config, done: Swept) -> None:
+    """Without a new run; only who diverged is tried once more, in its old run."""
+    before = len(runs(base))
+
+    assert sweep(base, candidates(base, RATES, None, LOSS), LOSS, 2).run_id == done.run_id
+    assert len(runs(base)) == before
+
+
+def test_a_grid_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """A wrong value among good ones: exit code 2, and neither a store nor a database."""
+    words = ["--set", "ingestion.source=text.txt", "--set", f"runtime.workspace={tmp_path}"]
+    answer = subprocess.run(
+        [W2V, "sweep", *words, "--grid", "training.epochs=5,0"], capture_output=True, text=True,
+        env=os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")},
+    )  # fmt: skip
+
+    assert answer.returncode == 2
+    assert "--grid training.epochs=0: training.epochs\nexpected  a whole number, at least 1" in answer.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["prefect"]
