@@ -1,0 +1,82 @@
+"""Runs, scores and neighbours as pandas frames, for a notebook: docs/notebook.md shows them at work."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from flows import vectors
+from tasks import _report, _tracking
+from tasks._ranking import GROUPS, LOSS
+from tasks._runs import reached
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as Record
+
+WORKSPACE = Path("workspace")
+ABOUT = ["run", "name", "status", "started", "minutes", "parent"]
+
+
+def runs(workspace: str | Path = WORKSPACE) -> pd.DataFrame:
+    """A row a run, newest first, under its id: what it is, its parameters and its metrics, named as in MLflow.
+
+    A parameter that is a number in every run is one here. Raises TrackingError if there are no runs yet.
+    """
+    with reached(_tracking.runs_of(Path(workspace))) as client:
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        page = client.search_runs(experiments)
+        rows = [_row(record) for record in page]
+        while page.token:
+            page = client.search_runs(experiments, page_token=page.token)
+            rows += [_row(record) for record in page]
+    columns = dict.fromkeys([*ABOUT, *(name for row in rows for name in row)])  # also where there is no run
+    return pd.DataFrame(rows, columns=list(columns)).set_index("run").apply(_numbers)
+
+
+def scores(run_ids: str | Sequence[str], workspace: str | Path = WORKSPACE) -> pd.DataFrame:
+    """A row a run and a score: its value, its 95% interval, and the share of the items it could be measured on.
+
+    Raises TrackingError if a run is unknown.
+    """
+    uri = _tracking.runs_of(Path(workspace))
+    parts = []
+    for run_id in [run_ids] if isinstance(run_ids, str) else run_ids:
+        with reached(uri) as client:
+            metrics = _tracking.known_run(client, uri, run_id).data.metrics
+        rows = [row for row in _report.scores(metrics) if {row["score"], row["score"].split("/")[0]} & {LOSS, *GROUPS}]
+        parts.append(pd.DataFrame(rows, columns=["score", "value", "low", "high", "coverage"]).assign(run=run_id))
+    return pd.concat(parts).set_index(["run", "score"])
+
+
+def neighbors(
+    words: str | Sequence[str], k: int = 10, run: str | None = None, workspace: str | Path = WORKSPACE
+) -> pd.DataFrame:
+    """A row a word and a neighbour, nearest first: its rank from 1, and its cosine; of the last run, or of `run`.
+
+    Raises InputError if a word is unknown, TrackingError if the run is.
+    """
+    asked = [words] if isinstance(words, str) else list(words)
+    found = vectors.neighbors(vectors.load(Path(workspace), run), asked, k)
+    rows = [
+        (word, rank, neighbor, cosine)
+        for word, nearest in found.items()
+        for rank, (neighbor, cosine) in enumerate(nearest, 1)
+    ]
+    return pd.DataFrame(rows, columns=["word", "rank", "neighbor", "cosine"]).set_index(["word", "rank"])
+
+
+def _row(record: "Record") -> dict[str, Any]:
+    info = record.info
+    started = pd.Timestamp(info.start_time, unit="ms", tz="UTC")
+    minutes = (info.end_time - info.start_time) / 60_000 if info.end_time else None
+    about = [info.run_id, info.run_name, info.status, started, minutes, record.data.tags.get(_tracking.PARENT)]
+    return dict(zip(ABOUT, about, strict=True)) | record.data.params | record.data.metrics
+
+
+def _numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """What can be read as numbers throughout, as numbers; anything else as it is."""
+    try:
+        return pd.to_numeric(column) if column.dtype in (object, "str") else column
+    except (TypeError, ValueError):
+        return column
