@@ -136,7 +136,7 @@ def mattered(results: Sequence[Result], by: str) -> list[Mattered]:
 
 
 def explained(ranks: NDArray[np.float64], values: Sequence[Any]) -> float | None:
-    """ε² = 1 − (within the groups / (n − k)) / (all / (n − 1)), not below 0: 0 on average where nothing but luck is."""
+    """ε² = 1 − (within the groups / (n − k)) / (all / (n − 1)), which luck alone puts around 0; below it, 0 is said."""
     groups = _groups(values)
     n, k = len(ranks), len(set(groups))
     everything = float(((ranks - ranks.mean()) ** 2).sum()) if n else 0.0
