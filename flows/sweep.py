@@ -45,7 +45,7 @@ class Swept(NamedTuple):
     result_serializer="json",
 )
 def sweep(
-    config: Config, changes: list[Change], by: str = LOSS, keep_one_in: int = 3, output: Path | None = None
+    config: Config, changes: list[Change], by: str = LOSS, keep_one_in: int = 1, output: Path | None = None
 ) -> Swept:
     """candidates → rungs of ever fewer and ever longer retrainings → one parent run, and the best config"""
     variants = [grids.changed(config, change) for change in changes]
