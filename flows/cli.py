@@ -87,10 +87,10 @@ def sweep(
     by: Annotated[str, typer.Option(help="The score to rank by: J(θ) on held-out windows, or another.")] = LOSS,
     keep_one_in: Annotated[
         int, typer.Option(min=1, help="One in so many trains on, so many times as long; 1 trains all to the end.")
-    ] = 1,
+    ] = 3,
     output: Annotated[Path | None, typer.Option(help="The best config; by default in WORKSPACE/sweeps.")] = None,
 ) -> None:
-    """Train the candidates of a grid and rank them; write the best config.
+    """Train the candidates of a grid, the better ones to the end; write the best config.
 
     What they have in common is prepared once. Interrupted and started again, the sweep goes on.
     """

@@ -40,18 +40,21 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     on_cancellation=[close_run],
     result_serializer="json",
 )
-def retrain(config: Config, reproduces: str = "", parent: str = "") -> Retrained:
+def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after: int = 0) -> Retrained:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run → champion or not
 
     A run that `reproduces` another names it in a tag, and is made even where that other one holds the same result.
-    One that is made for a `parent` run is shown below it.
+    One that is made for a `parent` run is shown below it. Raises Paused when the training has done `pause_after` epochs
+    of more; called again, it goes on from there.
     """
     planned = plan(config)
     if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         return finished
     run_id = _tracking.start(config, str(running.id), recipe=recipe(config), reproduces=reproduces, parent=parent)
-    context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+    context = Context(
+        runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id, pause_after=pause_after
+    )
 
     def look(corpus: Corpus) -> None:
         novelty(config=config, **corpus._asdict(), context=context)

@@ -17,11 +17,12 @@ from flows import vectors
 from flows.pipeline import Retrained
 from flows.plan import recipe
 from flows.retrain import close_run, retrain
-from tasks import _ranking, _sweep, _tracking
-from tasks._errors import InputError, StoreError, TrainingError
+from tasks import _contracts, _ranking, _sweep, _tracking
+from tasks._errors import InputError, Paused, StoreError, TrainingError
 from tasks._ranking import LOSS, Result, Sweep
 from tasks._runs import Run
 from tasks._store import digest_of
+from tasks.training import losses
 
 log = logging.getLogger("w2v")
 FOLDER = "sweeps"  # in the workspace
@@ -45,7 +46,7 @@ class Swept(NamedTuple):
     result_serializer="json",
 )
 def sweep(
-    config: Config, changes: list[Change], by: str = LOSS, keep_one_in: int = 1, output: Path | None = None
+    config: Config, changes: list[Change], by: str = LOSS, keep_one_in: int = 3, output: Path | None = None
 ) -> Swept:
     """candidates → rungs of ever fewer and ever longer retrainings → one parent run, and the best config"""
     variants = [grids.changed(config, change) for change in changes]
@@ -57,7 +58,7 @@ def sweep(
 
     climb = Climb(config, by, parent)
     epochs = min(variant.training.epochs for variant in variants)
-    rungs = _sweep.rungs(len(changes), epochs, keep_one_in)
+    rungs = _sweep.rungs(len(changes), epochs, keep_one_in if _ranking.comparable(list(changes[0])) else 1)
     for number, rung in enumerate(rungs):
         share = f"1/{rung.divisor} of the epochs" if rung.divisor > 1 else "all epochs"
         log.info("rung %d of %d: %d candidates, %s", number + 1, len(rungs), rung.candidates, share)
@@ -76,7 +77,7 @@ def sweep(
 
 
 class Climb:
-    """The rungs so far. Each candidate of a rung is the ordinary retraining of its config, found again if there."""
+    """The rungs so far. Each candidate is an ordinary retraining, which pauses and goes on, or is found again."""
 
     def __init__(self, config: Config, by: str, parent: str) -> None:
         self._config, self._by, self._parent = config, by, parent
@@ -84,8 +85,8 @@ class Climb:
         self.runs: dict[str, Retrained] = {}
 
     def best(self, number: int) -> list[Change]:
-        """Of the last rung."""
-        return [result.change for result in _ranking.ranked(self.trained[-1], self._by) if result.run_id][:number]
+        """Of the last rung, by J(θ)."""
+        return [result.change for result in _ranking.ranked(self.trained[-1], LOSS) if result.run_id][:number]
 
     def up(self, changes: list[Change], divisor: int) -> None:
         """Train these. Raises TrainingError if all of them diverge, InputError if they cannot be ranked."""
@@ -103,21 +104,34 @@ class Climb:
         self.trained.append(results)
 
     def _train(self, change: Change, divisor: int) -> Result:
-        variant = _sweep.shortened(grids.changed(self._config, change), divisor)
-        name = f"{self._config.name} {described(change)}"
-        epochs = variant.training.epochs
-        log.info("· %s  (training.epochs=%d)", described(change), epochs)
+        variant = grids.changed(self._config, change)
+        variant = variant.model_copy(update={"name": f"{self._config.name} {described(change)}"})
+        number, epochs = len(self.trained), variant.training.epochs // divisor
+        log.info("· %s, to epoch %d of %d", described(change), epochs, variant.training.epochs)
         try:
-            done = retrain(variant.model_copy(update={"name": name}), parent=self._parent)
+            done = retrain(variant, parent=self._parent, pause_after=epochs if divisor > 1 else 0)
+        except Paused as paused:
+            _tracking.stop(variant, paused.run_id)
+            return self._judged(Result(change, number, epochs, paused.run_id, _at(epochs, paused.losses)), LOSS)
         except TrainingError as error:
             log.warning("✗ %s is out: %s", described(change), str(error).splitlines()[0])
-            return Result(change, len(self.trained), epochs, "", {})
-        Run(_tracking.uri(self._config), done.run_id).tag({_tracking.PARENT: self._parent})
+            return Result(change, number, epochs, "", {})
+        Run(_tracking.uri(variant), done.run_id).tag({_tracking.PARENT: self._parent})
         self.runs[done.run_id] = done
+        if divisor > 1:  # it is there to its end already; the others are compared with where they pause
+            curve = _contracts.read(done.outputs.trained.vectors.path / "curve.parquet", _contracts.CURVE)
+            return self._judged(Result(change, number, epochs, done.run_id, _at(epochs, losses(curve))), LOSS)
         metrics = done.outputs.evaluation.manifest.facts["metrics"]
-        result = Result(change, len(self.trained), epochs, done.run_id, metrics)
-        _ranking.loss(result, self._by)  # what cannot be ranked is said now, not after the others
+        return self._judged(Result(change, number, epochs, done.run_id, metrics), self._by)
+
+    def _judged(self, result: Result, by: str) -> Result:
+        """What cannot be ranked is said now, not after the others."""
+        _ranking.loss(result, by)
         return result
+
+
+def _at(epochs: int, losses: list[float]) -> dict[str, float]:
+    return {LOSS: losses[epochs]} if losses else {}
 
 
 def show(console: Console, config: Config, done: Swept) -> None:

@@ -5,6 +5,7 @@ PipelineError            the command line shows it as one message and exits with
 ├── ContractError        a dataset does not match its contract, or is damaged
 ├── StoreError           the store cannot be read or written
 ├── TrainingError        training left the range of numbers
+├── Paused               training went as far as it was to go for now
 └── TrackingError        MLflow cannot be reached, or does not know the run
 """
 
@@ -27,6 +28,14 @@ class StoreError(PipelineError):
 
 class TrainingError(PipelineError):
     pass
+
+
+class Paused(PipelineError):
+    """Its checkpoint is kept. `losses` has J(θ) at the start and at the end of each epoch so far."""
+
+    def __init__(self, run_id: str, losses: list[float]) -> None:
+        super().__init__(f"training paused after {len(losses) - 1} epochs")
+        self.run_id, self.losses = run_id, losses
 
 
 class TrackingError(PipelineError):

@@ -25,9 +25,9 @@ class Live:
         self._logged = 0  # points
         self._last = time.monotonic()
 
-    def show(self, curve: Curve) -> None:
-        """Log the points that are new, unless it was done a moment ago."""
-        if self._run is None or time.monotonic() - self._last < self._interval:
+    def show(self, curve: Curve, *, now: bool = False) -> None:
+        """Log the points that are new, unless it was done a moment ago and need not be `now`."""
+        if self._run is None or (time.monotonic() - self._last < self._interval and not now):
             return
         self._last = time.monotonic()
         try:

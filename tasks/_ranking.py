@@ -46,6 +46,7 @@ class Sweep(NamedTuple):
     by: str
     ranked: list[Result]
     first: list[Result]  # the first rung, which trained all candidates
+    told: str  # the score that the first rung has
     mattered: list[Mattered]
 
     @property
@@ -99,8 +100,12 @@ def loss(result: Result, by: str) -> float:
 
 
 def ranked(results: Sequence[Result], by: str) -> list[Result]:
-    """Who came further is better, and then who has the better score; who diverged is last."""
-    return sorted(results, key=lambda result: (not result.run_id, -result.rung, loss(result, by)))
+    """Who came further is better, and then who has the better score; who diverged is last.
+
+    Who was stopped has J(θ) alone.
+    """
+    score = {False: LOSS, True: by}
+    return sorted(results, key=lambda each: (not each.run_id, -each.rung, loss(each, score[by in each.metrics])))
 
 
 def sum_up(trained: Sequence[Sequence[Result]], by: str) -> Sweep:
@@ -111,7 +116,8 @@ def sum_up(trained: Sequence[Sequence[Result]], by: str) -> Sweep:
         for result in results
         if rung + 1 == len(trained) or result.change not in [each.change for each in trained[rung + 1]]
     ]
-    return Sweep(by, ranked(last, by), list(trained[0]), mattered(trained[0], by))
+    told = by if len(trained) == 1 else LOSS
+    return Sweep(by, ranked(last, by), list(trained[0]), told, mattered(trained[0], told))
 
 
 def mean_ranks(sweep: Sweep) -> list[float]:

@@ -54,6 +54,7 @@ class Context(Record):
     runtime: Runtime
     tracking_uri: str = ""
     run_id: str = ""  # the MLflow run that a long stage reports to while it works
+    pause_after: int = 0  # epochs, after which a training raises Paused; 0 goes to the end
 
     @property
     def store(self) -> Store:

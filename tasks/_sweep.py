@@ -1,7 +1,7 @@
 """A sweep: who trains for how long, and what its parent run holds.
 
-Successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): all candidates train for a share of their epochs,
-one in so many goes on to so many times as many epochs, and so on to the end.
+Successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): all candidates train for a share of their epochs
+and pause, one in so many goes on to so many times as many epochs, and so on to the end.
 """
 
 from pathlib import Path
@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from configs.grids import described
-from configs.schema import Config
 from tasks import _announcement, _sweep_figure
 from tasks._ranking import Mattered, Sweep, mean_ranks
 from tasks._report import tabular
@@ -27,7 +26,7 @@ class Rung(NamedTuple):
 
 
 def rungs(candidates: int, epochs: int, keep_one_in: int) -> list[Rung]:
-    """The last one trains for all epochs.
+    """The last one trains to the end.
 
     >>> rungs(20, 10, 3)
     [Rung(candidates=20, divisor=9), Rung(candidates=6, divisor=3), Rung(candidates=2, divisor=1)]
@@ -36,11 +35,6 @@ def rungs(candidates: int, epochs: int, keep_one_in: int) -> list[Rung]:
     while keep_one_in > 1 and min(candidates // FINALISTS, epochs) >= keep_one_in ** (cuts + 1):
         cuts += 1
     return [Rung(candidates // keep_one_in**cut, keep_one_in ** (cuts - cut)) for cut in range(cuts + 1)]
-
-
-def shortened(config: Config, divisor: int) -> Config:
-    training = config.training.model_copy(update={"epochs": config.training.epochs // divisor})
-    return config.model_copy(update={"training": training})
 
 
 def frame(sweep: Sweep) -> pd.DataFrame:

@@ -16,7 +16,7 @@ LOGARITHMIC = 5  # times that the largest number is the smallest, from where on 
 def draw(sweep: Sweep) -> Figure:
     """The first rung, for there all candidates were trained equally long; a ring is around the best one of the end."""
     done = [result for result in sweep.first if result.run_id]
-    scores = [result.metrics[sweep.by] for result in done]
+    scores = [result.metrics[sweep.told] for result in done]
     down = -(-len(sweep.mattered) // PER_ROW)
     figure = blank(4 * min(PER_ROW, len(sweep.mattered)), 0.5 + 3.2 * down)
     first = None
@@ -29,10 +29,12 @@ def draw(sweep: Sweep) -> Figure:
         panel.scatter(places[winner], scores[winner], s=130, facecolor="none", edgecolor=PALETTE[1], lw=1.8)
         panel.set_title(_title(each), loc="left", fontsize=10, color=INK)
         if number % PER_ROW == 0:
-            panel.set_ylabel("J(θ) on held-out windows" if sweep.by == LOSS else sweep.by, color=FAINT)
+            panel.set_ylabel("J(θ) on held-out windows" if sweep.told == LOSS else sweep.told, color=FAINT)
         tidy(panel)
     epochs = " or ".join(str(number) for number in sorted({result.epochs for result in done}))
-    figure.suptitle(f"training.epochs = {epochs}", x=0.01, ha="left", fontsize=9, color=FAINT)
+    figure.suptitle(
+        f"after {epochs} epochs" if epochs != "1" else "after an epoch", x=0.01, ha="left", fontsize=9, color=FAINT
+    )
     return figure
 
 
@@ -53,4 +55,4 @@ def _places(panel: Axes, values: list[Any]) -> list[Any]:
 
 
 def _title(each: Mattered) -> str:
-    return each.key if each.share is None else f"{each.key}  {each.share:.0%} of the variance of the ranks"
+    return each.key if each.share is None else f"{each.key}  {each.share:.0%} of the variance"

@@ -92,6 +92,12 @@ def close_run(workspace: Path, run_id: str) -> None:
         close(client, record, "KILLED")
 
 
+def stop(config: Config, run_id: str) -> None:
+    """Mark a run as KILLED, which says how to go on with it."""
+    with reached(uri(config)) as client:
+        close(client, client.get_run(run_id), "KILLED")
+
+
 def find_finished(config: Config, result: str) -> str | None:
     """The newest complete run of this very result."""
     with reached(uri(config)) as client:

@@ -18,7 +18,7 @@ from configs.schema import Training
 from tasks import _contracts, _environment
 from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._curve import Curve
-from tasks._errors import TrainingError
+from tasks._errors import Paused, TrainingError
 from tasks._interrupts import interruptible
 from tasks._live import Live
 from tasks._parallel import ordered_map
@@ -53,19 +53,30 @@ def training(
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
         draft.facts["environment"] = _environment.describe()  # of this training, whoever publishes it later
         try:
-            for _ in run:
-                if interrupt or run.checkpoint_due:
+            for _ in () if run.paused else run:
+                if interrupt or run.paused or run.checkpoint_due:
                     run.save()
                 if interrupt:
                     raise KeyboardInterrupt
+                if run.paused:
+                    break
         except Diverged as error:
             raise TrainingError(f"{error}\n{run.checkpoints.kept}") from error
 
+    if run.paused:
+        run.show()
+        raise Paused(context.run_id, losses(run.curve.table))
     contract = _contracts.vectors(config.vector_size)
     _contracts.write(draft.file("vectors.parquet"), contract, _tables(words, run.model))
     _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
     draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)
     return Account(unit="windows", read=run.total, written=run.total)
+
+
+def losses(curve: pa.Table) -> list[float]:
+    """J(θ) at the start and at the end of each epoch; empty where no window was held out."""
+    found: list[float] = curve["held_out_loss"].drop_null().to_pylist()
+    return found
 
 
 class Run:
@@ -125,6 +136,11 @@ class Run:
             started = time.perf_counter()
 
     @property
+    def paused(self) -> bool:
+        """Whether it has come as far as it is to go for now, which is not the end."""
+        return 0 < self._context.pause_after <= self._position.epoch < self._settings.epochs
+
+    @property
     def checkpoint_due(self) -> bool:
         return time.monotonic() - self._saved_at > self._context.runtime.checkpoint_interval
 
@@ -137,6 +153,10 @@ class Run:
         self.checkpoints.save(Checkpoint(self.model.theta, state))
         self._clock["checkpoints"] += time.perf_counter() - started
         self._saved_at = time.monotonic()
+
+    def show(self) -> None:
+        """The whole curve so far, on MLflow's page."""
+        self._live.show(self.curve, now=True)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def test_of_a_score_more_is_better() -> None:
 def test_a_score_that_is_not_there_is_said() -> None:
     """No window was held out: the run is named, and the way out."""
     with pytest.raises(InputError, match=r"run run 1 \(training.learning_rate=1\) has no similarity/men\n.*--by"):
-        ranked([result(1, 0, 5.0)], "similarity/men")
+        _ranking.loss(result(1, 0, 5.0), "similarity/men")
 
 
 def test_summed_up_by_hand() -> None:
