@@ -14,6 +14,7 @@ RANGE = re.compile(rf"{NUMBER}\.\.{NUMBER}")
 REASONS = {
     "seed": "a seed is luck and not a setting: `w2v retrain --seeds 3` measures what it does",
     "evaluation": "evaluation judges what was learnt and does not change it",
+    "promotion": "promotion decides about a result and does not change it",
     "tracking": "tracking cannot change a result",
     "runtime": "runtime cannot change a result",
     "name": "a name cannot change a result",

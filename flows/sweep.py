@@ -105,7 +105,9 @@ class Climb:
 
     def _train(self, change: Change, divisor: int) -> Result:
         variant = grids.changed(self._config, change)
-        variant = variant.model_copy(update={"name": f"{self._config.name} {described(change)}"})
+        by_hand = variant.promotion.model_copy(update={"automatic": False})  # candidates are measured, not put forward
+        name = f"{self._config.name} {described(change)}"
+        variant = variant.model_copy(update={"name": name, "promotion": by_hand})
         number, epochs = len(self.trained), variant.training.epochs // divisor
         log.info("· %s, to epoch %d of %d", described(change), epochs, variant.training.epochs)
         try:
