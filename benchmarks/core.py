@@ -34,7 +34,7 @@ ROUNDS = 5
 THREADS = (1, 2, 3, 8)
 LARGE = 2048  # rows and columns of a large product
 COPIED = 64 << 20  # bytes: more than any cache holds
-PARTS = {"rows, weights, terms": "_weigh", "gather, products, tanh": "_multiply", "adding to the table": "_descend"}
+PARTS = {"rows, weights, terms": "weigh", "products, tanh": "multiply", "adding to the table": "update"}
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ class Corpus:
         """Seconds of one epoch, and the digest of the tables after it."""
         learner = self.learner(threads)
         seconds = self.time(learner)
-        return seconds, blake2b(learner.table.tobytes(), digest_size=16).hexdigest()
+        return seconds, blake2b(learner.lanes[0].table.tobytes(), digest_size=16).hexdigest()
 
     def time(self, learner: Blocks) -> float:
         started = time.perf_counter()
@@ -113,9 +113,10 @@ class Corpus:
             return run
 
         for part, method in PARTS.items():
-            setattr(learner, method, timed(part, getattr(learner, method)))
+            for lane in learner.lanes:
+                setattr(lane, method, timed(part, getattr(lane, method)))
         whole = self.time(learner)
-        spent["noise words and the rest"] = whole - sum(spent.values())
+        spent["noise words, gathering, the rest"] = whole - sum(spent.values())
         return {part: seconds / len(self.windows) * 1e9 for part, seconds in spent.items()}
 
 

@@ -155,9 +155,7 @@ class Runtime(Section):
 
     workspace: str = Field("workspace", description="Folder of the store, the tracking database and Prefect's files.")
     threads: Annotated[int, Field(ge=0)] = Field(0, description="0 uses every core.")
-    training_threads: Count = Field(
-        1, description="Of the training itself; more than one did not pay where it was measured (docs/experiments.md)."
-    )
+    training_threads: Count = Field(2, description="Of the training itself, which makes use of two.")
     portable: bool = Field(
         False, description="The same bits on every x86-64 CPU with AVX2: pins the kernels of BLAS and NumPy."
     )

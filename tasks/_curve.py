@@ -39,9 +39,9 @@ class Curve:
     def due(self) -> bool:
         return self._since["windows"] >= self._step
 
-    def add(self, progress: Progress, *, updated: bool, seconds: float) -> None:
+    def add(self, progress: Progress, seconds: float) -> None:
         self._now["windows"] += progress.windows
-        self._now["updates"] += updated
+        self._now["updates"] += progress.updates
         self._since["windows"] += progress.windows
         self._since["seconds"] += seconds
         if progress.loss is not None:

@@ -111,7 +111,7 @@ class Run:
         self._saved_at = time.monotonic()
 
     def __iter__(self) -> Iterator[None]:
-        """Learn; control comes back after every update, with the tables and the position in step."""
+        """Learn; control comes back after every step, with the tables and the position in step."""
         rows = self._rows.__getitem__
         teacher = learner(
             self._settings,
@@ -129,7 +129,7 @@ class Run:
             self._clock["training"] += seconds
             epoch_over = progress.position.epoch > self._position.epoch
             self._position = progress.position
-            self.curve.add(progress, updated=epoch_over or self._settings.batch_size != "full", seconds=seconds)
+            self.curve.add(progress, seconds)
             if epoch_over or self.curve.due:
                 self._point(progress.done, progress.learning_rate, judge=epoch_over)
             yield

@@ -100,6 +100,7 @@ class FullBatch:
             self._sum[d_input.row, 0] += d_input.gradient
             self._sum[d_output.row, 1] += d_output.gradient
             self._seen += len(rows)
-            if self._seen == self.rows(epoch):
+            complete = self._seen == self.rows(epoch)
+            if complete:
                 self.model.theta[:] -= self._rate * self.moves * self._sum / self._seen
-            yield Step(len(rows), len(loss), float(loss.sum()))
+            yield Step(len(rows), len(loss), float(loss.sum()), int(complete))

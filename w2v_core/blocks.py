@@ -22,17 +22,26 @@ expected gradient is the one of n draws for each pair. The K words come one from
 A mini-batch is a stack of blocks. All gradients of a row are computed at the same stale value; where their n steps of
 rate η would add up to more than `damping` times their mean, they are scaled down to that, lest the sum overshoot.
 
+Two batches are in flight: batch b + 1 gathers its rows before the update of batch b, not after it, so that two threads
+can each take every other batch and hardly ever wait for one another:
+
+    thread 1    gather 0   products 0    update 0   gather 2   products 2    update 2 …
+    thread 2         gather 1   products 1    update 1   gather 3   products 3 …
+
+After ROUND batches the next one waits for all: only there do the tables alone say where training stands.
+
 Shapes   V words, D vector size, T windows in a block, B blocks in the batch, m the largest radius, K noise words,
          N candidates, R rows of θ that a block uses: the sources of H, then the candidates.
-Bits     Each block is computed alone, and each row of θ is summed in the order of the batch: threads change nothing.
+Bits     What a batch sees, and the order of the updates, is the same for one thread as for two.
 Source   Mikolov et al. 2013 (arXiv:1310.4546), eq. 4; shared noise words: Ji et al. 2016 (arXiv:1604.04661).
 """
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
-from functools import partial
-from typing import NamedTuple, TypeVar
+from threading import Condition
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
@@ -49,32 +58,140 @@ from w2v_core.windows import Windows
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
-Result = TypeVar("Result")
 
-PIECE = 1024  # windows whose products are computed at a time: what they touch fits a second-level cache
+ROUND = 64  # batches after which all updates are in
 MEASURED = 16  # one batch in so many measures its loss
 
 
 class Blocks:
-    """The learner. Vectors of `frozen` words (V,) stay as they are; `threads` changes no bit of the result."""
+    """The learner. Vectors of `frozen` words (V,) stay as they are; `threads`, of which two are used, change no bit."""
 
     def __init__(
         self, settings: Settings, model: Model, noise: Noise, frozen: NDArray[np.bool_], *, threads: int = 1
     ) -> None:
+        self.settings, self.threads = settings, threads
+        self.noise = Strata(noise.probability, settings.shared_negatives)
+        self.lanes = [Lane(settings, model, frozen) for _ in range(2)]
+
+    def learn(
+        self, windows: Windows, place: tuple[int, int], learning_rate: Callable[[int], float], first: int = 0
+    ) -> Iterator[Step]:
+        """A step is a round of batches."""
+        if len(windows) == 0:
+            return
+        blocks, length = self.lanes[0].blocks, self.lanes[0].length
+        shard = _Shard.of(windows, length, self.settings.window, self.lanes[0].skip_gram)
+        size = blocks * length
+        batches = -(-len(windows) // size)
+
+        def batch(number: int) -> Batch:
+            stack = shard.blocks(number * blocks, min(blocks, len(shard) - number * blocks))
+            rng = generator(self.settings.seed, "training", *place, number)
+            noise = 2 * self.noise.draw(len(stack), rng=rng) + 1
+            return Batch(stack, noise, learning_rate(number * size), number % MEASURED == 0)
+
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as pool:
+            for start in range(first * ROUND, batches, ROUND):
+                numbers = range(start, min(start + ROUND, batches))
+                if self.threads > 1:
+                    self._together(pool, batch, numbers)
+                else:
+                    self._alone(batch, numbers)
+                pairs, loss = np.sum([lane.measured() for lane in self.lanes], axis=0)
+                yield Step(min(numbers.stop * size, len(windows)) - start * size, int(pairs), float(loss), len(numbers))
+
+    def _alone(self, batch: "Batches", numbers: range) -> None:
+        """One thread in both lanes: the next batch gathers its rows, then this one's update is made."""
+        for number in numbers:
+            self.lanes[number % 2].gather(batch(number))
+            if number > numbers.start:
+                self.lanes[(number - 1) % 2].update()
+            self.lanes[number % 2].multiply()
+        self.lanes[(numbers.stop - 1) % 2].update()
+
+    def _together(self, pool: ThreadPoolExecutor, batch: "Batches", numbers: range) -> None:
+        """A thread in each lane, this one in the first; the caller's np.errstate holds in both."""
+        turns = _Turns(numbers)
+        other = pool.submit(copy_context().run, self._take, numbers[1::2], batch, turns)
+        self._take(numbers[::2], batch, turns)
+        other.result()
+
+    def _take(self, numbers: range, batch: "Batches", turns: "_Turns") -> None:
+        """Every other batch of a round, as long as the other thread does its part."""
+        with turns.kept():
+            for number in numbers:
+                lane = self.lanes[number % 2]
+                lane.gather(batch(number))
+                turns.gathered()
+                lane.multiply()
+                if not turns.come(number):
+                    return
+                lane.update()
+                turns.updated()
+
+
+class Batch(NamedTuple):
+    stack: "_Shard"
+    noise: Integers  # (B, K) rows of the table
+    learning_rate: float
+    measured: bool
+
+
+Batches = Callable[[int], Batch]  # the batch of this number
+
+
+class _Turns:
+    """Update b comes after update b − 1, and after batch b + 1 has gathered its rows."""
+
+    def __init__(self, numbers: range) -> None:
+        self._changed = Condition()
+        self._gathered = self._updated = numbers.start
+        self._end = numbers.stop
+        self._broken = False
+
+    def gathered(self) -> None:
+        with self._changed:
+            self._gathered += 1
+            self._changed.notify()
+
+    def updated(self) -> None:
+        with self._changed:
+            self._updated += 1
+            self._changed.notify()
+
+    def come(self, number: int) -> bool:
+        """Wait for the turn of this update; False if it never comes, as the other thread has failed."""
+        ready = min(number + 2, self._end)
+        with self._changed:
+            self._changed.wait_for(lambda: self._broken or (self._updated == number and self._gathered >= ready))
+            return not self._broken
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """A thread that fails is not waited for."""
+        try:
+            yield
+        except BaseException:
+            with self._changed:
+                self._broken = True
+                self._changed.notify()
+            raise
+
+
+class Lane:
+    """What one batch is computed in, allocated once: rows and weights, gathered vectors, scores and gradients."""
+
+    def __init__(self, settings: Settings, model: Model, frozen: NDArray[np.bool_]) -> None:
         assert settings.batch_size != "full"
         assert model.theta.dtype == np.float32
         assert model.theta.flags.c_contiguous  # else the table below would be a copy
-        self.settings, self.threads = settings, threads
+        self.settings = settings
         self.length = min(settings.block_length, settings.batch_size)
         self.blocks = settings.batch_size // self.length
-        self.piece = max(1, PIECE // self.length)
-        self.noise = Strata(noise.probability, settings.shared_negatives)
         # word w is row 2w of the table as input vector, and row 2w + 1 as output vector
         self.table = model.theta.reshape(-1, model.theta.shape[2])
         self.frozen_row = np.repeat(frozen, 2) if frozen.any() else None
         self.total = np.zeros(len(self.table), np.float32)  # terms of each row of the table; 0 between batches
-        share = np.searchsorted(np.cumsum(noise.probability), np.arange(1, threads) / threads)
-        self.bounds = [0, *(2 * share), len(self.table)]  # the rows each thread adds to: about as busy as each other
 
         self.skip_gram = settings.architecture == "skip_gram"
         around = self.length + 2 * settings.window
@@ -83,8 +200,12 @@ class Blocks:
         shape = (self.blocks, self.sources + candidates)
         self.row = np.zeros(shape, np.int32)  # of the table, for each row of a block
         self.terms = np.zeros(shape, np.float32)  # pairs that each of them takes part in
+        self.vector = np.empty((*shape, dimensions), np.float32)
+        self.hidden = np.empty((self.blocks, self.length, dimensions), np.float32)
+        self.scores = np.empty((self.blocks, candidates, self.length), np.float32)
         self.gradient = np.zeros((*shape, dimensions), np.float32)  # 2 · ∂loss/∂row
-        self.loss = np.zeros(self.blocks)
+        self.place = np.arange(self.row.size, dtype=np.int32)
+        self.pairs, self.loss = 0, 0.0  # of the batches that were measured
 
         # Of `reach` (B, T + 2m, T), who is in whose context, only the diagonals of a band are ever written.
         self.weight = np.zeros((self.blocks, candidates, self.length), np.float32)
@@ -94,48 +215,30 @@ class Blocks:
         self.band = as_strided(self.reach, band, (line, block, line + item))
         self.diagonal = as_strided(self.weight, band[1:], (self.weight.strides[0], line + item))
         self.differs = np.zeros((self.blocks, settings.shared_negatives, self.true), np.float32)
-        self.spaces = [_Space.of(self.piece, shape[1], candidates, self.length, dimensions) for _ in range(threads)]
 
-    def learn(
-        self, windows: Windows, place: tuple[int, int], learning_rate: Callable[[int], float], first: int = 0
-    ) -> Iterator[Step]:
-        if len(windows) == 0:
-            return
-        shard = _Shard.of(windows, self.length, self.settings.window, self.skip_gram)
-        size = self.blocks * self.length
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(self.threads) as pool:
-            for batch in range(first, -(-len(windows) // size)):
-                rows = min(size, len(windows) - batch * size)
-                stack = shard.blocks(batch * self.blocks, -(-rows // self.length))
-                rng = generator(self.settings.seed, "training", *place, batch)
-                noise = 2 * self.noise.draw(len(stack), rng=rng) + 1
-                measured = batch % MEASURED == 0
-                pairs = sum(self._together(pool, partial(self._compute, stack, noise, measured)))
-                self._together(pool, partial(self._descend, len(stack), learning_rate(batch * size)))
-                yield Step(rows, pairs, float(self.loss[: len(stack)].sum()) if measured else None)
+    def measured(self) -> tuple[int, float]:
+        """Pairs and summed loss of the measured batches since the last time."""
+        found, self.pairs, self.loss = (self.pairs, self.loss), 0, 0.0
+        return found
 
-    def _together(self, pool: ThreadPoolExecutor, work: Callable[[int], Result]) -> list[Result]:
-        """work(0), work(1) … of all threads, this one among them; the caller's np.errstate holds in each."""
-        others = [pool.submit(copy_context().run, work, thread) for thread in range(1, self.threads)]
-        return [work(0), *(other.result() for other in others)]
+    def gather(self, batch: Batch) -> None:
+        """All that a batch reads of the table; from here on, updates of others do not bear on it."""
+        self.batch, self.used = batch, len(batch.stack)
+        pairs = self.weigh(batch.stack, batch.noise)
+        self.pairs += pairs * batch.measured
+        used = slice(self.used)
+        self.table.take(self.row[used], axis=0, out=self.vector[used], mode="clip")
 
-    def _compute(self, stack: "_Shard", noise: Integers, measured: bool, thread: int) -> int:
-        """Gradients of one thread's share of the blocks. Returns its pairs."""
-        share = slice(len(stack) * thread // self.threads, len(stack) * (thread + 1) // self.threads)
-        pairs = self._weigh(stack, noise, share)
-        for start in range(share.start, share.stop, self.piece):
-            self._multiply(slice(start, min(start + self.piece, share.stop)), measured, self.spaces[thread])
-        return pairs
-
-    def _weigh(self, stack: "_Shard", noise: Integers, at: slice) -> int:
-        """Everything about some blocks that asks for no vector: rows, weights, terms. Returns their pairs."""
+    def weigh(self, stack: "_Shard", noise: Integers) -> int:
+        """Everything about the blocks that asks for no vector: rows, weights, terms. Returns their pairs."""
+        at = slice(self.used)
         row, terms, reach, weight = self.row[at], self.terms[at], self.reach[at], self.weight[at]
-        row[:, : self.sources] = stack.source[at]
-        row[:, self.sources : -noise.shape[1]] = stack.true[at]
-        row[:, -noise.shape[1] :] = noise[at]
+        row[:, : self.sources] = stack.source
+        row[:, self.sources : -noise.shape[1]] = stack.true
+        row[:, -noise.shape[1] :] = noise
 
-        near = stack.near_document[:, at] == stack.document[at]
-        near &= stack.distance <= stack.radius[at]
+        near = stack.near_document == stack.document
+        near &= stack.distance <= stack.radius
         self.band[:, at] = near
         pairs = np.count_nonzero(near)
         if not self.skip_gram:
@@ -147,7 +250,7 @@ class Blocks:
 
         # n/K · Σ_j [k ≠ j] · w_ji
         differs, true = self.differs[at], weight[:, : self.true]
-        np.copyto(differs, noise[at, :, None] != stack.true[at, None])
+        np.copyto(differs, noise[:, :, None] != stack.true[:, None])
         np.matmul(differs, true, out=weight[:, self.true :])
         weight[:, self.true :] *= np.float32(self.settings.negatives / noise.shape[1])
 
@@ -159,23 +262,22 @@ class Blocks:
             np.matmul(reach, hidden_terms[:, :, None], out=terms[:, : self.sources, None])
         return int(pairs)
 
-    def _multiply(self, at: slice, measured: bool, space: "_Space") -> None:
-        """The products: scores of some blocks, and their gradients."""
-        true, weight, reach = self.true, self.weight[at], self.reach[at]
-        vector, hidden, scores = (buffer[: len(weight)] for buffer in space)
-        self.table.take(self.row[at], axis=0, out=vector, mode="clip")
+    def multiply(self) -> None:
+        """The products: scores of the blocks, and their gradients."""
+        at, true = slice(self.used), self.true
+        weight, reach, vector, scores = self.weight[at], self.reach[at], self.vector[at], self.scores[at]
         source, candidate = vector[:, : self.sources], vector[:, self.sources :]
         d_source, d_candidate = self.gradient[at, : self.sources], self.gradient[at, self.sources :]
         if self.skip_gram:
             hidden, d_hidden = source, d_source
         else:
+            hidden = d_hidden = self.hidden[at]
             np.matmul(reach.transpose(0, 2, 1), source, out=hidden)
-            d_hidden = hidden
 
         # S = Z·Hᵀ
         np.matmul(candidate, hidden.transpose(0, 2, 1), out=scores)
-        if measured:
-            self.loss[at] = self._loss(scores, weight)
+        if self.batch.measured:
+            self.loss += self._loss(scores, weight)
 
         # 2·d_S = w · (tanh(S/2) − y), in place
         scores *= np.float32(0.5)
@@ -189,29 +291,26 @@ class Blocks:
         if not self.skip_gram:
             np.matmul(reach, d_hidden, out=d_source)
 
-    def _loss(self, scores: Floats, weight: Floats) -> NDArray[np.float64]:
-        """Of each block: Σ w · log(1 + exp(−y·s)), whose terms are exact to float32 and summed in float64."""
+    def _loss(self, scores: Floats, weight: Floats) -> float:
+        """Σ w · log(1 + exp(−y·s)), whose terms are exact to float32 and summed in float64."""
         against = scores.copy()
         against[:, : self.true] *= -1
         terms = np.maximum(against, 0) + np.log1p(np.exp(-abs(against)))
-        total: NDArray[np.float64] = (weight * terms).sum(axis=(1, 2), dtype=np.float64)
-        return total
+        return float((weight * terms).sum(dtype=np.float64))
 
-    def _descend(self, blocks: int, rate: float, thread: int) -> None:
-        """θ ← θ − η·g, damped, for the rows of one thread: no two threads touch the same row."""
-        row, terms = self.row[:blocks].ravel(), self.terms[:blocks].ravel()
-        mine = (row >= self.bounds[thread]) & (row < self.bounds[thread + 1])
-        place = np.flatnonzero(mine).astype(np.int32)
-        row, terms = row.take(place), terms.take(place)
+    def update(self) -> None:
+        """θ ← θ − η·g, damped."""
+        rate, damping = self.batch.learning_rate, self.settings.damping
+        row, terms = self.row[: self.used].ravel(), self.terms[: self.used].ravel()
         np.add.at(self.total, row, terms)
         total = self.total.take(row)
         self.total[row] = 0
         total *= np.float32(rate)
-        step = np.maximum(total, np.float32(self.settings.damping), out=total)
-        np.divide(np.float32(-rate * self.settings.damping / 2), step, out=step)  # g is half of what `gradient` holds
+        step = np.maximum(total, np.float32(damping), out=total)
+        np.divide(np.float32(-rate * damping / 2), step, out=step)  # g is half of what `gradient` holds
         if self.frozen_row is not None:
             step[self.frozen_row[row]] = 0
-        _add_rows(self.table, row, step, self.gradient, place)
+        _add_rows(self.table, row, step, self.gradient, self.place[: len(row)])
 
 
 class _Shard(NamedTuple):
@@ -252,19 +351,6 @@ class _Shard(NamedTuple):
         at = slice(first, first + count)
         near_document = self.near_document[:, at]
         return _Shard(self.source[at], self.true[at], self.document[at], near_document, self.radius[at], self.distance)
-
-
-class _Space(NamedTuple):
-    """What one thread multiplies in, allocated once so that it stays in the cache."""
-
-    vector: Floats  # (B, R, D)
-    hidden: Floats  # (B, T, D)
-    scores: Floats  # (B, N, T)
-
-    @classmethod
-    def of(cls, blocks: int, rows: int, candidates: int, length: int, dimensions: int) -> "_Space":
-        shapes = (blocks, rows, dimensions), (blocks, length, dimensions), (blocks, candidates, length)
-        return cls(*(np.empty(shape, np.float32) for shape in shapes))
 
 
 def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, place: Integers) -> None:

@@ -41,18 +41,19 @@ class Settings:
 
 
 class Step(NamedTuple):
-    """One update."""
+    """As much as a learner does before the tables alone say where training stands: an update, or a round of them."""
 
     windows: int  # rows of the shard it consumed
-    pairs: int  # pairs in them
-    loss: float | None  # summed training loss of the pairs; None where this step did not measure it
+    pairs: int  # of them, those whose loss was measured
+    loss: float | None  # summed over these pairs; None where nothing was measured
+    updates: int = 1
 
 
 class Learner(Protocol):
     def learn(
         self, windows: Windows, place: tuple[int, int], learning_rate: Callable[[int], float], first: int = 0
     ) -> Iterator[Step]:
-        """One shard, at place (epoch, shard), in batches numbered from 0, of which the first `first` are done already.
+        """One shard, at place (epoch, shard), in steps, of which the first `first` are done already.
 
         `learning_rate` takes the rows of the shard consumed before an update and gives the rate of that update.
         The draws of a batch come from generator(seed, "training", epoch, shard, batch).
@@ -61,17 +62,17 @@ class Learner(Protocol):
 
 
 class Position(NamedTuple):
-    """Everything before batch `batch` of shard `shard` of epoch `epoch` is in the tables, and nothing after it."""
+    """Everything before step `step` of shard `shard` of epoch `epoch` is in the tables, and nothing after it."""
 
     epoch: int = 0
     shard: int = 0
-    batch: int = 0
+    step: int = 0
     windows: int = 0  # of this epoch that lie before
     rows: int = 0  # of this shard that lie before
 
 
 class Progress(NamedTuple):
-    """What one update did, and where training stands after it."""
+    """What one step did, and where training stands after it."""
 
     position: Position  # resume here
     done: float  # share of the whole training, 0 … 1
@@ -79,6 +80,7 @@ class Progress(NamedTuple):
     windows: int
     pairs: int
     loss: float | None  # summed over the pairs
+    updates: int
 
 
 class Diverged(FloatingPointError):
@@ -105,11 +107,11 @@ def train(
             if shard != here.shard:
                 here = Position(epoch, shard, windows=here.windows)
             rate = partial(_rate, settings, epoch, total, here.windows - here.rows)
-            steps = learner.learn(windows, (epoch, shard), rate, here.batch)
+            steps = learner.learn(windows, (epoch, shard), rate, here.step)
             while step := _next(steps, here):
                 used = rate(here.rows)
                 here = here._replace(
-                    batch=here.batch + 1, windows=here.windows + step.windows, rows=here.rows + step.windows
+                    step=here.step + 1, windows=here.windows + step.windows, rows=here.rows + step.windows
                 )
                 done = (epoch + here.windows / total) / settings.epochs
                 yield Progress(_resumable(here, total, settings), done, used, *step)
@@ -137,7 +139,7 @@ def _resumable(here: Position, total: int, settings: Settings) -> Position:
 
 
 def _next(steps: Iterator[Step], here: Position) -> Step | None:
-    """The next update; a loss that is not finite stops the training here, not when a chart looks odd."""
+    """The next step; a loss that is not finite stops the training here, not when a chart looks odd."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         step = next(steps, None)
     if step and step.loss is not None and not math.isfinite(step.loss):
@@ -147,7 +149,7 @@ def _next(steps: Iterator[Step], here: Position) -> Step | None:
 
 def _diverged(here: Position, found: str) -> str:
     return (
-        f"training diverged in epoch {here.epoch}, shard {here.shard}, batch {here.batch}\n"
+        f"training diverged in epoch {here.epoch}, shard {here.shard}, step {here.step}\n"
         f"expected  finite numbers\nfound     {found}\n"
         "Lower training.learning_rate, training.batch_size or training.damping, or add training.warmup."
     )

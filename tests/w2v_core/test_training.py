@@ -95,7 +95,7 @@ def test_divergence_is_an_error_that_says_where(size: int | str) -> None:
     corpus = oracles.random_corpus(words=10, length=70)
     config = oracles.settings("skip_gram", "softmax", batch_size=size, learning_rate=1e38, schedule="constant")
 
-    with pytest.raises(Diverged, match=r"epoch \d, shard \d, batch \d[\s\S]*Lower training.learning_rate"):
+    with pytest.raises(Diverged, match=r"epoch \d, shard \d, step \d[\s\S]*Lower training.learning_rate"):
         list(run(config, corpus, model_for(corpus)))
 
 
@@ -124,7 +124,7 @@ def test_divergence_is_seen_in_the_loss_and_in_the_vectors(loss: bool) -> None:
     )
     next(records)
 
-    with pytest.raises(Diverged, match="epoch 0, shard 0, batch"):
+    with pytest.raises(Diverged, match="epoch 0, shard 0, step"):
         list(records)
 
 
