@@ -31,15 +31,18 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     _tracking.finish_flow_run(config, str(flow_run.id), status)
 
 
-@flow(
-    name="retrain",
-    flow_run_name="{config.name}",
-    on_completion=[close_run],
-    on_failure=[close_run],
-    on_crashed=[close_run],
-    on_cancellation=[close_run],
-    result_serializer="json",
-)
+# of every flow of a config
+LOGGED: dict[str, Any] = {
+    "flow_run_name": "{config.name}",
+    "on_completion": [close_run],
+    "on_failure": [close_run],
+    "on_crashed": [close_run],
+    "on_cancellation": [close_run],
+    "result_serializer": "json",
+}
+
+
+@flow(name="retrain", **LOGGED)
 def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after: int = 0) -> Retrained:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run → champion or not
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from configs.schema import Config
 from flows.pipeline import Retrained
-from flows.retrain import close_run, retrain
+from flows.retrain import LOGGED, retrain
 from tasks import _noise, _tracking
 from tasks._noise import Noise
 from tasks._runs import Run
@@ -28,15 +28,7 @@ class Seeds(NamedTuple):
     noise: list[Noise]
 
 
-@flow(
-    name="retrain-seeds",
-    flow_run_name="{config.name}",
-    on_completion=[close_run],
-    on_failure=[close_run],
-    on_crashed=[close_run],
-    on_cancellation=[close_run],
-    result_serializer="json",
-)
+@flow(name="retrain-seeds", **LOGGED)
 def retrain_seeds(config: Config, seeds: int) -> Seeds:
     """seed, seed + 1, … → a run each, all from the same documents, tokens and vocabulary → one parent run"""
     by_hand = config.promotion.model_copy(update={"automatic": False})  # variants are measured, not put forward

@@ -16,7 +16,7 @@ from configs.writing import toml
 from flows import vectors
 from flows.pipeline import Retrained
 from flows.plan import recipe
-from flows.retrain import close_run, retrain
+from flows.retrain import LOGGED, retrain
 from tasks import _contracts, _ranking, _sweep, _tracking
 from tasks._errors import InputError, Paused, StoreError, TrainingError
 from tasks._ranking import LOSS, Result, Sweep
@@ -36,15 +36,7 @@ class Swept(NamedTuple):
     best: Path
 
 
-@flow(
-    name="sweep",
-    flow_run_name="{config.name}",
-    on_completion=[close_run],
-    on_failure=[close_run],
-    on_crashed=[close_run],
-    on_cancellation=[close_run],
-    result_serializer="json",
-)
+@flow(name="sweep", **LOGGED)
 def sweep(
     config: Config, changes: list[Change], by: str = LOSS, keep_one_in: int = 3, output: Path | None = None
 ) -> Swept:
