@@ -156,6 +156,12 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+def check_known(run: Run) -> None:
+    """Raises TrackingError if there is no such run."""
+    with reached(run.uri) as client:
+        known_run(client, run.uri, run.id)
+
+
 def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
     """The run's record. Raises TrackingError, which names the newest runs, if there is no such run."""
     from mlflow.exceptions import MlflowException
