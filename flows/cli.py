@@ -58,6 +58,7 @@ def retrain(
     planned = plan.plan(loaded)
     expectations.corpus(loaded, planned)  # what is wrong with the source is said now, not after a server has started
     if seeds > 1:
+        _serve()
         from flows import seeds as variants
 
         variants.show(report.console, variants.retrain_seeds(loaded, seeds))
@@ -67,6 +68,7 @@ def retrain(
     if done:
         report.show_reused(planned, done)
     else:
+        _serve()
         from flows import retrain
 
         done = retrain.retrain(loaded)
@@ -99,6 +101,7 @@ def sweep(
 
     changes = candidates.candidates(loaded, grid, random, by)
     expectations.corpus(loaded, plan.plan(loaded))
+    _serve()
     from flows import sweep as sweeps
 
     sweeps.show(report.console, loaded, sweeps.sweep(loaded, changes, by, keep_one_in, output))
@@ -181,6 +184,7 @@ def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path
     original = reproduce.find(run, workspace, settings or [])
     _prepare(original.config)
     reproduce.show_foreseen(original, reproduce.foreseen(original))
+    _serve()
     raise typer.Exit(reproduce.show(original, reproduce.reproduce(original)))
 
 
@@ -265,7 +269,7 @@ def main() -> None:
     """Run the command; an error is one clear message, its traceback only with --debug."""
     debug = "--debug" in sys.argv
     quiet()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: Prefect's server must not outlive us
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
     try:
         app()
     except SystemExit as end:
@@ -298,6 +302,12 @@ def _prepare(config: "Config") -> None:
         from tasks import _arithmetic
 
         _arithmetic.pin()
+
+
+def _serve() -> None:
+    from flows import temporary
+
+    temporary.ensure_server()
 
 
 def settle(workspace: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -174,22 +175,23 @@ def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
-    """SIGTERM in a short stage: 130, a KILLED run, and no server that outlives it."""
+    """SIGTERM to all of its process group in a short stage: 130, a KILLED run, and no server that outlives it."""
     log = tmp_path / "log"
     process = start(settings(corpus, tmp_path / "ws"), log)
     wait_for("✓ evaluation", log, process)
-    process.terminate()
+    (server,) = psutil.Process(process.pid).children()
+    os.killpg(process.pid, signal.SIGTERM)
 
     assert process.wait(timeout=60) == 130, log.read_text()
     assert "the same command continues where this one stopped" in log.read_text()
     assert statuses(tmp_path / "ws") == ["KILLED"]
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+    assert not server.is_running()
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path) -> None:
-    """Ctrl-C and SIGTERM in training: a checkpoint, a KILLED run that says how to continue. SIGKILL: it stays RUNNING.
+    """Ctrl-C and SIGTERM in training, to all of its process group as a terminal sends them: a checkpoint, and a KILLED
+    run that says how to continue. SIGKILL: it stays RUNNING.
 
     Each start goes on with that same run. In the end it is FINISHED, with the vectors and the curves of a training
     that nobody disturbed.
@@ -201,7 +203,7 @@ def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path
         process = start(words, log)
         wait_for("windows-005", log, process)
         time.sleep(2)
-        process.send_signal(number)
+        os.killpg(process.pid, number)
 
         assert process.wait(timeout=30) == 130, log.read_text()
         assert "the same command continues where this one stopped" in log.read_text()
@@ -213,8 +215,10 @@ def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path
     process = start(words, log)
     wait_for("windows-005", log, process)
     time.sleep(1)
+    (server,) = psutil.Process(process.pid).children()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    server.wait(timeout=30)  # it is not left behind
 
     assert statuses(workspace) == ["RUNNING"]
 

@@ -1,0 +1,76 @@
+"""A Prefect server for the time of one command, where the user has none.
+
+Prefect starts one by itself, but in our process group: Ctrl-C and `timeout` would end it before us, who need it to end
+well. This one is in a group of its own, and ends when its standard input does: with us, however we end.
+"""
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from tasks._errors import PipelineError
+
+START, STOP = 120, 5  # seconds to wait at most
+
+
+def ensure_server() -> None:
+    """Name a server for Prefect, before it is imported. Raises PipelineError if the temporary one does not start."""
+    if os.environ.get("PREFECT_API_URL"):
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # as Prefect tells its own
+    about = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "flows.temporary", str(port)],
+        stdin=subprocess.PIPE, process_group=0, env=os.environ | about,
+    )  # fmt: skip
+    atexit.register(_end, server)  # before Prefect registers what it still sends at the end, hence after that
+    _wait_for(server, f"http://127.0.0.1:{port}/api/health")
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+
+
+def _wait_for(server: "subprocess.Popen[bytes]", address: str) -> None:
+    deadline = time.monotonic() + START
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urlopen(address, timeout=START):
+                return
+        except (URLError, ConnectionError):
+            time.sleep(0.1)
+    found = "no answer" if server.returncode is None else f"it ended with exit code {server.returncode}"
+    raise PipelineError(
+        f"the temporary Prefect server does not start\nexpected  an answer from {address} within {START} seconds\n"
+        f"found     {found}\nRun the command again, or start `prefect server start` and name it in PREFECT_API_URL."
+    )
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    assert server.stdin
+    server.stdin.close()
+    server.wait()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    import uvicorn
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    uvicorn.run(
+        "prefect.server.api.server:create_app",
+        factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="error",
+    )  # fmt: skip
