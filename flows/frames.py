@@ -9,7 +9,7 @@ import pandas as pd
 from flows import vectors
 from tasks import _report, _tracking
 from tasks._ranking import GROUPS, LOSS
-from tasks._runs import reached
+from tasks._runs import known_run, reached
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Record
@@ -43,7 +43,7 @@ def scores(run_ids: str | Sequence[str], workspace: str | Path = WORKSPACE) -> p
     parts = []
     for run_id in [run_ids] if isinstance(run_ids, str) else run_ids:
         with reached(uri) as client:
-            metrics = _tracking.known_run(client, uri, run_id).data.metrics
+            metrics = known_run(client, uri, run_id).data.metrics
         rows = [row for row in _report.scores(metrics) if {row["score"], row["score"].split("/")[0]} & {LOSS, *GROUPS}]
         parts.append(pd.DataFrame(rows, columns=["score", "value", "low", "high", "coverage"]).assign(run=run_id))
     return pd.concat(parts).set_index(["run", "score"])

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tasks import _contracts, _tracking
 from tasks._errors import ContractError, TrackingError
-from tasks._runs import Run, reached
+from tasks._runs import Run, known_run, reached
 from tasks._store import Manifest
 from tasks._vectors import Vectors
 
@@ -41,7 +41,7 @@ class Published(NamedTuple):
 def load(uri: str, run_id: str) -> Published:
     """Raises TrackingError if the run is unknown, unfinished, or of another version of this program."""
     with reached(uri) as client:
-        run = _tracking.known_run(client, uri, run_id)
+        run = known_run(client, uri, run_id)
     try:
         with reached(uri) as client:
             history = {metric: client.get_metric_history(run_id, metric) for metric in CURVES}

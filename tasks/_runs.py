@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Dataset as Entity
     from mlflow.entities import Run as Record
 
+NEWEST = 3  # runs named where one is not found
 POINTS = 2_000  # of a curve: MLflow's page slows down beyond
 STEPS_PER_MS = 1_000  # a curve's times are as if a million words were read in a second
 
@@ -54,9 +55,9 @@ class Run:
 
     @functools.cached_property
     def record(self) -> "Record":
-        """The run as it was when first looked at."""
+        """The run as it was when first looked at. Raises TrackingError if there is no such run."""
         with reached(self.uri) as client:
-            return client.get_run(self.id)
+            return known_run(client, self.uri, self.id)
 
     def parameters(self, values: Mapping[str, str]) -> None:
         from mlflow.entities import Param
@@ -152,6 +153,26 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
             "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
             "with neither, runs are kept in the workspace."
         ) from error
+
+
+def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
+    """The run's record. Raises TrackingError, which names the newest runs, if there is no such run."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    newest = client.search_runs(experiments, max_results=NEWEST)
+    found = [f"{run.info.run_id}  {run.info.run_name}, {run.info.status}" for run in newest]
+    raise TrackingError(
+        f"there is no run {run_id}\nsought in {shown(place)}\n"
+        f"found     {(chr(10) + ' ' * 10).join(found) or 'no runs'}\n"
+        "These are the newest; `w2v ui` shows all. Runs kept elsewhere: name a --workspace, or set MLFLOW_TRACKING_URI."
+    )
 
 
 @contextmanager

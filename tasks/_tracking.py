@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from configs.schema import Config
 from tasks import _environment
 from tasks._errors import TrackingError
-from tasks._runs import Run, gathered, reached, shown
+from tasks._runs import Run, gathered, known_run, reached
 from tasks._store import digest_of
 from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
@@ -29,7 +29,6 @@ NEWS = "corpus.news"  # the tag that says what is new in the text
 REPRODUCES = "reproduces"  # the tag that names the original
 PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows a run below another
 LONGEST = 6_000  # characters of a parameter; config.json has them all
-NEWEST = 3  # runs named where one is not found
 VECTORS = "vectors"  # the folder of a run's artifacts that holds them
 ALIGNED = "aligned"  # and, where the model has them turned to a champion's axes, those; also the tag that names it
 
@@ -87,7 +86,7 @@ def close_abandoned(config: Config) -> list[str]:
 def close_run(workspace: Path, run_id: str) -> None:
     """Mark a run of whatever host as KILLED. Raises TrackingError if it is not RUNNING, or at work on this host."""
     with reached(workspace_uri(workspace)) as client:
-        record = client.get_run(run_id)
+        record = known_run(client, workspace_uri(workspace), run_id)
         check_closable(record)
         close(client, record, "KILLED")
 
@@ -120,10 +119,10 @@ def load_vectors(workspace: Path, run_id: str) -> Vectors:
 
 def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
     """Raises TrackingError if the run is unknown or has none."""
+    status = run.record.info.status
     with reached(run.uri) as client:
-        record = known_run(client, run.uri, run.id)
         if not client.list_artifacts(run.id, name):
-            raise TrackingError(f"run {run.id} holds no vectors: it is {record.info.status}\nName a FINISHED run.")
+            raise TrackingError(f"run {run.id} holds no vectors: it is {status}\nName a FINISHED run.")
     folder = run.fetch(name)
     try:
         words = pq.read_table(folder / "vocabulary.parquet")
@@ -154,32 +153,6 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
         "mlflow.source.name": "w2v retrain",
         **({"mlflow.source.git.commit": commit["commit"], "git.dirty": commit["dirty"]} if commit else {}),
     }  # fmt: skip
-
-
-def check_known(run: Run) -> None:
-    """Raises TrackingError if there is no such run."""
-    with reached(run.uri) as client:
-        known_run(client, run.uri, run.id)
-
-
-def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
-    """The run's record. Raises TrackingError, which names the newest runs, if there is no such run."""
-    from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-
-    try:
-        return client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-            raise
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    newest = client.search_runs(experiments, max_results=NEWEST)
-    found = [f"{run.info.run_id}  {run.info.run_name}, {run.info.status}" for run in newest]
-    raise TrackingError(
-        f"there is no run {run_id}\nsought in {shown(place)}\n"
-        f"found     {(chr(10) + ' ' * 10).join(found) or 'no runs'}\n"
-        "These are the newest; `w2v ui` shows all. Runs kept elsewhere: name a --workspace, or set MLFLOW_TRACKING_URI."
-    )
 
 
 def _experiment(client: "MlflowClient", config: Config) -> str | None:

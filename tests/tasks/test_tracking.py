@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking, Training
-from tasks import _environment, _runs, _tracking
+from tasks import _certificate, _environment, _runs, _tracking
 from tasks._errors import TrackingError
 from tasks._runs import Run
 
@@ -259,6 +259,8 @@ def test_an_unknown_run_is_not_there(config: Config) -> None:
     assert said.startswith(f"there is no run no-such-run\nsought in {_tracking.uri(config)}\nfound     ")
     assert f"{known}  small " in said
     assert "`w2v ui` shows all" in said
+    with pytest.raises(TrackingError, match="there is no run no-such-run"):
+        _certificate.read(Run(_tracking.uri(config), "no-such-run"))
 
 
 def test_an_unfinished_run_has_no_vectors(config: Config) -> None:

@@ -1,0 +1,28 @@
+"""The temporary Prefect server: said when it does not start, left out where there is another."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from flows import temporary
+from tasks._errors import PipelineError
+
+
+def test_a_server_that_does_not_start_is_an_error_with_a_way_out() -> None:
+    """What it ended with, and how to go on with a server of one's own."""
+    with (
+        subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as server,
+        pytest.raises(PipelineError, match=r"ended with exit code 3\n.*PREFECT_API_URL"),
+    ):
+        temporary._wait_for(server, "http://127.0.0.1:1/api/health")
+
+
+def test_a_server_of_ones_own_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other is started beside it."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    monkeypatch.delattr(subprocess, "Popen")
+    temporary.ensure_server()
+
+    assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
