@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from configs.loading import load
-from flows.cli import quiet, settle
+from flows.surroundings import quiet, settle
 from tasks import _contracts
 from tasks._figures import FAINT, GRID, INK, PALETTE
 from tasks._store import Dataset

@@ -11,9 +11,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from configs.loading import load
-from flows.cli import quiet
 from flows.pipeline import pipeline
 from flows.plan import already_done, plan, recipe
+from flows.surroundings import quiet
 from flows.vectors import make_latest
 from tasks import _tracking
 from tasks._stage import Context

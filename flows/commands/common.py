@@ -1,0 +1,56 @@
+"""What the commands share: the app, their usual options, and how a config is read."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.surroundings import settle
+
+if TYPE_CHECKING:
+    from configs.schema import Config
+
+QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.toml"
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+ConfigFile = Annotated[Path, typer.Argument(help="The experiment, a TOML file.", show_default="quickstart.toml")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value; may be repeated.")
+]
+Run = Annotated[str | None, typer.Option(help="A run id, or `champion`; by default the last retraining.")]
+RunId = Annotated[str, typer.Argument(help="An MLflow run id.")]
+Workspace = Annotated[Path, typer.Option(help="The folder of the store and the tracking database.")]
+Model = Annotated[str, typer.Option(help="The registered model: tracking.registered_model.")]
+Many = Annotated[int, typer.Option("-k", min=1, help="How many.")]
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Retrain word2vec: from raw text to compared, logged word vectors."""
+
+
+def load(path: Path, settings: list[str] | None) -> "Config":
+    """The config of a file with its changes, and the surroundings it asks for."""
+    from configs import loading
+
+    settings = settings or []
+    own_text = path == QUICKSTART and any(setting.startswith("ingestion.source") for setting in settings)
+    config = loading.load(None if own_text else path, settings)  # quickstart's probes and epochs suit its own text only
+    prepare(config)
+    return config
+
+
+def prepare(config: "Config") -> None:
+    """What has to be so before Prefect and NumPy are loaded, or this process starts again."""
+    settle(Path(config.runtime.workspace))
+    if config.runtime.portable:
+        from tasks import _arithmetic
+
+        _arithmetic.pin()
+
+
+def serve() -> None:
+    """Have a Prefect server, before Prefect is loaded."""
+    from flows import temporary
+
+    temporary.ensure_server()

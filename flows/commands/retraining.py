@@ -1,0 +1,106 @@
+"""Retrain, and what is like it: sweep, plan, reproduce, verify."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.common import QUICKSTART, ConfigFile, RunId, Settings, Workspace, app, load, prepare, serve
+
+LOSS = "loss/held_out"  # MLflow's name of J(θ)
+
+
+@app.command()
+def retrain(
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Train as many seeds, and say how far luck puts scores apart.")] = 1,
+) -> None:
+    """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
+    loaded = load(config, settings)
+    from flows import expectations, plan, report
+
+    planned = plan.plan(loaded)
+    expectations.corpus(loaded, planned)  # what is wrong with the source is said now, not after a server has started
+    if seeds > 1:
+        serve()
+        from flows import seeds as variants
+
+        variants.show(report.console, variants.retrain_seeds(loaded, seeds))
+        return
+    # a server of one's own is told of every retraining; a temporary one is not started to be told of nothing
+    done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(loaded, planned)
+    if done:
+        report.show_reused(planned, done)
+    else:
+        serve()
+        from flows import retrain
+
+        done = retrain.retrain(loaded)
+    report.show(loaded, done)
+
+
+@app.command()
+def sweep(
+    grid: Annotated[
+        list[str],
+        typer.Option(metavar="SECTION.KEY=V,V…", help="Values of one key, or with --random a range A..B; repeatable."),
+    ],
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    random: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Draw N candidates instead of all combinations.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="The score to rank by: J(θ) on held-out windows, or another.")] = LOSS,
+    keep_one_in: Annotated[
+        int, typer.Option(min=1, help="One in so many trains on, so many times as long; 1 trains all to the end.")
+    ] = 3,
+    output: Annotated[Path | None, typer.Option(help="The best config; by default in WORKSPACE/sweeps.")] = None,
+) -> None:
+    """Train the candidates of a grid, the better ones to the end; write the best config.
+
+    What they have in common is prepared once. Interrupted and started again, the sweep goes on.
+    """
+    loaded = load(config, settings)
+    from flows import candidates, expectations, plan, report
+
+    changes = candidates.candidates(loaded, grid, random, by)
+    expectations.corpus(loaded, plan.plan(loaded))
+    serve()
+    from flows import sweep as sweeps
+
+    sweeps.show(report.console, loaded, sweeps.sweep(loaded, changes, by, keep_one_in, output))
+
+
+@app.command()
+def plan(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+    """Say what would run, what is reused, and the order of magnitude of what it takes."""
+    loaded = load(config, settings)
+    from flows import plan, report
+
+    report.show_plan(loaded, plan.plan(loaded))
+
+
+@app.command()
+def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path("workspace")) -> None:
+    """Rebuild RUN from what it logged, in a fresh workspace, and say if it is identical or what differs; then exit 1.
+
+    The new run is logged beside RUN and names it. What RUN was made of and is not the same any more (data, config,
+    code, packages, kernels, CPU) is said first. `--set runtime.workspace=FOLDER` says where it is rebuilt.
+    """
+    from flows import reproduce
+
+    original = reproduce.find(run, workspace, settings or [])
+    prepare(original.config)
+    reproduce.show_foreseen(original, reproduce.foreseen(original))
+    serve()
+    raise typer.Exit(reproduce.show(original, reproduce.reproduce(original)))
+
+
+@app.command()
+def verify(run: RunId, workspace: Workspace = Path("workspace")) -> None:
+    """Hold every file, figure and stage output of RUN against its certificate; exit 1 if anything differs."""
+    from flows import verify
+
+    raise typer.Exit(verify.examine(workspace, run))

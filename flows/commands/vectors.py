@@ -1,0 +1,65 @@
+"""Use and compare the vectors of past runs."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.common import Many, Run, Workspace, app
+
+
+class Format(StrEnum):
+    text = "text"  # word2vec's own, as gensim and others read it
+    binary = "binary"
+    parquet = "parquet"
+    npy = "npy"  # with the words beside it
+    projector = "projector"  # the pair of .tsv files of TensorBoard's embedding projector
+
+
+@app.command()
+def neighbors(words: list[str], k: Many = 10, run: Run = None, workspace: Workspace = Path("workspace")) -> None:
+    """The nearest neighbours of each WORD, by cosine similarity."""
+    from flows import report, vectors
+
+    report.show_neighbors(vectors.neighbors(vectors.load(workspace, run), words, k))
+
+
+@app.command()
+def analogy(a: str, b: str, c: str, k: Many = 5, run: Run = None, workspace: Workspace = Path("workspace")) -> None:
+    """A is to B as C is to …"""
+    from flows import report, vectors
+
+    report.show_neighbors(vectors.analogy(vectors.load(workspace, run), a, b, c, k))
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN…", help="MLflow run ids; the first is what the others are compared with."),
+    ],
+    output: Annotated[Path | None, typer.Option(help="The HTML file; by default in WORKSPACE/comparisons.")] = None,
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Say which of several runs is better, how sure that is, and how the space has changed; write one HTML page."""
+    if len(set(runs)) < max(2, len(runs)):
+        raise typer.BadParameter("name two or more different runs", param_hint="RUN RUN…")
+    from flows import comparison, report
+
+    comparison.show(report.console, *comparison.compare(workspace, runs, output))
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="The file to write.")],
+    format: Annotated[Format, typer.Option(help="npy and projector are two files: vectors and words.")] = Format.text,
+    run: Run = None,
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Write the vectors for other programs."""
+    from flows import vectors
+    from tasks import _formats
+
+    for path in _formats.WRITERS[format.value](target, *vectors.load(workspace, run)):
+        print(path)

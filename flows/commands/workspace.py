@@ -1,0 +1,49 @@
+"""Look after the workspace: pages, retention, diagnosis."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.common import Workspace, app
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
+    """Start MLflow's pages on the workspace's runs, on 127.0.0.1, until Ctrl-C."""
+    from flows import servers
+
+    servers.mlflow_ui(workspace, port)
+
+
+@app.command()
+def gc(
+    last: Annotated[int, typer.Option(min=0, help="Keep what the last so many runs use.")] = 5,
+    days: Annotated[float, typer.Option(min=0, help="Keep what runs use that ended within so many days.")] = 30,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, and its size.")] = False,
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Remove abandoned attempts, and stage outputs and checkpoints that no kept run uses.
+
+    Always kept: what runs at work use, what runs use whose registered model has an alias (such as `champion`), and the
+    vectors of the last retraining. MLflow's runs and their files are left alone.
+    """
+    from flows import retention
+
+    retention.collect(workspace, last, days, dry_run=dry_run)
+
+
+@app.command()
+def close(run: str, workspace: Workspace = Path("workspace")) -> None:
+    """Mark RUN as KILLED, when it stays RUNNING because its process died on another host."""
+    from flows import retention
+
+    retention.close(workspace, run)
+
+
+@app.command()
+def doctor(workspace: Workspace = Path("workspace")) -> None:
+    """Versions, servers, disk, cores and BLAS: what a report of a problem should contain."""
+    from flows import doctor
+
+    raise typer.Exit(doctor.examine(workspace))

@@ -1,0 +1,40 @@
+"""What has to be so around the program before Prefect and MLflow are loaded."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+
+def settle(workspace: Path) -> None:
+    """Give Prefect a home in the workspace, unless the user has one of their own."""
+    from tasks._errors import StoreError
+
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(workspace.absolute() / "prefect")))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{home}: the workspace cannot be written ({error.strerror}).\n"
+            "Make the folder writable, or choose another with --set runtime.workspace=FOLDER."
+        ) from error
+
+
+def quiet() -> None:
+    """Our own progress on the terminal, and nothing of Prefect's, whose page has it all; nobody is called home."""
+    defaults = {
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("w2v")
+    log.addHandler(terminal)
+    log.setLevel(logging.INFO)
