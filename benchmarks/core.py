@@ -22,7 +22,7 @@ from benchmarks.page import HERE, write_page
 from benchmarks.side_by_side import cut_text, machine, parse
 from configs.schema import Training
 from tasks._start import settings_of
-from w2v_core.blocks import Blocks
+from w2v_core.lanes import Blocks
 from w2v_core.model import initial
 from w2v_core.randomness import generator
 from w2v_core.training import Settings

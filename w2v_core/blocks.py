@@ -22,160 +22,32 @@ expected gradient is the one of n draws for each pair. The K words come one from
 A mini-batch is a stack of blocks. All gradients of a row are computed at the same stale value; where their n steps of
 rate η would add up to more than `damping` times their mean, they are scaled down to that, lest the sum overshoot.
 
-Two batches are in flight: batch b + 1 gathers its rows before the update of batch b, not after it, so that two threads
-can each take every other batch and hardly ever wait for one another:
-
-    thread 1    gather 0   products 0    update 0   gather 2   products 2    update 2 …
-    thread 2         gather 1   products 1    update 1   gather 3   products 3 …
-
-After ROUND batches the next one waits for all: only there do the tables alone say where training stands.
-
 Shapes   V words, D vector size, T windows in a block, B blocks in the batch, m the largest radius, K noise words,
          N candidates, R rows of θ that a block uses: the sources of H, then the candidates.
-Bits     What a batch sees, and the order of the updates, is the same for one thread as for two.
 Source   Mikolov et al. 2013 (arXiv:1310.4546), eq. 4; shared noise words: Ji et al. 2016 (arXiv:1604.04661).
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import copy_context
-from threading import Condition
 from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 from scipy.sparse import _sparsetools
-from threadpoolctl import threadpool_limits
 
 from w2v_core.model import Model
-from w2v_core.randomness import generator
-from w2v_core.strata import Strata
-from w2v_core.training import Settings, Step
-from w2v_core.vocabulary import Noise
+from w2v_core.training import Settings
 from w2v_core.windows import Windows
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
-ROUND = 64  # batches after which all updates are in
-MEASURED = 16  # one batch in so many measures its loss
-
-
-class Blocks:
-    """The learner. Vectors of `frozen` words (V,) stay as they are; `threads`, of which two are used, change no bit."""
-
-    def __init__(
-        self, settings: Settings, model: Model, noise: Noise, frozen: NDArray[np.bool_], *, threads: int = 1
-    ) -> None:
-        self.settings, self.threads = settings, threads
-        self.noise = Strata(noise.probability, settings.shared_negatives)
-        self.lanes = [Lane(settings, model, frozen) for _ in range(2)]
-
-    def learn(
-        self, windows: Windows, place: tuple[int, int], learning_rate: Callable[[int], float], first: int = 0
-    ) -> Iterator[Step]:
-        """A step is a round of batches."""
-        if len(windows) == 0:
-            return
-        blocks, length = self.lanes[0].blocks, self.lanes[0].length
-        shard = _Shard.of(windows, length, self.settings.window, self.lanes[0].skip_gram)
-        size = blocks * length
-        batches = -(-len(windows) // size)
-
-        def batch(number: int) -> Batch:
-            stack = shard.blocks(number * blocks, min(blocks, len(shard) - number * blocks))
-            rng = generator(self.settings.seed, "training", *place, number)
-            noise = 2 * self.noise.draw(len(stack), rng=rng) + 1
-            return Batch(stack, noise, learning_rate(number * size), number % MEASURED == 0)
-
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as pool:
-            for start in range(first * ROUND, batches, ROUND):
-                numbers = range(start, min(start + ROUND, batches))
-                if self.threads > 1:
-                    self._together(pool, batch, numbers)
-                else:
-                    self._alone(batch, numbers)
-                pairs, loss = np.sum([lane.measured() for lane in self.lanes], axis=0)
-                yield Step(min(numbers.stop * size, len(windows)) - start * size, int(pairs), float(loss), len(numbers))
-
-    def _alone(self, batch: "Batches", numbers: range) -> None:
-        """One thread in both lanes: the next batch gathers its rows, then this one's update is made."""
-        for number in numbers:
-            self.lanes[number % 2].gather(batch(number))
-            if number > numbers.start:
-                self.lanes[(number - 1) % 2].update()
-            self.lanes[number % 2].multiply()
-        self.lanes[(numbers.stop - 1) % 2].update()
-
-    def _together(self, pool: ThreadPoolExecutor, batch: "Batches", numbers: range) -> None:
-        """A thread in each lane, this one in the first; the caller's np.errstate holds in both."""
-        turns = _Turns(numbers)
-        other = pool.submit(copy_context().run, self._take, numbers[1::2], batch, turns)
-        self._take(numbers[::2], batch, turns)
-        other.result()
-
-    def _take(self, numbers: range, batch: "Batches", turns: "_Turns") -> None:
-        """Every other batch of a round, as long as the other thread does its part."""
-        with turns.kept():
-            for number in numbers:
-                lane = self.lanes[number % 2]
-                lane.gather(batch(number))
-                turns.gathered()
-                lane.multiply()
-                if not turns.come(number):
-                    return
-                lane.update()
-                turns.updated()
-
 
 class Batch(NamedTuple):
-    stack: "_Shard"
+    number: int
+    stack: "Shard"
     noise: Integers  # (B, K) rows of the table
     learning_rate: float
-    measured: bool
-
-
-Batches = Callable[[int], Batch]  # the batch of this number
-
-
-class _Turns:
-    """Update b comes after update b − 1, and after batch b + 1 has gathered its rows."""
-
-    def __init__(self, numbers: range) -> None:
-        self._changed = Condition()
-        self._gathered = self._updated = numbers.start
-        self._end = numbers.stop
-        self._broken = False
-
-    def gathered(self) -> None:
-        with self._changed:
-            self._gathered += 1
-            self._changed.notify()
-
-    def updated(self) -> None:
-        with self._changed:
-            self._updated += 1
-            self._changed.notify()
-
-    def come(self, number: int) -> bool:
-        """Wait for the turn of this update; False if it never comes, as the other thread has failed."""
-        ready = min(number + 2, self._end)
-        with self._changed:
-            self._changed.wait_for(lambda: self._broken or (self._updated == number and self._gathered >= ready))
-            return not self._broken
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """A thread that fails is not waited for."""
-        try:
-            yield
-        except BaseException:
-            with self._changed:
-                self._broken = True
-                self._changed.notify()
-            raise
+    measured: bool  # its loss
 
 
 class Lane:
@@ -202,6 +74,7 @@ class Lane:
         self.terms = np.zeros(shape, np.float32)  # pairs that each of them takes part in
         self.vector = np.empty((*shape, dimensions), np.float32)
         self.hidden = np.empty((self.blocks, self.length, dimensions), np.float32)
+        self.half_hidden = np.empty((self.blocks, dimensions, self.length), np.float32)  # H/2, transposed
         self.scores = np.empty((self.blocks, candidates, self.length), np.float32)
         self.gradient = np.zeros((*shape, dimensions), np.float32)  # 2 · ∂loss/∂row
         self.place = np.arange(self.row.size, dtype=np.int32)
@@ -229,7 +102,7 @@ class Lane:
         used = slice(self.used)
         self.table.take(self.row[used], axis=0, out=self.vector[used], mode="clip")
 
-    def weigh(self, stack: "_Shard", noise: Integers) -> int:
+    def weigh(self, stack: "Shard", noise: Integers) -> int:
         """Everything about the blocks that asks for no vector: rows, weights, terms. Returns their pairs."""
         at = slice(self.used)
         row, terms, reach, weight = self.row[at], self.terms[at], self.reach[at], self.weight[at]
@@ -249,10 +122,9 @@ class Lane:
                 reach /= np.maximum(context, 1)[:, None]
 
         # n/K · Σ_j [k ≠ j] · w_ji
-        differs, true = self.differs[at], weight[:, : self.true]
-        np.copyto(differs, noise[:, :, None] != stack.true[:, None])
+        share, true = np.float32(self.settings.negatives / noise.shape[1]), weight[:, : self.true]
+        differs = np.multiply(noise[:, :, None] != stack.true[:, None], share, out=self.differs[at])
         np.matmul(differs, true, out=weight[:, self.true :])
-        weight[:, self.true :] *= np.float32(self.settings.negatives / noise.shape[1])
 
         np.matmul(weight, np.ones(self.length, np.float32), out=terms[:, self.sources :])
         hidden_terms = np.matmul(np.ones(weight.shape[1], np.float32), weight)
@@ -266,6 +138,7 @@ class Lane:
         """The products: scores of the blocks, and their gradients."""
         at, true = slice(self.used), self.true
         weight, reach, vector, scores = self.weight[at], self.reach[at], self.vector[at], self.scores[at]
+        half_hidden = self.half_hidden[at]
         source, candidate = vector[:, : self.sources], vector[:, self.sources :]
         d_source, d_candidate = self.gradient[at, : self.sources], self.gradient[at, self.sources :]
         if self.skip_gram:
@@ -274,13 +147,13 @@ class Lane:
             hidden = d_hidden = self.hidden[at]
             np.matmul(reach.transpose(0, 2, 1), source, out=hidden)
 
-        # S = Z·Hᵀ
-        np.matmul(candidate, hidden.transpose(0, 2, 1), out=scores)
+        # S/2 = Z·Hᵀ/2; the product of two matrices as they lie is so much faster that transposing one first pays
+        np.multiply(hidden.transpose(0, 2, 1), np.float32(0.5), out=half_hidden)
+        np.matmul(candidate, half_hidden, out=scores)
         if self.batch.measured:
-            self.loss += self._loss(scores, weight)
+            self.loss += self._loss(2 * scores, weight)
 
         # 2·d_S = w · (tanh(S/2) − y), in place
-        scores *= np.float32(0.5)
         d_scores = np.tanh(scores, out=scores)
         d_scores[:, :true] -= 1
         d_scores[:, true:] += 1
@@ -292,8 +165,8 @@ class Lane:
             np.matmul(reach, d_hidden, out=d_source)
 
     def _loss(self, scores: Floats, weight: Floats) -> float:
-        """Σ w · log(1 + exp(−y·s)), whose terms are exact to float32 and summed in float64."""
-        against = scores.copy()
+        """Σ w · log(1 + exp(−y·s)), whose terms are exact to float32 and summed in float64. Changes the scores."""
+        against = scores
         against[:, : self.true] *= -1
         terms = np.maximum(against, 0) + np.log1p(np.exp(-abs(against)))
         return float((weight * terms).sum(dtype=np.float64))
@@ -313,7 +186,7 @@ class Lane:
         _add_rows(self.table, row, step, self.gradient, self.place[: len(row)])
 
 
-class _Shard(NamedTuple):
+class Shard(NamedTuple):
     """A shard as a stack of blocks; views of what lies around overlap in memory. Padding is in no context."""
 
     source: Integers  # (blocks, T) for skip-gram, (blocks, T + 2m) for CBOW: rows of the table
@@ -324,7 +197,7 @@ class _Shard(NamedTuple):
     distance: NDArray[np.uint16]  # (2m + 1, 1, 1), beyond every radius for the window itself
 
     @classmethod
-    def of(cls, windows: Windows, length: int, reach: int, skip_gram: bool) -> "_Shard":
+    def of(cls, windows: Windows, length: int, reach: int, skip_gram: bool) -> "Shard":
         blocks = -(-len(windows) // length)
         fill = blocks * length - len(windows)
         inside = slice(reach, reach + blocks * length)
@@ -347,10 +220,10 @@ class _Shard(NamedTuple):
     def __len__(self) -> int:  # blocks, not columns
         return len(self[2])
 
-    def blocks(self, first: int, count: int) -> "_Shard":
+    def blocks(self, first: int, count: int) -> "Shard":
         at = slice(first, first + count)
         near_document = self.near_document[:, at]
-        return _Shard(self.source[at], self.true[at], self.document[at], near_document, self.radius[at], self.distance)
+        return Shard(self.source[at], self.true[at], self.document[at], near_document, self.radius[at], self.distance)
 
 
 def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, place: Integers) -> None:

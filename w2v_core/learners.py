@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from w2v_core import cbow, skip_gram
 from w2v_core.batches import FullBatch, MiniBatches
-from w2v_core.blocks import Blocks
 from w2v_core.hierarchical_softmax import HierarchicalSoftmax
+from w2v_core.lanes import Blocks
 from w2v_core.model import Model
 from w2v_core.negative_sampling import NegativeSampling
 from w2v_core.problems import Architecture, Objective

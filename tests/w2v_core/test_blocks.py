@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import Corpus
-from w2v_core import blocks
-from w2v_core.blocks import Blocks
+from w2v_core import lanes
+from w2v_core.blocks import _add_rows
+from w2v_core.lanes import Blocks
 from w2v_core.model import Model
 from w2v_core.randomness import generator
 from w2v_core.strata import Strata
@@ -71,6 +72,18 @@ def oracle_gradient(
     return gradient, terms, loss
 
 
+def oracle_noise(config: Settings, strata: Strata, batches: int, blocks: int) -> dict[int, NDArray[np.int32]]:
+    """The noise words of each batch, (blocks, K): drawn at once for every other batch of a round."""
+    drawn = {}
+    for start in range(0, batches, lanes.ROUND):
+        for lane in (0, 1):
+            numbers = range(start + lane, min(start + lanes.ROUND, batches), 2)
+            rng = generator(config.seed, "training", 0, 0, start + lane)
+            words = strata.draw(len(numbers) * blocks, rng=rng)
+            drawn |= {number: words[i * blocks : (i + 1) * blocks] for i, number in enumerate(numbers)}
+    return drawn
+
+
 def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[float]]:
     """θ after one shard, and the loss of each of its batches."""
     theta, losses = model.theta.astype(np.float64), []
@@ -78,12 +91,13 @@ def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[
     strata = Strata(noise_of(corpus).probability, config.shared_negatives)
     size = config.batch_size
     assert size != "full"
+    drawn = oracle_noise(config, strata, -(-len(corpus.windows) // size), size // config.block_length)
     for batch, start in enumerate(range(0, len(corpus.windows), size)):
         rows = range(start, min(start + size, len(corpus.windows)))
-        words = strata.draw(-(-len(rows) // config.block_length), rng=generator(config.seed, "training", 0, 0, batch))
+        words = drawn[batch][: -(-len(rows) // config.block_length)]
         often = np.array([np.bincount(block, minlength=len(theta)) for block in words]).repeat(config.block_length, 0)
         weight = config.negatives / config.shared_negatives
-        seen = theta if batch % blocks.ROUND == 0 else before  # not what the batch before has changed
+        seen = theta if batch % lanes.ROUND == 0 else before  # not what the batch before has changed
         gradient, terms, loss = oracle_gradient(config, corpus.windows, seen, rows, often, weight)
         rate = 0.1 / (1 + start)
         before = theta.copy()
@@ -101,8 +115,8 @@ def test_products_are_the_loops(architecture: str, combination: str, damping: fl
     config = configured(architecture, combination, damping=damping)
     model = model_for(corpus)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "ROUND", 4)
-        patch.setattr(blocks, "MEASURED", 1)
+        patch.setattr(lanes, "ROUND", 4)
+        patch.setattr(lanes, "MEASURED", 1)
         theta, losses = oracle(config, corpus, model)
         pairs = oracles.problems(architecture, combination, corpus.windows, np.arange(len(corpus.windows)))
 
@@ -122,7 +136,7 @@ def test_threads_change_no_bit(
     architecture: str, combination: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1, 2, 3 and 8 threads give the same tables and the same records."""
-    monkeypatch.setattr(blocks, "ROUND", 6)
+    monkeypatch.setattr(lanes, "ROUND", 6)
     config = configured(architecture, combination, batch_size=40, block_length=8)
     corpus = oracles.random_corpus(50, 1_500)
     alone, together = model_for(corpus), model_for(corpus)
@@ -140,7 +154,7 @@ def test_an_interruption_leaves_no_trace(
     architecture: str, combination: str, stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopping after any round and going on from the tables alone gives the same bits as not stopping."""
-    monkeypatch.setattr(blocks, "ROUND", 2)
+    monkeypatch.setattr(lanes, "ROUND", 2)
     config = configured(architecture, combination, batch_size=16)
     corpus = oracles.random_corpus(30, 300)
     whole, parted = model_for(corpus), model_for(corpus)
@@ -228,6 +242,6 @@ def test_rows_that_repeat_are_all_added() -> None:
     expected = table.astype(np.float64)
     np.add.at(expected, row, scale[:, None] * gradient[place])
 
-    blocks._add_rows(table, row, scale, gradient, place)
+    _add_rows(table, row, scale, gradient, place)
 
     np.testing.assert_allclose(table, expected, rtol=1e-5)

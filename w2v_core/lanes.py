@@ -1,0 +1,147 @@
+"""Training on blocks: two batches in flight, in one thread or two.
+
+Batch b + 1 gathers its rows before the update of batch b, not after it, so that two threads
+can each take every other batch and hardly ever wait for one another:
+
+    thread 1    gather 0   products 0    update 0   gather 2   products 2    update 2 …
+    thread 2         gather 1   products 1    update 1   gather 3   products 3 …
+
+After ROUND batches the next one waits for all: only there do the tables alone say where training stands.
+
+What a batch sees, and the order of the updates, is the same for one thread as for two.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from threading import Condition
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from w2v_core.blocks import Batch, Lane, Shard
+from w2v_core.model import Model
+from w2v_core.randomness import generator
+from w2v_core.strata import Strata
+from w2v_core.training import Settings, Step
+from w2v_core.vocabulary import Noise
+from w2v_core.windows import Windows
+
+ROUND = 64  # batches after which all updates are in
+MEASURED = 16  # one batch in so many measures its loss
+
+
+class Blocks:
+    """The learner. Vectors of `frozen` words (V,) stay as they are; `threads`, of which two are used, change no bit."""
+
+    def __init__(
+        self, settings: Settings, model: Model, noise: Noise, frozen: NDArray[np.bool_], *, threads: int = 1
+    ) -> None:
+        self.settings, self.threads = settings, threads
+        self.noise = Strata(noise.probability, settings.shared_negatives)
+        self.lanes = [Lane(settings, model, frozen) for _ in range(2)]
+
+    def learn(
+        self, windows: Windows, place: tuple[int, int], learning_rate: Callable[[int], float], first: int = 0
+    ) -> Iterator[Step]:
+        """A step is a round of batches."""
+        if len(windows) == 0:
+            return
+        blocks, length = self.lanes[0].blocks, self.lanes[0].length
+        shard = Shard.of(windows, length, self.settings.window, self.lanes[0].skip_gram)
+        size = blocks * length
+        batches = -(-len(windows) // size)
+
+        def batches_of(numbers: range) -> Iterator[Batch]:
+            """Those of a lane in a round, whose noise words are drawn at once."""
+            rng = generator(self.settings.seed, "training", *place, numbers.start)
+            noise = 2 * self.noise.draw(len(numbers) * blocks, rng=rng) + 1
+            for number, words in zip(numbers, noise.reshape(len(numbers), blocks, noise.shape[1]), strict=True):
+                stack = shard.blocks(number * blocks, min(blocks, len(shard) - number * blocks))
+                yield Batch(number, stack, words[: len(stack)], learning_rate(number * size), number % MEASURED == 0)
+
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as pool:
+            for start in range(first * ROUND, batches, ROUND):
+                numbers = range(start, min(start + ROUND, batches))
+                work = list(zip(self.lanes, (batches_of(numbers[0::2]), batches_of(numbers[1::2])), strict=True))
+                if self.threads > 1:
+                    self._together(pool, work, _Turns(numbers))
+                else:
+                    self._alone(work, numbers)
+                pairs, loss = np.sum([lane.measured() for lane in self.lanes], axis=0)
+                yield Step(min(numbers.stop * size, len(windows)) - start * size, int(pairs), float(loss), len(numbers))
+
+    def _alone(self, work: "list[Work]", numbers: range) -> None:
+        """One thread in both lanes: the next batch gathers its rows, then this one's update is made."""
+        before = None
+        for number in numbers:
+            lane, batches = work[number % 2]
+            lane.gather(next(batches))
+            if before:
+                before.update()
+            lane.multiply()
+            before = lane
+        lane.update()
+
+    def _together(self, pool: ThreadPoolExecutor, work: "list[Work]", turns: "_Turns") -> None:
+        """A thread in each lane, this one in the first; the caller's np.errstate holds in both."""
+        other = pool.submit(copy_context().run, _take, work[1], turns)
+        _take(work[0], turns)
+        other.result()
+
+
+Work = tuple[Lane, Iterator[Batch]]
+
+
+def _take(work: Work, turns: "_Turns") -> None:
+    """The batches of a lane in a round, as long as the other thread does its part."""
+    lane, batches = work
+    with turns.kept():
+        for batch in batches:
+            lane.gather(batch)
+            turns.gathered()
+            lane.multiply()
+            if not turns.come(batch.number):
+                return
+            lane.update()
+            turns.updated()
+
+
+class _Turns:
+    """Update b comes after update b − 1, and after batch b + 1 has gathered its rows."""
+
+    def __init__(self, numbers: range) -> None:
+        self._changed = Condition()
+        self._gathered = self._updated = numbers.start
+        self._end = numbers.stop
+        self._broken = False
+
+    def gathered(self) -> None:
+        with self._changed:
+            self._gathered += 1
+            self._changed.notify()
+
+    def updated(self) -> None:
+        with self._changed:
+            self._updated += 1
+            self._changed.notify()
+
+    def come(self, number: int) -> bool:
+        """Wait for the turn of this update; False if it never comes, as the other thread has failed."""
+        ready = min(number + 2, self._end)
+        with self._changed:
+            self._changed.wait_for(lambda: self._broken or (self._updated == number and self._gathered >= ready))
+            return not self._broken
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """A thread that fails is not waited for."""
+        try:
+            yield
+        except BaseException:
+            with self._changed:
+                self._broken = True
+                self._changed.notify()
+            raise
