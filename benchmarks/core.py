@@ -22,11 +22,12 @@ from benchmarks.page import HERE, write_page
 from benchmarks.side_by_side import cut_text, machine, parse
 from configs.schema import Training
 from tasks._start import settings_of
-from w2v_core.lanes import Blocks
+from w2v_core import noise_blocks
+from w2v_core.flight import InFlight
 from w2v_core.model import initial
 from w2v_core.randomness import generator
 from w2v_core.training import Settings
-from w2v_core.vocabulary import Noise, keep_probabilities
+from w2v_core.vocabulary import keep_probabilities
 from w2v_core.windows import draw
 
 WORDS = 1_200_000
@@ -34,7 +35,7 @@ ROUNDS = 5
 THREADS = (1, 2, 3, 8)
 LARGE = 2048  # rows and columns of a large product
 COPIED = 64 << 20  # bytes: more than any cache holds
-PARTS = {"rows, weights, terms": "weigh", "products, tanh": "multiply", "adding to the table": "update"}
+PARTS = {"rows, weights, terms": "prepare", "products, tanh": "multiply", "adding to the table": "update"}
 
 
 def main() -> None:
@@ -81,10 +82,11 @@ class Corpus:
         self.windows = draw(document, self.ids, keep, settings.window, rng=generator(1, "benchmark"))
         self.kept = len(self.windows) / len(self.ids)
 
-    def learner(self, threads: int) -> Blocks:
+    def learner(self, threads: int) -> InFlight:
         model = initial(len(self.counts), self.settings.vector_size, rng=generator(1, "benchmark"))
-        noise = Noise(self.counts, self.settings.noise_exponent)
-        return Blocks(self.settings, model, noise, np.zeros(len(self.counts), np.bool_), threads=threads)
+        lanes = noise_blocks.lanes(self.settings, model, self.counts, np.zeros(len(self.counts), np.bool_))
+        assert lanes
+        return InFlight(lanes, threads=threads)
 
     def train(self, threads: int) -> tuple[float, str]:
         """Seconds of one epoch, and the digest of the tables after it."""
@@ -92,7 +94,7 @@ class Corpus:
         seconds = self.time(learner)
         return seconds, blake2b(learner.lanes[0].table.tobytes(), digest_size=16).hexdigest()
 
-    def time(self, learner: Blocks) -> float:
+    def time(self, learner: InFlight) -> float:
         started = time.perf_counter()
         for _ in learner.learn(self.windows, (0, 0), lambda rows: self.settings.learning_rate):
             pass

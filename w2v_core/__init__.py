@@ -2,5 +2,6 @@
 
 May import: NumPy, SciPy's sparse product, threadpoolctl.
 Read in this order: windows, vocabulary, model; skip_gram, cbow; softmax, negative_sampling, hierarchical_softmax;
-problems, sparse, batches, training, learners; and blocks, the fast path, derived where it stands.
+problems, sparse, batches, training, learners; and the fast path, derived where it stands: blocks, noise_blocks,
+tree_blocks, flight.
 """

@@ -1,33 +1,30 @@
-"""Negative sampling as matrix products: the fast path, for skip-gram and CBOW.
+"""Yes-or-no questions as matrix products: the fast path of negative sampling and of hierarchical softmax.
 
-Skip-gram with negative sampling minimises, over the pairs of a center word i and a context word j,
+Both objectives ask of a hidden vector h and rows z of the output table: is it so? The answer is yes with probability
+σ(z·h). A block is T consecutive windows. All its questions are one small matrix product S = Z·Hᵀ between the hidden
+vectors of the windows H (T, D) and the candidates Z (N, D), rows that matter to some of them. A question counts w⁺
+times as one whose true answer is yes, and w⁻ times as one whose true answer is no:
 
-    −log σ(u_j·v_i) − n · E[log σ(−u_k·v_i)]          k drawn from the noise distribution, n = `negatives`
+    loss = −Σ w⁺ · log σ(S) + w⁻ · log σ(−S)                      w = w⁺ + w⁻      σ(x) = (1 + tanh(x/2)) / 2
+    d_S  = (w · tanh(S/2) − (w⁺ − w⁻)) / 2                        d_Z = d_S·H      d_H = d_Sᵀ·Z
 
-A block is T consecutive windows. All its scores are one small matrix product S = Z·Hᵀ between the hidden vectors of
-the windows H (T, D) and the candidates Z (N, D): first the words that may be true, then K noise words that the block
-shares. The weight w_ji says how much candidate j matters to window i, and y_j = ±1 whether it is true or noise:
-
-    loss = −Σ w_ji · log σ(y_j·s_ji)                  σ(x) = (1 + tanh(x/2)) / 2
-    d_S  = w · (tanh(S/2) − y) / 2                    d_Z = d_S·H        d_H = d_Sᵀ·Z
-
-                  hidden vectors H                    true candidates              their weights w
-    skip-gram     v of the T words                    u of T + 2m words around     1 where j is in the context of i
-    CBOW          X·(mean or sum of the context)      u of the T words             1 on the diagonal
+                  hidden vectors H                    words to be predicted
+    skip-gram     v of the T words                    the T + 2m words around, where they are in the context
+    CBOW          X·(mean or sum of the context)      the T words, each from its own context
                   with X the v of T + 2m words around
 
-Noise word k weighs n/K for each pair of window i whose true word is another: w_ki = n/K · Σ_j [k ≠ j] · w_ji. So the
-expected gradient is the one of n draws for each pair. The K words come one from each K-th of the noise distribution.
+Which rows are candidates, and their weights, is for the objective to say: noise_blocks.py, tree_blocks.py.
 
 A mini-batch is a stack of blocks. All gradients of a row are computed at the same stale value; where their n steps of
 rate η would add up to more than `damping` times their mean, they are scaled down to that, lest the sum overshoot.
 
-Shapes   V words, D vector size, T windows in a block, B blocks in the batch, m the largest radius, K noise words,
-         N candidates, R rows of θ that a block uses: the sources of H, then the candidates.
-Source   Mikolov et al. 2013 (arXiv:1310.4546), eq. 4; shared noise words: Ji et al. 2016 (arXiv:1604.04661).
+Shapes   V words, D vector size, T windows in a block, B blocks in the batch, m the largest radius, N candidates,
+         R rows of θ that a block uses: the sources of H, then the candidates.
 """
 
-from typing import NamedTuple
+import math
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
@@ -45,15 +42,18 @@ Integers = NDArray[np.int32]
 class Batch(NamedTuple):
     number: int
     stack: "Shard"
-    noise: Integers  # (B, K) rows of the table
+    noise: Integers  # (B, K) words, as `draw` gives them
     learning_rate: float
     measured: bool  # its loss
 
 
-class Lane:
+class Blocks(ABC):
     """What one batch is computed in, allocated once: rows and weights, gathered vectors, scores and gradients."""
 
-    def __init__(self, settings: Settings, model: Model, frozen: NDArray[np.bool_]) -> None:
+    reach: Floats  # (blocks, T + 2m, T): who is in whose context; for the mean of CBOW, divided by how many are
+
+    def __init__(self, settings: Settings, model: Model, fixed: NDArray[np.bool_], candidates: int) -> None:
+        """Room for so many candidates a block; `fixed` (2V,) rows of the table stay as they are."""
         assert settings.batch_size != "full"
         assert model.theta.dtype == np.float32
         assert model.theta.flags.c_contiguous  # else the table below would be a copy
@@ -62,32 +62,48 @@ class Lane:
         self.blocks = settings.batch_size // self.length
         # word w is row 2w of the table as input vector, and row 2w + 1 as output vector
         self.table = model.theta.reshape(-1, model.theta.shape[2])
-        self.frozen_row = np.repeat(frozen, 2) if frozen.any() else None
+        self.fixed = fixed if fixed.any() else None
         self.total = np.zeros(len(self.table), np.float32)  # terms of each row of the table; 0 between batches
 
         self.skip_gram = settings.architecture == "skip_gram"
-        around = self.length + 2 * settings.window
-        self.sources, self.true = (self.length, around) if self.skip_gram else (around, self.length)
-        candidates, dimensions = self.true + settings.shared_negatives, self.table.shape[1]
-        shape = (self.blocks, self.sources + candidates)
-        self.row = np.zeros(shape, np.int32)  # of the table, for each row of a block
-        self.terms = np.zeros(shape, np.float32)  # pairs that each of them takes part in
-        self.vector = np.empty((*shape, dimensions), np.float32)
-        self.hidden = np.empty((self.blocks, self.length, dimensions), np.float32)
-        self.half_hidden = np.empty((self.blocks, dimensions, self.length), np.float32)  # H/2, transposed
-        self.scores = np.empty((self.blocks, candidates, self.length), np.float32)
-        self.gradient = np.zeros((*shape, dimensions), np.float32)  # 2 · ∂loss/∂row
-        self.place = np.arange(self.row.size, dtype=np.int32)
+        self.around = self.length + 2 * settings.window
+        self.sources, self.true = (self.length, self.around) if self.skip_gram else (self.around, self.length)
+        rows, scores, size = self.sources + candidates, candidates * self.length, self.table.shape[1]
+        self._row = np.zeros(self.blocks * rows, np.int32)
+        self._terms = np.zeros(self.blocks * rows, np.float32)
+        self._vector, self._gradient = np.zeros((2, self.blocks * rows * size), np.float32)
+        self._scores, self._weight = np.zeros((2, self.blocks * scores), np.float32)
+        self._hidden, self._half_hidden = np.zeros((2, self.blocks * self.length * size), np.float32)
+        self._place = np.arange(self.blocks * rows, dtype=np.int32)
         self.pairs, self.loss = 0, 0.0  # of the batches that were measured
 
-        # Of `reach` (B, T + 2m, T), who is in whose context, only the diagonals of a band are ever written.
-        self.weight = np.zeros((self.blocks, candidates, self.length), np.float32)
-        self.reach = self.weight[:, :around] if self.skip_gram else np.zeros((self.blocks, around, self.length), "f4")
-        block, line, item = self.reach.strides
-        band = (2 * settings.window + 1, self.blocks, self.length)
-        self.band = as_strided(self.reach, band, (line, block, line + item))
-        self.diagonal = as_strided(self.weight, band[1:], (self.weight.strides[0], line + item))
-        self.differs = np.zeros((self.blocks, settings.shared_negatives, self.true), np.float32)
+    @abstractmethod
+    def draw(self, sets: int, *, rng: np.random.Generator) -> Integers:
+        """The noise words of so many blocks, (sets, K)."""
+
+    @abstractmethod
+    def weigh(self, batch: Batch, near: NDArray[np.bool_]) -> int:
+        """Lay out the candidates: their rows and their weights w. `near` (2m + 1, B, T) says which word at distance
+        −m … m of a window is in its context. Returns how many predictions there are."""
+
+    @abstractmethod
+    def answer(self, tanh: Floats) -> None:
+        """In place: w · tanh(S/2) − (w⁺ − w⁻)."""
+
+    @abstractmethod
+    def loss_of(self, scores: Floats) -> float:
+        """−Σ w⁺ · log σ(S) + w⁻ · log σ(−S), whose terms are exact to float32 and summed in float64."""
+
+    def lay_out(self, candidates: int) -> None:
+        """This batch has so many candidates a block: one after the other, without a gap, for the sake of `take`."""
+        used, length, size = self.used, self.length, self.table.shape[1]
+        rows = (used, self.sources + candidates)
+        self.row = _front(self._row, rows)  # of the table
+        self.terms = _front(self._terms, rows)  # how many terms of the loss each of them takes part in
+        self.vector = _front(self._vector, (*rows, size))
+        self.gradient = _front(self._gradient, (*rows, size))  # 2 · ∂loss/∂row
+        self.scores = _front(self._scores, (used, candidates, length))
+        self.weight = _front(self._weight, (used, candidates, length))
 
     def measured(self) -> tuple[int, float]:
         """Pairs and summed loss of the measured batches since the last time."""
@@ -97,93 +113,62 @@ class Lane:
     def gather(self, batch: Batch) -> None:
         """All that a batch reads of the table; from here on, updates of others do not bear on it."""
         self.batch, self.used = batch, len(batch.stack)
-        pairs = self.weigh(batch.stack, batch.noise)
-        self.pairs += pairs * batch.measured
-        used = slice(self.used)
-        self.table.take(self.row[used], axis=0, out=self.vector[used], mode="clip")
+        self.prepare(batch)
+        self.table.take(self.row, axis=0, out=self.vector, mode="clip")
 
-    def weigh(self, stack: "Shard", noise: Integers) -> int:
-        """Everything about the blocks that asks for no vector: rows, weights, terms. Returns their pairs."""
-        at = slice(self.used)
-        row, terms, reach, weight = self.row[at], self.terms[at], self.reach[at], self.weight[at]
-        row[:, : self.sources] = stack.source
-        row[:, self.sources : -noise.shape[1]] = stack.true
-        row[:, -noise.shape[1] :] = noise
-
+    def prepare(self, batch: Batch) -> None:
+        """Everything about the blocks that asks for no vector: rows, weights, terms."""
+        stack = batch.stack
         near = stack.near_document == stack.document
         near &= stack.distance <= stack.radius
-        self.band[:, at] = near
-        pairs = np.count_nonzero(near)
-        if not self.skip_gram:
-            context = reach.sum(axis=1)  # (B, T) words in the context
-            self.diagonal[at] = context > 0
-            pairs = np.count_nonzero(context)
-            if self.settings.combination == "mean":
-                reach /= np.maximum(context, 1)[:, None]
+        self.pairs += self.weigh(batch, near) * batch.measured
+        self.row[:, : self.sources] = stack.source
 
-        # n/K · Σ_j [k ≠ j] · w_ji
-        share, true = np.float32(self.settings.negatives / noise.shape[1]), weight[:, : self.true]
-        differs = np.multiply(noise[:, :, None] != stack.true[:, None], share, out=self.differs[at])
-        np.matmul(differs, true, out=weight[:, self.true :])
-
-        np.matmul(weight, np.ones(self.length, np.float32), out=terms[:, self.sources :])
-        hidden_terms = np.matmul(np.ones(weight.shape[1], np.float32), weight)
+        np.matmul(self.weight, np.ones(self.length, np.float32), out=self.terms[:, self.sources :])
+        hidden_terms = np.matmul(np.ones(self.weight.shape[1], np.float32), self.weight)
         if self.skip_gram:
-            terms[:, : self.sources] = hidden_terms
+            self.terms[:, : self.sources] = hidden_terms
         else:
-            np.matmul(reach, hidden_terms[:, :, None], out=terms[:, : self.sources, None])
-        return int(pairs)
+            np.matmul(self.reach[: self.used], hidden_terms[:, :, None], out=self.terms[:, : self.sources, None])
 
     def multiply(self) -> None:
         """The products: scores of the blocks, and their gradients."""
-        at, true = slice(self.used), self.true
-        weight, reach, vector, scores = self.weight[at], self.reach[at], self.vector[at], self.scores[at]
-        half_hidden = self.half_hidden[at]
-        source, candidate = vector[:, : self.sources], vector[:, self.sources :]
-        d_source, d_candidate = self.gradient[at, : self.sources], self.gradient[at, self.sources :]
+        source, candidate = self.vector[:, : self.sources], self.vector[:, self.sources :]
+        d_source, d_candidate = self.gradient[:, : self.sources], self.gradient[:, self.sources :]
         if self.skip_gram:
             hidden, d_hidden = source, d_source
         else:
-            hidden = d_hidden = self.hidden[at]
+            reach = self.reach[: self.used]
+            hidden = d_hidden = _front(self._hidden, (self.used, self.length, source.shape[2]))
             np.matmul(reach.transpose(0, 2, 1), source, out=hidden)
 
         # S/2 = Z·Hᵀ/2; the product of two matrices as they lie is so much faster that transposing one first pays
+        half_hidden = _front(self._half_hidden, (self.used, source.shape[2], self.length))
         np.multiply(hidden.transpose(0, 2, 1), np.float32(0.5), out=half_hidden)
-        np.matmul(candidate, half_hidden, out=scores)
+        np.matmul(candidate, half_hidden, out=self.scores)
         if self.batch.measured:
-            self.loss += self._loss(2 * scores, weight)
+            self.loss += self.loss_of(2 * self.scores)
 
-        # 2·d_S = w · (tanh(S/2) − y), in place
-        d_scores = np.tanh(scores, out=scores)
-        d_scores[:, :true] -= 1
-        d_scores[:, true:] += 1
-        d_scores *= weight
-
+        d_scores = np.tanh(self.scores, out=self.scores)
+        self.answer(d_scores)
         np.matmul(d_scores, hidden, out=d_candidate)
         np.matmul(d_scores.transpose(0, 2, 1), candidate, out=d_hidden)
         if not self.skip_gram:
             np.matmul(reach, d_hidden, out=d_source)
 
-    def _loss(self, scores: Floats, weight: Floats) -> float:
-        """Σ w · log(1 + exp(−y·s)), whose terms are exact to float32 and summed in float64. Changes the scores."""
-        against = scores
-        against[:, : self.true] *= -1
-        terms = np.maximum(against, 0) + np.log1p(np.exp(-abs(against)))
-        return float((weight * terms).sum(dtype=np.float64))
-
     def update(self) -> None:
         """θ ← θ − η·g, damped."""
         rate, damping = self.batch.learning_rate, self.settings.damping
-        row, terms = self.row[: self.used].ravel(), self.terms[: self.used].ravel()
+        row, terms = self.row.ravel(), self.terms.ravel()
         np.add.at(self.total, row, terms)
         total = self.total.take(row)
         self.total[row] = 0
         total *= np.float32(rate)
         step = np.maximum(total, np.float32(damping), out=total)
         np.divide(np.float32(-rate * damping / 2), step, out=step)  # g is half of what `gradient` holds
-        if self.frozen_row is not None:
-            step[self.frozen_row[row]] = 0
-        _add_rows(self.table, row, step, self.gradient, self.place[: len(row)])
+        if self.fixed is not None:
+            step[self.fixed[row]] = 0
+        _add_rows(self.table, row, step, self.gradient, self._place[: len(row)])
 
 
 class Shard(NamedTuple):
@@ -234,3 +219,15 @@ def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, pla
     """
     width = table.shape[1]
     _sparsetools.coo_matmat_dense(len(row), width, row, place, scale, gradient.reshape(-1), table.reshape(-1))
+
+
+def _front(buffer: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    return buffer[: math.prod(shape)].reshape(shape)
+
+
+def band(reach: Floats, window: int) -> Floats:
+    """The diagonals of `reach` (B, T + 2m, T), as (2m + 1, B, T): nothing else of it is ever written."""
+    block, line, item = reach.strides
+    shape = (2 * window + 1, reach.shape[0], reach.shape[2])
+    diagonals: Floats = as_strided(reach, shape, (line, block, line + item))
+    return diagonals

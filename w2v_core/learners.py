@@ -9,10 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core import cbow, skip_gram
+from w2v_core import cbow, noise_blocks, skip_gram, tree_blocks
 from w2v_core.batches import FullBatch, MiniBatches
+from w2v_core.blocks import Blocks
+from w2v_core.flight import InFlight
 from w2v_core.hierarchical_softmax import HierarchicalSoftmax
-from w2v_core.lanes import Blocks
 from w2v_core.model import Model
 from w2v_core.negative_sampling import NegativeSampling
 from w2v_core.problems import Architecture, Objective
@@ -32,6 +33,10 @@ OBJECTIVES: dict[str, Callable[[Settings, Counts], Objective]] = {
         Noise(counts, settings.noise_exponent), settings.negatives
     ),
     "hierarchical_softmax": lambda settings, counts: HierarchicalSoftmax(counts),
+}
+BLOCKS: dict[str, Callable[[Settings, Model, Counts, NDArray[np.bool_]], tuple[Blocks, Blocks] | None]] = {
+    "negative_sampling": noise_blocks.lanes,
+    "hierarchical_softmax": tree_blocks.lanes,
 }
 
 
@@ -54,14 +59,14 @@ def learner(
 ) -> Learner:
     """The learner for these settings, which changes `model` in place; vectors of `frozen` words (V,) stay as they are.
 
-    `rows(epoch)` is the number of windows of an epoch. Negative sampling whose windows share their noise words goes by
-    blocks, where a batch has room for one.
+    `rows(epoch)` is the number of windows of an epoch. What can go by blocks does, where a batch has room for one.
     """
     frozen = np.zeros(len(counts), np.bool_) if frozen is None else frozen
     problems, judge = architecture(settings), objective(settings, counts)
     if settings.batch_size == "full":
         return FullBatch(settings, model, problems, judge, frozen, rows)
-    roomy = settings.block_length <= settings.batch_size
-    if roomy and settings.shared_negatives and isinstance(judge, NegativeSampling):
-        return Blocks(settings, model, judge.noise, frozen, threads=threads)
+    if settings.block_length <= settings.batch_size and settings.objective in BLOCKS:
+        lanes = BLOCKS[settings.objective](settings, model, counts, frozen)
+        if lanes:
+            return InFlight(lanes, threads=threads)
     return MiniBatches(settings, model, problems, judge, frozen)

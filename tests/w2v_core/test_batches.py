@@ -17,7 +17,7 @@ from w2v_core.randomness import generator
 def test_a_mini_batch_moves_by_the_sum_of_its_gradients(architecture: str, objective: str) -> None:
     """θ ← θ − η·Σ g over the batch's windows, equal to the nested loops: the same η as with a batch of one."""
     corpus = oracles.random_corpus(words=6, length=12)
-    config = oracles.settings(architecture, objective, batch_size=12, epochs=1, schedule="constant")
+    config = oracles.settings(architecture, objective, batch_size=12, block_length=13, epochs=1, schedule="constant")
     model = model_for(corpus)
     before = model.theta.astype(np.float64)
     (progress,) = run(config, corpus, model)
@@ -113,14 +113,16 @@ def test_every_update_has_the_rate_of_its_place() -> None:
     ("others", "name"),
     [
         ({"batch_size": "full"}, "FullBatch"),
-        ({"batch_size": 64, "shared_negatives": 4, "block_length": 64}, "Blocks"),
+        ({"batch_size": 64, "shared_negatives": 4, "block_length": 64}, "InFlight"),
         ({"batch_size": 63, "shared_negatives": 4, "block_length": 64}, "MiniBatches"),
         ({"batch_size": 64, "shared_negatives": 0, "block_length": 64}, "MiniBatches"),
         ({"batch_size": 64, "shared_negatives": 4, "objective": "softmax"}, "MiniBatches"),
+        ({"batch_size": 64, "objective": "hierarchical_softmax"}, "InFlight"),
+        ({"batch_size": 64, "objective": "hierarchical_softmax", "architecture": "cbow"}, "MiniBatches"),
     ],
 )
 def test_the_learner_follows_from_the_settings(others: dict[str, object], name: str) -> None:
-    """Blocks where noise words are shared and a batch has room for a block; the general learner everywhere else."""
+    """Blocks where they serve and a batch has room for one; the general learner everywhere else."""
     corpus = oracles.random_corpus(words=10, length=70)
     config = replace(oracles.SETTINGS, **others)  # type: ignore[arg-type]
     learner = learners.learner(config, model_for(corpus), corpus.counts, lambda epoch: 70)

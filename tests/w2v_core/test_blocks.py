@@ -13,23 +13,25 @@ from numpy.typing import NDArray
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import Corpus
-from w2v_core import lanes
+from w2v_core import flight, huffman, learners, tree_blocks
 from w2v_core.blocks import _add_rows
-from w2v_core.lanes import Blocks
+from w2v_core.flight import InFlight
 from w2v_core.model import Model
 from w2v_core.randomness import generator
 from w2v_core.strata import Strata
 from w2v_core.training import Settings, Step
 from w2v_core.vocabulary import Noise
-from w2v_core.windows import Windows
 
-ARCHITECTURES = [("skip_gram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
+NOISE = [("skip_gram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
+WAYS = [*(("negative_sampling", *way) for way in NOISE), ("hierarchical_softmax", "skip_gram", "mean")]
+ways = pytest.mark.parametrize(("objective", "architecture", "combination"), WAYS)
 SETTINGS = replace(oracles.SETTINGS, window=4, batch_size=8, block_length=4, shared_negatives=3)
 Table = NDArray[np.float64]
 
 
-def configured(architecture: str, combination: str, **others: object) -> Settings:
-    return replace(SETTINGS, architecture=architecture, combination=combination, **others)  # type: ignore[arg-type]
+def configured(objective: str, architecture: str, combination: str, **others: object) -> Settings:
+    named = {"objective": objective, "architecture": architecture, "combination": combination}
+    return replace(SETTINGS, **named, **others)  # type: ignore[arg-type]
 
 
 def model_for(corpus: Corpus) -> Model:
@@ -40,7 +42,8 @@ def model_for(corpus: Corpus) -> Model:
 def learn(
     config: Settings, corpus: Corpus, model: Model, *, threads: int = 1, first: int = 0, place: tuple[int, int] = (0, 0)
 ) -> Iterator[Step]:
-    learner = Blocks(config, model, noise_of(corpus), np.zeros(len(corpus.counts), np.bool_), threads=threads)
+    learner = learners.learner(config, model, corpus.counts, lambda epoch: len(corpus.windows), threads=threads)
+    assert isinstance(learner, InFlight)
     return learner.learn(corpus.windows, place, lambda rows: 0.1 / (1 + rows), first)
 
 
@@ -49,18 +52,24 @@ def noise_of(corpus: Corpus) -> Noise:
 
 
 def oracle_gradient(
-    config: Settings, windows: Windows, theta: Table, rows: range, noise: NDArray[np.floating], weight: float
+    config: Settings, corpus: Corpus, theta: Table, rows: range, noise: NDArray[np.floating], weight: float
 ) -> tuple[Table, Table, float]:
     """Gradient and terms of every row of θ, and the loss, of the given rows, pair by pair and word by word.
 
     noise[i, k] says how often word k is drawn for row i; each draw counts `weight` times unless it is the true word.
     """
+    windows, paths = corpus.windows, huffman.paths(corpus.counts)
     gradient, terms, loss = np.zeros(theta.shape), np.zeros(theta.shape[:2]), 0.0
     for i in rows:
         for mixture, target in oracles.problems(config.architecture, config.combination, windows, np.array([i])):
             h = sum(share * theta[word, 0] for word, share in mixture)
-            drawn = [(word, -1, weight * often) for word, often in enumerate(noise[i - rows.start]) if word != target]
-            for word, y, w in [(target, 1, 1.0), *drawn]:
+            if config.objective == "negative_sampling":
+                drawn = enumerate(noise[i - rows.start])
+                asked = [(target, 1, 1.0), *((word, -1, weight * often) for word, often in drawn if word != target)]
+            else:
+                path = range(paths.start[target], paths.start[target + 1])
+                asked = [(int(paths.node[step]), 1 - 2 * int(paths.code[step]), 1.0) for step in path]
+            for word, y, w in asked:
                 score = y * (theta[word, 1] @ h)
                 loss -= w * math.log(oracles.sigmoid(score))
                 d_score = -w * y * oracles.sigmoid(-score)
@@ -75,9 +84,9 @@ def oracle_gradient(
 def oracle_noise(config: Settings, strata: Strata, batches: int, blocks: int) -> dict[int, NDArray[np.int32]]:
     """The noise words of each batch, (blocks, K): drawn at once for every other batch of a round."""
     drawn = {}
-    for start in range(0, batches, lanes.ROUND):
+    for start in range(0, batches, flight.ROUND):
         for lane in (0, 1):
-            numbers = range(start + lane, min(start + lanes.ROUND, batches), 2)
+            numbers = range(start + lane, min(start + flight.ROUND, batches), 2)
             rng = generator(config.seed, "training", 0, 0, start + lane)
             words = strata.draw(len(numbers) * blocks, rng=rng)
             drawn |= {number: words[i * blocks : (i + 1) * blocks] for i, number in enumerate(numbers)}
@@ -97,8 +106,8 @@ def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[
         words = drawn[batch][: -(-len(rows) // config.block_length)]
         often = np.array([np.bincount(block, minlength=len(theta)) for block in words]).repeat(config.block_length, 0)
         weight = config.negatives / config.shared_negatives
-        seen = theta if batch % lanes.ROUND == 0 else before  # not what the batch before has changed
-        gradient, terms, loss = oracle_gradient(config, corpus.windows, seen, rows, often, weight)
+        seen = theta if batch % flight.ROUND == 0 else before  # not what the batch before has changed
+        gradient, terms, loss = oracle_gradient(config, corpus, seen, rows, often, weight)
         rate = 0.1 / (1 + start)
         before = theta.copy()
         theta -= (rate * config.damping / np.maximum(rate * terms, config.damping))[:, :, None] * gradient
@@ -107,16 +116,19 @@ def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[
 
 
 @pytest.mark.parametrize("damping", [20.0, 0.1])
-@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+@ways
 @given(corpus=oracles.corpora())
 @hypothesis_settings(max_examples=60, deadline=None)
-def test_products_are_the_loops(architecture: str, combination: str, damping: float, corpus: Corpus) -> None:
+def test_products_are_the_loops(
+    objective: str, architecture: str, combination: str, damping: float, corpus: Corpus
+) -> None:
     """θ after a shard, and the pairs and the loss of each round, are those of the nested loops, up to float32."""
-    config = configured(architecture, combination, damping=damping)
+    config = configured(objective, architecture, combination, damping=damping)
     model = model_for(corpus)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lanes, "ROUND", 4)
-        patch.setattr(lanes, "MEASURED", 1)
+        patch.setattr(flight, "ROUND", 4)
+        patch.setattr(flight, "MEASURED", 1)
+        patch.setattr(tree_blocks, "UPPER", 2)
         theta, losses = oracle(config, corpus, model)
         pairs = oracles.problems(architecture, combination, corpus.windows, np.arange(len(corpus.windows)))
 
@@ -131,13 +143,13 @@ def test_products_are_the_loops(architecture: str, combination: str, damping: fl
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
-@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+@ways
 def test_threads_change_no_bit(
-    architecture: str, combination: str, threads: int, monkeypatch: pytest.MonkeyPatch
+    objective: str, architecture: str, combination: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1, 2, 3 and 8 threads give the same tables and the same records."""
-    monkeypatch.setattr(lanes, "ROUND", 6)
-    config = configured(architecture, combination, batch_size=40, block_length=8)
+    monkeypatch.setattr(flight, "ROUND", 6)
+    config = configured(objective, architecture, combination, batch_size=40, block_length=8)
     corpus = oracles.random_corpus(50, 1_500)
     alone, together = model_for(corpus), model_for(corpus)
     steps = list(learn(config, corpus, alone))
@@ -148,14 +160,14 @@ def test_threads_change_no_bit(
     assert others == steps
 
 
-@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+@ways
 @pytest.mark.parametrize("stop", [1, 4, 9])
 def test_an_interruption_leaves_no_trace(
-    architecture: str, combination: str, stop: int, monkeypatch: pytest.MonkeyPatch
+    objective: str, architecture: str, combination: str, stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopping after any round and going on from the tables alone gives the same bits as not stopping."""
-    monkeypatch.setattr(lanes, "ROUND", 2)
-    config = configured(architecture, combination, batch_size=16)
+    monkeypatch.setattr(flight, "ROUND", 2)
+    config = configured(objective, architecture, combination, batch_size=16)
     corpus = oracles.random_corpus(30, 300)
     whole, parted = model_for(corpus), model_for(corpus)
     steps = list(learn(config, corpus, whole))
@@ -168,16 +180,16 @@ def test_an_interruption_leaves_no_trace(
     assert before + after == steps
 
 
-@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
+@pytest.mark.parametrize(("architecture", "combination"), NOISE)
 def test_shared_noise_is_right_on_average(architecture: str, combination: str) -> None:
     """The mean gradient over 4,000 draws is the expected one of `negatives` draws for each pair, within 5 errors."""
     draws = 4_000
     corpus = oracles.random_corpus(12, 8)
-    config = configured(architecture, combination, damping=1e9)
+    config = configured("negative_sampling", architecture, combination, damping=1e9)
     start = model_for(corpus).theta.astype(np.float64)
     expected, _, _ = oracle_gradient(
         config,
-        corpus.windows,
+        corpus,
         start,
         range(8),
         np.tile(noise_of(corpus).probability, (8, 1)),
@@ -194,14 +206,14 @@ def test_shared_noise_is_right_on_average(architecture: str, combination: str) -
     assert (abs(found.mean(axis=0) - expected) <= 5 * error + 1e-5).all()
 
 
-@pytest.mark.parametrize(("architecture", "combination"), ARCHITECTURES)
-def test_small_batches_are_not_damped(architecture: str, combination: str) -> None:
+@ways
+def test_small_batches_are_not_damped(objective: str, architecture: str, combination: str) -> None:
     """A row whose steps add up to less than `damping` moves by their sum: plain stochastic gradient descent."""
     corpus = oracles.random_corpus(30, 64)
     damped, free = model_for(corpus), model_for(corpus)
 
-    list(learn(configured(architecture, combination, damping=20.0), corpus, damped))
-    list(learn(configured(architecture, combination, damping=1e9), corpus, free))
+    list(learn(configured(objective, architecture, combination, damping=20.0), corpus, damped))
+    list(learn(configured(objective, architecture, combination, damping=1e9), corpus, free))
 
     np.testing.assert_allclose(damped.theta, free.theta, rtol=1e-6)
 
@@ -210,7 +222,7 @@ def test_small_batches_are_not_damped(architecture: str, combination: str) -> No
 def test_a_thread_that_fails_is_not_waited_for(failing: int) -> None:
     """Whichever of the two threads it is, the error comes out and nothing hangs."""
     corpus = oracles.random_corpus(30, 300)
-    learner = Blocks(SETTINGS, model_for(corpus), noise_of(corpus), np.zeros(30, np.bool_), threads=2)
+    learner = learners.learner(SETTINGS, model_for(corpus), corpus.counts, lambda epoch: 300, threads=2)
 
     def rate(rows: int) -> float:
         if rows == failing * 8:
@@ -227,7 +239,8 @@ def test_frozen_words_stay() -> None:
     model = model_for(corpus)
     before, frozen = model.theta.copy(), np.arange(10) < 5
 
-    list(Blocks(SETTINGS, model, noise_of(corpus), frozen).learn(corpus.windows, (0, 0), lambda rows: 0.1))
+    learner = learners.learner(SETTINGS, model, corpus.counts, lambda epoch: 200, frozen=frozen)
+    list(learner.learn(corpus.windows, (0, 0), lambda rows: 0.1))
 
     assert (model.theta[frozen] == before[frozen]).all()
     assert (model.theta[~frozen] != before[~frozen]).any(axis=(1, 2)).all()

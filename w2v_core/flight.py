@@ -18,30 +18,23 @@ from contextvars import copy_context
 from threading import Condition
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from w2v_core.blocks import Batch, Lane, Shard
-from w2v_core.model import Model
+from w2v_core.blocks import Batch, Blocks, Shard
 from w2v_core.randomness import generator
-from w2v_core.strata import Strata
-from w2v_core.training import Settings, Step
-from w2v_core.vocabulary import Noise
+from w2v_core.training import Step
 from w2v_core.windows import Windows
 
 ROUND = 64  # batches after which all updates are in
 MEASURED = 16  # one batch in so many measures its loss
 
 
-class Blocks:
-    """The learner. Vectors of `frozen` words (V,) stay as they are; `threads`, of which two are used, change no bit."""
+class InFlight:
+    """The learner. The two `lanes` are alike and share a model; `threads`, of which two are used, change no bit."""
 
-    def __init__(
-        self, settings: Settings, model: Model, noise: Noise, frozen: NDArray[np.bool_], *, threads: int = 1
-    ) -> None:
-        self.settings, self.threads = settings, threads
-        self.noise = Strata(noise.probability, settings.shared_negatives)
-        self.lanes = [Lane(settings, model, frozen) for _ in range(2)]
+    def __init__(self, lanes: tuple[Blocks, Blocks], *, threads: int = 1) -> None:
+        self.lanes, self.threads = lanes, threads
+        self.settings = lanes[0].settings
 
     def learn(
         self, windows: Windows, place: tuple[int, int], learning_rate: Callable[[int], float], first: int = 0
@@ -49,15 +42,15 @@ class Blocks:
         """A step is a round of batches."""
         if len(windows) == 0:
             return
-        blocks, length = self.lanes[0].blocks, self.lanes[0].length
-        shard = Shard.of(windows, length, self.settings.window, self.lanes[0].skip_gram)
-        size = blocks * length
+        lane = self.lanes[0]
+        blocks, size = lane.blocks, lane.blocks * lane.length
+        shard = Shard.of(windows, lane.length, self.settings.window, lane.skip_gram)
         batches = -(-len(windows) // size)
 
         def batches_of(numbers: range) -> Iterator[Batch]:
             """Those of a lane in a round, whose noise words are drawn at once."""
             rng = generator(self.settings.seed, "training", *place, numbers.start)
-            noise = 2 * self.noise.draw(len(numbers) * blocks, rng=rng) + 1
+            noise = lane.draw(len(numbers) * blocks, rng=rng)
             for number, words in zip(numbers, noise.reshape(len(numbers), blocks, noise.shape[1]), strict=True):
                 stack = shard.blocks(number * blocks, min(blocks, len(shard) - number * blocks))
                 yield Batch(number, stack, words[: len(stack)], learning_rate(number * size), number % MEASURED == 0)
@@ -92,7 +85,7 @@ class Blocks:
         other.result()
 
 
-Work = tuple[Lane, Iterator[Batch]]
+Work = tuple[Blocks, Iterator[Batch]]
 
 
 def _take(work: Work, turns: "_Turns") -> None:

@@ -1,0 +1,87 @@
+"""Negative sampling on blocks (blocks.py), for skip-gram and CBOW.
+
+Skip-gram with negative sampling minimises, over the pairs of a center word i and a context word j,
+
+    −log σ(u_j·v_i) − n · E[log σ(−u_k·v_i)]          k drawn from the noise distribution, n = `negatives`
+
+The candidates of a block are first the words that may be true, then K noise words that the block shares:
+
+                  true candidates              w⁺                                    noise words          w⁻
+    skip-gram     u of T + 2m words around     1 where j is in the context of i      u of K words         w_ki
+    CBOW          u of the T words             1 on the diagonal
+
+Noise word k weighs n/K for each pair of window i whose true word is another: w_ki = n/K · Σ_j [k ≠ j] · w⁺_ji. So the
+expected gradient is the one of n draws for each pair. The K words come one from each K-th of the noise distribution.
+
+Source   Mikolov et al. 2013 (arXiv:1310.4546), eq. 4; shared noise words: Ji et al. 2016 (arXiv:1604.04661).
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from w2v_core.blocks import Batch, Blocks, Floats, Integers, band
+from w2v_core.model import Model
+from w2v_core.strata import Strata
+from w2v_core.training import Settings
+from w2v_core.vocabulary import Noise
+
+
+def lanes(
+    settings: Settings, model: Model, counts: NDArray[np.int64], frozen: NDArray[np.bool_]
+) -> tuple[Blocks, Blocks] | None:
+    """Two alike; None where windows share no noise words."""
+    if not settings.shared_negatives:
+        return None
+    strata = Strata(Noise(counts, settings.noise_exponent).probability, settings.shared_negatives)
+    return NoiseBlocks(settings, model, frozen, strata), NoiseBlocks(settings, model, frozen, strata)
+
+
+class NoiseBlocks(Blocks):
+    def __init__(self, settings: Settings, model: Model, frozen: NDArray[np.bool_], strata: Strata) -> None:
+        around, length = settings.block_length + 2 * settings.window, settings.block_length
+        candidates = (around if settings.architecture == "skip_gram" else length) + settings.shared_negatives
+        super().__init__(settings, model, np.repeat(frozen, 2), candidates)
+        self.strata = strata
+        # for skip-gram, who is in whose context is the weights of the true words
+        weight = self._weight.reshape(self.blocks, candidates, length)
+        self.reach = weight[:, :around] if self.skip_gram else np.zeros((self.blocks, around, length), np.float32)
+        self.band = band(self.reach, settings.window)
+        self.diagonal = as_strided(weight, self.band.shape[1:], (weight.strides[0], sum(weight.strides[1:])))
+        self.differs = np.zeros((self.blocks, settings.shared_negatives, self.true), np.float32)
+
+    def draw(self, sets: int, *, rng: np.random.Generator) -> Integers:
+        return self.strata.draw(sets, rng=rng)
+
+    def weigh(self, batch: Batch, near: NDArray[np.bool_]) -> int:
+        self.lay_out(self.true + self.settings.shared_negatives)
+        noise, true, at = 2 * batch.noise + 1, batch.stack.true, slice(self.used)
+        self.row[:, self.sources : self.sources + self.true] = true
+        self.row[:, self.sources + self.true :] = noise
+
+        self.band[:, at] = near
+        pairs = np.count_nonzero(near)
+        if not self.skip_gram:
+            reach = self.reach[at]
+            context = reach.sum(axis=1)  # (B, T) words in the context
+            self.diagonal[at] = context > 0
+            pairs = np.count_nonzero(context)
+            if self.settings.combination == "mean":
+                reach /= np.maximum(context, 1)[:, None]
+
+        # n/K · Σ_j [k ≠ j] · w_ji
+        share = np.float32(self.settings.negatives / noise.shape[1])
+        differs = np.multiply(noise[:, :, None] != true[:, None], share, out=self.differs[at])
+        np.matmul(differs, self.weight[:, : self.true], out=self.weight[:, self.true :])
+        return int(pairs)
+
+    def answer(self, tanh: Floats) -> None:
+        tanh[:, : self.true] -= 1
+        tanh[:, self.true :] += 1
+        tanh *= self.weight
+
+    def loss_of(self, scores: Floats) -> float:
+        """Σ w · log(1 + exp(−y·s)) with y = ±1: a question has one answer."""
+        scores[:, : self.true] *= -1
+        terms = np.maximum(scores, 0) + np.log1p(np.exp(-abs(scores)))
+        return float((self.weight * terms).sum(dtype=np.float64))
