@@ -45,8 +45,11 @@ def write_page() -> None:
 
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Means over the seeds, a row a figure, with our ratio to gensim's."""
-    means = pd.DataFrame(rows).drop(columns=["seed", "stages"], errors="ignore").groupby("name", sort=False).mean().T
+    """Means over the seeds, a row a figure, our ratio to gensim's, the standard deviation between seeds (±)."""
+    by_name = pd.DataFrame(rows).drop(columns=["seed", "stages"], errors="ignore").groupby("name", sort=False)
+    means = by_name.mean().T
+    if len(rows) > len(means.columns):
+        means = means.join(by_name.std().T.add_suffix(" ±"))
     return means.assign(ratio=means[OURS] / means[PEER]) if PEER in means else means
 
 
@@ -60,6 +63,9 @@ def section(record: dict[str, Any]) -> str:
         parts.append("Ours − gensim's with the 95% interval of the paired bootstrap over the items, seed by seed:")
         by_score = pd.DataFrame(record["differences"]).groupby("score", sort=False)
         parts.append(table(["", "difference"], [[score, differences(found)] for score, found in by_score]))
+    if neighbors := record.get("neighbors"):
+        parts.append("What two trainings share of the 10 nearest neighbours of the 1,000 most frequent words:")
+        parts.append(table(["", "share"], [[who, f"{share:.1%}"] for who, share in neighbors.items()]))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from benchmarks.page import HERE, OURS, PEER, PROJECT, frame, read_scenarios, write_page
 from tasks._comparison import verdicts
+from tasks._distance import distance
 from tasks._evaluation_sets import read_analogies, read_pairs
 from tasks._judges import Space, analogies, pairs
 from tasks._scores import figures
@@ -68,8 +69,8 @@ def parse(scenarios: list[str]) -> argparse.Namespace:
 
 
 def measure(name: str, scenario: dict[str, Any], text: Path, peers: Path, work: Path) -> dict[str, Any]:
-    """A row for each contestant and seed, in turns, and how the scores differ."""
-    rows, differences = [], []
+    """A row for each contestant and seed, in turns; how the scores differ, and how many neighbours are the same."""
+    rows, differences, spaces = [], [], {}
     for seed in scenario["seeds"]:
         judged = {}
         for contestant, python, program in contestants(peers, peer=scenario["peer"]):
@@ -77,14 +78,21 @@ def measure(name: str, scenario: dict[str, Any], text: Path, peers: Path, work: 
             shutil.rmtree(f"{output}-workspace", ignore_errors=True)  # nothing is reused
             print(f"{name}: {contestant}, seed {seed} …", flush=True)
             measured = run(python, program, text, output, {**scenario, "seed": seed})
-            judged[contestant] = judge(output)
+            spaces[contestant, seed] = read(output)
+            judged[contestant] = judge(spaces[contestant, seed])
             row = {"name": contestant, "seed": seed, **measured, **scores(judged[contestant])}
             rows.append(row)
             print("  " + "  ".join(f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)))
         if scenario["peer"]:
             found = verdicts(judged[OURS], judged[PEER], {*SIMILARITY, ANALOGIES})
             differences += [{"seed": seed, "score": each.metric, **each.difference._asdict()} for each in found]
-    return {"rows": rows, "differences": differences}
+    first, *others = scenario["seeds"]
+    compared = [(PEER, first, PEER, others[0]), (OURS, first, OURS, others[0]), (PEER, first, OURS, first)]
+    neighbors = {
+        f"{a}, seed {i} : {b}, seed {j}": distance(spaces[a, i], spaces[b, j]).neighbor_overlap
+        for a, i, b, j in (compared if others and scenario["peer"] else [])
+    }
+    return {"rows": rows, "differences": differences, "neighbors": neighbors}
 
 
 def cut_text(source: Path, megabytes: int, work: Path) -> Path:
@@ -136,10 +144,14 @@ def watch(pid: int, peak: list[float]) -> None:
         pass
 
 
-def judge(output: Path) -> pa.Table:
-    """The items of the public sets, as one program judges all contestants."""
+def read(output: Path) -> Vectors:
     words = Path(f"{output}.txt").read_text().splitlines()
-    space = Space(Vectors(words, np.zeros(len(words), np.int64), np.load(f"{output}.npy")))
+    return Vectors(words, np.zeros(len(words), np.int64), np.load(f"{output}.npy"))
+
+
+def judge(vectors: Vectors) -> pa.Table:
+    """The items of the public sets, as one program judges all contestants."""
+    space = Space(vectors)
     sets = [pairs(space, name, read_pairs(str(SHARED / "eval" / f"{name}.tsv"))) for name in SIMILARITY]
     questions = read_analogies(str(SHARED / "eval" / f"{ANALOGIES}.txt"))
     return pa.concat_tables([*sets, analogies(space, ANALOGIES, questions, 30_000, 2)])
