@@ -42,7 +42,7 @@ Integers = NDArray[np.int32]
 class Batch(NamedTuple):
     number: int
     stack: "Shard"
-    noise: Integers  # (B, K) words, as `draw` gives them
+    noise: Integers  # (B, K) rows of the table, as `draw` gives them
     learning_rate: float
     measured: bool  # its loss
 
@@ -79,7 +79,7 @@ class Blocks(ABC):
 
     @abstractmethod
     def draw(self, sets: int, *, rng: np.random.Generator) -> Integers:
-        """The noise words of so many blocks, (sets, K)."""
+        """The noise words of so many blocks, (sets, K) rows of the table."""
 
     @abstractmethod
     def weigh(self, batch: Batch, near: NDArray[np.bool_]) -> int:
@@ -122,7 +122,6 @@ class Blocks(ABC):
         near = stack.near_document == stack.document
         near &= stack.distance <= stack.radius
         self.pairs += self.weigh(batch, near) * batch.measured
-        self.row[:, : self.sources] = stack.source
 
         np.matmul(self.weight, np.ones(self.length, np.float32), out=self.terms[:, self.sources :])
         hidden_terms = np.matmul(np.ones(self.weight.shape[1], np.float32), self.weight)
@@ -174,8 +173,7 @@ class Blocks(ABC):
 class Shard(NamedTuple):
     """A shard as a stack of blocks; views of what lies around overlap in memory. Padding is in no context."""
 
-    source: Integers  # (blocks, T) for skip-gram, (blocks, T + 2m) for CBOW: rows of the table
-    true: Integers  # the other way round
+    row: Integers  # (blocks, 2T + 2m) of the table: the sources, then the words to be predicted
     document: Integers  # (blocks, T)
     near_document: Integers  # (2m + 1, blocks, T) at distance −m … m from each window
     radius: NDArray[np.uint8]  # (blocks, T)
@@ -194,8 +192,7 @@ class Shard(NamedTuple):
         distance = abs(np.arange(-reach, reach + 1)).astype(np.uint16)
         distance[reach] = 256
         return cls(
-            itself if skip_gram else near,
-            near if skip_gram else itself,
+            np.hstack([itself, near] if skip_gram else [near, itself]),
             document[inside].reshape(blocks, length),
             sliding_window_view(document, blocks * length).reshape(-1, blocks, length),
             np.pad(windows.radius, (0, fill)).reshape(blocks, length),
@@ -203,12 +200,12 @@ class Shard(NamedTuple):
         )
 
     def __len__(self) -> int:  # blocks, not columns
-        return len(self[2])
+        return len(self[0])
 
     def blocks(self, first: int, count: int) -> "Shard":
         at = slice(first, first + count)
         near_document = self.near_document[:, at]
-        return Shard(self.source[at], self.true[at], self.document[at], near_document, self.radius[at], self.distance)
+        return Shard(self.row[at], self.document[at], near_document, self.radius[at], self.distance)
 
 
 def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, place: Integers) -> None:

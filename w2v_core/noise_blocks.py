@@ -51,13 +51,13 @@ class NoiseBlocks(Blocks):
         self.differs = np.zeros((self.blocks, settings.shared_negatives, self.true), np.float32)
 
     def draw(self, sets: int, *, rng: np.random.Generator) -> Integers:
-        return self.strata.draw(sets, rng=rng)
+        return 2 * self.strata.draw(sets, rng=rng) + 1
 
     def weigh(self, batch: Batch, near: NDArray[np.bool_]) -> int:
         self.lay_out(self.true + self.settings.shared_negatives)
-        noise, true, at = 2 * batch.noise + 1, batch.stack.true, slice(self.used)
-        self.row[:, self.sources : self.sources + self.true] = true
-        self.row[:, self.sources + self.true :] = noise
+        noise, true, at = batch.noise, batch.stack.row[:, self.sources :], slice(self.used)
+        self.row[:, : -noise.shape[1]] = batch.stack.row
+        self.row[:, -noise.shape[1] :] = noise
 
         self.band[:, at] = near
         pairs = np.count_nonzero(near)

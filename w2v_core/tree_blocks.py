@@ -68,7 +68,7 @@ class TreeBlocks(Blocks):
         np.negative(reach, out=lines[:, around:-1])
 
         # the steps of all paths, block by block and word by word
-        word = batch.stack.true >> 1  # (B, T + 2m)
+        word = batch.stack.row[:, self.sources :] >> 1  # (B, T + 2m)
         length = self.low_length[word].ravel()
         size = length.reshape(word.shape).sum(axis=1)
         before = np.cumsum(length) - length
@@ -77,6 +77,7 @@ class TreeBlocks(Blocks):
 
         self.lay_out(upper + int(size.max()))
         taken = np.arange(upper, self.weight.shape[1]) < upper + size[:, None]
+        self.row[:, : self.sources] = batch.stack.row[:, : self.sources]
         row = self.row[:, self.sources :]
         row[:, :upper] = self.upper_row
         row[:, upper:] = 1
