@@ -10,6 +10,7 @@ Shapes   V words, D vector size, Q questions at once, k answers to each, N ≤ V
 Source   3CosAdd: Mikolov et al. 2013 (arXiv:1301.3781); 3CosMul: Levy & Goldberg 2014 (CoNLL), ε = 0.001.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -30,14 +31,27 @@ class Answers(NamedTuple):
 
 
 class Vectors:
-    """A table of unit vectors (V, D). A word without a vector (all zeros) is alike to nothing: its cosines are 0."""
+    """A table (V, D), which may be mapped from a file: no question copies it. A word without a vector (all zeros) is
+    alike to nothing: its cosines are 0.
+    """
 
     def __init__(self, table: Floats) -> None:
-        self.unit = _unit(table)
+        self._table = np.asarray(table)  # a mapped file stays one
+        self._length = _length(self._table)
+
+    @functools.cached_property
+    def unit(self) -> Floats:
+        """The whole table at length one: a copy."""
+        return self.rows(slice(None))
+
+    def rows(self, words: Integers | slice) -> Floats:
+        """The vectors of these words at length one."""
+        rows: Floats = self._table[words] / self._length[words, None]
+        return rows
 
     def similarity(self, a: Integers, b: Integers) -> Floats:
         """Cosine of each pair of words, (Q,)."""
-        cosine: Floats = np.einsum("qd,qd->q", self.unit[a], self.unit[b])
+        cosine: Floats = np.einsum("qd,qd->q", self.rows(a), self.rows(b))
         return cosine
 
     def mean_cosine(self, candidates: int | None = None) -> float:
@@ -45,43 +59,51 @@ class Vectors:
 
         The sum over a ≠ b of â·b̂ is ‖Σ â‖² − Σ ‖â‖²: no pair has to be formed. There must be two words at least.
         """
-        table = self.unit[:candidates].astype(np.float64)
+        table = self.rows(slice(candidates)).astype(np.float64)
         whole, pairs = table.sum(axis=0), len(table) * (len(table) - 1)
         return float((whole @ whole - np.einsum("vd,vd->", table, table)) / pairs)
 
     def most_similar(self, word: Integers, k: int, candidates: int | None = None) -> Answers:
-        return self.nearest(self.unit[word], word[:, None], k, candidates)
+        return self.nearest(self.rows(word), word[:, None], k, candidates)
 
     def nearest(self, query: Floats, excluded: Integers, k: int, candidates: int | None = None) -> Answers:
         """The words nearest to each query vector (Q, D), without the excluded ones (Q, any)."""
-        query, table = _unit(query), self.unit[:candidates]
-        return _in_chunks(lambda part: query[part] @ table.T, excluded, k, len(table))
+        query = query / _length(query)[:, None]
+        return _in_chunks(
+            lambda part: self._cosines(query[part], candidates), excluded, k, len(self._length[:candidates])
+        )
 
     def cos_add(self, a: Integers, b: Integers, c: Integers, k: int, candidates: int | None = None) -> Answers:
         """a : b :: c : ?, each (Q,)."""
-        query = self.unit[b] - self.unit[a] + self.unit[c]
+        query = self.rows(b) - self.rows(a) + self.rows(c)
         return self.nearest(query, np.column_stack([a, b, c]), k, candidates)
 
     def cos_mul(self, a: Integers, b: Integers, c: Integers, k: int, candidates: int | None = None) -> Answers:
         """a : b :: c : ?, each (Q,)."""
-        table = self.unit[:candidates]
 
         def scores(part: slice) -> Floats:
-            to_a, to_b, to_c = ((1 + self.unit[words[part]] @ table.T) / 2 for words in (a, b, c))
+            to_a, to_b, to_c = ((1 + self._cosines(self.rows(words[part]), candidates)) / 2 for words in (a, b, c))
             product: Floats = to_b * to_c / (np.maximum(to_a, 0) + np.float32(EPSILON))
             return product
 
-        return _in_chunks(scores, np.column_stack([a, b, c]), k, len(table))
+        return _in_chunks(scores, np.column_stack([a, b, c]), k, len(self._length[:candidates]))
 
     def doesnt_match(self, words: Integers) -> int:
         """The word furthest from the mean of them all."""
-        return int(words[np.argmin(self.unit[words] @ self.unit[words].mean(axis=0))])
+        rows = self.rows(words)
+        return int(words[np.argmin(rows @ rows.mean(axis=0))])
+
+    def _cosines(self, query: Floats, candidates: int | None) -> Floats:
+        """Of each query at length one (Q, D) with each candidate, (Q, N)."""
+        cosines: Floats = query @ self._table[:candidates].T
+        cosines /= self._length[:candidates]
+        return cosines
 
 
-def _unit(table: Floats) -> Floats:
+def _length(table: Floats) -> Floats:
+    """Of each row; 1 where it is all zeros, which stays so however it is divided."""
     length = np.sqrt(np.einsum("vd,vd->v", table, table))
-    unit: Floats = table / np.where(length > 0, length, 1)[:, None]
-    return unit
+    return np.where(length > 0, length, 1).astype(length.dtype)
 
 
 def _in_chunks(scores: Callable[[slice], Floats], excluded: Integers, k: int, candidates: int) -> Answers:

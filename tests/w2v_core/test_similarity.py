@@ -1,5 +1,6 @@
 """What vectors are asked."""
 
+import tracemalloc
 from unittest.mock import patch
 
 import numpy as np
@@ -101,3 +102,16 @@ def test_analogies_equal_the_loops(words: int, seed: int, candidates: int) -> No
 def test_no_question_no_answer() -> None:
     """An empty batch gives an empty batch."""
     assert ROYAL.most_similar(np.empty(0, np.intp), 3).word.shape == (0, 3)
+
+
+def test_no_question_copies_the_table() -> None:
+    """Neither to be ready nor to be asked: memory for some scores, not for 30,000 vectors."""
+    rows = np.random.default_rng(0).standard_normal((30_000, 100), dtype=np.float32)
+    tracemalloc.start()
+    vectors = Vectors(rows)
+    vectors.most_similar(np.arange(3), 10)
+    vectors.cos_add(np.arange(2), np.arange(2) + 2, np.arange(2) + 4, 10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < rows.nbytes / 3
