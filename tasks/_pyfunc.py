@@ -1,6 +1,7 @@
-"""The model MLflow serves: words in, neighbours or vectors out. It is logged as this code and its data, and runs alone.
+"""The model MLflow serves: words in, neighbours, vectors or analogies out.
 
-The matrix stays on the disk and is mapped, so that several workers share one copy of it.
+It is logged as this code and its data, and runs alone. The matrix stays on the disk and is mapped, so that several
+workers share one copy of it.
 """
 
 from typing import Any
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-WHAT = ("neighbors", "vectors")
+WHAT = ("neighbors", "vectors", "analogies")
+TINY = np.finfo(np.float32).tiny  # the length of a word without a vector
 
 
 class WordVectors(PythonModel):
@@ -22,7 +25,7 @@ class WordVectors(PythonModel):
         self.words = np.array(words, dtype=object)
         self.ids = {word: row for row, word in enumerate(words)}
         lengths = np.sqrt(np.einsum("vd,vd->v", self.table, self.table))
-        self.lengths = np.maximum(lengths, np.finfo(np.float32).tiny)
+        self.lengths = np.maximum(lengths, TINY)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -30,24 +33,35 @@ class WordVectors(PythonModel):
         """A row a word, in the order asked. `known` is false for a word without a vector: its lists are empty.
 
         A word is sought as it is written, else in lower case. Parameters: `what` is "neighbors" (the `k` nearest,
-        with their cosine similarities) or "vectors".
+        with their cosine similarities), "vectors", or "analogies": then each `word` is three, as in
+        "man king woman", and its neighbours are what is to woman as king is to man.
         """
         what, k = _asked(params or {})
         asked = model_input["word"].astype(str).tolist()
-        rows = [self.ids.get(word, self.ids.get(word.lower())) for word in asked]
+        rows = [self._rows(text.split() if what == "analogies" else [text], what) for text in asked]
         answers = pd.DataFrame({"word": asked, "known": [row is not None for row in rows]})
         if what == "vectors":
-            answers["vector"] = [[] if row is None else self.table[row].tolist() for row in rows]
+            answers["vector"] = [[] if row is None else self.table[row[0]].tolist() for row in rows]
             return answers
         near = [([], []) if row is None else self._nearest(row, k) for row in rows]
         answers["neighbors"] = [words for words, _ in near]
         answers["similarities"] = [cosines for _, cosines in near]
         return answers
 
-    def _nearest(self, row: int, k: int) -> tuple[list[str], list[float]]:
-        cosines = self.table @ self.table[row] / (self.lengths * self.lengths[row])
-        cosines[row] = -np.inf  # a word is no neighbour of its own
-        k = min(k, len(cosines) - 1)
+    def _rows(self, words: list[str], what: str) -> list[int] | None:
+        """None if one of them is unknown."""
+        if what == "analogies" and len(words) != 3:
+            raise _refused("three words for each analogy", " ".join(words))
+        rows = [self.ids.get(word, self.ids.get(word.lower(), -1)) for word in words]
+        return None if -1 in rows else rows
+
+    def _nearest(self, rows: list[int], k: int) -> tuple[list[str], list[float]]:
+        """To a word, or to b − a + c; the words asked about are no answers."""
+        a, b, c = (self.table[row] / self.lengths[row] for row in (rows * 3)[:3])
+        query = b - a + c
+        cosines = self.table @ query / (self.lengths * max(np.linalg.norm(query), TINY))
+        cosines[rows] = -np.inf
+        k = min(k, len(cosines) - len(set(rows)))
         nearest = np.argpartition(-cosines, k - 1)[:k] if k else np.empty(0, np.int64)
         nearest = nearest[np.argsort(-cosines[nearest], kind="stable")]
         return self.words[nearest].tolist(), cosines[nearest].tolist()
@@ -56,10 +70,12 @@ class WordVectors(PythonModel):
 def _asked(params: dict[str, Any]) -> tuple[str, int]:
     what, k = params.get("what", WHAT[0]), int(params.get("k", 10))
     if what not in WHAT or k < 1:
-        raise MlflowException.invalid_parameter_value(
-            f"expected what = {' or '.join(WHAT)} and k ≥ 1; found what = {what!r}, k = {k}"
-        )
+        raise _refused(f"what = {' or '.join(WHAT)} and k ≥ 1", f"what = {what!r}, k = {k}")
     return what, k
+
+
+def _refused(expected: str, found: str) -> MlflowException:
+    return MlflowException(f"expected {expected}; found {found}", error_code=INVALID_PARAMETER_VALUE)
 
 
 mlflow.models.set_model(WordVectors())

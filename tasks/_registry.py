@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 CODE = Path(__file__).with_name("_pyfunc.py")
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
-DESCRIPTION = "Word vectors: `predict` takes a column `word` and gives neighbours, or vectors with `what=vectors`."
+DESCRIPTION = (
+    "Word vectors: `predict` takes a column `word` and gives neighbours; vectors with `what=vectors`; with "
+    "`what=analogies` what completes three words, such as `man king woman`."
+)
 
 
 def log_model(run: Run, vectors: Path, parameters: dict[str, str]) -> str:

@@ -228,10 +228,25 @@ def test_the_model_gives_vectors(model) -> None:
     assert zebra == {"word": "zebra", "known": False, "vector": []}
 
 
+def test_the_model_completes_analogies(model) -> None:
+    """As NumPy does, without the three words; one unknown word leaves the question open, two are no question."""
+    unit = clustered() / np.linalg.norm(clustered(), axis=1, keepdims=True)
+    a, b, c = (WORDS.index(word) for word in ("alpha0", "beta0", "alpha1"))
+    query = unit[b] - unit[a] + unit[c]
+    best = [row for row in np.argsort(-(unit @ query)) if row not in (a, b, c)][:2]
+    known, unknown = ask(model, ["alpha0 beta0 alpha1", "alpha0 zebra alpha1"], what="analogies", k=2)
+
+    assert known["neighbors"] == [WORDS[row] for row in best]
+    assert known["similarities"] == pytest.approx(unit[best] @ query / np.linalg.norm(query), abs=1e-6)
+    assert not unknown["known"]
+    with pytest.raises(Exception, match="expected three words for each analogy; found alpha0 beta0"):
+        ask(model, ["alpha0 beta0"], what="analogies")
+
+
 @pytest.mark.parametrize("params", [{"what": "synonyms"}, {"k": 0}])
 def test_the_model_refuses_what_it_cannot_do(model, params: dict[str, Any]) -> None:
     """The message says what may be asked."""
-    with pytest.raises(Exception, match=r"expected what = neighbors or vectors and k ≥ 1; found"):
+    with pytest.raises(Exception, match=r"expected what = neighbors or vectors or analogies and k ≥ 1; found"):
         ask(model, ["beta1"], **params)
 
 
