@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tasks import _champions, _comparison, _comparison_page, _published, _tracking
 from tasks._comparison import Against, Comparison
-from tasks._errors import StoreError
+from tasks._errors import InputError, StoreError
 from tasks._report import scores
 from tasks._runs import Run
 
@@ -19,7 +19,10 @@ MOVED = 8  # words that the terminal shows
 def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[Comparison, Path]:
     """published runs → comparison → one page, in the workspace and with each run"""
     uri = _tracking.runs_of(workspace)
-    comparison = _comparison.compare([_published.load(uri, _champions.run_id(uri, run_id)) for run_id in run_ids])
+    found = [_champions.run_id(uri, run_id) for run_id in run_ids]
+    if len(set(found)) < len(found):
+        raise InputError(f"{' '.join(run_ids)} are not {len(found)} different runs\nfound     {', '.join(found)}")
+    comparison = _comparison.compare([_published.load(uri, run_id) for run_id in found])
     page = _comparison_page.html(comparison)
     name = "-".join(run.id[:8] for run in comparison.runs) + ".html"
     target = output or workspace / FOLDER / name

@@ -57,7 +57,7 @@ def neighbors(
     Raises InputError if a word is unknown, TrackingError if the run is.
     """
     asked = [words] if isinstance(words, str) else list(words)
-    found = vectors.neighbors(vectors.load(Path(workspace), run), asked, k)
+    found = vectors.neighbors(vectors.space(Path(workspace), run), asked, k)
     rows = [
         (word, rank, neighbor, cosine)
         for word, nearest in found.items()

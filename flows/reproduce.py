@@ -11,7 +11,7 @@ from configs.loading import ConfigError, check, set_values
 from configs.schema import Config
 from flows.pipeline import pipeline
 from flows.plan import TO_COME
-from tasks import _certificate, _environment, _tracking
+from tasks import _certificate, _champions, _environment, _tracking
 from tasks._certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks._distance import Distance, distance
 from tasks._errors import InputError
@@ -51,7 +51,9 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     """
     tracking = set_values({}, settings).get("tracking")
     named = tracking.get("uri") if isinstance(tracking, dict) else None
-    run = Run(named or _tracking.workspace_uri(workspace), run_id)
+    uri = named or _tracking.workspace_uri(workspace)
+    run_id = _champions.run_id(uri, run_id)
+    run = Run(uri, run_id)
     certificate = _certificate.read(run)
     place = f"config.json of run {run_id}"
     try:

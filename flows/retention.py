@@ -6,6 +6,7 @@ from pathlib import Path
 from tasks import _tracking
 from tasks._errors import InputError
 from tasks._retention import Policy, sweep
+from tasks._runs import full_id
 from tasks._survey import survey
 from tasks._unfinished import elsewhere
 
@@ -27,5 +28,6 @@ def collect(workspace: Path, last: int, days: float, *, dry_run: bool) -> None:
 
 def close(workspace: Path, run_id: str) -> None:
     """Mark a run as KILLED whose process is gone for good."""
+    run_id = full_id(_tracking.workspace_uri(workspace), run_id)
     _tracking.close_run(workspace, run_id)
     print(f"run {run_id} is KILLED; the same config, data and code go on with it")

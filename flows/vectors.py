@@ -1,17 +1,19 @@
 """The vectors of a run, for whoever wants to ask them something or take them elsewhere."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tasks import _vectors
-from tasks._errors import InputError
+from tasks._errors import InputError, UnknownWord
+from tasks._judges import Space
 from tasks._store import LATEST, Dataset, write_whole
 from tasks._vectors import Vectors
-from w2v_core import similarity
 
 Neighbors = dict[str, list[tuple[str, float]]]
+HINTS = 5  # unknown words for which near spellings are sought
 
 
 def load(workspace: Path, run: str | None = None) -> Vectors:
@@ -20,12 +22,10 @@ def load(workspace: Path, run: str | None = None) -> Vectors:
     Raises InputError if there was none, TrackingError if the run is unknown or holds none.
     """
     if run is not None:
-        from tasks import _aligned, _champions, _tracking
-        from tasks._runs import Run
+        from tasks import _champions, _tracking
 
         uri = _tracking.runs_of(workspace)
-        found = _champions.run_id(uri, run)
-        return _tracking.vectors_of(Run(uri, run)) if found == run else _aligned.registered(Run(uri, found))
+        return of_run(uri, _champions.run_id(uri, run), registered=_champions.is_alias(run))
     try:
         latest = Dataset.model_validate_json((workspace / LATEST).read_bytes())
     except FileNotFoundError:
@@ -33,34 +33,53 @@ def load(workspace: Path, run: str | None = None) -> Vectors:
     return _vectors.load(latest)
 
 
+def space(workspace: Path, run: str | None = None) -> Space:
+    """The same, ready to be asked."""
+    return Space(load(workspace, run))
+
+
+def of_run(uri: str, run_id: str, *, registered: bool) -> Vectors:
+    """As the run has trained them, or as its model has them: perhaps turned to a champion's axes."""
+    from tasks import _aligned, _tracking
+    from tasks._runs import Run
+
+    run = Run(uri, run_id)
+    return _aligned.registered(run) if registered else _tracking.vectors_of(run)
+
+
 def make_latest(workspace: Path, vectors: Dataset) -> None:
     """From now on, this training output is that of the last retraining."""
     write_whole(workspace / LATEST, vectors.model_dump_json().encode())
 
 
-def neighbors(vectors: Vectors, words: list[str], k: int) -> Neighbors:
-    """The k words most similar to each word. Raises InputError for an unknown one."""
-    rows = rows_of(vectors, words)
-    found = similarity.Vectors(vectors.table).most_similar(rows, k)
-    return {word: _named(vectors, *answer) for word, answer in zip(words, zip(*found, strict=True), strict=True)}
+def neighbors(space: Space, words: list[str], k: int) -> Neighbors:
+    """The k words most similar to each word. Raises UnknownWord."""
+    found = space.vectors.most_similar(rows_of(space, words), k)
+    return {word: _named(space, *answer) for word, answer in zip(words, zip(*found, strict=True), strict=True)}
 
 
-def analogy(vectors: Vectors, a: str, b: str, c: str, k: int) -> Neighbors:
-    """What is to c as b is to a, by 3CosAdd. Raises InputError for an unknown word."""
-    rows = rows_of(vectors, [a, b, c])
-    found = similarity.Vectors(vectors.table).cos_add(rows[:1], rows[1:2], rows[2:], k)
-    return {f"{a} : {b} = {c} : …": _named(vectors, found.word[0], found.score[0])}
+def analogy(space: Space, a: str, b: str, c: str, k: int) -> Neighbors:
+    """What is to c as b is to a, by 3CosAdd. Raises UnknownWord."""
+    rows = rows_of(space, [a, b, c])
+    found = space.vectors.cos_add(rows[:1], rows[1:2], rows[2:], k)
+    return {f"{a} : {b} = {c} : …": _named(space, found.word[0], found.score[0])}
 
 
-def rows_of(vectors: Vectors, words: list[str]) -> np.ndarray:
-    row_of = {word: row for row, word in enumerate(vectors.words)}
-    for word in words:
-        if word not in row_of:
-            near = difflib.get_close_matches(word, vectors.words, n=3)
-            hint = f"did you mean {', '.join(near)}?" if near else "it was too rare, or is not in the corpus."
-            raise InputError(f"{word!r} is not in the vocabulary of {len(row_of):,} words\n{hint}")
-    return np.array([row_of[word] for word in words])
+def rows_of(space: Space, words: Sequence[str]) -> np.ndarray:
+    """Of each word as it is written, else in lower case. Raises UnknownWord, which names all that are unknown."""
+    rows = np.array([space.id(word) for word in words])
+    if unknown := list(dict.fromkeys(word for word, row in zip(words, rows, strict=True) if row < 0)):
+        near = {word: _spellings(space, word) if place < HINTS else [] for place, word in enumerate(unknown)}
+        raise UnknownWord(near, len(space))
+    return rows
 
 
-def _named(vectors: Vectors, rows: np.ndarray, scores: np.ndarray) -> list[tuple[str, float]]:
-    return [(vectors.words[row], float(score)) for row, score in zip(rows, scores, strict=True)]
+def _spellings(space: Space, word: str) -> list[str]:
+    """Known words spelled nearly so: only those of about its length and with its first letter, which keeps it quick."""
+    first = {word[:1], word[:1].lower()}
+    like = [known for known in space.words[:-1] if abs(len(known) - len(word)) < 3 and known[:1] in first]
+    return difflib.get_close_matches(word, like, n=3)
+
+
+def _named(space: Space, rows: np.ndarray, scores: np.ndarray) -> list[tuple[str, float]]:
+    return list(zip(space.words[rows].tolist(), scores.tolist(), strict=True))

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tasks import _certificate, _tracking
+from tasks import _certificate, _champions, _tracking
 from tasks._certificate import Certificate
 from tasks._runs import Run
 from tasks._store import Store
@@ -18,11 +18,18 @@ class Finding(NamedTuple):
 
 
 def examine(workspace: Path, run_id: str) -> int:
-    """Print one line a finding; the exit code is 1 if anything differs or is missing."""
-    findings = list(verify(Run(_tracking.workspace_uri(workspace), run_id), Store(workspace / "store")))
+    """Print one line a finding, and what to do about bad ones; the exit code is 1 if there are any."""
+    uri = _tracking.workspace_uri(workspace)
+    run = Run(uri, _champions.run_id(uri, run_id))
+    findings = list(verify(run, Store(workspace / "store")))
     for finding in findings:
         print(f"{'✓' if finding.good else '✗'} {finding.subject:<13} {finding.text}")
-    return int(not all(finding.good for finding in findings))
+    faults = {finding.subject for finding in findings if not finding.good}
+    if faults & {"artifacts", "parameters", "scores"}:
+        print(f"\nWhat MLflow has of this run was changed since: `w2v reproduce {run.id}` rebuilds it as it was.")
+    if "store" in faults:
+        print("\nDelete the folders named above: the next `w2v retrain` of the same config makes them anew.")
+    return int(bool(faults))
 
 
 def verify(run: Run, store: Store) -> Iterator[Finding]:

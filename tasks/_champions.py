@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from configs.schema import Tracking
 from tasks._errors import InputError
 from tasks._rule import Figures
-from tasks._runs import reached, shown
+from tasks._runs import full_id, reached, shown
 from tasks._store import Record
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
@@ -85,11 +85,15 @@ def model(uri: str, name: str) -> Model:
     return Model(uri, name, known, aliases)
 
 
+def is_alias(name: str) -> bool:
+    return name.rpartition("@")[2] in (CHAMPION, CHALLENGER)
+
+
 def run_id(uri: str, name: str) -> str:
-    """The run behind `champion` or `MODEL@champion`, likewise of the challenger; any other name is a run's own."""
+    """The run behind `champion` or `MODEL@champion`, likewise of the challenger; else the run whose id starts so."""
+    if not is_alias(name):
+        return full_id(uri, name)
     registered, _, alias = name.rpartition("@")
-    if alias not in (CHAMPION, CHALLENGER):
-        return name
     return model(uri, registered or Tracking().registered_model).version(alias).run_id
 
 

@@ -2,6 +2,7 @@
 
 PipelineError            the command line shows it as one message and exits with 1
 ├── InputError           the text, a word list or an evaluation set is not what the config says
+│   └── UnknownWord      vectors are asked about a word that has none
 ├── ContractError        a dataset does not match its contract, or is damaged
 ├── StoreError           the store cannot be read or written
 ├── TrainingError        training left the range of numbers
@@ -16,6 +17,19 @@ class PipelineError(Exception):
 
 class InputError(PipelineError):
     pass
+
+
+class UnknownWord(InputError):
+    def __init__(self, near: dict[str, list[str]], known: int) -> None:
+        """`near` has known words that are spelled like each unknown one."""
+        words = [f"{word!r}" + (f"  did you mean {', '.join(like)}?" if like else "") for word, like in near.items()]
+        lines = [
+            f"not in the vocabulary of {known:,} words",
+            *words,
+            "Such a word is not in the text they come from, or rarer there than vocabulary.min_count.",
+        ]
+        super().__init__("\n".join(lines))
+        self.near = near
 
 
 class ContractError(PipelineError):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
 NEWEST = 3  # runs named where one is not found
+START = re.compile("[0-9a-f]{6,31}")  # of a run's id, enough to tell it from the others
 POINTS = 2_000  # of a curve: MLflow's page slows down beyond
 STEPS_PER_MS = 1_000  # a curve's times are as if a million words were read in a second
 
@@ -153,6 +154,25 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
             "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
             "with neither, runs are kept in the workspace."
         ) from error
+
+
+def full_id(uri: str, start: str) -> str:
+    """The id of the only run whose id starts so; what is no start of one stays as it is, for `known_run` to refuse.
+
+    Raises TrackingError if several do.
+    """
+    if not START.fullmatch(start):
+        return start
+    with reached(uri) as client:
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        found = client.search_runs(experiments, f"attributes.run_id LIKE '{start}%'", max_results=NEWEST)
+    if len(found) > 1:
+        names = [f"{run.info.run_id}  {run.info.run_name}, {run.info.status}" for run in found]
+        raise TrackingError(
+            f"{start} is the start of several runs' ids\nfound     {(chr(10) + ' ' * 10).join(names)}\n"
+            "Give more characters of the one that is meant."
+        )
+    return found[0].info.run_id if found else start
 
 
 def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":

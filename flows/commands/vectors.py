@@ -22,7 +22,7 @@ def neighbors(words: list[str], k: Many = 10, run: Run = None, workspace: Worksp
     """The nearest neighbours of each WORD, by cosine similarity."""
     from flows import report, vectors
 
-    report.show_neighbors(vectors.neighbors(vectors.load(workspace, run), words, k))
+    report.show_neighbors(vectors.neighbors(vectors.space(workspace, run), words, k))
 
 
 @app.command()
@@ -30,14 +30,26 @@ def analogy(a: str, b: str, c: str, k: Many = 5, run: Run = None, workspace: Wor
     """A is to B as C is to …"""
     from flows import report, vectors
 
-    report.show_neighbors(vectors.analogy(vectors.load(workspace, run), a, b, c, k))
+    report.show_neighbors(vectors.analogy(vectors.space(workspace, run), a, b, c, k))
+
+
+@app.command()
+def serve(
+    run: Annotated[str, typer.Option(help="A run id or its start; by default whoever is champion.")] = "champion",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 5001,
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Answer vectors, neighbours and analogies over HTTP on 127.0.0.1, until Ctrl-C; its page says how to ask."""
+    from flows import serving
+
+    serving.serve(workspace, run, port)
 
 
 @app.command()
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN…", help="MLflow run ids; the first is what the others are compared with."),
+        typer.Argument(metavar="RUN RUN…", help="MLflow run ids or their starts; all are compared with the first."),
     ],
     output: Annotated[Path | None, typer.Option(help="The HTML file; by default in WORKSPACE/comparisons.")] = None,
     workspace: Workspace = Path("workspace"),

@@ -75,7 +75,7 @@ def test_scores_are_those_that_judge(config: Config, notebook: dict[str, Any]) -
 def test_neighbors_are_those_of_the_command(config: Config, notebook: dict[str, Any]) -> None:
     """The same words in the same order, with their cosines, from rank 1 on."""
     run = notebook["again"].run_id
-    expected = vectors.neighbors(vectors.load(Path(config.runtime.workspace), run), ["seaa"], 3)["seaa"]
+    expected = vectors.neighbors(vectors.space(Path(config.runtime.workspace), run), ["seaa"], 3)["seaa"]
     frame = frames.neighbors("seaa", 3, run, config.runtime.workspace)
 
     assert list(zip(frame["neighbor"], frame["cosine"], strict=True)) == expected

@@ -169,7 +169,7 @@ def test_failed_work_ends_the_run_as_failed(config: Config, first: Retrained) ->
 def test_the_last_vectors_answer(workspace: Path, first: Retrained) -> None:
     """Neighbours of a topic's word are words of its topic, from the workspace and from the run."""
     for run in (None, first.run_id):
-        (near,) = vectors.neighbors(vectors.load(workspace, run), ["seaa"], 5).values()
+        (near,) = vectors.neighbors(vectors.space(workspace, run), ["seaa"], 5).values()
 
         assert all(word.startswith("sea") for word, _ in near)
 

@@ -1,0 +1,214 @@
+"""`w2v serve`: what is asked over HTTP is answered from the champion, whoever that is; what cannot be is explained."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from mlflow import MlflowClient
+
+from configs.schema import Config, Evaluation, Ingestion, Runtime
+from flows import serving, vectors
+from tasks import _tracking
+from tasks._errors import InputError, PipelineError, TrackingError
+from tasks._stage import Context
+from tasks.publication import publish
+from tests.learnt import finished_stages
+
+W2V = Path(sys.executable).parent / "w2v"
+WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta", "gamma")]
+
+
+class Models(NamedTuple):
+    """Two published runs; the first is champion."""
+
+    workspace: Path
+    runs: list[str]
+    tables: list[Any]
+
+    def promote(self, version: int) -> None:
+        MlflowClient(f"sqlite:///{self.workspace}/mlflow.db").set_registered_model_alias(
+            "vectors", "champion", str(version)
+        )
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    workspace = tmp_path_factory.mktemp("served")
+    runtime = Runtime(workspace=str(workspace))
+    config = Config(ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=Evaluation(bootstrap=1))
+    found = Models(workspace, [], [])
+    for seed in range(2):
+        table = np.random.default_rng(seed).normal(size=(60, 8)).astype(np.float32)
+        run_id = _tracking.start(config, f"flow {seed}")
+        context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+        publish.fn(config=config, **finished_stages(config, context, WORDS, table), context=context)
+        found.runs.append(run_id)
+        found.tables.append(table)
+    found.promote(1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def served(models: Models) -> serving.Source:
+    return serving.Source(models.workspace, "champion")
+
+
+@pytest.fixture
+def source(models: Models, served: serving.Source) -> serving.Source:
+    """Back at the first champion."""
+    models.promote(1)
+    served.look()
+    return served
+
+
+@pytest.fixture(scope="module")
+def client(served: serving.Source) -> Iterator[httpx.Client]:
+    door = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(serving.app(served), log_level="warning"))
+    thread = threading.Thread(target=server.run, args=[[door]])
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{door.getsockname()[1]}", trust_env=False, timeout=60) as found:
+        yield found
+    server.should_exit = True
+    thread.join()
+
+
+def test_neighbors_are_those_of_the_command(models: Models, client: httpx.Client) -> None:
+    """In the order asked, a word twice too; sought in lower case where it is not known as written."""
+    expected = vectors.neighbors(vectors.space(models.workspace, "champion"), ["beta3", "alpha0"], 4)
+    answer = client.get("/neighbors", params={"word": ["beta3", "ALPHA0", "beta3"], "k": 4}).json()
+
+    assert answer["run"] == models.runs[0]
+    assert [each["word"] for each in answer["answers"]] == ["beta3", "ALPHA0", "beta3"]
+    for each, word in zip(answer["answers"], ["beta3", "alpha0", "beta3"], strict=True):
+        assert list(zip(each["neighbors"], each["similarities"], strict=True)) == expected[word]
+
+
+def test_vectors_are_the_very_numbers(models: Models, client: httpx.Client) -> None:
+    """As float32, nothing is lost on the way."""
+    answers = client.get("/vectors", params={"word": ["gamma0", "alpha0"]}).json()["answers"]
+
+    assert [np.float32(each["vector"]).tolist() for each in answers] == models.tables[0][[2, 0]].tolist()
+
+
+def test_an_analogy_is_that_of_the_command(models: Models, client: httpx.Client) -> None:
+    """b − a + c, without the three words."""
+    (expected,) = vectors.analogy(vectors.space(models.workspace, "champion"), "alpha1", "beta1", "alpha2", 3).values()
+    answer = client.get("/analogy", params={"a": "alpha1", "b": "beta1", "c": "alpha2", "k": 3}).json()
+
+    assert list(zip(answer["neighbors"], answer["similarities"], strict=True)) == expected
+
+
+def test_unknown_words_are_named(client: httpx.Client) -> None:
+    """All of them, with known words spelled like them: 404, as the schema says."""
+    answer = client.get("/neighbors", params={"word": ["beta3", "gama3", "zebra"]})
+
+    assert answer.status_code == 404
+    assert set(answer.json()["unknown"]) == {"gama3", "zebra"}
+    assert "gamma3" in answer.json()["unknown"]["gama3"]
+    assert "not in the vocabulary of 60 words\n'gama3'  did you mean gamma" in answer.json()["detail"]
+    assert "404" in client.get("/openapi.json").json()["paths"]["/neighbors"]["get"]["responses"]
+
+
+@pytest.mark.parametrize("query", ["word=beta3&k=0", "word=beta3&k=x", "k=3", "&".join(["word=beta3"] * 1_001)])
+def test_what_cannot_be_asked_is_422(query: str, client: httpx.Client) -> None:
+    """With the parameter named, before anything is computed."""
+    answer = client.get(f"/neighbors?{query}")
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"][:2] == ["query", "k" if "k=" in query and "k=3" not in query else "word"]
+
+
+def test_the_page_shows_the_schema_offline(client: httpx.Client) -> None:
+    """Each path with an example that answers, and nothing is loaded from anywhere else."""
+    page = client.get("/").text
+    examples = re.findall(r'href="([^"]+)"', page)
+
+    assert "http" not in page
+    assert {each.partition("?")[0] for each in examples} == {
+        *client.get("/openapi.json").json()["paths"],
+        "/openapi.json",
+    }
+    assert [client.get(each.replace("&amp;", "&")).status_code for each in examples] == [200] * 5
+
+
+def test_a_new_champion_takes_over(models: Models, source: serving.Source, client: httpx.Client) -> None:
+    """At the next look; a run that is served by its id stays."""
+    one = serving.Source(models.workspace, models.runs[0][:8])
+    models.promote(2)
+    assert client.get("/model").json()["run"] == models.runs[0]
+    source.look()
+    one.look()
+
+    assert client.get("/model").json() == {"run": models.runs[1], "version": "vectors/2", "words": 60, "dimensions": 8}
+    vector = client.get("/vectors", params={"word": "alpha0"}).json()["answers"][0]["vector"]
+    assert np.float32(vector).tolist() == models.tables[1][0].tolist()
+    assert one.now.run == models.runs[0]
+
+
+def test_what_is_there_stays_while_the_registry_is_away(
+    source: serving.Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once, not at every look."""
+    run = source.now.run
+    monkeypatch.setattr(source, "_uri", "sqlite:////dev/null/mlflow.db")
+    source.look()
+    source.look()
+
+    assert source.now.run == run
+    assert [record.getMessage().splitlines()[-1][:12] for record in caplog.records] == ["Still served"]
+
+
+def test_the_table_is_mapped(source: serving.Source) -> None:
+    """What is asked is the file, not a copy of it."""
+    assert isinstance(source.now.learnt.table, np.memmap)
+    assert np.shares_memory(source.now.space.vectors._table, source.now.learnt.table)
+
+
+def test_nobody_to_serve(models: Models, tmp_path: Path) -> None:
+    """No runs, no champion, no such run: one message each."""
+    with pytest.raises(TrackingError, match="no runs yet"):
+        serving.Source(tmp_path, "champion")
+    with pytest.raises(InputError, match="the model 'others' has no champion"):
+        serving.Source(models.workspace, "others@champion")
+    with pytest.raises(TrackingError, match="there is no run nobody"):
+        serving.Source(models.workspace, "nobody")
+
+
+def test_a_port_that_is_taken(models: Models) -> None:
+    """Another one is proposed."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(PipelineError, match=r"is taken\.\nChoose another: w2v serve --port"),
+    ):
+        serving.serve(models.workspace, "champion", taken.getsockname()[1])
+
+
+def test_the_command_serves_until_ctrl_c(models: Models, tmp_path: Path) -> None:
+    """It says where, answers, and ends with 0."""
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        words = [W2V, "serve", "--workspace", models.workspace, "--port", "0"]
+        with subprocess.Popen(words, stdout=stream, stderr=stream) as process:
+            deadline = time.monotonic() + 60
+            while not (found := re.search(r"http://127.0.0.1:\d+", log.read_text())) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            try:
+                assert found, log.read_text()
+                answer = httpx.get(f"{found[0]}/neighbors", params={"word": "beta3"}, trust_env=False, timeout=30)
+            finally:
+                process.send_signal(signal.SIGINT)
+
+    assert len(answer.json()["answers"][0]["neighbors"]) == 10
+    assert process.returncode == 0, log.read_text()
