@@ -41,10 +41,12 @@ def history(console: Console, workspace: Path, name: str) -> None:
     """A line a decision, the oldest first; then who is who now."""
     model = _champions.model(_tracking.runs_of(workspace), name)
     if not model.history:
-        raise InputError(
-            f"nothing was decided about the model {name!r} yet\n"
-            "Each retraining is, when it ends; `w2v promote VERSION` decides by hand."
+        console.print(
+            f"Nothing was decided about the model {name!r} yet: each retraining is, when it ends, and "
+            "`w2v promote VERSION` decides by hand.",
+            soft_wrap=True,
         )
+        return
     table = _table(["when (UTC)", "version", "", "champion then", "by", "why"])
     for each in model.history:
         when = each.when[:19].replace("T", " ")

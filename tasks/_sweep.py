@@ -91,4 +91,6 @@ def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
 
 
 def share(each: Mattered) -> str:
-    return "too few candidates to tell" if each.share is None else f"{each.share:.0%} of the variance of the ranks"
+    if each.share is None:
+        return "not told: it takes two candidates or more for each of its values"
+    return f"{each.share:.0%} of the variance of the ranks"
