@@ -181,6 +181,7 @@ def serve(workspace: Path, name: str, port: int) -> None:
         door = socket.create_server((HOST, port))
     except OSError as error:
         raise PipelineError(f"port {port} is taken.\nChoose another: w2v serve --port {port + 1}") from error
+    door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the end of each answer waits for 40 ms
     threading.Thread(target=source.follow, daemon=True).start()
     server = uvicorn.Server(uvicorn.Config(app(source), log_level="warning", access_log=False))
     print(f"{source.about}\nserved on http://{HOST}:{door.getsockname()[1]}  (Ctrl-C stops it)", flush=True)

@@ -99,6 +99,20 @@ def test_analogies_equal_the_loops(words: int, seed: int, candidates: int) -> No
                 assert answers[name].score[question, 0] == pytest.approx(max(scores.values()))
 
 
+@given(words=st.integers(5, 40), k=st.integers(1, 40), part=st.integers(1, 8), seed=st.integers(0, 99))
+def test_equal_scores_go_by_the_row(words: int, k: int, part: int, seed: int) -> None:
+    """However the words are parted to find the best, also where many of them tie: as a stable sort has them."""
+    rows = np.random.default_rng(seed).integers(-1, 2, (words, 2)).astype(np.float32)
+    with patch.object(similarity, "PART", part):
+        found = Vectors(rows).most_similar(np.array([3]), k)
+    cosines = Vectors(rows).similarity(np.full(words, 3), np.arange(words)).round(5)
+    cosines[3] = -np.inf
+
+    assert found.score[0].round(5).tolist() == np.sort(cosines)[::-1][: min(k, words - 1)].tolist()
+    for better, worse in zip(found.word[0], found.word[0, 1:], strict=False):
+        assert cosines[better] > cosines[worse] or better < worse
+
+
 def test_no_question_no_answer() -> None:
     """An empty batch gives an empty batch."""
     assert ROYAL.most_similar(np.empty(0, np.intp), 3).word.shape == (0, 3)
