@@ -6,10 +6,10 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from tasks import _champions, _comparison, _comparison_page, _published, _tracking
+from tasks import _announcement, _champions, _comparison, _comparison_page, _published, _tracking
 from tasks._comparison import Against, Comparison
 from tasks._errors import InputError, StoreError
-from tasks._report import scores
+from tasks._report import scores, tabular
 from tasks._runs import Run
 
 FOLDER = "comparisons"  # in the workspace, and among a run's artifacts
@@ -36,6 +36,8 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
         (Path(folder) / FOLDER / name).write_text(page, encoding="utf-8")
         for run in comparison.runs:
             Run(run.uri, run.id).files(Path(folder))
+    kept = _announcement.link(Run(uri, found[0]), f"{FOLDER}/{name}")
+    _announcement.announce_page(_said(comparison, kept), "comparison", "Which run is better, and how sure that is")
     return comparison, target
 
 
@@ -48,16 +50,25 @@ def show(console: Console, comparison: Comparison, page: Path) -> None:
         rows = [[key, *values] for key, values in comparison.differing.items()]
         console.print(_table(["parameter", *comparison.letters], rows))
         console.print()
-    console.print(_scores(comparison))
+    console.print(_table(*_scores(comparison)))
     for letter, against in zip(comparison.letters[1:], comparison.against, strict=True):
         for note in against.notes:
-            console.print(f"[dim]{letter} and A: {note}[/dim]")
+            console.print(f"[dim]{letter} and A: {note}[/dim]", soft_wrap=True)
         _show_space(console, letter, against)
     console.print(f"\npage  {page.absolute()}", soft_wrap=True)
 
 
-def _scores(comparison: Comparison) -> Table:
-    """A row a score: the value of each run; then, on the items both cover, how each later run differs from A."""
+def _said(comparison: Comparison, link: str) -> str:
+    """Markdown."""
+    named = zip(comparison.letters, comparison.runs, strict=True)
+    runs = "\n".join(f"- {letter}: {run.name}, run `{run.id}`" for letter, run in named)
+    return "\n\n".join(
+        [runs, tabular(*_scores(comparison)), f"[The whole comparison]({link}), kept with each of the runs"]
+    )
+
+
+def _scores(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """A row a score, below a head: the values; then, on the items both cover, how each later run differs from A."""
     columns = [{row["score"]: row for row in scores(run.metrics)} for run in comparison.runs]
     head = ["score", *comparison.letters]
     head += [title for letter in comparison.letters[1:] for title in (f"{letter} − A", f"P({letter} better)", "items")]
@@ -68,14 +79,14 @@ def _scores(comparison: Comparison) -> Table:
             if each := against.verdicts.get(name):
                 gap = each.difference
                 cells += [
-                    f"{gap.value:+.3f} [dim]{gap.low:+.3f} … {gap.high:+.3f}[/dim]",
+                    f"{gap.value:+.3f}: {gap.low:+.3f} … {gap.high:+.3f}",
                     f"{gap.better:.1%}",
                     f"{each.items:,}",
                 ]
             else:
                 cells += ["", "", ""]
         rows.append(cells)
-    return _table(head, rows)
+    return head, rows
 
 
 def _show_space(console: Console, letter: str, against: Against) -> None:

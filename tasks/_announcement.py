@@ -1,4 +1,4 @@
-"""What Prefect's page says of a published run: a link to it, its scores, and the report; what is decided about it."""
+"""What Prefect's page says of a run: a link to it, its scores, and the report; what is decided, and how it compares."""
 
 import os
 from typing import Any
@@ -22,14 +22,13 @@ def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
         client.update_flow_run_labels(flow.flow_run.id, {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)})
 
 
-def announce_decision(page: str) -> None:
-    """A page of the flow run, or of a server of one's own; a temporary server is not started for it."""
+def announce_page(page: str, key: str, description: str) -> None:
+    """In Markdown, with the flow run, or on a server of one's own; a temporary server is not started for it."""
     from prefect.artifacts import create_markdown_artifact
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import ArtifactCreate
     from prefect.context import FlowRunContext
 
-    key, description = "promotion", "Which version is champion, and why"
     if FlowRunContext.get():
         create_markdown_artifact(page, key=key, description=description)
     elif os.environ.get("PREFECT_API_URL"):
@@ -37,7 +36,8 @@ def announce_decision(page: str) -> None:
             client.create_artifact(ArtifactCreate(key=key, type="markdown", description=description, data=page))
 
 
-def link(run: Run) -> str:
-    """The run's page: on its server, or where `w2v ui` serves it."""
+def link(run: Run, artifact: str = "") -> str:
+    """The run's page, or that of a file of it: on its server, or where `w2v ui` serves it."""
     server = run.uri if run.uri.startswith("http") else "http://127.0.0.1:5000"
-    return f"{server.rstrip('/')}/#/experiments/{run.record.info.experiment_id}/runs/{run.id}"
+    page = f"{server.rstrip('/')}/#/experiments/{run.record.info.experiment_id}/runs/{run.id}"
+    return f"{page}/artifacts/{artifact}" if artifact else page

@@ -1,7 +1,7 @@
 """Several published runs side by side: each is compared with the first, on what both of them cover."""
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from tasks import _scores
 from tasks._errors import InputError
 from tasks._published import Published
+from tasks._scores import Asked
+from tasks._tracking import DIGEST
 from tasks._vectors import Vectors
 from w2v_core import paired
 from w2v_core.alignment import Change, change
@@ -66,6 +68,7 @@ class Against(NamedTuple):
     """What sets a run apart from the first."""
 
     verdicts: dict[str, Verdict]
+    bands: dict[tuple[str, str], Verdict]  # by score and band of frequency
     notes: list[str]  # what could not be compared, and why
     space: SpaceChange
 
@@ -83,7 +86,7 @@ class Comparison(NamedTuple):
 def compare(runs: Sequence[Published]) -> Comparison:
     """Compare each run with the first."""
     first, *others = runs
-    keys = dict.fromkeys(key for run in runs for key in run.parameters if key != "config.digest")
+    keys = dict.fromkeys(key for run in runs for key in run.parameters if key != DIGEST)
     values = {key: [run.parameters.get(key, "–") for run in runs] for key in keys}
     differing = {key: row for key, row in values.items() if len(set(row)) > 1}
     return Comparison(list(runs), differing, [_against(run, first) for run in others])
@@ -98,25 +101,50 @@ def _against(run: Published, first: Published) -> Against:
     ]
     if run.judged.inputs["held_out"] != first.judged.inputs["held_out"]:
         notes.append("loss/held_out: not the same held-out windows, so J(θ) cannot be compared")
+    if not (ours or theirs):
+        notes.append("no evaluation set has judged them: name some in evaluation.similarity, .analogies or .domain")
     return Against(
         {each.metric: each for each in verdicts(run.items, first.items, same)},
+        bands(run.items, first.items, same),
         notes,
         space_change(first.vectors, run.vectors),
     )
 
 
 def verdicts(run: pa.Table, first: pa.Table, sets: set[str], resamples: int = RESAMPLES) -> list[Verdict]:
-    """The scores on the sets both were judged by, which have the same items in the same order."""
-    asked = {each.metric: each for each in _scores.asked(first)}
+    """The scores on the sets both were judged by."""
     found = []
+    for ours, theirs, both in _covered(run, first, sets):
+        rng = generator(0, f"comparison/{ours.metric}")
+        found.append(_verdict(ours, theirs, both, resamples, rng=rng))
+    return [each for each in found if each]
+
+
+def bands(run: pa.Table, first: pa.Table, sets: set[str]) -> dict[tuple[str, str], Verdict]:
+    """The same by how frequent the words are, in the first run's vocabulary: (score, band) → verdict."""
+    found = {}
+    for ours, theirs, both in _covered(run, first, sets):
+        for band, inside in _scores.by_band(theirs.items["rank"]):
+            rng = generator(0, f"comparison/{ours.metric}/{band}")
+            if each := _verdict(ours, theirs, pc.and_(both, inside), RESAMPLES, rng=rng):
+                found[ours.metric, band] = each
+    return found
+
+
+def _covered(run: pa.Table, first: pa.Table, sets: set[str]) -> Iterator[tuple[Asked, Asked, pa.ChunkedArray]]:
+    """What both were asked, with the items that both cover: a set has the same items in the same order."""
+    asked = {each.metric: each for each in _scores.asked(first)}
     for ours in _scores.asked(run):
         if ours.set in sets and (theirs := asked.get(ours.metric)):
-            both = pc.and_(ours.items["covered"], theirs.items["covered"])
-            a, b = ours.items.filter(both), theirs.items.filter(both)
-            rng = generator(0, f"comparison/{ours.metric}")
-            if difference := _difference(ours.judge, a, b, resamples, rng=rng):
-                found.append(Verdict(ours.metric, len(a), difference))
-    return found
+            yield ours, theirs, pc.and_(ours.items["covered"], theirs.items["covered"])
+
+
+def _verdict(
+    ours: Asked, theirs: Asked, chosen: pa.ChunkedArray, resamples: int, *, rng: np.random.Generator
+) -> Verdict | None:
+    a, b = ours.items.filter(chosen), theirs.items.filter(chosen)
+    difference = _difference(ours.judge, a, b, resamples, rng=rng)
+    return Verdict(ours.metric, len(a), difference) if difference else None
 
 
 def _difference(judge: str, a: pa.Table, b: pa.Table, resamples: int, *, rng: np.random.Generator) -> Difference | None:

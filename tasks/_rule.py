@@ -15,6 +15,7 @@ from tasks._errors import InputError
 from tasks._published import Published
 from tasks._store import Record
 
+NO_SETS = "no set judged it, see evaluation.similarity, .analogies and .domain"
 INCOMPARABLE = "not the same set, or too few items that both know"
 
 
@@ -88,7 +89,7 @@ def objections(figures: Figures, rule: Promotion, *, accept_drift: bool) -> list
         if gate.coverage < rule.min_coverage:
             found.append(f"{gate.score}: of the champion's items it knows {gate.coverage:.1%}")
     if not (figures.gates or figures.incomparable):
-        found.append("the champion has no score to be compared by")
+        found.append(f"the champion has no score to be compared by: {NO_SETS}")
     if figures.drift > rule.max_drift and not accept_drift:
         found.append(f"the space has drifted by {figures.drift:.3f}, which is more than {rule.max_drift:g}")
     return found

@@ -62,16 +62,20 @@ def bands(items: pa.Table, resamples: int, seed: int) -> list[dict[str, Any]]:
     """The same by band, where there are enough items to say something."""
     found: list[dict[str, Any]] = []
     for each in asked(items):
-        first = 0
-        for band, last in BANDS.items():
-            rank = each.items["rank"]
-            inside = pc.and_(pc.greater_equal(rank, first), pc.less(rank, last or np.iinfo(np.int32).max))
+        for band, inside in by_band(each.items["rank"]):
             chosen = each.items.filter(pc.and_(each.items["covered"], inside))
             rng = generator(seed, f"evaluation/{each.metric}/{band}")
             if figure := estimate(each, chosen, resamples, rng=rng):
                 found.append({"score": each.metric, "band": band, "items": len(chosen), **figure._asdict()})
-            first = last or first
     return found
+
+
+def by_band(rank: pa.ChunkedArray) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    """Each band, and which of these ranks are in it."""
+    first = 0
+    for band, last in BANDS.items():
+        yield band, pc.and_(pc.greater_equal(rank, first), pc.less(rank, last or np.iinfo(np.int32).max))
+        first = last or first
 
 
 def estimate(of: Asked, chosen: pa.Table, resamples: int, *, rng: np.random.Generator) -> Estimate | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.common import Many, Run, Workspace, app
+from flows.surroundings import settle
 
 
 class Format(StrEnum):
@@ -57,6 +58,7 @@ def compare(
     """Say which of several runs is better, how sure that is, and how the space has changed; write one HTML page."""
     if len(set(runs)) < max(2, len(runs)):
         raise typer.BadParameter("name two or more different runs", param_hint="RUN RUN…")
+    settle(workspace)
     from flows import comparison, report
 
     comparison.show(report.console, *comparison.compare(workspace, runs, output))
