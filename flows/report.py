@@ -42,6 +42,8 @@ def show(config: Config, done: Retrained) -> None:
 def show_reused(planned: Plan, done: Retrained) -> None:
     """Why nothing was done: each stage is in the store, and this run holds the result."""
     for step in planned.steps:
+        if step.label == "training":
+            _progress.drawn(done.outputs.trained.draws)
         if step.output:
             _progress.reused(step.label, step.output)
     log.info("nothing to do: run %s holds this very result", done.run_id)

@@ -14,7 +14,7 @@ from configs.schema import Config
 from flows import vectors
 from flows.pipeline import Corpus, Retrained, pipeline
 from flows.plan import already_done, plan, recipe
-from tasks import _tracking
+from tasks import _progress, _tracking
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
 from tasks.novelty import novelty
@@ -70,5 +70,7 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     return Retrained(run_id, outputs)
 
 
-def _run(context: Context, stage: Stage, **arguments: object) -> Dataset:
+def _run(context: Context, stage: Stage, **arguments: Any) -> Dataset:
+    if draws := arguments.get("draws"):
+        _progress.drawn(draws)
     return stage(context=context, **arguments)

@@ -1,6 +1,7 @@
 """What people see while a stage works: a bar in a terminal, lines in a log, an artifact on Prefect's page."""
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("w2v")
 LINE_SECONDS = 10.0  # between two lines where there is no terminal
+ONE_OF_MANY = re.compile(r"-\d{3,}$")  # such as `windows-003`: a line of its own only where it lasts
 ARTIFACT_SECONDS = 3.0  # between two writes to Prefect's server
 
 
@@ -41,7 +43,8 @@ class Report:
         self._stack.close()
         if self._artifact:
             self._publish(100.0)
-        log.info("✓ %-12s %s  (%.1f s)", self._name, summary(dataset), seconds)
+        level = logging.DEBUG if ONE_OF_MANY.search(self._name) and seconds < LINE_SECONDS else logging.INFO
+        log.log(level, "✓ %-12s %s  (%.1f s)", self._name, summary(dataset), seconds)
 
     def _draw(self, done: float, total: float, text: str) -> None:
         if self._bar is None:
@@ -75,7 +78,15 @@ def reporting(name: str) -> Iterator[Report]:
 
 
 def reused(name: str, dataset: "Dataset") -> None:
-    log.info("= %-12s %s  (reused)", name, summary(dataset))
+    level = logging.DEBUG if ONE_OF_MANY.search(name) else logging.INFO
+    log.log(level, "= %-12s %s  (reused)", name, summary(dataset))
+
+
+def drawn(draws: "list[Dataset]") -> None:
+    """One line for the draws of all epochs."""
+    rows = sum(draw.manifest.account.written for draw in draws)
+    size = sum(file.bytes for draw in draws for file in draw.manifest.files) / 1e6
+    log.info("✓ %-12s %s windows in %d draws, %.1f MB", "windows", f"{rows:,}", len(draws), size)
 
 
 def summary(dataset: "Dataset") -> str:
