@@ -24,6 +24,7 @@ LIMITS = {
     "exclusiveMaximum": "below {}",
     "pattern": "matching {}",
 }  # of JSON schemas
+TELLING = ("tokenization.", "vocabulary.", "windows.", "training.", "seed=")  # what a run is told from others by
 
 
 class ConfigError(ValueError):
@@ -32,6 +33,8 @@ class ConfigError(ValueError):
 
 def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
     """The config of `path`, or the defaults where there is none, changed by settings such as `training.epochs=3`.
+
+    What the settings change is added to its name, so that its run can be told from others at a glance.
 
     Raises ConfigError, which names each wrong key and where it was said, what was expected, what was found, and the
     nearest known key.
@@ -44,7 +47,10 @@ def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
         raise ConfigError(f"{path}: cannot read this config ({error.strerror}).\nKnown configs: {known}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
-    return check(set_values(values, settings), str(path or "the defaults"), settings)
+    config = check(set_values(values, settings), str(path or "the defaults"), settings)
+    changes = [setting.partition(".")[2] or setting for setting in settings if setting.startswith(TELLING)]
+    named = any(setting.startswith("name=") for setting in settings)
+    return config if named or not changes else config.model_copy(update={"name": " ".join([config.name, *changes])})
 
 
 def check(values: dict[str, Any], place: str, settings: Sequence[str] = ()) -> Config:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tasks import _tracking
+from tasks import _tracking, _view
 from tasks._errors import PipelineError
 
 
@@ -17,10 +17,7 @@ def mlflow_ui(workspace: Path, port: int) -> None:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise PipelineError(f"port {port} is taken.\nChoose another: w2v ui --port {port + 1}")
 
-    # the page opens on its GenAI side unless the address says otherwise
-    print(
-        f"MLflow on http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning  (Ctrl-C stops it)", flush=True
-    )
+    print(f"MLflow on http://127.0.0.1:{port}/{_view.address(uri)}  (Ctrl-C stops it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     # one worker and no job runner: two processes instead of fifteen
     quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

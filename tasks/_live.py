@@ -12,7 +12,8 @@ from tasks._errors import TrackingError
 from tasks._runs import Run
 from tasks._stage import Context
 
-CURVES = {"loss": "loss/training", "held_out_loss": "loss/held_out", "learning_rate": "training/learning_rate"}
+# MLflow's comparison page begins with the first one: J(θ) can be compared, the training's own loss cannot
+CURVES = {"held_out_loss": "loss/held_out", "loss": "loss/training", "learning_rate": "training/learning_rate"}
 SPEED = "speed/words_per_second"
 
 log = logging.getLogger("w2v")

@@ -4,6 +4,7 @@ MLflow's own `log_model` works on the thread's active run and opens one where th
 run. A step done before is found and not repeated, so that publishing again makes no second model.
 """
 
+import json
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 CODE = Path(__file__).with_name("_pyfunc.py")
+VERSIONS = "mlflow.modelVersions"  # the tag by which MLflow's page of a logged model shows its versions
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
 DESCRIPTION = (
     "Word vectors: `predict` takes a column `word` and gives neighbours; vectors with `what=vectors`; with "
@@ -68,7 +70,9 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
         for version in client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'"):
             return str(version.version)
         source = client.get_logged_model(model_id).artifact_location  # `models:/…` is sought in another store
-        return str(client.create_model_version(name, source, run.id, tags=tags, model_id=model_id).version)
+        number = str(client.create_model_version(name, source, run.id, tags=tags, model_id=model_id).version)
+        client.set_logged_model_tags(model_id, {VERSIONS: json.dumps([{"name": name, "version": number}])})
+    return number
 
 
 def _find(client: "MlflowClient", run: Run) -> "LoggedModel | None":

@@ -7,7 +7,7 @@ import os
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
 NEWS = "corpus.news"  # the tag that says what is new in the text
 REPRODUCES = "reproduces"  # the tag that names the original
+DIGEST = "config.digest"  # the tag: equal digests, equal settings; a parameter would be one that always differs
 PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows a run below another
 LONGEST = 6_000  # characters of a parameter; config.json has them all
 VECTORS = "vectors"  # the folder of a run's artifacts that holds them
@@ -133,12 +134,16 @@ def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
 
 
 def parameters(config: Config) -> dict[str, str]:
-    """`section.key` of all that bears on the result, and a digest of it: equal digests, equal settings."""
-    values = config.model_dump(mode="json", exclude={"version", "name", "tracking", "promotion", "runtime"})
-    flat = {"config.digest": digest_of(values), "seed": str(values.pop("seed"))}
+    """`section.key` of all that bears on the result."""
+    values = _bearing(config)
+    flat = {"seed": str(values.pop("seed"))}
     for section, settings in values.items():
         flat |= {f"{section}.{key}": str(value)[:LONGEST] for key, value in settings.items()}
     return flat
+
+
+def _bearing(config: Config) -> dict[str, Any]:
+    return config.model_dump(mode="json", exclude={"version", "name", "tracking", "promotion", "runtime"})
 
 
 def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
@@ -147,6 +152,7 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
         FLOW_RUN: flow_run_id,
         **owner_tags(),
         "config.name": config.name,
+        DIGEST: digest_of(_bearing(config)),
         "w2v.version": version("w2v-retraining"),  # that reads what is logged here
         "mlflow.user": _environment.user(),
         "mlflow.source.type": "LOCAL",

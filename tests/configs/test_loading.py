@@ -132,3 +132,12 @@ def test_a_form_can_be_made_of_it() -> None:
     schema = Config.model_json_schema()
 
     assert set(schema["properties"]) >= {"ingestion", "training", "runtime"}
+
+
+def test_changes_are_part_of_the_name() -> None:
+    """Those that a run is told from others by; a name that is given stays as it is."""
+    changes = ["ingestion.source=a.txt", "training.epochs=3", "runtime.threads=1", "windows.window=2", "seed=7"]
+
+    assert load(None, changes).name == "retraining epochs=3 window=2 seed=7"
+    assert load(None, [*changes, "name=mine"]).name == "mine"
+    assert load(None, changes[:1]).name == "retraining"

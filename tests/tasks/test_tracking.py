@@ -89,12 +89,16 @@ def test_every_setting_is_a_parameter(fresh: Config) -> None:
 
 def test_equal_digests_are_equal_settings(config: Config) -> None:
     """Threads and names leave the digest as it is; a learning rate does not."""
-    digest = _tracking.parameters(config)["config.digest"]
+    digest = _digest(config)
     renamed = config.model_copy(update={"name": "other", "runtime": Runtime(threads=7), "tracking": Tracking(uri="x")})
     quicker = config.model_copy(update={"training": Training(learning_rate=0.05)})
 
-    assert _tracking.parameters(renamed)["config.digest"] == digest
-    assert _tracking.parameters(quicker)["config.digest"] != digest
+    assert _digest(renamed) == digest
+    assert _digest(quicker) != digest
+
+
+def _digest(config: Config) -> str:
+    return _tracking._tags(config, "flow")[_tracking.DIGEST]
 
 
 def test_what_is_logged_twice_is_there_once(fresh: Config) -> None:

@@ -1,0 +1,44 @@
+"""What MLflow's table of runs opens with: a column for each score, and for each parameter that is not always the same.
+
+A view is a tag of the experiment, as MLflow's own page makes one when a view is shared; the address names it. Without
+it the table has names and times alone.
+"""
+
+import json
+from typing import TYPE_CHECKING
+
+from tasks._champions import VERDICT
+from tasks._ranking import GROUPS, LOSS
+from tasks._runs import reached
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as Record
+
+NAME = "scores"
+TAG = f"mlflow.sharedViewState.{NAME}"
+NEWEST = 100  # runs that are looked at
+SPEED = "speed/words_per_second"
+
+
+def address(uri: str) -> str:
+    """Of the experiment with the newest run, its view made anew; without a run, of all experiments."""
+    with reached(uri) as client:
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        newest = client.search_runs(experiments, max_results=1)
+        if not newest:
+            return "#/experiments?workflowType=machine_learning"  # else the page opens on its GenAI side
+        experiment = newest[0].info.experiment_id
+        client.set_experiment_tag(
+            experiment, TAG, json.dumps(view(client.search_runs([experiment], max_results=NEWEST)))
+        )
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={NAME}&workflowType=machine_learning"
+
+
+def view(runs: "list[Record]") -> dict[str, list[str]]:
+    """As MLflow's page reads it."""
+    metrics = sorted({name for run in runs for name in run.data.metrics})
+    scores = [name for name in metrics if name.split("/")[0] in GROUPS or name in (LOSS, SPEED)]
+    keys = dict.fromkeys(key for run in runs for key in run.data.params)
+    differing = [key for key in keys if len({run.data.params.get(key) for run in runs}) > 1]
+    columns = {"attributes": ["Models"], "tags": [VERDICT], "metrics": scores, "params": differing}
+    return {"selectedColumns": [f"{kind}.`{name}`" for kind, names in columns.items() for name in names]}
