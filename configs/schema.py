@@ -113,7 +113,8 @@ class Evaluation(Section):
     similarity: list[str] = Field([], description="Files of `word word score`, separated by tabs or commas.")
     analogies: list[str] = Field([], description="Files in the questions-words format.")
     domain: list[str] = Field(
-        [], description="TOML files of your own: pairs closer than others, analogies, categories (tasks/_domain.py)."
+        [],
+        description="TOML or CSV files of your own: pairs closer than others, analogies, categories: tasks/_domain.py.",
     )
     analogy_candidates: Count | None = Field(30_000, description="Answers are sought among the first N words.")
     probes: list[str] = Field([], description="Words whose neighbours are shown; by default some frequent ones.")

@@ -1,4 +1,4 @@
-"""What must hold in a domain, in a file of one's own: TOML with any of these.
+"""What must hold in a domain, in a file of one's own: TOML with any of the three, or CSV with a row for each.
 
 closer = [                                          # the first two are more alike than the last two
     ["cron", "schedule", "cron", "histogram"],
@@ -8,8 +8,15 @@ analogies = [["row", "rows", "column", "columns"]]  # row is to rows as column i
 [categories]                                        # each word lies nearest to the others of its category
 time = ["timezone", "datetime", "utc"]
 plots = ["histogram", "scatter", "axes"]
+
+The same as CSV, without a line of column names:
+
+closer,cron,schedule,cron,histogram
+analogy,row,rows,column,columns
+category,time,timezone,datetime,utc
 """
 
+import csv
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,10 +44,11 @@ class Domain(BaseModel):
 
 def read(file: str) -> Domain:
     """Raises InputError, which names the place, if the file is anything else."""
+    kind, parse = ("CSV", _rows) if file.lower().endswith(".csv") else ("TOML", tomllib.loads)
     try:
-        domain = Domain.model_validate(tomllib.loads(Path(file).read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} is not TOML: {error}") from error
+        domain = Domain.model_validate(parse(Path(file).read_text(encoding="utf-8-sig")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file} is not {kind}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(
@@ -53,6 +61,22 @@ def read(file: str) -> Domain:
     if len(domain.categories) == 1:
         raise InputError(f"{file}: one category alone cannot be told from another\nexpected  {FEWEST} or more")
     return domain
+
+
+def _rows(text: str) -> dict[str, Any]:
+    """What CSV says, as TOML would. A category may go on in another row."""
+    found: dict[str, Any] = {"closer": [], "analogies": [], "categories": {}}
+    for row in csv.reader(text.splitlines(), strict=True):
+        match [cell.strip() for cell in row if cell.strip()]:
+            case ["closer", *words]:
+                found["closer"].append(words)
+            case ["analogy", *words]:
+                found["analogies"].append(words)
+            case ["category", name, *words]:
+                found["categories"].setdefault(name, []).extend(words)
+            case [_, *_] as cells:
+                raise csv.Error(f"a row begins with closer, analogy or category, not with {cells[0]!r}")
+    return found
 
 
 def judge(space: Space, name: str, domain: Domain, candidates: int | None, threads: int) -> pa.Table:

@@ -51,6 +51,37 @@ def test_all_three_kinds(tmp_path: Path) -> None:
     assert figures["analogy/domain.3cosmul"] == 1
 
 
+def test_csv_says_the_same(tmp_path: Path) -> None:
+    """Row by row; blank lines count for nothing, and a category may go on."""
+    (tmp_path / "domain.toml").write_text(
+        'closer = [["apple", "pear", "apple", "king"]]\nanalogies = [["man", "king", "woman", "queen"]]\n'
+        '[categories]\nroyal = ["king", "queen", "man"]\nfruit = ["apple", "pear"]\n'
+    )
+    (tmp_path / "domain.csv").write_text(
+        "closer,apple,pear,apple,king\n\nanalogy, man, king, woman, queen\ncategory,royal,king,queen\n"
+        'category,fruit,"apple",pear,\ncategory,royal,man,,\n'
+    )
+
+    assert _domain.read(str(tmp_path / "domain.csv")) == _domain.read(str(tmp_path / "domain.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nearer,a,b,c,d", "is not CSV: a row begins with closer, analogy or category, not with 'nearer'"),
+        ("closer,a,b,c", r"closer.0.3 is not what a domain file holds\nexpected  .*four words"),
+        ("category,a,b\ncategory,c,d,e", "categories.a is not"),
+        ('closer,"a', "is not CSV"),
+        ("", "this domain file is empty"),
+    ],
+)
+def test_wrong_csv_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """As wrong TOML is."""
+    (tmp_path / "domain.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        _domain.read(str(tmp_path / "domain.csv"))
+
+
 def test_categories_of_unknown_words_are_not_covered(tmp_path: Path) -> None:
     """Where fewer than two categories have two known words, nothing can be told apart."""
     found = judged(tmp_path, '[categories]\nroyal = ["king", "queen"]\ncolours = ["red", "apple"]\n')
