@@ -13,7 +13,7 @@ from tasks._store import LATEST, Dataset, write_whole
 from tasks._vectors import Vectors
 
 Neighbors = dict[str, list[tuple[str, float]]]
-HINTS = 5  # unknown words for which near spellings are sought
+HINTS = 3  # unknown words for which near spellings are sought
 
 
 def load(workspace: Path, run: str | None = None) -> Vectors:
@@ -77,8 +77,8 @@ def rows_of(space: Space, words: Sequence[str]) -> np.ndarray:
 def _spellings(space: Space, word: str) -> list[str]:
     """Known words spelled nearly so: only those of about its length and with its first letter, which keeps it quick."""
     first = {word[:1], word[:1].lower()}
-    like = [known for known in space.words[:-1] if abs(len(known) - len(word)) < 3 and known[:1] in first]
-    return difflib.get_close_matches(word, like, n=3)
+    like = [known for known in space.words[:-1] if abs(len(known) - len(word)) < 2 and known[:1] in first]
+    return difflib.get_close_matches(word, like, n=3, cutoff=0.75)
 
 
 def _named(space: Space, rows: np.ndarray, scores: np.ndarray) -> list[tuple[str, float]]:

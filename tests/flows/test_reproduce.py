@@ -106,7 +106,7 @@ def test_an_interrupted_reproduction_may_go_on(run_id: str, workspace: Path, tmp
 
 def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An untouched run is as certified; a changed file, a missing one and a damaged output are each named."""
-    assert examine(workspace, run_id) == 0
+    assert examine(workspace, run_id[:8]) == 0
     assert "✗" not in capsys.readouterr().out
 
     client = MlflowClient(_tracking.workspace_uri(workspace))
@@ -125,4 +125,6 @@ def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pyt
     assert "report.md differs" in said
     assert "figures/loss.png is missing" in said
     assert "vectors does not verify" in said
+    assert f"`w2v reproduce {run_id}` rebuilds it" in said
+    assert "Delete the folders named above" in said
     assert f"{files - 2} of {files} are as certified" in said

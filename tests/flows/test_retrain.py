@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from prefect.client.orchestration import get_client
 
 from configs.schema import Config
-from flows import vectors
+from flows import comparison, vectors
 from flows.pipeline import Retrained
 from flows.plan import plan
 from flows.retrain import retrain
@@ -124,7 +124,8 @@ def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained
     )  # fmt: skip
 
     assert answer.returncode == 0, answer.stderr
-    assert answer.stderr.count("(reused)") == len(STAGES) + 2
+    assert answer.stderr.count("(reused)") == len(STAGES) + 2 - 3  # the three draws have one line together
+    assert "windows in 3 draws" in answer.stderr
     assert f"nothing to do: run {first.run_id} holds this very result" in answer.stderr
     assert f"MLflow run   {first.run_id}" in answer.stdout
     assert not list((tmp_path / "prefect").iterdir())
@@ -146,6 +147,24 @@ def test_a_changed_rate_runs_training_and_what_follows(config: Config, first: Re
     assert second.run_id != first.run_id
     assert {name: found[name] for name in STAGES} == dict.fromkeys(STAGES, "Cached")
     assert (found["training"], found["evaluation"]) == ("Completed", "Completed")
+
+
+def test_a_comparison_is_on_prefects_page(
+    config: Config, first: Retrained, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server of one's own: the runs, their scores, and a link to the page that MLflow keeps with them."""
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+    from prefect.settings import PREFECT_API_URL
+
+    second = retrain(changed(config, learning_rate=0.05))
+    monkeypatch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
+    _, page = comparison.compare(workspace, [first.run_id[:8], second.run_id], None)
+    with get_client(sync_client=True) as client:
+        (found,) = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["comparison"])))
+
+    assert f"runs/{first.run_id}/artifacts/comparisons/{page.name})" in found.data
+    assert f"- B: {mlflow_run(config, second.run_id).info.run_name}, run `{second.run_id}`" in found.data
+    assert "| loss/held_out |" in found.data
 
 
 def test_a_vanished_output_is_made_anew(config: Config, first: Retrained) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs.schema import Evaluation, Runtime, Training
-from tasks import _comparison, _comparison_page, _contracts, _vectors
+from tasks import _comparison, _comparison_page, _contracts, _scores, _vectors
 from tasks._comparison import Comparison
 from tasks._errors import InputError
 from tasks._published import CURVES, Curve, Published
@@ -82,7 +82,35 @@ def test_only_what_both_cover_counts(comparison: Comparison) -> None:
     assert pairs.difference.low <= pairs.difference.value <= pairs.difference.high
     assert against.verdicts["analogy/family.3cosadd"].items == 2
     assert comparison.differing == {"seed": ["a", "b"]}
+    assert against.bands["similarity/pairs", "frequent"].items == 4
+    assert against.bands["similarity/pairs", "frequent"].difference.value == pairs.difference.value
+    assert ("similarity/pairs", "rare") not in against.bands
     assert against.notes == []
+
+
+def test_bands_part_the_items(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the rarest word's rank in the first run; each item is in one band, and three of them are needed."""
+    monkeypatch.setattr(_scores, "BANDS", {"frequent": 5, "rare": None})
+    first, second = comparison.runs
+    found = _comparison.bands(second.items, first.items, {"pairs", "family"})
+
+    # alpha0 alpha1 (rank 3), beta0 beta1 (4), alpha0 beta0 (1); beta5 gamma5 (17) is alone
+    assert {key: each.items for key, each in found.items() if key[0] == "similarity/pairs"} == {
+        ("similarity/pairs", "frequent"): 3
+    }
+    assert {each.items for key, each in found.items() if key[0] == "analogy/family.3cosadd"} == {1}
+
+
+def test_no_set_is_said(comparison: Comparison) -> None:
+    """Two runs that nothing has judged: which keys of the config name sets."""
+    bare = [
+        run._replace(
+            judged=run.judged.model_copy(update={"inputs": run.judged.inputs | {"outside": {}}}), items=run.items[:0]
+        )
+        for run in comparison.runs
+    ]
+
+    assert "evaluation.similarity" in _comparison.compare(bare).against[0].notes[0]
 
 
 def test_the_word_that_moved_is_found(comparison: Comparison) -> None:

@@ -216,6 +216,8 @@ def test_promoted_against_the_rule_and_back(story: Story, capsys: pytest.Capture
         commands.promote(CONSOLE, story.workspace, "vectors", "1", accept_drift=False, because="")
     capsys.readouterr()
 
+    commands.history(CONSOLE, story.workspace, "others")
+    assert "Nothing was decided about the model 'others' yet" in capsys.readouterr().out
     commands.history(CONSOLE, story.workspace, "vectors")
     said = capsys.readouterr().out
     assert [line.split()[3] for line in said.splitlines()[1:8]] == [

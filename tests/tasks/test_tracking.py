@@ -1,7 +1,9 @@
 """Tracking: one run for one flow run, whatever is retried, killed or written twice."""
 
+import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking, Training
-from tasks import _certificate, _environment, _runs, _tracking
+from tasks import _certificate, _environment, _runs, _tracking, _view
 from tasks._errors import TrackingError
 from tasks._runs import Run
 
@@ -294,3 +296,31 @@ def test_mlflow_keeps_quiet(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_start_of_an_id_is_enough(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is that of one run only; what is none is left for `known_run` to refuse."""
+    one, _ = (_tracking.start(fresh, f"flow-{number}") for number in range(2))
+    uri = _tracking.uri(fresh)
+
+    assert _runs.full_id(uri, one[:6]) == _runs.full_id(uri, one) == one
+    assert _runs.full_id(uri, one[:5]) == one[:5]
+    assert _runs.full_id(uri, "abcdef0123") == "abcdef0123"
+    assert _runs.full_id(uri, "nobody") == "nobody"
+    monkeypatch.setattr(_runs, "START", re.compile(""))
+    with pytest.raises(TrackingError, match=rf"several runs' ids\nfound  (.|\n)*{one}"):
+        _runs.full_id(uri, "")
+
+
+def test_the_table_opens_on_scores(fresh: Config) -> None:
+    """A column for each score and each parameter that differs, in a view that the address names."""
+    other = fresh.model_copy(update={"training": Training(learning_rate=0.05)})
+    for number, each in enumerate((fresh, other)):
+        run = Run(_tracking.uri(fresh), _tracking.start(each, f"flow-{number}"))
+        run.metrics({"similarity/pairs": 0.5, "interval/pairs.low": 0.4, "loss/held_out": 5, "loss/training": 2}, 0)
+    experiment = run.record.info.experiment_id
+    columns = ["attributes.`Models`", "tags.`promotion`", "metrics.`loss/held_out`", "metrics.`similarity/pairs`"]
+
+    assert f"experiments/{experiment}/runs?viewStateShareKey=scores" in _view.address(_tracking.uri(fresh))
+    tag = client(fresh).get_experiment(experiment).tags["mlflow.sharedViewState.scores"]
+    assert json.loads(tag) == {"selectedColumns": [*columns, "params.`training.learning_rate`"]}
