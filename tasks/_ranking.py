@@ -15,7 +15,7 @@ from tasks._evaluation_sets import set_name
 from tasks._scores import METRICS
 
 LOSS = "loss/held_out"  # J(θ): the only score of which less is better
-GROUPS = {metric.split("/")[0] for metric in METRICS.values()}
+GROUPS = list(dict.fromkeys(metric.split("/")[0] for metric in METRICS.values()))
 # J(θ) is the mean over windows of what is to be said of their words: with other words or windows it is another figure
 OTHER_WINDOWS = ("ingestion.", "tokenization.", "vocabulary.", "windows.")
 SAME_WINDOWS = {"vocabulary.subsample", "windows.shard_rows"}
@@ -60,7 +60,7 @@ class Sweep(NamedTuple):
     @property
     def scores(self) -> list[str]:
         """What the candidates are ranked by, then what else there is that means the same for all."""
-        same = {*GROUPS, LOSS} if comparable(self.keys) else GROUPS
+        same = {*GROUPS, LOSS} if comparable(self.keys) else set(GROUPS)
         judged = {name for each in self.ranked for name in each.metrics if same & {name, name.split("/")[0]}}
         return [self.by, *sorted(judged - {self.by})]
 

@@ -105,6 +105,8 @@ def test_publishing_again_changes_nothing(published: Published) -> None:
     assert first["runs"] == [published.run_id]
     assert first["status"] == "RUNNING"
     assert first["versions"] == [1]
+    tags = published.client.get_logged_model(first["outputs"][0]).tags
+    assert json.loads(tags["mlflow.modelVersions"]) == [{"name": "vectors", "version": "1"}]
     assert first["models"] == [
         (first["outputs"][0], "READY", len(published.stages["evaluation"].manifest.facts["metrics"]))
     ]
