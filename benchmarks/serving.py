@@ -6,6 +6,7 @@ and asked by one client and by four, for neighbours of one word and of a hundred
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def main(words: int = 100_000, dimensions: int = 100) -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder)
         publish(workspace, words, dimensions)
+        print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
         started = time.perf_counter()
         serving.Source(workspace, "champion")
         print(f"{words:,} × {dimensions}: loaded in {time.perf_counter() - started:.2f} s beyond the imports")
