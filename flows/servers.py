@@ -25,6 +25,7 @@ def mlflow_ui(workspace: Path, port: int) -> None:
         try:
             code = server.wait()
         except KeyboardInterrupt:
+            server.terminate()  # of Ctrl-C it knows, of SIGTERM to us alone it does not
             code = 0
     if code:
         raise PipelineError(f"the MLflow server stopped with exit code {code}; its last lines above say why.")

@@ -72,7 +72,7 @@ def test_help_answers_at_once() -> None:
 
 
 COMMANDS = [
-    "retrain", "plan", "neighbors", "analogy", "compare", "export",
+    "retrain", "plan", "neighbors", "analogy", "serve", "compare", "export",
     "sweep", "verify", "reproduce", "promote", "rollback", "history", "ui", "gc", "close", "doctor",
 ]  # fmt: skip
 
