@@ -1,9 +1,12 @@
 """What Prefect's page says of a run: a link to it, its scores, and the report; what is decided, and how it compares."""
 
+import logging
 import os
 from typing import Any
 
 from tasks._runs import Run, shown
+
+log = logging.getLogger("w2v")
 
 
 def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
@@ -23,7 +26,11 @@ def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
 
 
 def announce_page(page: str, key: str, description: str) -> None:
-    """In Markdown, with the flow run, or on a server of one's own; a temporary server is not started for it."""
+    """In Markdown, with the flow run, or on a server of one's own; a temporary server is not started for it.
+
+    What is announced is done already: a server that does not answer is no reason to fail.
+    """
+    from httpx import HTTPError
     from prefect.artifacts import create_markdown_artifact
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import ArtifactCreate
@@ -31,9 +38,12 @@ def announce_page(page: str, key: str, description: str) -> None:
 
     if FlowRunContext.get():
         create_markdown_artifact(page, key=key, description=description)
-    elif os.environ.get("PREFECT_API_URL"):
-        with get_client(sync_client=True) as client:
-            client.create_artifact(ArtifactCreate(key=key, type="markdown", description=description, data=page))
+    elif server := os.environ.get("PREFECT_API_URL"):
+        try:
+            with get_client(sync_client=True) as client:
+                client.create_artifact(ArtifactCreate(key=key, type="markdown", description=description, data=page))
+        except HTTPError as error:
+            log.warning("⚠ Prefect at %s was not told of it (%s); MLflow has it all.", shown(server), error)
 
 
 def link(run: Run, artifact: str = "") -> str:

@@ -1,6 +1,7 @@
 """Promotion: only a better model takes the champion's place, and every decision stays on record."""
 
 import json
+import socket
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
 from flows import vectors
 from flows.pipeline import Corpus
-from tasks import _champions, _comparison, _published, _rule, _tracking
+from tasks import _announcement, _champions, _comparison, _published, _rule, _tracking
 from tasks._champions import Decision
 from tasks._errors import InputError
 from tasks._retention import Policy
@@ -273,3 +275,14 @@ def test_what_cannot_be_compared_is_said(story: Story) -> None:
     assert _rule.measure(other._replace(judged=judged), one, []).incomparable == ["similarity/pairs"]
     assert _rule.measure(other._replace(vectors=strange), one, []).drift == 1.0
     assert len(strange.words) > _comparison.FEWEST
+
+
+def test_a_server_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """What Prefect should have been told is done: that it was not told is a warning."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        nobody = f"http://127.0.0.1:{door.getsockname()[1]}/api"
+    monkeypatch.setenv("PREFECT_API_URL", nobody)
+    with temporary_settings({PREFECT_API_URL: nobody}):  # the variable alone comes too late
+        _announcement.announce_page("page", "promotion", "")
+
+    assert f"Prefect at {nobody} was not told of it" in caplog.text
