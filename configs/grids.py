@@ -17,6 +17,8 @@ REASONS = {
     "promotion": "promotion decides about a result and does not change it",
     "tracking": "tracking cannot change a result",
     "runtime": "runtime cannot change a result",
+    "notify": "notify cannot change a result",
+    "retention": "retention cannot change a result",
     "name": "a name cannot change a result",
     "version": "there is one version of the config",
 }

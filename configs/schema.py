@@ -1,7 +1,7 @@
 """The config: what a run is made of, one section per stage, and what cannot change its result.
 
-`ingestion` … `evaluation` bear results: they are part of the stages' keys. `tracking`, `promotion` and `runtime` do
-not: whatever they say, the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
+`ingestion` … `evaluation` bear results: they are part of the stages' keys. The sections from `tracking` on do not:
+whatever they say, the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
 """
 
 from typing import Annotated, Literal
@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 VERSION: Literal[1] = 1  # of the config as runs log it: see logged.py
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+Days = Annotated[float, Field(ge=0)]
+Event = Literal["failure", "rejection", "drift", "promotion", "late", "lost"]
 
 
 class Section(BaseModel):
@@ -162,6 +165,38 @@ class Runtime(Section):
     )
     log_interval: Annotated[float, Field(gt=0)] = Field(1.0, description="Seconds between two points of a curve.")
     checkpoint_interval: Annotated[float, Field(gt=0)] = Field(60.0, description="Seconds between two checkpoints.")
+    lost_after: Annotated[float, Field(gt=0)] = Field(
+        600.0, description="Seconds without a heartbeat after which `w2v reconcile` closes a run; 20 beats."
+    )
+
+
+class Notify(Section):
+    """Who is told what, when nobody looks."""
+
+    webhook: str = Field(
+        "W2V_WEBHOOK",
+        description="The environment variable with the address of a webhook: a secret, so never itself here.",
+    )
+    block: str | None = Field(
+        None, description="A notification block of Prefect's, `type/name`: e-mail, Slack and others (docs/operate.md)."
+    )
+    on: list[Event] = Field(["failure", "rejection", "drift", "promotion", "late", "lost"], description="What is told.")
+    late_after: Annotated[float, Field(gt=0)] = Field(
+        900.0, description="Seconds after its time at which a scheduled run that has not started is late."
+    )
+
+
+class Retention(Section):
+    """What `w2v retain` keeps of the past, beside what is always kept (tasks/_retention.py)."""
+
+    outputs_last: NotNegative = Field(5, description="Stage outputs that the last so many runs use.")
+    outputs_days: Days = Field(30.0, description="And those of runs that ended within so many days.")
+    runs_last: NotNegative = Field(50, description="The last so many MLflow runs.")
+    runs_days: Days = Field(90.0, description="And MLflow runs that ended within so many days.")
+    trash_days: Days = Field(
+        7.0, description="How long MLflow holds a deleted run, which `mlflow runs restore` brings back, and its files."
+    )
+    flow_runs_days: Days = Field(90.0, description="Prefect's flow runs that ended within so many days.")
 
 
 class Config(Section):
@@ -179,3 +214,5 @@ class Config(Section):
     tracking: Tracking = Tracking()
     promotion: Promotion = Promotion()
     runtime: Runtime = Runtime()
+    notify: Notify = Notify()
+    retention: Retention = Retention()

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from configs import logged
-from tasks import _champions, _promotion, _tracking
+from configs.schema import Config
+from tasks import _champions, _messages, _promotion, _tracking
 from tasks._champions import CHALLENGER, CHAMPION, Decision, Model
 from tasks._errors import InputError
 from tasks._runs import Run
@@ -21,9 +22,10 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
         run = Run(uri, version.run_id)
         if original := run.record.data.tags.get(_tracking.REPRODUCES):
             raise InputError(f"version {version.number} is a reproduction of run {original}\nPromote that one instead.")
-        rule = logged.read(run.fetch("config.json").read_text(), f"config.json of run {run.id}").promotion
-        decision = _promotion.decide(model, version, rule, accept_drift=accept_drift, because=because)
+        config = _config(run)
+        decision = _promotion.decide(model, version, config.promotion, accept_drift=accept_drift, because=because)
         _promotion.record(workspace, model, decision)
+    _messages.tell(config.notify, _messages.of_decision(config.promotion, model, decision))
     show(console, decision)
     return int(decision.verdict == "kept back")
 
@@ -34,6 +36,8 @@ def rollback(console: Console, workspace: Path, name: str, because: str) -> None
         model = _champions.model(uri, name)
         decision = _promotion.restore(model, because)
         _promotion.record(workspace, model, decision)
+    config = _config(Run(uri, decision.run_id))
+    _messages.tell(config.notify, _messages.of_decision(config.promotion, model, decision))
     show(console, decision)
 
 
@@ -64,6 +68,10 @@ def show(console: Console, decision: Decision) -> None:
         console.print(table)
         console.print(f"\n{_promotion.said_of_the_space(decision.figures)}\n", soft_wrap=True)
     console.print(_promotion.sentence(decision), soft_wrap=True)
+
+
+def _config(run: Run) -> Config:
+    return logged.read(run.fetch("config.json").read_text(), f"config.json of run {run.id}")
 
 
 def _show_aliases(console: Console, model: Model) -> None:

@@ -11,7 +11,7 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import vectors
+from flows import failures, vectors
 from flows.pipeline import Corpus, Retrained, pipeline
 from flows.plan import already_done, plan, recipe
 from tasks import _progress, _tracking
@@ -31,12 +31,18 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     _tracking.finish_flow_run(config, str(flow_run.id), status)
 
 
+def tell_failure(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """A flow run of its own tells; what a candidate of a sweep does is for the sweep to tell."""
+    if flow_run.parent_task_run_id is None:
+        failures.tell(flow_run, state)
+
+
 # of every flow of a config
 LOGGED: dict[str, Any] = {
     "flow_run_name": "{config.name}",
     "on_completion": [close_run],
-    "on_failure": [close_run],
-    "on_crashed": [close_run],
+    "on_failure": [close_run, tell_failure],
+    "on_crashed": [close_run, tell_failure],
     "on_cancellation": [close_run],
     "result_serializer": "json",
 }

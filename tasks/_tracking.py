@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from configs.schema import Config
-from tasks import _environment
+from tasks import _environment, _heart
 from tasks._errors import TrackingError
 from tasks._runs import Run, gathered, known_run, reached
 from tasks._store import digest_of
@@ -64,6 +64,7 @@ def start(
         with gathered(Path(config.runtime.workspace), run.id) as folder:
             (folder / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
             run.files(folder)
+    _heart.start(run, config.runtime.lost_after)
     return run.id
 
 
@@ -72,6 +73,12 @@ def finish_flow_run(config: Config, flow_run_id: str, status: str) -> None:
     with reached(uri(config)) as client:
         if record := _find(client, _experiment(client, config), FLOW_RUN, flow_run_id):
             close(client, record, status)
+
+
+def find_of_flow_run(config: Config, flow_run_id: str) -> str | None:
+    with reached(uri(config)) as client:
+        record = _find(client, _experiment(client, config), FLOW_RUN, flow_run_id)
+    return record.info.run_id if record else None
 
 
 def close_abandoned(config: Config) -> list[str]:
@@ -143,7 +150,7 @@ def parameters(config: Config) -> dict[str, str]:
 
 
 def _bearing(config: Config) -> dict[str, Any]:
-    return config.model_dump(mode="json", exclude={"version", "name", "tracking", "promotion", "runtime"})
+    return config.model_dump(mode="json", exclude={"version", "name", "tracking", "promotion", "runtime", "notify", "retention"})
 
 
 def _tags(config: Config, flow_run_id: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from tasks import _environment
+from tasks import _environment, _heart
 from tasks._environment import Owner
 from tasks._errors import TrackingError
 from tasks._runs import shown
@@ -32,6 +32,7 @@ def owner_tags() -> dict[str, str]:
         PID: str(owner.pid),
         STARTED: str(owner.started),
         COMMAND: shown(_environment.command()),
+        _heart.BEAT: _heart.now(),
     }
 
 
@@ -43,6 +44,7 @@ def alone(workspace: Path) -> FileLock:
 
 def close(client: "MlflowClient", record: "Record", status: str) -> None:
     """End the run; one that is not FINISHED says how to go on with it."""
+    _heart.stop(record.info.run_id)
     if status in CLOSED:
         command = record.data.tags.get(COMMAND, "w2v retrain")
         way = f"`{command}` goes on with this run where it stopped, as long as config, data and code are the same."
@@ -62,6 +64,12 @@ def abandoned(record: "Record") -> bool:
     if record.info.status != "RUNNING" or tags.get(HOST) != _environment.owner().host:
         return False
     return not Owner(tags[HOST], int(tags[PID]), float(tags[STARTED])).alive
+
+
+def silent(record: "Record", limit: float) -> bool:
+    """Whether it is RUNNING on another host and has not beaten for so many seconds."""
+    host = record.data.tags.get(HOST, "")
+    return bool(host) and elsewhere(record.info.status, host) and _heart.age(record) > limit
 
 
 def elsewhere(status: str, host: str) -> bool:

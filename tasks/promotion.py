@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _champions, _promotion
+from tasks import _champions, _messages, _promotion
 from tasks._champions import Decision
 from tasks._stage import Context
 
@@ -21,11 +21,14 @@ def promotion(config: Config, context: Context) -> Decision:
     with _promotion.alone(workspace):
         model = _champions.model(context.tracking_uri, config.tracking.registered_model)
         version = model.of_run(context.run_id)
-        if version.decisions:
+        decided = bool(version.decisions)
+        if decided:
             decision = version.decisions[-1]
         else:
             model = _champions.challenge(model, version)
             decision = _promotion.decide(model, version, config.promotion)
         _promotion.record(workspace, model, decision)
     log.info("✓ %-12s %s", "promotion", _promotion.sentence(decision))
+    if not decided:
+        _messages.tell(config.notify, _messages.of_decision(config.promotion, model, decision))
     return decision

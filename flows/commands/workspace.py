@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.common import Workspace, app
+from flows.commands.common import QUICKSTART, ConfigFile, Settings, Workspace, app, load, serve
 
 
 @app.command()
@@ -31,6 +31,28 @@ def gc(
     from flows import retention
 
     retention.collect(workspace, last, days, dry_run=dry_run)
+
+
+@app.command()
+def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+    """Close runs whose process is gone or has stopped beating, in MLflow and in Prefect, and tell of them.
+
+    runtime.lost_after says how long a run of another host may be silent.
+    """
+    loaded = load(config, settings)
+    serve()
+    from flows import reconcile, report
+
+    reconcile.show(report.console, reconcile.reconcile.fn(loaded))
+
+
+@app.command()
+def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+    """Have Prefect's server tell of runs that are late or have stopped beating, and send a test message each way."""
+    loaded = load(config, settings)
+    from flows import alarms
+
+    raise typer.Exit(alarms.show(loaded))
 
 
 @app.command()

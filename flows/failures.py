@@ -1,0 +1,61 @@
+"""What people are told of a flow run that failed or crashed: which, where, why, and how to go on."""
+
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from pydantic import ValidationError
+
+from configs.schema import Config, Notify
+from tasks import _environment, _messages, _tracking
+from tasks._errors import TrackingError
+from tasks._runs import Run
+
+SAID_BY_PREFECT = "Flow run encountered an exception: "
+
+
+def tell(flow_run: FlowRun, state: State[Any]) -> None:
+    try:
+        config = Config.model_validate(flow_run.parameters["config"])
+    except ValidationError:  # which may be the failure
+        config = None
+    run = _run(config, flow_run) if config else None
+    message = _messages.of_failure(flow_run.name, _place(flow_run), _error(state), run, _again(flow_run))
+    _messages.tell(config.notify if config else Notify(), message)
+
+
+def _run(config: Config, flow_run: FlowRun) -> Run | None:
+    try:
+        run_id = _tracking.find_of_flow_run(config, str(flow_run.id))
+    except TrackingError:  # nor may this hide what has failed
+        return None
+    return Run(_tracking.uri(config), run_id) if run_id else None
+
+
+def _place(flow_run: FlowRun) -> str:
+    """The stage or whatever other task did not end well, if one was at work."""
+    badly = TaskRunFilterStateType(any_=[StateType.FAILED, StateType.CRASHED, StateType.RUNNING])
+    with get_client(sync_client=True) as client:
+        tasks = client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
+            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=badly)),
+        )
+    return ", ".join(sorted(task.name for task in tasks)) or "the flow"
+
+
+def _error(state: State[Any]) -> str:
+    return (state.message or "").removeprefix(SAID_BY_PREFECT)
+
+
+def _again(flow_run: FlowRun) -> str:
+    """A command for a terminal: that of the deployment, or the one that has failed."""
+    if flow_run.deployment_id:
+        return f"prefect deployment run --id {flow_run.deployment_id}"
+    return _environment.command()

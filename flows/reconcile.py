@@ -1,0 +1,38 @@
+"""`w2v reconcile`, by hand or on a schedule: close what stays open although its heart has stopped, and tell of it."""
+
+import logging
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+from rich.console import Console
+
+from configs.schema import Config
+from tasks import _messages, _tracking
+from tasks._flow_runs import FlowRuns
+from tasks._lost import Lost, close_lost, close_lost_flow_runs
+
+log = logging.getLogger("w2v")
+
+
+@flow(name="reconcile", flow_run_name="what has stopped", result_serializer="json")
+def reconcile(config: Config) -> list[Lost]:
+    """open in MLflow or Prefect → no process, no heartbeat → closed in both, and told"""
+    uri, limit = _tracking.uri(config), config.runtime.lost_after
+    lost = close_lost(uri, Path(config.runtime.workspace), limit)
+    with get_client(sync_client=True) as client:
+        lost += close_lost_flow_runs(FlowRuns(client), uri, lost, limit)
+    for each in lost:
+        log.info("✗ %s: %s", each.name, each.why)
+        _messages.tell(config.notify, _messages.of_lost(each, uri))
+    return lost
+
+
+def show(console: Console, lost: list[Lost]) -> None:
+    if not lost:
+        console.print("every open run has a heart that beats")
+    for each in lost:
+        where = f"run {each.run_id} is KILLED" if each.run_id else f"flow run {each.flow_run} is closed"
+        console.print(f"{each.name}: {each.why}; {where}", soft_wrap=True)
+        if each.command:
+            console.print(f"  go on with it: {each.command}", soft_wrap=True)

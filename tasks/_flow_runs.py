@@ -1,0 +1,84 @@
+"""Prefect's flow runs, seen from outside: which are open, when each last lived, how one is ended, what goes."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun, StateType
+
+# the names of our flows: those of others on the same server are none of our business
+OURS = ["retrain", "retrain-seeds", "sweep", "reconcile", "retain"]
+AT_ONCE = 200  # flow runs that Prefect's server gives at most
+BEATS = 3  # of Prefect's heartbeats that may be missed
+
+
+class FlowRuns:
+    """Of the server that Prefect knows."""
+
+    def __init__(self, client: "SyncPrefectClient") -> None:
+        self._client = client
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a living flow run may be silent."""
+        from prefect.settings import get_current_settings
+
+        return BEATS * float(get_current_settings().flows.heartbeat_frequency or 0)
+
+    def open(self) -> "list[FlowRun]":
+        """Those that somebody should be working on."""
+        from prefect.client.schemas.objects import StateType
+
+        return list(self._in_state([StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]))
+
+    def last_beat(self, flow_run: "FlowRun") -> datetime | None:
+        from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
+
+        wanted = EventFilter(
+            event=EventNameFilter(name=["prefect.flow-run.heartbeat"]),
+            resource=EventResourceFilter(id=[f"prefect.flow-run.{flow_run.id}"]),
+        )
+        beats = self._client.read_events(wanted, limit=1).events
+        return beats[0].occurred if beats else None
+
+    def end(self, flow_run: "FlowRun", why: str) -> None:
+        """Crashed, or Cancelled where that was wanted; and so are the task runs in it."""
+        from prefect.client.schemas.filters import (
+            FlowRunFilter,
+            FlowRunFilterId,
+            TaskRunFilter,
+            TaskRunFilterState,
+            TaskRunFilterStateType,
+        )
+        from prefect.client.schemas.objects import State, StateType
+
+        assert flow_run.state
+        wanted = StateType.CANCELLED if flow_run.state.is_cancelling() else StateType.CRASHED
+        at_work = TaskRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])
+        tasks = self._client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
+            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=at_work)),
+        )
+        for task in tasks:
+            self._client.set_task_run_state(task.id, State(type=wanted, message=why), force=True)
+        self._client.set_flow_run_state(flow_run.id, State(type=wanted, message=why), force=True)
+
+    def _in_state(self, states: "list[StateType]") -> "Iterator[FlowRun]":
+        from prefect.client.schemas.filters import (
+            FlowFilter,
+            FlowFilterName,
+            FlowRunFilter,
+            FlowRunFilterState,
+            FlowRunFilterStateType,
+        )
+
+        offset = 0
+        while page := self._client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=OURS)),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states))),
+            limit=AT_ONCE, offset=offset,
+        ):  # fmt: skip
+            yield from page
+            offset += len(page)

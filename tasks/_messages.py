@@ -1,0 +1,133 @@
+"""What people are told when nobody looks: what happened, and what to do. Sent to a webhook and to a block of Prefect's.
+
+The webhook gets a POST of the message as JSON; `text` holds all of it, as chat services show it. Its address is a
+secret, and no error that is logged here repeats it. What cannot be sent is said in the log, and fails nothing.
+"""
+
+import json
+import logging
+import os
+import time
+from http.client import HTTPException
+from typing import Any, NamedTuple
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from configs.schema import Event, Notify, Promotion
+from tasks import _announcement
+from tasks._champions import Decision, Model
+from tasks._errors import TrackingError
+from tasks._lost import Lost
+from tasks._promotion import sentence
+from tasks._runs import Run, shown
+
+TRIES, PAUSE, TIMEOUT = 3, 1.0, 10.0  # seconds
+LINES = 5  # of an error
+WORKER = "prefect"  # how a command begins that a worker has run
+
+log = logging.getLogger("w2v")
+
+
+class Message(NamedTuple):
+    events: list[Event]  # it is sent if any of them is wanted
+    title: str  # one line: what happened
+    body: str  # more of it, and what to do
+    run: str = ""  # MLflow's id
+    link: str = ""
+
+    @property
+    def text(self) -> str:
+        return "\n".join(filter(None, [self.title, self.body, self.link]))
+
+
+def tell(settings: Notify, message: Message) -> None:
+    """Send the message every way that is set up, if it is wanted."""
+    if set(message.events).isdisjoint(settings.on):
+        return
+    for way in ways(settings):
+        if fault := send(settings, way, message):
+            log.warning("✗ %s was not told %r: %s", way, message.title, fault)
+
+
+def ways(settings: Notify) -> list[str]:
+    """Where messages go: `webhook W2V_WEBHOOK`, `block slack-webhook/ops`."""
+    found = [f"webhook {settings.webhook}"] if settings.webhook in os.environ else []
+    return found + ([f"block {settings.block}"] if settings.block else [])
+
+
+def send(settings: Notify, way: str, message: Message) -> str:
+    """What went wrong, or nothing."""
+    return _post(settings.webhook, message) if way.startswith("webhook") else _notify(str(settings.block), message)
+
+
+def of_failure(name: str, place: str, error: str, run: Run | None, again: str) -> Message:
+    """A flow run that ended badly; `again` is the command that goes on with it."""
+    lines = shown(error).strip().splitlines()[:LINES]
+    body = "\n".join([*lines, f"`{shown(again)}` goes on where it stopped."])
+    return Message(["failure"], f"{name} failed in {place}", body, run.id if run else "", _link(run))
+
+
+def of_decision(rule: Promotion, model: Model, decision: Decision) -> Message:
+    events: list[Event] = ["rejection" if decision.verdict == "kept back" else "promotion"]
+    if decision.figures and decision.figures.drift > rule.max_drift:
+        events.append("drift")
+    todo = {
+        "rejection": f"`w2v promote {decision.version} --because REASON` promotes it all the same.",
+        "promotion": "`w2v rollback` goes back to the champion before.",
+    }
+    run = Run(model.uri, decision.run_id)
+    title = f"{model.name}: {sentence(decision).partition(': ')[0]}"
+    return Message(events, title, f"{decision.why}\n{todo[events[0]]}", run.id, _link(run))
+
+
+def of_lost(lost: Lost, uri: str) -> Message:
+    run = Run(uri, lost.run_id) if lost.run_id else None
+    again = f"`{lost.command}` goes on with it" if _by_hand(lost.command) else "The next scheduled run goes on with it"
+    return Message(["lost"], f"{lost.name} has stopped", f"{lost.why}\n{again}.", lost.run_id, _link(run))
+
+
+def _by_hand(command: str) -> bool:
+    return bool(command) and not command.startswith(WORKER)
+
+
+def _link(run: Run | None) -> str:
+    try:
+        return _announcement.link(run) if run else ""
+    except TrackingError:  # MLflow may be what has failed
+        return ""
+
+
+def _post(variable: str, message: Message) -> str:
+    values = {**message._asdict(), "text": message.text}
+    for number in range(TRIES):
+        time.sleep(number * PAUSE)
+        try:
+            request = Request(
+                os.environ[variable], json.dumps(values).encode(), {"Content-Type": "application/json"}, method="POST"
+            )
+            with urlopen(request, timeout=TIMEOUT):
+                return ""
+        except HTTPError as error:
+            fault = f"it answers {error.code} {error.reason}"
+            if error.code < 500 and error.code != 429:
+                break
+        except URLError as error:
+            fault = f"it cannot be reached ({type(error.reason).__name__})"
+        except (OSError, HTTPException) as error:
+            fault = f"it cannot be reached ({type(error).__name__})"
+        except ValueError:  # whose text is the address
+            return f"{variable} holds no address of a webhook, such as https://host/path"
+    return fault
+
+
+def _notify(name: str, message: Message) -> str:
+    """By a block, which holds its own secrets."""
+    from prefect.blocks import notifications  # noqa: F401  (the kinds of block that it knows)
+    from prefect.blocks.core import Block
+
+    try:
+        block: Any = Block.load(name)
+        block.notify(f"{message.body}\n{message.link}".strip(), message.title)
+    except Exception as error:  # whatever the service does: its text may hold the address
+        return f"{type(error).__name__}; try it with `w2v alarms`"
+    return ""

@@ -1,0 +1,279 @@
+"""Nobody looks all day: what is told, and what is closed, on real servers and with processes that are really killed."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from mlflow import MlflowClient
+from prefect import flow
+from prefect.blocks.notifications import AppriseNotificationBlock
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events import emit_event
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelling, Running
+
+from configs.schema import Config, Notify, Promotion
+from flows import alarms
+from flows.reconcile import reconcile
+from flows.retrain import retrain
+from tasks import _flow_runs, _heart, _messages, _tracking
+from tasks._errors import InputError
+from tasks._lost import close_lost
+from tests.webhook import SECRET, Mailbox, Webhook, listening
+
+PROJECT = Path(__file__).parent.parent.parent
+W2V = Path(sys.executable).parent / "w2v"
+CHECKPOINTS = "store/training/*/checkpoints/*/state.json"
+QUICK = [
+    "vocabulary.min_count=1", "vocabulary.subsample=0", "training.vector_size=8", "training.damping=0.5",
+    "training.batch_size=1", "training.epochs=20", "runtime.checkpoint_interval=0.2", "runtime.lost_after=4",
+]  # fmt: skip
+
+
+def until(found: Callable[[], Any], seconds: float = 120) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return value
+
+
+@pytest.fixture(scope="module")
+def webhook() -> Iterator[Webhook]:
+    with listening(Webhook()) as webhook, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("W2V_WEBHOOK", webhook.address)
+        yield webhook
+
+
+@pytest.fixture(scope="module")
+def server(quiet_home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Prefect's, with all its services, also those that notice what is late and what is silent."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    eager = {f"PREFECT_SERVER_SERVICES_LATE_RUNS_{name}_SECONDS": "1" for name in ("AFTER", "LOOP")}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--host", "127.0.0.1", "--port", port]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, "PREFECT_HOME": str(folder), **eager}, stdout=log, stderr=log
+        )
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "log").read_text()
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/api/health"):
+                return True
+        except URLError:
+            return False
+
+    until(answers)
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")  # for the commands
+        yield PREFECT_API_URL.value()
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def client(server: str) -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def watched(client: SyncPrefectClient, webhook: Webhook) -> None:
+    """The alarms are set, then one run is late and another beats once: what comes of it is seen at the end."""
+    config = Config.model_validate({
+        "ingestion": {"source": "text.txt"}, "notify": {"late_after": 10}, "runtime": {"lost_after": 10}
+    })  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_flow_runs, "BEATS", 0)
+        assert alarms.show(config) == 0
+        assert alarms.show(config) == 0
+    silent = client.create_flow_run(nightly, name="silent", state=Running())
+    beat(silent)
+    deployment = client.create_deployment(client.create_flow(nightly), name="nobody works here")
+    client.create_flow_run_from_deployment(deployment, name='waiting "for" nobody')
+
+
+@flow(name="retrain")
+def nightly() -> None:
+    """Has the name of ours, and does nothing."""
+
+
+def beat(flow_run: Any, when: datetime | None = None) -> None:
+    """As a flow run does that is at work."""
+    resource = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name}
+    flow_of_it = {
+        "prefect.resource.id": f"prefect.flow.{flow_run.flow_id}",
+        "prefect.resource.role": "flow",
+        "prefect.resource.name": "retrain",
+    }
+    emit_event("prefect.flow-run.heartbeat", resource, occurred=when, related=[flow_of_it])
+
+
+def slow(corpus: Path, workspace: Path) -> list[str]:
+    return [f"ingestion.source={corpus}", "ingestion.text_documents=line", f"runtime.workspace={workspace}", *QUICK]
+
+
+def mlflow_runs(workspace: Path) -> list[Any]:
+    return list(MlflowClient(f"sqlite:///{workspace}/mlflow.db").search_runs(["1"]))
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_failure_is_told(config: Config, webhook: Webhook) -> None:
+    """Which run, in which stage, why, and the command that goes on; a webhook that is gone fails nothing more."""
+    strict = config.ingestion.model_copy(update={"text_documents": "file", "source": "/dev/null"})
+    with pytest.raises(InputError):
+        retrain(config.model_copy(update={"ingestion": strict, "name": "of nothing"}))
+
+    (told,) = webhook.of("failure")[-1:]
+    assert told["title"] == "of nothing failed in ingestion"
+    assert "/dev/null" in told["body"]
+    assert "goes on where it stopped" in told["body"]
+    assert told["link"].endswith(told["run"])
+
+
+@pytest.mark.usefixtures("watched")
+def test_decisions_are_told(config: Config, webhook: Webhook) -> None:
+    """The first champion, then a challenger that is kept back because the space has drifted; no message twice."""
+    tracking = config.tracking.model_copy(update={"registered_model": "told", "experiment": "told"})
+    config = config.model_copy(update={"tracking": tracking, "promotion": Promotion(max_drift=0.0), "name": "told"})
+    first = retrain(config)
+    second = retrain(config.model_copy(update={"seed": 2}))
+    retrain(config)
+
+    promoted, rejected = [each for each in webhook.heard if each["run"] in (first.run_id, second.run_id)]
+    assert (promoted["events"], promoted["run"]) == (["promotion"], first.run_id)
+    assert (rejected["events"], rejected["run"]) == (["rejection", "drift"], second.run_id)
+    assert "the space has drifted" in rejected["body"]
+    database = Path(config.runtime.workspace) / "mlflow.db"
+    assert SECRET not in database.read_bytes().decode("latin-1")
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # by the mail client that Prefect uses
+def test_mail_goes_through_a_block(server: str) -> None:
+    """Any of Prefect's notification blocks will do: this one holds the address of a mail server."""
+    with listening(Mailbox()) as mailbox:
+        url = f"mailto://127.0.0.1:{mailbox.port}?from=w2v@here.org&to=ops@here.org&mode=insecure&format=text"
+        AppriseNotificationBlock(url=url).save("ops")
+        settings = Notify(webhook="NOT_SET", block="apprisenotificationblock/ops")
+        fault = _messages.send(
+            settings, "block", _messages.Message(["failure"], "nightly failed", "in training", "r1", "http://here/r1")
+        )
+
+    assert not fault
+    (letter,) = mailbox.letters
+    assert "Subject: nightly failed" in letter
+    assert "ops@here.org" in letter
+
+
+@pytest.mark.usefixtures("webhook")
+def test_killed_on_this_host(corpus: Path, client: SyncPrefectClient, webhook: Webhook, tmp_path: Path) -> None:
+    """Of a retraining that was killed, both records are open; `w2v reconcile` closes both at once and tells of it."""
+    settings = [word for each in slow(corpus, tmp_path / "ws") for word in ("--set", each)]
+    with (tmp_path / "log").open("wb") as log:
+        retraining = subprocess.Popen([W2V, "retrain", *settings], stdout=log, stderr=log, cwd=PROJECT)
+    until(lambda: retraining.poll() is not None or list(tmp_path.glob(f"ws/{CHECKPOINTS}")))
+    quiet = subprocess.run([W2V, "reconcile", *settings], capture_output=True, text=True, cwd=PROJECT)
+    assert quiet.stdout == "every open run has a heart that beats\n", quiet.stderr
+    retraining.kill()
+    retraining.wait()
+
+    (run,) = mlflow_runs(tmp_path / "ws")
+    flow_run_id = run.data.tags["prefect.flow_run_id"]
+    assert run.info.status == "RUNNING"
+    assert client.read_flow_run(flow_run_id).state.is_running()
+    closing = subprocess.run([W2V, "reconcile", *settings], capture_output=True, text=True, cwd=PROJECT)
+
+    assert f"run {run.info.run_id} is KILLED" in closing.stdout, closing.stderr
+    (run,) = mlflow_runs(tmp_path / "ws")
+    assert run.info.status == "KILLED"
+    assert client.read_flow_run(flow_run_id).state.is_crashed()
+    tasks = [each for each in client.read_task_runs() if str(each.flow_run_id) == flow_run_id]
+    assert {each.state.name for each in tasks} == {"Completed", "Crashed"}
+    assert webhook.of("lost")[-1]["run"] == run.info.run_id
+
+
+def test_another_host_is_known_by_its_heart(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it beats it is left alone, whatever its clock says; when it beats no more it is closed."""
+    workspace = tmp_path / "ws"
+    with (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, "-m", "tests.retraining", *slow(corpus, workspace)]
+        retraining = subprocess.Popen(command, stdout=log, stderr=log, cwd=PROJECT)
+    until(lambda: retraining.poll() is not None or list(workspace.glob(CHECKPOINTS)))
+    uri = f"sqlite:///{workspace}/mlflow.db"
+    (run,) = mlflow_runs(workspace)
+    MlflowClient(uri).set_tag(run.info.run_id, "owner.host", "elsewhere")
+
+    try:
+        assert close_lost(uri, workspace, 4) == []
+        with monkeypatch.context() as patch:
+            patch.setattr(_heart, "PATIENCE", 1_000)
+            assert close_lost(uri, workspace, 0.001) == []  # as with a clock that is wrong: each beat looks old
+    finally:
+        retraining.kill()
+        retraining.wait()
+    assert close_lost(uri, workspace, 600) == []
+    (lost,) = until(lambda: close_lost(uri, workspace, 2))
+    assert lost.run_id == run.info.run_id
+    assert "elsewhere has not been heard of" in lost.why
+    assert mlflow_runs(workspace)[0].info.status == "KILLED"
+
+
+def test_flow_runs_without_life(config: Config, client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that no MLflow run speaks for, a heartbeat does; one that was to be cancelled is."""
+    monkeypatch.setattr(_flow_runs, "BEATS", 0)
+    states = {"gone": Running(), "beats": Running(), "unheard": Cancelling()}
+    flow_runs = {name: client.create_flow_run(nightly, name=name, state=state) for name, state in states.items()}
+    beat(flow_runs["beats"], datetime.now(UTC) + timedelta(hours=1))  # lest a slow machine make it late
+    watcher = _flow_runs.FlowRuns(client)
+    until(lambda: watcher.last_beat(flow_runs["beats"]))
+    runtime = config.runtime.model_copy(update={"lost_after": 0.01})
+    found = {each.name: each.why for each in reconcile(config.model_copy(update={"runtime": runtime}))}
+
+    assert {"gone", "unheard"} <= set(found)
+    assert "beats" not in found
+    assert "it has no heartbeat" in found["gone"]
+    now = {name: client.read_flow_run(each.id).state.name for name, each in flow_runs.items()}
+    assert now == {"gone": "Crashed", "beats": "Running", "unheard": "Cancelled"}
+
+
+@pytest.mark.usefixtures("watched")
+def test_the_server_tells_what_is_late_and_what_is_silent(webhook: Webhook) -> None:
+    """Without any process of ours. Setting the alarms again has made no second ones."""
+    late = until(lambda: webhook.of("late")[2:])  # after two test messages
+    silent = until(lambda: [each for each in webhook.of("lost") if "has stopped beating" in each["title"]])
+
+    assert [each["title"] for each in late] == ['retrain waiting "for" nobody is late']
+    assert "retrain silent has stopped beating" in [each["title"] for each in silent]
+
+
+def test_the_heart_stops_with_its_run(config: Config, tmp_path: Path) -> None:
+    """A run that is closed beats no more."""
+    runtime = config.runtime.model_copy(update={"workspace": str(tmp_path), "lost_after": 0.4})
+    config = config.model_copy(update={"runtime": runtime})
+    run_id = _tracking.start(config, "flow")
+    client = MlflowClient(_tracking.uri(config))
+
+    def beaten() -> str:
+        return client.get_run(run_id).data.tags["owner.beat"]
+
+    first = beaten()
+    until(lambda: beaten() != first)
+    _tracking.finish_flow_run(config, "flow", "FINISHED")
+    time.sleep(0.2)
+    last = beaten()
+    time.sleep(0.2)
+    assert beaten() == last
+    assert datetime.fromisoformat(last) <= datetime.now(UTC)
