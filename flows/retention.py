@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tasks import _tracking
 from tasks._errors import InputError
-from tasks._retention import Policy, sweep
+from tasks._retention import Policy, Swept, sweep
 from tasks._runs import full_id
 from tasks._survey import survey
 from tasks._unfinished import elsewhere
@@ -15,13 +15,19 @@ def collect(workspace: Path, last: int, days: float, *, dry_run: bool) -> None:
     """Remove what no kept run of the workspace uses, and say what it was and what it weighed."""
     if not (workspace / "store").is_dir():
         raise InputError(f"{workspace}: no store here.\nName the folder of your runs with --workspace.")
-    swept = sweep(workspace, Policy(last, days), functools.partial(survey, workspace), dry_run=dry_run)
+    show(
+        workspace, sweep(workspace, Policy(last, days), functools.partial(survey, workspace), dry_run=dry_run), dry_run
+    )
+
+
+def show(workspace: Path, swept: Swept, dry_run: bool) -> None:
+    """A line an output, a line a run, and the sum."""
     for item in swept.garbage:
         print(f"- {item.path.relative_to(workspace)!s:<50} {item.bytes / 1e6:8.1f} MB  {item.reason}")
     for run in swept.runs:
         print(f"{'=' if run.id in swept.kept else '-'} run {run.id}  {swept.kept.get(run.id, 'not kept')}")
         if elsewhere(run.status, run.host):
-            print(f"  of host {run.host}: if its process is gone, `w2v close {run.id}` says so")
+            print(f"  of host {run.host}: if its process is gone, `w2v reconcile` closes it")
     verb = "would go" if dry_run else "removed"
     print(f"{sum(item.bytes for item in swept.garbage) / 1e6:,.1f} MB in {len(swept.garbage)} folders {verb}")
 

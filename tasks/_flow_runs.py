@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tasks._retention import KEEP
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -65,7 +67,25 @@ class FlowRuns:
             self._client.set_task_run_state(task.id, State(type=wanted, message=why), force=True)
         self._client.set_flow_run_state(flow_run.id, State(type=wanted, message=why), force=True)
 
-    def _in_state(self, states: "list[StateType]") -> "Iterator[FlowRun]":
+    def ended_before(self, when: datetime) -> "list[FlowRun]":
+        """Those that may go, but for the ones that somebody has given the tag `keep`."""
+        from prefect.client.schemas.filters import FlowRunFilterEndTime
+        from prefect.client.schemas.objects import TERMINAL_STATES
+
+        found = self._in_state(sorted(TERMINAL_STATES), end_time=FlowRunFilterEndTime(before_=when))
+        return [flow_run for flow_run in found if KEEP not in flow_run.tags]
+
+    def remove(self, flow_run: "FlowRun") -> None:
+        """With its tasks, logs and artifacts; Prefect itself leaves the artifacts."""
+        from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+        of_it = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]))
+        while artifacts := self._client.read_artifacts(artifact_filter=of_it, limit=AT_ONCE):
+            for artifact in artifacts:
+                self._client.delete_artifact(artifact.id)
+        self._client.delete_flow_run(flow_run.id)
+
+    def _in_state(self, states: "list[StateType]", **more: Any) -> "Iterator[FlowRun]":
         from prefect.client.schemas.filters import (
             FlowFilter,
             FlowFilterName,
@@ -77,7 +97,7 @@ class FlowRuns:
         offset = 0
         while page := self._client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=OURS)),
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states))),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)), **more),
             limit=AT_ONCE, offset=offset,
         ):  # fmt: skip
             yield from page

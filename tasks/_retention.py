@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from tasks._store import LATEST, MANIFEST, Dataset
 from tasks._uses import Uses
 
 DAY = 86_400.0  # seconds
+KEEP = "keep"  # the tag of MLflow's by which a person pins a run
+RESULTS = "prefect-results"  # in the workspace: Prefect's record of each output
 OPEN = {"RUNNING", "UNKNOWN"}  # at work, or of another MLflow server: nobody here can tell
 
 
@@ -24,11 +26,16 @@ class Known(NamedTuple):
     started: float
     ended: float  # seconds since 1970
     named: bool  # its model has an alias, such as `champion`
+    pinned: bool  # somebody has given it the tag `keep`
     warm_start: str  # the file it started from, or ""
 
 
+def pinned(tags: Mapping[str, str]) -> bool:
+    return tags.get(KEEP, "false").lower() not in ("false", "no", "0")
+
+
 class Policy(NamedTuple):
-    """Besides the runs at work and those whose model has an alias."""
+    """Besides the runs at work, those whose model has an alias, and those that a person has pinned."""
 
     last: int
     days: float
@@ -40,6 +47,7 @@ class Policy(NamedTuple):
         kept = {run.id: f"ended within {self.days:g} days" for run in newest if run.ended > since}
         kept |= {run.id: f"one of the last {self.last}" for run in newest[: self.last]}
         kept |= {run.id: "its model has an alias" for run in runs if run.named}
+        kept |= {run.id: f"it has the tag `{KEEP}`" for run in runs if run.pinned}
         return kept | {run.id: run.status for run in runs if run.status in OPEN}
 
 
@@ -62,7 +70,9 @@ def sweep(workspace: Path, policy: Policy, ask: Callable[[list[str]], list[Known
         runs = ask(sorted({*uses.runs(), *(path.name for path in workspace.glob("unpublished/*/"))}))
         kept = policy.keeps(runs)
         used = uses.of(kept) | _starts(workspace, [run for run in runs if run.id in kept]) | _latest(workspace)
-        garbage = list(_unused(workspace, used, {run.id for run in runs if run.status in OPEN}))
+        noted = uses.of(uses.runs())
+        at_work = {run.id for run in runs if run.status in OPEN}
+        garbage = list(_unused(workspace, used, noted, at_work, policy.days))
         if not dry_run:
             garbage = [item for item in garbage if _remove(item.path)]
             for run in runs:
@@ -71,11 +81,18 @@ def sweep(workspace: Path, policy: Policy, ask: Callable[[list[str]], list[Known
     return Swept(garbage, kept, runs)
 
 
-def _unused(workspace: Path, used: set[str], at_work: set[str]) -> Iterator[Garbage]:
+def _unused(workspace: Path, used: set[str], noted: set[str], at_work: set[str], days: float) -> Iterator[Garbage]:
     for path in sorted(workspace.glob("store/*/*/")):
-        if f"{path.parent.name}/{path.name}" not in used:
-            finished = (path / MANIFEST).exists()
-            yield Garbage(path, _size(path), "no kept run uses it" if finished else "an abandoned attempt")
+        name = f"{path.parent.name}/{path.name}"
+        if name in used:
+            continue
+        manifest = path / MANIFEST
+        if not manifest.exists():
+            yield Garbage(path, _size(path), "an abandoned attempt")
+        elif name in noted:
+            yield Garbage(path, _size(path), "no kept run uses it")
+        elif (age := (time.time() - manifest.stat().st_mtime) / DAY) > days:  # made by a version that took no note
+            yield Garbage(path, _size(path), f"{age:.0f} days old, and no run has noted that it uses it")
     for path in sorted(workspace.glob("unpublished/*/")):
         if path.name not in at_work:
             yield Garbage(path, _size(path), "a publication that was killed")
@@ -89,6 +106,7 @@ def _remove(path: Path) -> bool:
             (path / MANIFEST).unlink(missing_ok=True)  # first: what is left if we are killed is an abandoned attempt
             shutil.rmtree(path)
             path.with_suffix(".lock").unlink()  # who waits for it notices that it is gone, and makes a new one
+            (path.parents[2] / RESULTS / f"{path.parent.name}-{path.name}").unlink(missing_ok=True)
     except Timeout:
         return False
     return True

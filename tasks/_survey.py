@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks._retention import Known
+from tasks._retention import Known, pinned
 from tasks._runs import reached
 from tasks._tracking import workspace_uri
 from tasks._unfinished import HOST, abandoned, alone, close
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def survey(workspace: Path, run_ids: list[str]) -> list[Known]:
     """What MLflow knows of these runs; those that it finds abandoned are closed first."""
     with reached(workspace_uri(workspace)) as client, alone(workspace):
-        named = _named(client)
+        named = named_runs(client)
         records = {run_id: _get(client, run_id) for run_id in run_ids}
         for run_id, record in records.items():
             if record and abandoned(record):
@@ -27,12 +27,13 @@ def survey(workspace: Path, run_ids: list[str]) -> list[Known]:
 
 def _known(run_id: str, record: "Record | None", named: set[str]) -> Known:
     if record is None:
-        return Known(run_id, "UNKNOWN", "", 0.0, 0.0, named=False, warm_start="")
+        return Known(run_id, "UNKNOWN", "", 0.0, 0.0, named=False, pinned=False, warm_start="")
     info, params = record.info, record.data.params
     status = info.status if info.lifecycle_stage == "active" else "DELETED"
     start = params.get("training.warm_start", "None").replace("None", "")
     times = info.start_time / 1_000, (info.end_time or info.start_time) / 1_000
-    return Known(run_id, status, record.data.tags.get(HOST, ""), *times, run_id in named, start)
+    tags = record.data.tags
+    return Known(run_id, status, tags.get(HOST, ""), *times, run_id in named, pinned(tags), start)
 
 
 def _get(client: "MlflowClient", run_id: str) -> "Record | None":
@@ -48,7 +49,7 @@ def _get(client: "MlflowClient", run_id: str) -> "Record | None":
         return None
 
 
-def _named(client: "MlflowClient") -> set[str]:
+def named_runs(client: "MlflowClient") -> set[str]:
     """The runs whose registered model has an alias."""
     models = client.search_registered_models()
     versions = {(model.name, version) for model in models for version in model.aliases.values()}

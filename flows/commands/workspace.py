@@ -34,6 +34,24 @@ def gc(
 
 
 @app.command()
+def retain(
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, and its size.")] = False,
+) -> None:
+    """Remove what [retention] does not keep: MLflow runs with their files, Prefect's flow runs, stage outputs.
+
+    Always kept: runs at work, runs whose registered model has an alias or was champion before, runs with the tag
+    `keep`, and the parents and children of these.
+    """
+    loaded = load(config, settings)
+    serve()
+    from flows import retain
+
+    retain.show(loaded, retain.retain.fn(loaded, dry_run), dry_run)
+
+
+@app.command()
 def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
     """Close runs whose process is gone or has stopped beating, in MLflow and in Prefect, and tell of them.
 

@@ -1,5 +1,6 @@
 """Retention: what a kept run uses stays, and the rest goes."""
 
+import os
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from configs.schema import Config, Ingestion, Runtime
 from tasks import _environment, _runs, _tracking
 from tasks._retention import DAY, Known, Policy, sweep
 from tasks._stage import Context
-from tasks._store import LATEST, Dataset
+from tasks._store import LATEST, MANIFEST, Dataset
 from tasks._survey import survey
 from tasks._uses import Uses
 from tests.learnt import windows_of
@@ -18,10 +19,18 @@ from tests.learnt import windows_of
 NONE_KEPT = Policy(last=0, days=0)
 
 
-def known(name: str, status: str = "FINISHED", *, days: float = 100, named: bool = False, start: str = "") -> Known:
+def known(
+    name: str,
+    status: str = "FINISHED",
+    *,
+    days: float = 100,
+    named: bool = False,
+    pinned: bool = False,
+    start: str = "",
+) -> Known:
     """A run that began and ended so many days ago."""
     at = time.time() - days * DAY
-    return Known(name, status, "here", at, at, named, start)
+    return Known(name, status, "here", at, at, named, pinned, start)
 
 
 def used(context: Context, run: str, word: int) -> Dataset:
@@ -45,8 +54,13 @@ def test_policy() -> None:
         known("old"),
         known("deleted", "DELETED", days=0),
     ]
-    runs += [known("champion", named=True), known("at work", "RUNNING"), known("of another server", "UNKNOWN")]
-    always = {"champion", "at work", "of another server"}
+    runs += [
+        known("champion", named=True),
+        known("pinned", pinned=True),
+        known("at work", "RUNNING"),
+        known("of another server", "UNKNOWN"),
+    ]
+    always = {"champion", "pinned", "at work", "of another server"}
 
     assert set(Policy(last=0, days=0).keeps(runs)) == always
     assert set(Policy(last=2, days=0).keeps(runs)) == always | {"new", "second"}
@@ -108,6 +122,27 @@ def test_last_vectors_and_starts_stay(context: Context) -> None:
     assert swept(context, Policy(last=1, days=0), second, known("gone")) == [unused.path]
 
 
+def test_what_nobody_has_noted_goes_by_its_age(context: Context) -> None:
+    """An output of a time before runs noted what they use is as old as its manifest."""
+    old, young = windows_of(context, [0], [1], [1]), windows_of(context, [0], [2], [1])
+    month_ago = time.time() - 30 * DAY
+    os.utime(old.path / MANIFEST, (month_ago, month_ago))
+
+    assert swept(context, Policy(last=5, days=29)) == [old.path]
+    assert young.path.exists()
+
+
+def test_prefects_record_goes_with_the_output(context: Context) -> None:
+    """Else a small file a stage stays for ever."""
+    made = used(context, "gone", 1)
+    record = Path(context.runtime.workspace) / "prefect-results" / f"windows-{made.key}"
+    record.parent.mkdir()
+    record.touch()
+    swept(context, NONE_KEPT, known("gone"))
+
+    assert not record.exists()
+
+
 def test_what_is_being_made_stays(context: Context) -> None:
     """Whoever holds the key's lock is not disturbed, run or no run."""
     made = used(context, "gone", 1)
@@ -129,11 +164,12 @@ def test_a_run_that_starts_meanwhile_waits(context: Context) -> None:
 
 
 def test_mlflow_is_asked(tmp_path: Path) -> None:
-    """Status, deletion and alias of each run; abandoned ones are closed, and other servers' are unknown."""
+    """Status, deletion, alias and pin of each run; abandoned ones are closed, and other servers' are unknown."""
     config = Config(ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(tmp_path)))
     names = ("at work", "abandoned", "champion", "deleted")
     runs = {name: _tracking.start(config, name) for name in names}
     with _runs.reached(_tracking.uri(config)) as client:
+        client.set_tag(runs["at work"], "keep", "true")
         client.set_tag(runs["abandoned"], "owner.started", _environment.owner().started - 1_000)
         client.create_registered_model("vectors")
         client.create_model_version("vectors", "somewhere", runs["champion"])
@@ -144,3 +180,4 @@ def test_mlflow_is_asked(tmp_path: Path) -> None:
 
     assert [run.status for run in found] == ["RUNNING", "KILLED", "FINISHED", "DELETED", "UNKNOWN"]
     assert [run.named for run in found] == [False, False, True, False, False]
+    assert [run.pinned for run in found] == [True, False, False, False, False]

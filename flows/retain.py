@@ -1,0 +1,66 @@
+"""`w2v retain`: what `[retention]` does not keep goes, in MLflow, in Prefect and in the store."""
+
+import functools
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+
+from configs.schema import Config
+from flows import retention
+from tasks import _old_runs, _tracking
+from tasks._flow_runs import FlowRuns
+from tasks._old_runs import Past, Removed
+from tasks._retention import Policy, Swept, sweep
+from tasks._survey import survey
+
+
+class Retained(NamedTuple):
+    """What goes, or would go."""
+
+    runs: list[Removed]
+    kept: dict[str, str]  # MLflow runs, with the reason
+    trash: str  # what was done about what MLflow holds as deleted
+    flow_runs: list[str]  # their names
+    swept: Swept
+
+
+@flow(name="retain", flow_run_name="what is kept", result_serializer="json")
+def retain(config: Config, dry_run: bool = False) -> Retained:
+    """old MLflow runs → MLflow's trash → gone; old flow runs → gone; stage outputs that no kept run uses → gone"""
+    uri, policy, workspace = _tracking.uri(config), config.retention, Path(config.runtime.workspace)
+    past = _old_runs.runs(uri, config.tracking.experiment, config.tracking.registered_model)
+    kept = _old_runs.kept(past, policy)
+    removed = _old_runs.remove(uri, [run for run in past if run.id not in kept], dry_run=dry_run)
+    trash = "" if dry_run else _old_runs.purge(uri, policy.trash_days)
+    flow_runs = _remove_flow_runs(past, kept, policy.flow_runs_days, dry_run=dry_run)
+    outputs = Policy(policy.outputs_last, policy.outputs_days)
+    swept = sweep(workspace, outputs, functools.partial(survey, workspace), dry_run=dry_run)
+    return Retained(removed, kept, trash, flow_runs, swept)
+
+
+def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *, dry_run: bool) -> list[str]:
+    """But for those of MLflow runs that stay."""
+    stay = {run.flow_run for run in past if run.id in kept}
+    with get_client(sync_client=True) as client:
+        flow_runs = FlowRuns(client)
+        old = flow_runs.ended_before(datetime.now(UTC) - timedelta(days=days))
+        old = [flow_run for flow_run in old if str(flow_run.id) not in stay]
+        for flow_run in () if dry_run else old:
+            flow_runs.remove(flow_run)
+    return [flow_run.name for flow_run in old]
+
+
+def show(config: Config, done: Retained, dry_run: bool) -> None:
+    verb = "would go" if dry_run else "removed"
+    retention.show(Path(config.runtime.workspace), done.swept, dry_run)
+    for run, size in done.runs:
+        print(f"- MLflow run {run.id}  {size / 1e6:8.1f} MB  {run.name}, {run.status}")
+    size = sum(each.bytes for each in done.runs)
+    print(f"{size / 1e6:,.1f} MB in {len(done.runs)} MLflow runs {verb}, into MLflow's trash first")
+    if done.trash:
+        print(f"MLflow: {done.trash}")
+    print(f"{len(done.flow_runs)} flow runs of Prefect {verb}")

@@ -1,0 +1,170 @@
+"""MLflow runs that are old enough to go, with their models and files: first into MLflow's trash, later for good.
+
+A deleted run stays in the trash for some days, with its files, and `mlflow runs restore` brings it back; its version
+of the registered model does not come back. Then `mlflow gc` purges the trash, with whatever else lies there so long.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from configs.schema import Retention
+from tasks import _champions
+from tasks._errors import InputError, TrackingError
+from tasks._retention import DAY, KEEP, pinned
+from tasks._runs import reached, shown
+from tasks._survey import named_runs
+from tasks._tracking import FLOW_RUN, PARENT
+from tasks._unfinished import HOST
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as Record
+
+PAGE = 1_000  # runs that MLflow gives at once
+DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's own name of where its server keeps the runs
+
+
+class Past(NamedTuple):
+    """A run, as far as it matters to whether it stays."""
+
+    id: str
+    name: str
+    status: str
+    started: float
+    ended: float  # seconds since 1970
+    why_kept: str  # for what it is, whatever its age; or ""
+    parent: str
+    flow_run: str
+    artifacts: str  # where its files are
+
+
+class Removed(NamedTuple):
+    run: Past
+    bytes: int
+
+
+def runs(uri: str, experiment: str, model: str) -> list[Past]:
+    """Ours in the experiment, the newest first. Of a run that MLflow holds as deleted nothing is said."""
+    with reached(uri) as client:
+        found = client.get_experiment_by_name(experiment)
+        records = list(_records(client, found.experiment_id)) if found else []
+        named = dict.fromkeys(named_runs(client), "its model has an alias")
+    if before := _champion_before(uri, model):
+        named.setdefault(before, "it was champion before, and `w2v rollback` goes back to it")
+    return [_past(record, named) for record in records if HOST in record.data.tags]
+
+
+def kept(past: list[Past], policy: Retention) -> dict[str, str]:
+    """The runs to keep, each with the reason; with a run stay its parent and its children."""
+    since = time.time() - policy.runs_days * DAY
+    newest = sorted(past, key=lambda run: -run.started)
+    stay = {run.id: f"ended within {policy.runs_days:g} days" for run in past if run.ended > since}
+    stay |= {run.id: f"one of the last {policy.runs_last}" for run in newest[: policy.runs_last]}
+    stay |= {run.id: run.why_kept for run in past if run.why_kept}
+    family = _families(past)
+    for member in list(stay):
+        for other in family[member]:
+            stay.setdefault(other, "its parent, or a child of its parent, is kept")
+    return stay
+
+
+def remove(uri: str, past: list[Past], *, dry_run: bool) -> list[Removed]:
+    """Delete the runs with their models and versions; what each weighs."""
+    found = []
+    with reached(uri) as client:
+        for run in past:
+            models = client.search_logged_models(_experiment_ids(client, run), f"source_run_id = '{run.id}'")
+            places = [run.artifacts, *(str(model.artifact_location) for model in models)]
+            found.append(Removed(run, sum(map(_size, places))))
+            if dry_run:
+                continue
+            for version in client.search_model_versions(f"run_id = '{run.id}'"):
+                client.delete_model_version(version.name, str(version.version))
+            for model in models:
+                client.delete_logged_model(model.model_id)
+            client.delete_run(run.id)
+    return found
+
+
+def _experiment_ids(client: "MlflowClient", run: Past) -> list[str]:
+    return [client.get_run(run.id).info.experiment_id]
+
+
+def purge(uri: str, days: float) -> str:
+    """Remove for good what was deleted so many days ago; what was done, in words.
+
+    MLflow does that in its database, not through its server.
+    """
+    database = os.environ.get(DATABASE) or uri
+    if database.startswith("http"):
+        return (
+            f"its trash is not purged: name the database of the server at {shown(uri)} in {DATABASE}, "
+            f"or run `mlflow gc --older-than {days:g}d` where it runs"
+        )
+    done = subprocess.run(
+        [sys.executable, "-m", "mlflow", "gc", "--older-than", f"{days:g}d"],
+        env={**os.environ, DATABASE: database, "MLFLOW_TRACKING_URI": uri}, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise TrackingError(f"`mlflow gc` did not purge the trash of {shown(uri)}\n{shown(last)}")
+    number = done.stdout.count("Run with ID")
+    return f"{number} runs purged that were deleted {days:g} days ago or earlier"
+
+
+def _records(client: "MlflowClient", experiment: str) -> "Iterator[Record]":
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
+
+
+def _past(record: "Record", named: dict[str, str]) -> Past:
+    info, tags = record.info, record.data.tags
+    why = named.get(info.run_id, "") or (f"it has the tag `{KEEP}`" if pinned(tags) else "")
+    return Past(
+        id=info.run_id,
+        name=info.run_name,
+        status=info.status,
+        started=info.start_time / 1_000,
+        ended=(info.end_time or info.start_time) / 1_000,
+        why_kept=info.status if info.status == "RUNNING" else why,
+        parent=tags.get(PARENT, ""),
+        flow_run=tags.get(FLOW_RUN, ""),
+        artifacts=str(info.artifact_uri),
+    )
+
+
+def _champion_before(uri: str, model: str) -> str:
+    try:
+        return _champions.predecessor(_champions.model(uri, model)).run_id
+    except InputError:  # there was none
+        return ""
+
+
+def _families(past: list[Past]) -> dict[str, set[str]]:
+    """Each run with its parent, its children and theirs."""
+    known = {run.id for run in past}
+    head = {run.id: run.parent if run.parent in known else run.id for run in past}
+    members: dict[str, set[str]] = {}
+    for run in past:
+        members.setdefault(head[run.id], {head[run.id]}).add(run.id)
+    return {run.id: members[head[run.id]] for run in past}
+
+
+def _size(place: str) -> int:
+    """Of a folder of this host; 0 for what lies elsewhere."""
+    address = urlparse(place)
+    if address.scheme not in ("", "file"):
+        return 0
+    folder = Path(url2pathname(address.path))
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
