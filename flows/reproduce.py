@@ -51,7 +51,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     """
     tracking = set_values({}, settings).get("tracking")
     named = tracking.get("uri") if isinstance(tracking, dict) else None
-    uri = named or _tracking.workspace_uri(workspace)
+    uri = named or _tracking.runs_of(workspace)
     run_id = _champions.run_id(uri, run_id)
     run = Run(uri, run_id)
     certificate = _certificate.read(run)

@@ -10,21 +10,23 @@ from tasks._certificate import Certificate
 from tasks._runs import Run
 from tasks._store import Store
 
+SIGNS = {True: "✓", False: "✗", None: "–"}
+
 
 class Finding(NamedTuple):
-    good: bool
+    good: bool | None  # None: it cannot be said, since it is gone
     subject: str
     text: str
 
 
 def examine(workspace: Path, run_id: str) -> int:
     """Print one line a finding, and what to do about bad ones; the exit code is 1 if there are any."""
-    uri = _tracking.workspace_uri(workspace)
+    uri = _tracking.runs_of(workspace)
     run = Run(uri, _champions.run_id(uri, run_id))
     findings = list(verify(run, Store(workspace / "store")))
     for finding in findings:
-        print(f"{'✓' if finding.good else '✗'} {finding.subject:<13} {finding.text}")
-    faults = {finding.subject for finding in findings if not finding.good}
+        print(f"{SIGNS[finding.good]} {finding.subject:<13} {finding.text}")
+    faults = {finding.subject for finding in findings if finding.good is False}
     if faults & {"artifacts", "parameters", "scores"}:
         print(f"\nWhat MLflow has of this run was changed since: `w2v reproduce {run.id}` rebuilds it as it was.")
     if "store" in faults:
@@ -72,5 +74,7 @@ def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
             fault = "does not verify" if output is None else "has other content"
             yield Finding(False, "store", f"{name} {fault}: {store.root / place}")
     count = len(certificate["stages"])
-    rest = f", {gone} not there" if gone else ""
-    yield Finding(same + gone == count, "store", f"{same} of {count} stage outputs are as certified{rest}")
+    if gone < count:
+        yield Finding(same + gone == count, "store", f"{same} of {count - gone} stage outputs there are as certified")
+    if gone:
+        yield Finding(None, "store", f"{gone} of {count} are not there: removed, they can be made again")

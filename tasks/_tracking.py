@@ -93,7 +93,7 @@ def close_abandoned(config: Config) -> list[str]:
 
 def close_run(workspace: Path, run_id: str) -> None:
     """Mark a run of whatever host as KILLED. Raises TrackingError if it is not RUNNING, or at work on this host."""
-    with reached(workspace_uri(workspace)) as client:
+    with reached(runs_of(workspace)) as client:
         record = known_run(client, workspace_uri(workspace), run_id)
         check_closable(record)
         close(client, record, "KILLED")
@@ -114,9 +114,18 @@ def find_finished(config: Config, result: str) -> str | None:
 
 def runs_of(workspace: Path) -> str:
     """Where the workspace's runs are. Raises TrackingError if there are none yet."""
-    found = workspace_uri(workspace)
+    return _existing(workspace_uri(workspace), workspace)
+
+
+def runs_of_config(config: Config) -> str:
+    """The same, of a config."""
+    return _existing(uri(config), Path(config.runtime.workspace))
+
+
+def _existing(found: str, workspace: Path) -> str:
     if found.startswith("sqlite:") and not Path(found.removeprefix("sqlite:///")).exists():
-        raise TrackingError(f"{workspace}: no runs yet.\nRun `w2v retrain` first, or name a --workspace.")
+        missing = "no runs yet" if workspace.exists() else "there is no workspace here"
+        raise TrackingError(f"{workspace}: {missing}.\nRun `w2v retrain` first, or name a --workspace.")
     return found
 
 

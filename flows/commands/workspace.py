@@ -45,6 +45,9 @@ def retain(
     `keep`, and the parents and children of these.
     """
     loaded = load(config, settings)
+    from tasks import _tracking
+
+    _tracking.runs_of_config(loaded)
     serve()
     from flows import retain
 
@@ -58,6 +61,9 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None) -> Non
     runtime.lost_after says how long a run of another host may be silent.
     """
     loaded = load(config, settings)
+    from tasks import _tracking
+
+    _tracking.runs_of_config(loaded)
     serve()
     from flows import reconcile, report
 
