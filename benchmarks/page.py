@@ -27,6 +27,17 @@ Words of the text a second, of which {kept:.0%} are kept; median of {rounds}, in
 {speed}
 """
 
+YEAR = """\
+## A year of nights
+
+`python -m benchmarks.a_year`: {nights} nightly runs on SQLite, simulated from a real one, with files of a few kilobytes; {machine}, as others worked on it:
+read these times as upper bounds. `w2v retain` with its defaults, but `trash_days = 0`, took {seconds:.0f} s.
+
+{rows}
+
+Commands take what Python and its imports take. A database keeps the space of what was removed, and fills it again: it is as large as it was on its fullest night.
+"""
+
 
 def read_scenarios() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """The defaults, and each scenario by name."""
@@ -41,6 +52,8 @@ def write_page() -> None:
     page = [(HERE / "preface.md").read_text(), *(section(found[name]) for name in scenarios if name in found)]
     if "core" in found:
         page.append(core(found["core"]))
+    if "a-year" in found:
+        page.append(a_year(found["a-year"]))
     (PROJECT / "docs" / "benchmarks.md").write_text("\n".join(page))
 
 
@@ -96,6 +109,24 @@ def core(record: dict[str, Any]) -> str:
         kept=record["kept"],
         rounds=len(record["speed"]["1"]),
         speed=table(["threads", "words/s", "to one"], speed_rows),
+    )
+
+
+def a_year(record: dict[str, Any]) -> str:
+    """What benchmarks/a_year.py measured, before and after retention."""
+    before, itself, after = record["rows"]
+    rows = [[name, f"{before[name]:,}", f"{after[name]:,}"] for name in ("runs", "flow runs")]
+    rows += [
+        [f"{name}, s", *(f"{each['seconds'][name]:.2f}" for each in (before, after))] for name in before["seconds"]
+    ]
+    rows += [
+        [f"{name}, MB", *(f"{each['bytes'][name] / 1e6:.1f}" for each in (before, after))] for name in before["bytes"]
+    ]
+    return YEAR.format(
+        machine=record["machine"],
+        nights=record["nights"],
+        seconds=itself["seconds"],
+        rows=table(["", before["name"], after["name"]], rows),
     )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun, StateType
 
 # the names of our flows: those of others on the same server are none of our business
-OURS = ["retrain", "retrain-seeds", "sweep", "reconcile", "retain"]
+OURS = ["retrain", "retrain-seeds", "sweep", "reproduce", "gc", "retain", "reconcile"]
 AT_ONCE = 200  # flow runs that Prefect's server gives at most
 BEATS = 3  # of Prefect's heartbeats that may be missed
 
