@@ -30,12 +30,14 @@ Words of the text a second, of which {kept:.0%} are kept; median of {rounds}, in
 YEAR = """\
 ## A year of nights
 
-`python -m benchmarks.a_year`: {nights} nightly runs on SQLite, simulated from a real one, with files of a few kilobytes; {machine}, as others worked on it:
-read these times as upper bounds. `w2v retain` with its defaults, but `trash_days = 0`, took {seconds:.0f} s.
+`python -m benchmarks.a_year`: {nights} nightly runs on SQLite, simulated from a real one, with small files; {machine},
+since others worked on it: read these times as upper bounds. `w2v retain` with its defaults, but `trash_days = 0`, took
+{seconds:.0f} s.
 
 {rows}
 
-Commands take what Python and its imports take. A database keeps the space of what was removed, and fills it again: it is as large as it was on its fullest night.
+Commands take what Python and its imports take. A database keeps the space of what was removed, and fills it again: it
+is as large as it was on its fullest night.
 """
 
 

@@ -133,6 +133,8 @@ def _expectation(schema: dict[str, Any]) -> str:
         return ", or ".join(_expectation(each) for each in schema["anyOf"] if each != {"type": "null"})
     if "enum" in schema or "const" in schema:
         return " or ".join(repr(value) for value in schema.get("enum", [schema.get("const")]))
+    if choices := schema.get("items", {}).get("enum"):
+        return f"a list of {', '.join(map(repr, choices))}"
     kind = "a section of keys" if "$ref" in schema else KINDS.get(schema.get("type", ""), "something else")
     return ", ".join([kind, *(words.format(schema[limit]) for limit, words in LIMITS.items() if limit in schema)])
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from prefect.blocks.core import Block
 from prefect.blocks.webhook import Webhook
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.actions import CallWebhook, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from pydantic import SecretStr
@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from configs.loading import ConfigError
 from configs.schema import Config, Event, Notify
 from tasks import _messages
-from tasks._flow_runs import OURS, FlowRuns
+from tasks._flow_runs import OURS, FlowRuns, server
 from tasks._messages import Message
 
 BLOCK = "w2v-notify"  # the webhook's address on Prefect's server
@@ -58,7 +58,7 @@ def arrange(config: Config) -> list[str]:
             f"expected  the address of a webhook in the environment variable {config.notify.webhook}, "
             "or a block in notify.block\nfound     neither"
         )
-    with get_client(sync_client=True) as client:
+    with server() as client:
         beaten = max(config.runtime.lost_after, FlowRuns(client).patience, SHORTEST)
         triggers = {
             "late": _trigger(["Late"], STARTED, max(config.notify.late_after, SHORTEST)),

@@ -4,12 +4,11 @@ import logging
 from pathlib import Path
 
 from prefect import flow
-from prefect.client.orchestration import get_client
 from rich.console import Console
 
 from configs.schema import Config
 from tasks import _messages, _tracking
-from tasks._flow_runs import FlowRuns
+from tasks._flow_runs import FlowRuns, server
 from tasks._lost import Lost, close_lost, close_lost_flow_runs
 
 log = logging.getLogger("w2v")
@@ -20,7 +19,7 @@ def reconcile(config: Config) -> list[Lost]:
     """open in MLflow or Prefect → no process, no heartbeat → closed in both, and told"""
     uri, limit = _tracking.uri(config), config.runtime.lost_after
     lost = close_lost(uri, Path(config.runtime.workspace), limit)
-    with get_client(sync_client=True) as client:
+    with server() as client:
         lost += close_lost_flow_runs(FlowRuns(client), uri, lost, limit)
     for each in lost:
         log.info("✗ %s: %s", each.name, each.why)

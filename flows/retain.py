@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prefect import flow
-from prefect.client.orchestration import get_client
 
 from configs.schema import Config
 from flows import retention
 from tasks import _old_runs, _tracking
-from tasks._flow_runs import FlowRuns
+from tasks._flow_runs import FlowRuns, server
 from tasks._old_runs import Past, Removed
 from tasks._retention import Policy, Swept, sweep
 from tasks._survey import survey
@@ -45,7 +44,7 @@ def retain(config: Config, dry_run: bool = False) -> Retained:
 def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *, dry_run: bool) -> list[str]:
     """But for those of MLflow runs that stay."""
     stay = {run.flow_run for run in past if run.id in kept}
-    with get_client(sync_client=True) as client:
+    with server() as client:
         flow_runs = FlowRuns(client)
         old = flow_runs.ended_before(datetime.now(UTC) - timedelta(days=days))
         old = [flow_run for flow_run in old if str(flow_run.id) not in stay]

@@ -1,10 +1,13 @@
 """Prefect's flow runs, seen from outside: which are open, when each last lived, how one is ended, what goes."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tasks._errors import PipelineError
 from tasks._retention import KEEP
+from tasks._runs import shown
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -16,8 +19,25 @@ AT_ONCE = 200  # flow runs that Prefect's server gives at most
 BEATS = 3  # of Prefect's heartbeats that may be missed
 
 
+@contextmanager
+def server() -> "Iterator[SyncPrefectClient]":
+    """The one that Prefect knows. Raises PipelineError if it cannot be reached, or refuses."""
+    from httpx import HTTPError
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except HTTPError as error:
+        raise PipelineError(
+            f"Prefect at {shown(str(PREFECT_API_URL.value()))} does not do what it was asked\n"
+            f"{str(error).splitlines()[0]}\nStart it, or name another with PREFECT_API_URL."
+        ) from error
+
+
 class FlowRuns:
-    """Of the server that Prefect knows."""
+    """Of one server."""
 
     def __init__(self, client: "SyncPrefectClient") -> None:
         self._client = client

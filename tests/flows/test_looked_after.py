@@ -17,13 +17,16 @@ from mlflow import MlflowClient
 from prefect import flow
 from prefect.blocks.notifications import SlackWebhook
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate
 from prefect.events import emit_event
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelling, Running
+from prefect.states import Cancelling, Completed, Running
 
-from configs.schema import Config, Notify, Promotion
+from configs.schema import Config, Notify, Promotion, Retention, Tracking
 from flows import alarms
 from flows.reconcile import reconcile
+from flows.retain import retain
 from flows.retrain import retrain
 from tasks import _flow_runs, _heart, _messages, _tracking
 from tasks._errors import InputError
@@ -254,6 +257,36 @@ def test_flow_runs_without_life(
     assert "it has no heartbeat" in found["gone"]
     now = {name: client.read_flow_run(each.id).state.name for name, each in lifeless.items()}
     assert now == {"gone": "Crashed", "beats": "Running", "unheard": "Cancelled"}
+
+
+def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectClient, tmp_path: Path) -> None:
+    """In MLflow, in Prefect with its artifacts; a dry run lists it. What is pinned or at work stays."""
+    runtime = config.runtime.model_copy(update={"workspace": str(tmp_path)})
+    policy = Retention(runs_last=0, runs_days=0, trash_days=0, flow_runs_days=0)
+    config = config.model_copy(update={"runtime": runtime, "retention": policy, "tracking": Tracking()})
+    flow_runs = {name: client.create_flow_run(nightly, name=name) for name in ("ended", "at work", "of a kept run")}
+    flow_runs["pinned"] = client.create_flow_run(nightly, name="pinned", tags=["keep"])
+    runs = {name: _tracking.start(config, str(flow_runs[name].id)) for name in ("ended", "of a kept run")}
+    MlflowClient(_tracking.uri(config)).set_tag(runs["of a kept run"], "keep", "yes")
+    artifact = client.create_artifact(ArtifactCreate(key="score", flow_run_id=flow_runs["ended"].id, data="1"))
+    for name in ("ended", "of a kept run", "pinned"):
+        client.set_flow_run_state(flow_runs[name].id, Completed(), force=True)
+        _tracking.finish_flow_run(config, str(flow_runs[name].id), "FINISHED")
+
+    listed = retain(config, dry_run=True)
+    assert [each.run.id for each in listed.runs] == [runs["ended"]]
+    assert "ended" in listed.flow_runs
+    assert {"at work", "pinned", "of a kept run"}.isdisjoint(listed.flow_runs)
+    assert client.read_flow_run(flow_runs["ended"].id)
+
+    done = retain(config)
+    assert done.trash.startswith("1 runs purged")
+    assert [run.info.run_id for run in mlflow_runs(tmp_path)] == [runs["of a kept run"]]
+    with pytest.raises(ObjectNotFound):
+        client.read_flow_run(flow_runs["ended"].id)
+    assert artifact.id not in {each.id for each in client.read_artifacts()}
+    for name in ("at work", "pinned", "of a kept run"):
+        assert client.read_flow_run(flow_runs[name].id)
 
 
 @pytest.mark.usefixtures("watched")

@@ -279,7 +279,7 @@ def test_an_unfinished_run_has_no_vectors(config: Config) -> None:
 
 def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
     """A mistyped --workspace stays as empty as it was."""
-    with pytest.raises(TrackingError, match="no runs yet"):
+    with pytest.raises(TrackingError, match="there is no workspace here"):
         _tracking.load_vectors(tmp_path / "mistyped", "no-such-run")
 
     assert not (tmp_path / "mistyped").exists()
