@@ -50,10 +50,12 @@ class FlowRuns:
         return BEATS * float(get_current_settings().flows.heartbeat_frequency or 0)
 
     def open(self) -> "list[FlowRun]":
-        """Those that somebody should be working on."""
+        """Those that somebody should be working on, but for this one."""
         from prefect.client.schemas.objects import StateType
+        from prefect.runtime import flow_run as running
 
-        return list(self._in_state([StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]))
+        found = self._in_state([StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+        return [flow_run for flow_run in found if str(flow_run.id) != running.id]
 
     def last_beat(self, flow_run: "FlowRun") -> datetime | None:
         from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
