@@ -11,6 +11,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.flows import Flow
 from pydantic import ValidationError
 
 from configs.schema import Config, Notify
@@ -21,7 +22,10 @@ from tasks._runs import Run
 SAID_BY_PREFECT = "Flow run encountered an exception: "
 
 
-def tell(flow_run: FlowRun, state: State[Any]) -> None:
+def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """A hook of flows. What a part of another flow run does, such as a candidate of a sweep, is for that one to tell."""
+    if flow_run.parent_task_run_id:
+        return
     try:
         config = Config.model_validate(flow_run.parameters["config"])
     except ValidationError:  # which may be the failure

@@ -7,6 +7,7 @@ from prefect import flow
 from rich.console import Console
 
 from configs.schema import Config
+from flows import failures
 from tasks import _messages, _tracking
 from tasks._flow_runs import FlowRuns, server
 from tasks._lost import Lost, close_lost, close_lost_flow_runs
@@ -14,7 +15,7 @@ from tasks._lost import Lost, close_lost, close_lost_flow_runs
 log = logging.getLogger("w2v")
 
 
-@flow(name="reconcile", flow_run_name="what has stopped", result_serializer="json")
+@flow(name="reconcile", flow_run_name="what has stopped", on_failure=[failures.tell], on_crashed=[failures.tell])
 def reconcile(config: Config) -> list[Lost]:
     """open in MLflow or Prefect → no process, no heartbeat → closed in both, and told"""
     uri, limit = _tracking.uri(config), config.runtime.lost_after

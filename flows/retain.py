@@ -9,7 +9,7 @@ from typing import NamedTuple
 from prefect import flow
 
 from configs.schema import Config
-from flows import retention
+from flows import failures, retention
 from tasks import _old_runs, _tracking
 from tasks._flow_runs import FlowRuns, server
 from tasks._old_runs import Past, Removed
@@ -27,7 +27,7 @@ class Retained(NamedTuple):
     swept: Swept
 
 
-@flow(name="retain", flow_run_name="what is kept", result_serializer="json")
+@flow(name="retain", flow_run_name="what is kept", on_failure=[failures.tell], on_crashed=[failures.tell])
 def retain(config: Config, dry_run: bool = False) -> Retained:
     """old MLflow runs → MLflow's trash → gone; old flow runs → gone; stage outputs that no kept run uses → gone"""
     uri, policy, workspace = _tracking.uri(config), config.retention, Path(config.runtime.workspace)

@@ -34,6 +34,6 @@ def show(workspace: Path, swept: Swept, dry_run: bool) -> None:
 
 def close(workspace: Path, run_id: str) -> None:
     """Mark a run as KILLED whose process is gone for good."""
-    run_id = full_id(_tracking.workspace_uri(workspace), run_id)
+    run_id = full_id(_tracking.runs_of(workspace), run_id)
     _tracking.close_run(workspace, run_id)
     print(f"run {run_id} is KILLED; the same config, data and code go on with it")

@@ -31,18 +31,12 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     _tracking.finish_flow_run(config, str(flow_run.id), status)
 
 
-def tell_failure(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """A flow run of its own tells; what a candidate of a sweep does is for the sweep to tell."""
-    if flow_run.parent_task_run_id is None:
-        failures.tell(flow_run, state)
-
-
 # of every flow of a config
 LOGGED: dict[str, Any] = {
     "flow_run_name": "{config.name}",
     "on_completion": [close_run],
-    "on_failure": [close_run, tell_failure],
-    "on_crashed": [close_run, tell_failure],
+    "on_failure": [close_run, failures.tell],
+    "on_crashed": [close_run, failures.tell],
     "on_cancellation": [close_run],
     "result_serializer": "json",
 }

@@ -159,7 +159,8 @@ def parameters(config: Config) -> dict[str, str]:
 
 
 def _bearing(config: Config) -> dict[str, Any]:
-    return config.model_dump(mode="json", exclude={"version", "name", "tracking", "promotion", "runtime", "notify", "retention"})
+    without_result = {"version", "name", "tracking", "promotion", "runtime", "notify", "retention"}
+    return config.model_dump(mode="json", exclude=without_result)
 
 
 def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
