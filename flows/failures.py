@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -16,18 +15,19 @@ from pydantic import ValidationError
 
 from configs.schema import Config, Notify
 from tasks import _environment, _messages, _tracking
-from tasks._errors import TrackingError
+from tasks._errors import PipelineError, TrackingError
+from tasks._flow_runs import server
 from tasks._runs import Run
 
 SAID_BY_PREFECT = "Flow run encountered an exception: "
 
 
 def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """A hook of flows. What a part of another flow run does, such as a candidate of a sweep, is for that one to tell."""
+    """A hook of flows. What a part of another flow run does, such as a sweep's candidate, is for that one to tell."""
     if flow_run.parent_task_run_id:
         return
     try:
-        config = Config.model_validate(flow_run.parameters["config"])
+        config = Config.model_validate(flow_run.parameters.get("config"))
     except ValidationError:  # which may be the failure
         config = None
     run = _run(config, flow_run) if config else None
@@ -46,11 +46,14 @@ def _run(config: Config, flow_run: FlowRun) -> Run | None:
 def _place(flow_run: FlowRun) -> str:
     """The stage or whatever other task did not end well, if one was at work."""
     badly = TaskRunFilterStateType(any_=[StateType.FAILED, StateType.CRASHED, StateType.RUNNING])
-    with get_client(sync_client=True) as client:
-        tasks = client.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
-            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=badly)),
-        )
+    try:
+        with server() as client:
+            tasks = client.read_task_runs(
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
+                task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=badly)),
+            )
+    except PipelineError:  # Prefect's server is away: all the more is told what is known
+        tasks = []
     return ", ".join(sorted(task.name for task in tasks)) or "the flow"
 
 
