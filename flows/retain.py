@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +26,9 @@ class Retained(NamedTuple):
     swept: Swept
 
 
-@flow(name="retain", flow_run_name="what is kept", on_failure=[failures.tell], on_crashed=[failures.tell])
+@flow(
+    name="retain", flow_run_name="what is kept", log_prints=True, on_failure=[failures.tell], on_crashed=[failures.tell]
+)
 def retain(config: Config, dry_run: bool = False) -> Retained:
     """old MLflow runs → MLflow's trash → gone; old flow runs → gone; stage outputs that no kept run uses → gone"""
     uri, policy, workspace = _tracking.uri(config), config.retention, Path(config.runtime.workspace)
@@ -38,7 +39,9 @@ def retain(config: Config, dry_run: bool = False) -> Retained:
     flow_runs = _remove_flow_runs(past, kept, policy.flow_runs_days, dry_run=dry_run)
     outputs = Policy(policy.outputs_last, policy.outputs_days)
     swept = sweep(workspace, outputs, functools.partial(survey, workspace), dry_run=dry_run)
-    return Retained(removed, kept, trash, flow_runs, swept)
+    done = Retained(removed, kept, trash, flow_runs, swept)
+    show(config, done, dry_run)
+    return done
 
 
 def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *, dry_run: bool) -> list[str]:
@@ -46,8 +49,7 @@ def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *
     stay = {run.flow_run for run in past if run.id in kept}
     with server() as client:
         flow_runs = FlowRuns(client)
-        old = flow_runs.ended_before(datetime.now(UTC) - timedelta(days=days))
-        old = [flow_run for flow_run in old if str(flow_run.id) not in stay]
+        old = [flow_run for flow_run in flow_runs.older(days) if str(flow_run.id) not in stay]
         for flow_run in () if dry_run else old:
             flow_runs.remove(flow_run)
     return [flow_run.name for flow_run in old]

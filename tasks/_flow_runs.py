@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks._errors import PipelineError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # the names of our flows: those of others on the same server are none of our business
 OURS = ["retrain", "retrain-seeds", "sweep", "reproduce", "gc", "retain", "reconcile"]
+OFTEN, OFTEN_DAYS = ["reconcile"], 1.0  # a flow run each quarter of an hour is 35,000 a year
 AT_ONCE = 200  # flow runs that Prefect's server gives at most
 BEATS = 3  # of Prefect's heartbeats that may be missed
 
@@ -54,7 +55,7 @@ class FlowRuns:
         from prefect.client.schemas.objects import StateType
         from prefect.runtime import flow_run as running
 
-        found = self._in_state([StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+        found = self._in_state([StateType.RUNNING, StateType.PENDING, StateType.CANCELLING], OURS)
         return [flow_run for flow_run in found if str(flow_run.id) != running.id]
 
     def last_beat(self, flow_run: "FlowRun") -> datetime | None:
@@ -89,12 +90,17 @@ class FlowRuns:
             self._client.set_task_run_state(task.id, State(type=wanted, message=why), force=True)
         self._client.set_flow_run_state(flow_run.id, State(type=wanted, message=why), force=True)
 
-    def ended_before(self, when: datetime) -> "list[FlowRun]":
-        """Those that may go, but for the ones that somebody has given the tag `keep`."""
+    def older(self, days: float) -> "list[FlowRun]":
+        """Those that may go, but for the ones with the tag `keep`; of those that come often, few days are enough."""
+        rare = self._ended_before([name for name in OURS if name not in OFTEN], days)
+        return rare + self._ended_before(OFTEN, min(days, OFTEN_DAYS))
+
+    def _ended_before(self, names: list[str], days: float) -> "list[FlowRun]":
         from prefect.client.schemas.filters import FlowRunFilterEndTime
         from prefect.client.schemas.objects import TERMINAL_STATES
 
-        found = self._in_state(sorted(TERMINAL_STATES), end_time=FlowRunFilterEndTime(before_=when))
+        ended = FlowRunFilterEndTime(before_=datetime.now(UTC) - timedelta(days=days))
+        found = self._in_state(sorted(TERMINAL_STATES), names, end_time=ended)
         return [flow_run for flow_run in found if KEEP not in flow_run.tags]
 
     def remove(self, flow_run: "FlowRun") -> None:
@@ -107,7 +113,7 @@ class FlowRuns:
                 self._client.delete_artifact(artifact.id)
         self._client.delete_flow_run(flow_run.id)
 
-    def _in_state(self, states: "list[StateType]", **more: Any) -> "Iterator[FlowRun]":
+    def _in_state(self, states: "list[StateType]", names: list[str], **more: Any) -> "Iterator[FlowRun]":
         from prefect.client.schemas.filters import (
             FlowFilter,
             FlowFilterName,
@@ -118,7 +124,7 @@ class FlowRuns:
 
         offset = 0
         while page := self._client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=OURS)),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=names)),
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)), **more),
             limit=AT_ONCE, offset=offset,
         ):  # fmt: skip

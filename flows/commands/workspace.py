@@ -51,7 +51,7 @@ def retain(
     serve()
     from flows import retain
 
-    retain.show(loaded, retain.retain.fn(loaded, dry_run), dry_run)
+    retain.retain.fn(loaded, dry_run)
 
 
 @app.command()
