@@ -1,6 +1,7 @@
 """Nobody looks all day: what is told, and what is closed, on real servers and with processes that are really killed."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from flows.retrain import retrain
 from tasks import _flow_runs, _heart, _messages, _tracking
 from tasks._errors import InputError
 from tasks._lost import close_lost
+from tasks._runs import reached
 from tests.webhook import SECRET, Mailbox, Webhook, listening
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -56,6 +58,22 @@ def webhook() -> Iterator[Webhook]:
     with listening(Webhook()) as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setenv("W2V_WEBHOOK", webhook.address)
         yield webhook
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's, empty: making it takes seconds."""
+    path = tmp_path_factory.mktemp("database") / "mlflow.db"
+    with reached(f"sqlite:///{path}"):
+        return path
+
+
+@pytest.fixture
+def own(database: Path, tmp_path: Path) -> Path:
+    """A workspace of the test's own."""
+    (tmp_path / "ws").mkdir()
+    shutil.copy(database, tmp_path / "ws" / "mlflow.db")
+    return tmp_path / "ws"
 
 
 @pytest.fixture(scope="module")
@@ -190,24 +208,24 @@ def test_mail_goes_through_a_block(server: str) -> None:
 
 
 @pytest.mark.usefixtures("webhook")
-def test_killed_on_this_host(corpus: Path, client: SyncPrefectClient, webhook: Webhook, tmp_path: Path) -> None:
+def test_killed_on_this_host(corpus: Path, client: SyncPrefectClient, webhook: Webhook, own: Path) -> None:
     """Of a retraining that was killed, both records are open; `w2v reconcile` closes both at once and tells of it."""
-    settings = [word for each in slow(corpus, tmp_path / "ws") for word in ("--set", each)]
-    with (tmp_path / "log").open("wb") as log:
+    settings = [word for each in slow(corpus, own) for word in ("--set", each)]
+    with own.with_name("log").open("wb") as log:
         retraining = subprocess.Popen([W2V, "retrain", *settings], stdout=log, stderr=log, cwd=PROJECT)
-    until(lambda: retraining.poll() is not None or list(tmp_path.glob(f"ws/{CHECKPOINTS}")))
-    assert close_lost(f"sqlite:///{tmp_path}/ws/mlflow.db", tmp_path / "ws", 0.001) == []
+    until(lambda: retraining.poll() is not None or list(own.glob(CHECKPOINTS)))
+    assert close_lost(f"sqlite:///{own}/mlflow.db", own, 0.001) == []
     retraining.kill()
     retraining.wait()
 
-    (run,) = mlflow_runs(tmp_path / "ws")
+    (run,) = mlflow_runs(own)
     flow_run_id = run.data.tags["prefect.flow_run_id"]
     assert run.info.status == "RUNNING"
     assert client.read_flow_run(flow_run_id).state.is_running()
     closing = subprocess.run([W2V, "reconcile", *settings], capture_output=True, text=True, cwd=PROJECT)
 
     assert f"run {run.info.run_id} is KILLED" in closing.stdout, closing.stderr
-    (run,) = mlflow_runs(tmp_path / "ws")
+    (run,) = mlflow_runs(own)
     assert run.info.status == "KILLED"
     assert client.read_flow_run(flow_run_id).state.is_crashed()
     tasks = [each for each in client.read_task_runs() if str(each.flow_run_id) == flow_run_id]
@@ -215,30 +233,29 @@ def test_killed_on_this_host(corpus: Path, client: SyncPrefectClient, webhook: W
     assert webhook.of("lost")[-1]["run"] == run.info.run_id
 
 
-def test_another_host_is_known_by_its_heart(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_host_is_known_by_its_heart(corpus: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it beats it is left alone, whatever its clock says; when it beats no more it is closed."""
-    workspace = tmp_path / "ws"
-    with (tmp_path / "log").open("wb") as log:
-        command = [sys.executable, "-m", "tests.retraining", *slow(corpus, workspace)]
+    with own.with_name("log").open("wb") as log:
+        command = [sys.executable, "-m", "tests.retraining", *slow(corpus, own)]
         retraining = subprocess.Popen(command, stdout=log, stderr=log, cwd=PROJECT)
-    until(lambda: retraining.poll() is not None or list(workspace.glob(CHECKPOINTS)))
-    uri = f"sqlite:///{workspace}/mlflow.db"
-    (run,) = mlflow_runs(workspace)
+    until(lambda: retraining.poll() is not None or list(own.glob(CHECKPOINTS)))
+    uri = f"sqlite:///{own}/mlflow.db"
+    (run,) = mlflow_runs(own)
     MlflowClient(uri).set_tag(run.info.run_id, "owner.host", "elsewhere")
 
     try:
-        assert close_lost(uri, workspace, 4) == []
+        assert close_lost(uri, own, 4) == []
         with monkeypatch.context() as patch:
             patch.setattr(_heart, "PATIENCE", 1_000)
-            assert close_lost(uri, workspace, 0.001) == []  # as with a clock that is wrong: each beat looks old
+            assert close_lost(uri, own, 0.001) == []  # as with a clock that is wrong: each beat looks old
     finally:
         retraining.kill()
         retraining.wait()
-    assert close_lost(uri, workspace, 600) == []
-    (lost,) = until(lambda: close_lost(uri, workspace, 2))
+    assert close_lost(uri, own, 600) == []
+    (lost,) = until(lambda: close_lost(uri, own, 2))
     assert lost.run_id == run.info.run_id
     assert "elsewhere has not been heard of" in lost.why
-    assert mlflow_runs(workspace)[0].info.status == "KILLED"
+    assert mlflow_runs(own)[0].info.status == "KILLED"
 
 
 def test_flow_runs_without_life(
@@ -260,9 +277,9 @@ def test_flow_runs_without_life(
     assert now == {"gone": "Crashed", "beats": "Running", "unheard": "Cancelled"}
 
 
-def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectClient, tmp_path: Path) -> None:
+def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectClient, own: Path) -> None:
     """In MLflow, in Prefect with its artifacts; a dry run lists it. What is pinned or at work stays."""
-    runtime = config.runtime.model_copy(update={"workspace": str(tmp_path)})
+    runtime = config.runtime.model_copy(update={"workspace": str(own)})
     policy = Retention(runs_last=0, runs_days=0, trash_days=0, flow_runs_days=0)
     config = config.model_copy(update={"runtime": runtime, "retention": policy, "tracking": Tracking()})
     flow_runs = {name: client.create_flow_run(nightly, name=name) for name in ("ended", "at work", "of a kept run")}
@@ -282,7 +299,7 @@ def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectC
 
     done = retain(config)
     assert done.trash.startswith("1 runs purged")
-    assert [run.info.run_id for run in mlflow_runs(tmp_path)] == [runs["of a kept run"]]
+    assert [run.info.run_id for run in mlflow_runs(own)] == [runs["of a kept run"]]
     with pytest.raises(ObjectNotFound):
         client.read_flow_run(flow_runs["ended"].id)
     assert artifact.id not in {each.id for each in client.read_artifacts()}
@@ -300,9 +317,9 @@ def test_the_server_tells_what_is_late_and_what_is_silent(webhook: Webhook) -> N
     assert "retrain silent has stopped beating" in [each["title"] for each in silent]
 
 
-def test_the_heart_stops_with_its_run(config: Config, tmp_path: Path) -> None:
+def test_the_heart_stops_with_its_run(config: Config, own: Path) -> None:
     """A run that is closed beats no more."""
-    runtime = config.runtime.model_copy(update={"workspace": str(tmp_path), "lost_after": 0.4})
+    runtime = config.runtime.model_copy(update={"workspace": str(own), "lost_after": 0.4})
     config = config.model_copy(update={"runtime": runtime})
     run_id = _tracking.start(config, "flow")
     client = MlflowClient(_tracking.uri(config))
