@@ -15,6 +15,7 @@ REASONS = {
     "seed": "a seed is luck and not a setting: `w2v retrain --seeds 3` measures what it does",
     "evaluation": "evaluation judges what was learnt and does not change it",
     "promotion": "promotion decides about a result and does not change it",
+    "schedule": "a schedule cannot change a result",
     "tracking": "tracking cannot change a result",
     "runtime": "runtime cannot change a result",
     "notify": "notify cannot change a result",

@@ -154,6 +154,14 @@ class Promotion(Section):
     )
 
 
+class Schedule(Section):
+    """When the deployed retraining runs by itself (what else is deployed, and how: prefect.yaml)."""
+
+    cron: str = Field("0 3 * * *", description="Minute, hour, day of the month, month, day of the week.")
+    timezone: str = Field("UTC", description="Whose hours these are, such as `Europe/Berlin`.")
+    active: bool = Field(True, description="Else it runs when asked to.")
+
+
 class Runtime(Section):
     """How the work is done; none of it changes a result but `portable`, by the kernels that are part of the keys."""
 
@@ -213,6 +221,7 @@ class Config(Section):
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
     promotion: Promotion = Promotion()
+    schedule: Schedule = Schedule()
     runtime: Runtime = Runtime()
     notify: Notify = Notify()
     retention: Retention = Retention()

@@ -121,19 +121,20 @@ def show_foreseen(original: Original, found: list[Difference]) -> None:
 
 def show(original: Original, done: Reproduced) -> int:
     """The verdict and its reasons; the exit code is 0 if all is identical and 1 if not."""
-    print(f"\nMLflow run   {done.run_id}  reproduces {original.run.id}")
-    print("identical, bit for bit: the words, both tables and every score" if done.identical else "different")
-    if done.distance:
-        print(f"  {done.distance}")
-    for each in done.outcome:
-        if not each.what.startswith("tables"):
-            print(f"  {_line(each)}")
-    if done.stages:
-        print(f"  outputs with other bytes: {', '.join(each.what.split()[1] for each in done.stages)}")
-    print("made of other:" if done.ingredients else "made of the same")
-    for each in done.ingredients:
-        print(f"  {_line(each)}")
+    print(f"\n{verdict(original, done)}")
     return int(not done.identical)
+
+
+def verdict(original: Original, done: Reproduced) -> str:
+    lines = [f"MLflow run   {done.run_id}  reproduces {original.run.id}"]
+    lines += ["identical, bit for bit: the words, both tables and every score" if done.identical else "different"]
+    if done.distance:
+        lines += [f"  {done.distance}"]
+    lines += [f"  {_line(each)}" for each in done.outcome if not each.what.startswith("tables")]
+    if done.stages:
+        lines += [f"  outputs with other bytes: {', '.join(each.what.split()[1] for each in done.stages)}"]
+    lines += ["made of other:" if done.ingredients else "made of the same"]
+    return "\n".join([*lines, *(f"  {_line(each)}" for each in done.ingredients)])
 
 
 def _refuse_used(workspace: Path, run_id: str) -> None:

@@ -5,6 +5,19 @@ import os
 import sys
 from pathlib import Path
 
+# of each process that runs a flow, also of those that a worker starts
+ELSEWHERE = {
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+HERE = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
+
 
 def settle(workspace: Path) -> None:
     """Give Prefect a home in the workspace, unless the user has one of their own."""
@@ -22,16 +35,7 @@ def settle(workspace: Path) -> None:
 
 def quiet() -> None:
     """Our own progress on the terminal, and nothing of Prefect's, whose page has it all; nobody is called home."""
-    defaults = {
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
-        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-    }
-    for name, value in defaults.items():
+    for name, value in (ELSEWHERE | HERE).items():
         os.environ.setdefault(name, value)
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(message)s"))

@@ -14,6 +14,7 @@ from configs.grids import Change, described
 from configs.schema import Config
 from configs.writing import toml
 from flows import vectors
+from flows.candidates import candidates
 from flows.pipeline import Retrained
 from flows.plan import recipe
 from flows.retrain import LOGGED, retrain
@@ -38,9 +39,19 @@ class Swept(NamedTuple):
 
 @flow(name="sweep", **LOGGED)
 def sweep(
-    config: Config, changes: list[Change], by: str = LOSS, keep_one_in: int = 3, output: Path | None = None
+    config: Config,
+    grid: list[str],
+    random: int | None = None,
+    by: str = LOSS,
+    keep_one_in: int = 3,
+    output: Path | None = None,
 ) -> Swept:
-    """candidates → rungs of ever fewer and ever longer retrainings → one parent run, and the best config"""
+    """grid → candidates → rungs of ever fewer and ever longer retrainings → one parent run, and the best config
+
+    Each line of `grid` has the values of one key, such as `training.learning_rate=0.01,0.025`; with `random`, so many
+    candidates are drawn instead of all combinations trained, and a line may have a range (`0.01..0.1`).
+    """
+    changes = candidates(config, grid, random, by)
     variants = [grids.changed(config, change) for change in changes]
     result = digest_of([recipe(config), *map(recipe, variants), by, keep_one_in])
     _tracking.close_abandoned(config)

@@ -159,7 +159,7 @@ def parameters(config: Config) -> dict[str, str]:
 
 
 def _bearing(config: Config) -> dict[str, Any]:
-    without_result = {"version", "name", "tracking", "promotion", "runtime", "notify", "retention"}
+    without_result = {"version", "name", "tracking", "promotion", "schedule", "runtime", "notify", "retention"}
     return config.model_dump(mode="json", exclude=without_result)
 
 

@@ -73,7 +73,7 @@ def test_help_answers_at_once() -> None:
 
 COMMANDS = [
     "retrain", "plan", "neighbors", "analogy", "serve", "compare", "export",
-    "sweep", "verify", "reproduce", "promote", "rollback", "history", "ui", "gc", "close", "doctor",
+    "sweep", "verify", "reproduce", "promote", "rollback", "history", "deploy", "ui", "gc", "close", "doctor",
 ]  # fmt: skip
 
 

@@ -31,13 +31,16 @@ def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceb
 
 def load(path: Path, settings: list[str] | None) -> "Config":
     """The config of a file with its changes, and the surroundings it asks for."""
-    from configs import loading
-
-    settings = settings or []
-    own_text = path == QUICKSTART and any(setting.startswith("ingestion.source") for setting in settings)
-    config = loading.load(None if own_text else path, settings)  # quickstart's probes and epochs suit its own text only
+    config = read(path, settings or [])
     prepare(config)
     return config
+
+
+def read(path: Path, settings: list[str]) -> "Config":
+    from configs import loading
+
+    own_text = path == QUICKSTART and any(setting.startswith("ingestion.source") for setting in settings)
+    return loading.load(None if own_text else path, settings)  # quickstart's probes and epochs suit its own text only
 
 
 def prepare(config: "Config") -> None:

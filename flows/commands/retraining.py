@@ -65,12 +65,12 @@ def sweep(
     loaded = load(config, settings)
     from flows import candidates, expectations, plan, report
 
-    changes = candidates.candidates(loaded, grid, random, by)
+    candidates.candidates(loaded, grid, random, by)  # likewise
     expectations.corpus(loaded, plan.plan(loaded))
     serve()
     from flows import sweep as sweeps
 
-    sweeps.show(report.console, loaded, sweeps.sweep(loaded, changes, by, keep_one_in, output))
+    sweeps.show(report.console, loaded, sweeps.sweep(loaded, grid, random, by, keep_one_in, output))
 
 
 @app.command()

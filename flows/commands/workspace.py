@@ -1,4 +1,4 @@
-"""Look after the workspace: pages, retention, diagnosis."""
+"""Look after the workspace: deployments, pages, retention, diagnosis."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,20 @@ from typing import Annotated
 import typer
 
 from flows.commands.common import QUICKSTART, ConfigFile, Settings, Workspace, app, load, serve
+
+
+@app.command()
+def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+    """Deploy retrain with its schedule, and sweep, reproduce and gc, to the Prefect server of PREFECT_API_URL.
+
+    Done again, it changes what is deployed. The schedule is `[schedule]` in CONFIG; all else is in prefect.yaml.
+    """
+    load(config, settings)
+    from flows import deployments
+
+    for name in deployments.deploy(config, settings or []):
+        print(f"✓ {name}")
+    print(f"\nA worker runs them, where the text is:  prefect worker start --pool {deployments.POOL}")
 
 
 @app.command()

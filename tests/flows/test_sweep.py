@@ -15,7 +15,6 @@ from rich.console import Console
 from configs.loading import load
 from configs.schema import Config
 from flows import sweep as sweeps
-from flows.candidates import candidates
 from flows.plan import plan
 from flows.retrain import retrain
 from flows.sweep import Swept, sweep
@@ -69,7 +68,7 @@ def killed(settings: list[str], tmp_path_factory: pytest.TempPathFactory, prefec
 @pytest.fixture(scope="module")
 def done(base: Config, killed: str) -> Swept:
     """The same again, to its end."""
-    return sweep(base, candidates(base, RATES, None, LOSS), LOSS, 2)
+    return sweep(base, RATES, keep_one_in=2)
 
 
 def runs(config: Config) -> list[Run]:
@@ -147,7 +146,7 @@ def test_the_same_sweep_again_is_nothing_to_do(base: Config, done: Swept) -> Non
     """Without a new run; only who diverged is tried once more, in its old run."""
     before = len(runs(base))
 
-    assert sweep(base, candidates(base, RATES, None, LOSS), LOSS, 2).run_id == done.run_id
+    assert sweep(base, RATES, keep_one_in=2).run_id == done.run_id
     assert len(runs(base)) == before
 
 

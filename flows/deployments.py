@@ -1,0 +1,99 @@
+"""One experiment → the deployments of prefect.yaml, on the Prefect server of PREFECT_API_URL."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from configs.loading import ConfigError
+from configs.schema import Config, Schedule
+from flows.commands.common import QUICKSTART, read
+from flows.surroundings import ELSEWHERE
+from tasks import _arithmetic
+from tasks._errors import PipelineError
+
+DESCRIBED = Path(__file__).parents[1] / "prefect.yaml"
+POOL = "w2v"  # of processes
+
+
+def deploy(config_path: Path, settings: list[str]) -> list[str]:
+    """Deploy all of prefect.yaml, and have its work pool; the names of the deployments, such as `retrain/vectors`.
+
+    Done again, it changes what is deployed to what is said now. Raises ConfigError, and PipelineError where there is no
+    Prefect server or it refuses.
+    """
+    server = os.environ.get("PREFECT_API_URL")
+    if not server:
+        raise PipelineError(
+            "there is no Prefect server to deploy to: PREFECT_API_URL is not set\n"
+            "Name yours, such as PREFECT_API_URL=http://127.0.0.1:4200/api, or start one with `w2v up`."
+        )
+    model = _checked(read(config_path, settings)).tracking.registered_model
+    _have_pool(server)
+    named = {"W2V_CONFIG": str(config_path), "W2V_SETTINGS": "\n".join(settings)}
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", DESCRIBED],
+        env=os.environ | named, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise PipelineError(f"{DESCRIBED} cannot be deployed to {server}\n{(done.stdout + done.stderr).strip()}")
+    return _deployed(model)
+
+
+def experiment(config: str, settings: str, environment: dict[str, str]) -> dict[str, Any]:
+    """What prefect.yaml calls {{ experiment.… }}; `settings` has a section.key=value a line."""
+    loaded = _checked(read(Path(config or QUICKSTART), settings.splitlines()))
+    workspace = str(Path(loaded.runtime.workspace).absolute())  # hooks of a crashed run are run elsewhere
+    runtime = loaded.runtime.model_copy(update={"workspace": workspace})
+    return {
+        "config": loaded.model_copy(update={"runtime": runtime}).model_dump(mode="json"),
+        "model": loaded.tracking.registered_model,
+        "schedule": loaded.schedule.model_dump(),
+        "workspace": workspace,
+        "directory": str(Path.cwd()),
+        "environment": ELSEWHERE | environment | (_arithmetic.PINNED if loaded.runtime.portable else {}),
+    }
+
+
+def _checked(config: Config) -> Config:
+    """Raises ConfigError for a schedule that is none."""
+    from prefect.client.schemas.schedules import CronSchedule
+    from pydantic import ValidationError
+
+    schedule: Schedule = config.schedule
+    try:
+        CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+    except ValidationError as error:
+        (wrong,) = error.errors()
+        key = wrong["loc"][0]
+        raise ConfigError(f"schedule.{key}\n{wrong['msg'].removeprefix('Value error, ')}") from None
+    return config
+
+
+def _have_pool(server: str) -> None:
+    from httpx import HTTPError
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    try:
+        with get_client(sync_client=True) as client:
+            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    except ObjectAlreadyExists:
+        pass
+    except (HTTPError, RuntimeError) as error:
+        raise PipelineError(
+            f"the Prefect server at {server} does not answer: {error}\n"
+            "Start it, or name another in PREFECT_API_URL (and PREFECT_API_AUTH_STRING, if it asks for a password)."
+        ) from error
+
+
+def _deployed(model: str) -> list[str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
+
+    with get_client(sync_client=True) as client:
+        found = client.read_deployments(deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=[model])))
+        ours = [each for each in found if each.work_pool_name == POOL]
+        return sorted(f"{client.read_flow(each.flow_id).name}/{each.name}" for each in ours)
