@@ -12,11 +12,14 @@ from prefect.runtime import flow_run as running
 
 from configs.schema import Config
 from flows import failures, vectors
+from flows.naming import named
 from flows.pipeline import Corpus, Retrained, pipeline
 from flows.plan import already_done, plan, recipe
-from tasks import _progress, _tracking
+from tasks import _announcement, _progress, _tracking
+from tasks._runs import Run
 from tasks._stage import Context, Stage
 from tasks._store import Dataset
+from tasks.connection import connection
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish
@@ -33,7 +36,7 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
 
 # of every flow of a config
 LOGGED: dict[str, Any] = {
-    "flow_run_name": "{config.name}",
+    "flow_run_name": named,
     "on_completion": [close_run],
     "on_failure": [close_run, failures.tell],
     "on_crashed": [close_run, failures.tell],
@@ -50,9 +53,11 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     One that is made for a `parent` run is shown below it. Raises Paused when the training has done `pause_after` epochs
     of more; called again, it goes on from there.
     """
+    connection(config)
     planned = plan(config)
     if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
+        _announcement.announce_found(Run(_tracking.uri(config), finished.run_id))
         return finished
     run_id = _tracking.start(config, str(running.id), recipe=recipe(config), reproduces=reproduces, parent=parent)
     context = Context(

@@ -22,7 +22,24 @@ def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
     create_table_artifact(scores, key="scores", description="Scores with their 95% intervals")
     create_markdown_artifact(page, key="report", description="What was learnt")
     with get_client(sync_client=True) as client:
-        client.update_flow_run_labels(flow.flow_run.id, {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)})
+        client.update_flow_run_labels(flow.flow_run.id, _labels(run))
+
+
+def announce_found(run: Run) -> None:
+    """The flow run has found its result in this one, and says so by its name."""
+    from prefect.artifacts import create_link_artifact
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+
+    flow = FlowRunContext.get()
+    if flow is None or flow.flow_run is None:
+        return
+    create_link_artifact(
+        link(run), "the MLflow run", key="mlflow-run", description=f"Nothing to do: run {run.id} is it"
+    )
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_name(flow.flow_run.id, f"{flow.flow_run.name}: nothing to do")
+        client.update_flow_run_labels(flow.flow_run.id, _labels(run))
 
 
 def announce_page(page: str, key: str, description: str) -> None:
@@ -44,6 +61,10 @@ def announce_page(page: str, key: str, description: str) -> None:
                 client.create_artifact(ArtifactCreate(key=key, type="markdown", description=description, data=page))
         except HTTPError as error:
             log.warning("⚠ Prefect at %s was not told of it (%s); MLflow has it all.", shown(server), error)
+
+
+def _labels(run: Run) -> dict[str, Any]:
+    return {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)}
 
 
 def link(run: Run, artifact: str = "") -> str:

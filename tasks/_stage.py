@@ -39,6 +39,7 @@ MACHINERY = {
         "_memory",
         "_parallel",
         "_progress",
+        "_retries",
         "_runs",
         "_stage",
         "_store",
@@ -115,6 +116,8 @@ class Stage:
         """The same as a Prefect task of the running flow."""
         from prefect import task
 
+        from tasks._retries import may_pass
+
         key = digest_of(self.inputs(**arguments))
         done = self._look_up(context, key)
         if done:
@@ -126,6 +129,7 @@ class Stage:
             result_storage=context.store.root.parent / "prefect-results",
             result_serializer="json",
             refresh_cache=done is None,
+            retry_condition_fn=may_pass,
         )(self.compute)
         dataset: Dataset = run(context=context, **arguments)
         return done or dataset  # Prefect's record names where the store was then, `done` where it is now

@@ -13,6 +13,7 @@ from configs.schema import Config
 from tasks import _champions, _contracts, _news
 from tasks._errors import TrackingError
 from tasks._news import Corpus, News
+from tasks._retries import may_pass
 from tasks._runs import Run
 from tasks._stage import Context
 from tasks._store import Dataset, Manifest
@@ -21,7 +22,7 @@ from tasks._tracking import NEWS, VECTORS
 log = logging.getLogger("w2v")
 
 
-@task(name="novelty", task_run_name="novelty", cache_policy=NO_CACHE)
+@task(name="novelty", task_run_name="novelty", cache_policy=NO_CACHE, retry_condition_fn=may_pass)
 def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dataset, context: Context) -> None:
     """Metrics, `corpus.json` and a sentence in the run of `context`; nothing without a champion, or said before."""
     run = Run(context.tracking_uri, context.run_id)

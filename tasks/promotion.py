@@ -9,12 +9,13 @@ from prefect.cache_policies import NO_CACHE
 from configs.schema import Config
 from tasks import _champions, _messages, _promotion
 from tasks._champions import Decision
+from tasks._retries import may_pass
 from tasks._stage import Context
 
 log = logging.getLogger("w2v")
 
 
-@task(name="promotion", task_run_name="promotion", cache_policy=NO_CACHE)
+@task(name="promotion", task_run_name="promotion", cache_policy=NO_CACHE, retry_condition_fn=may_pass)
 def promotion(config: Config, context: Context) -> Decision:
     """Decide about the version of the run of `context`. What was decided before is only done, if it was not."""
     workspace = Path(context.runtime.workspace)

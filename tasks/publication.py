@@ -25,6 +25,7 @@ from tasks import (
     _vectors,
 )
 from tasks._live import CURVES, log_curve
+from tasks._retries import may_pass
 from tasks._runs import Run, gathered
 from tasks._stage import Context
 from tasks._store import Dataset, Manifest
@@ -32,7 +33,7 @@ from tasks._tracking import ALIGNED, NEWS, RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
 
 
-@task(name="publication", task_run_name="publication", cache_policy=NO_CACHE)
+@task(name="publication", task_run_name="publication", cache_policy=NO_CACHE, retry_condition_fn=may_pass)
 def publish(
     config: Config,
     documents: Dataset,

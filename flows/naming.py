@@ -1,0 +1,27 @@
+"""What a flow run is called on Prefect's page: what it makes, of what, and why."""
+
+from prefect.context import FlowRunContext
+
+from configs.schema import Config
+
+LONGEST = 40  # characters of a source
+WHY = {"SCHEDULE": "scheduled", "AUTOMATION": "by an automation"}
+
+
+def named() -> str:
+    """`reviews: vectors from reviews.csv, scheduled`; a seed, or a candidate of a sweep, goes by its own name."""
+    context = FlowRunContext.get()
+    assert context
+    assert context.flow_run
+    config: Config = (context.parameters or {})["config"]
+    if context.flow_run.parent_task_run_id:
+        return config.name
+    by = context.flow_run.created_by
+    why = WHY.get(str(by.type), "by hand") if by else "by hand"
+    return f"{config.name}: {config.tracking.registered_model} from {_short(config.ingestion.source)}, {why}"
+
+
+def _short(source: str | list[str]) -> str:
+    first, *others = [source] if isinstance(source, str) else source
+    shown = first if len(first) <= LONGEST else f"…{first[1 - LONGEST :]}"
+    return f"{shown} and {len(others)} more" if others else shown

@@ -1,0 +1,37 @@
+"""Which failure may pass by itself: a network or a server that is away. Wrong input stays wrong, however often tried.
+
+A task says that it may be tried again for such a failure (`retry_condition_fn=may_pass`). How often, and after how many
+seconds, Prefect's settings say: not at all at a terminal, where somebody reads the message, and as in prefect.yaml
+where a worker runs it.
+"""
+
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import httpx
+from prefect import Task
+from prefect.client.schemas.objects import State, TaskRun
+
+PASSING = {408, 425, 429, 502, 503, 504}  # of HTTP's answers, and MLflow's for its database
+
+
+def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Whether the failure, or what was behind it, is that somebody did not answer."""
+    error = state.data if isinstance(state.data, BaseException) else None
+    while error:
+        if _unanswered(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _unanswered(error: BaseException) -> bool:
+    from mlflow.exceptions import MlflowException
+    from requests import exceptions as requests
+
+    if isinstance(error, HTTPError):
+        return error.code in PASSING
+    if isinstance(error, MlflowException):
+        return error.get_http_status_code() in PASSING  # type: ignore[no-untyped-call]
+    http = requests.ConnectionError, requests.RetryError, requests.Timeout, httpx.TransportError
+    return isinstance(error, (ConnectionError, TimeoutError, URLError, *http))
