@@ -12,6 +12,7 @@ from flows.commands.common import QUICKSTART, read
 from flows.surroundings import ELSEWHERE
 from tasks import _arithmetic
 from tasks._errors import PipelineError
+from tasks._runs import shown
 
 DESCRIBED = Path(__file__).parents[1] / "prefect.yaml"
 POOL = "w2v"  # of processes
@@ -37,7 +38,10 @@ def deploy(config_path: Path, settings: list[str]) -> list[str]:
         env=os.environ | named, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
-        raise PipelineError(f"{DESCRIBED} cannot be deployed to {server}\n{(done.stdout + done.stderr).strip()}")
+        reason = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+        raise PipelineError(
+            f"{DESCRIBED} cannot be deployed to {shown(server)}\n{reason}\n`prefect deploy --all` beside it says more."
+        )
     return _deployed(model)
 
 
@@ -84,7 +88,7 @@ def _have_pool(server: str) -> None:
         pass
     except (HTTPError, RuntimeError) as error:
         raise PipelineError(
-            f"the Prefect server at {server} does not answer: {error}\n"
+            f"the Prefect server at {shown(server)} does not answer: {error}\n"
             "Start it, or name another in PREFECT_API_URL (and PREFECT_API_AUTH_STRING, if it asks for a password)."
         ) from error
 

@@ -37,12 +37,12 @@ class Report:
             log.info("  %-12s %3.0f%%  %s", self._name, 100 * done / total, text)
         if now - self._last_artifact > ARTIFACT_SECONDS:
             self._last_artifact = now
-            self._publish(100 * done / total)
+            self._publish(100 * done / total, text)
 
     def finish(self, dataset: "Dataset", seconds: float) -> None:
         self._stack.close()
         if self._artifact:
-            self._publish(100.0)
+            self._publish(100.0, summary(dataset))
         level = logging.DEBUG if ONE_OF_MANY.search(self._name) and seconds < LINE_SECONDS else logging.INFO
         log.log(level, "✓ %-12s %s  (%.1f s)", self._name, summary(dataset), seconds)
 
@@ -56,7 +56,7 @@ class Report:
             self._bar.add_task(self._name, total=total, text=text)
         self._bar.update(self._bar.task_ids[0], completed=done, total=total, text=text)
 
-    def _publish(self, percent: float) -> None:
+    def _publish(self, percent: float, text: str) -> None:
         """Move the artifact of the Prefect task run we are in, if any."""
         prefect = sys.modules.get("prefect")
         if prefect is None or prefect.context.TaskRunContext.get() is None:
@@ -64,11 +64,11 @@ class Report:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
         if self._artifact is None:
-            created = create_progress_artifact(percent, key=f"{self._name}-progress", description=self._name)
+            created = create_progress_artifact(percent, key=f"{self._name}-progress", description=text)
             assert isinstance(created, UUID)
             self._artifact = created
         else:
-            update_progress_artifact(self._artifact, percent)
+            update_progress_artifact(self._artifact, percent, description=text)
 
 
 @contextmanager
