@@ -21,7 +21,7 @@ def reproduce(run: str, workspace: Path = Path("workspace"), settings: list[str]
     return done.run_id
 
 
-@flow(name="gc", flow_run_name="{workspace}", log_prints=True)
+@flow(name="gc", flow_run_name="what no run uses in {workspace}", log_prints=True)
 def gc(workspace: Path = Path("workspace"), last: int = 5, days: float = 30, dry_run: bool = False) -> None:
     """Remove what no kept run uses: outputs, checkpoints, abandoned attempts"""
     collect(workspace, last, days, dry_run=dry_run)

@@ -25,6 +25,7 @@ from tasks.promotion import promotion
 from tasks.publication import publish
 
 log = logging.getLogger("w2v")
+log.setLevel(logging.INFO)  # Prefect shows what it says, but sets no level
 
 
 def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from tasks._runs import Run, shown
 
+TRAINING = "workflowType=machine_learning"  # else MLflow's page opens on its GenAI side
+
 log = logging.getLogger("w2v")
 
 
@@ -21,7 +23,7 @@ def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
     rows = [{name: _short(value) for name, value in row.items()} for row in scores]
     _link(flow.flow_run.id, run, f"MLflow run {run.id}")
     _put(flow.flow_run.id, "scores", json.dumps(rows), "Scores with their 95% intervals", "table")
-    _put(flow.flow_run.id, "report", page, "What was learnt")
+    _put(flow.flow_run.id, "report", page, _headline(page))
 
 
 def announce_found(run: Run) -> None:
@@ -57,8 +59,8 @@ def announce_page(page: str, key: str, description: str) -> None:
 def link(run: Run, artifact: str = "") -> str:
     """The run's page, or that of a file of it: on its server, or where `w2v ui` serves it."""
     server = run.uri if run.uri.startswith("http") else "http://127.0.0.1:5000"
-    page = f"{server.rstrip('/')}/#/experiments/{run.record.info.experiment_id}/runs/{run.id}"
-    return f"{page}/artifacts/{artifact}" if artifact else page
+    place = f"experiments/{run.record.info.experiment_id}/runs/{run.id}{f'/artifacts/{artifact}' if artifact else ''}"
+    return f"{server.rstrip('/')}/#/{place}?{TRAINING}"
 
 
 def _link(flow_run: UUID, run: Run, said: str) -> None:
@@ -80,6 +82,10 @@ def _put(flow_run: UUID | None, key: str, data: str, description: str, kind: str
         client.create_artifact(
             ArtifactCreate(key=key, type=kind, description=description, data=data, flow_run_id=flow_run)
         )
+
+
+def _headline(page: str) -> str:
+    return page.partition("\n")[0].replace("*", "").replace("`", "")
 
 
 def _short(value: Any) -> Any:

@@ -60,7 +60,7 @@ def record(workspace: Path, model: Model, decision: Decision) -> None:
         (folder / VERDICT / f"{name}.md").write_text(text, encoding="utf-8")
         run.files(folder)
     run.tag({VERDICT: decision.verdict})
-    _announcement.announce_page(text, "promotion", "Which version is champion, and why")
+    _announcement.announce_page(text, "promotion", sentence(decision))
 
 
 def sentence(decision: Decision) -> str:

@@ -20,6 +20,8 @@ from prefect.client.schemas.filters import (
     DeploymentFilterId,
     FlowRunFilter,
     FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -143,6 +145,12 @@ def tasks(client: SyncPrefectClient, run: FlowRun) -> dict[str, TaskRun]:
     return {each.name: each for each in found}
 
 
+def said(client: SyncPrefectClient, run: FlowRun) -> str:
+    """What its page has of logs."""
+    found = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])), limit=200)
+    return "\n".join(line.message for line in found)
+
+
 def test_all_of_prefect_yaml_is_deployed(deployed: list[str], client: SyncPrefectClient, place: Path) -> None:
     """With the config as parameter, its hours, and one run at a time; deployed twice, each hour is there once."""
     retrain = client.read_deployment_by_name("retrain/vectors")
@@ -184,6 +192,7 @@ def test_a_failure_that_passes_is_tried_again(
 
     assert (first.state_name, first.name) == ("Completed", "topics: vectors from topics.txt, scheduled")
     assert tasks(client, first)["connection"].run_count > 1
+    assert "✓ training" in said(client, first)
     assert run.info.status == "FINISHED"
     assert first.labels["mlflow.run_id"] == run.info.run_id
     assert list((place / "workspace").glob("store/training/*/vectors.parquet"))
