@@ -4,19 +4,22 @@ from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
 import pytest
-from prefect import flow
+from prefect import Task, flow
 from prefect.settings import (
     PREFECT_TASKS_DEFAULT_RETRIES,
     PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS,
     temporary_settings,
 )
 
+import tasks
 from configs.schema import Ingestion, Runtime
 from tasks._errors import InputError
+from tasks._retries import may_pass
 from tasks._stage import Context
 from tasks._store import Dataset
 from tasks.ingestion import ingestion
@@ -90,6 +93,15 @@ def test_what_is_wrong_is_not_tried_again(
     with pytest.raises(InputError):
         ingested(url, digest, tmp_path)
     assert answers == [200]
+
+
+def test_every_task_knows_what_may_pass() -> None:
+    """None would be tried again for whatever it fails of."""
+    modules = [import_module(f"tasks.{file.stem}") for file in Path(tasks.__file__).parent.glob("[!_]*.py")]
+    found = {each for module in modules for each in vars(module).values() if isinstance(each, Task)}
+
+    assert {each.name for each in found} >= {"connection", "novelty", "publication", "promotion"}
+    assert {each.retry_condition_fn for each in found} == {may_pass}
 
 
 def test_nothing_is_tried_again_where_somebody_looks(url: str, answers: list[int], tmp_path: Path) -> None:
