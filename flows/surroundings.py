@@ -7,12 +7,16 @@ from pathlib import Path
 
 # of each process that runs a flow, also of those that a worker starts
 ELSEWHERE = {
+    # else a server that was killed with a run at work would think for ever that it is still running
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
 HERE = {
+    # else a server that was killed with a run at work would think for ever that it is still running
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
