@@ -162,7 +162,7 @@ def test_a_comparison_is_on_prefects_page(
     with get_client(sync_client=True) as client:
         (found,) = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["comparison"])))
 
-    assert f"runs/{first.run_id}/artifacts/comparisons/{page.name})" in found.data
+    assert f"runs/{first.run_id}/artifacts/comparisons/{page.name}?" in found.data
     assert f"- B: {mlflow_run(config, second.run_id).info.run_name}, run `{second.run_id}`" in found.data
     assert "| loss/held_out |" in found.data
 
