@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.loading import ConfigError
-from configs.schema import Config, Schedule
+from configs.schema import Config
 from flows.commands.common import QUICKSTART, read
 from flows.surroundings import ELSEWHERE
 from tasks import _arithmetic
@@ -65,9 +65,8 @@ def _checked(config: Config) -> Config:
     from prefect.client.schemas.schedules import CronSchedule
     from pydantic import ValidationError
 
-    schedule: Schedule = config.schedule
     try:
-        CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+        CronSchedule(cron=config.schedule.cron, timezone=config.schedule.timezone)
     except ValidationError as error:
         (wrong,) = error.errors()
         key = wrong["loc"][0]

@@ -65,7 +65,7 @@ def sweep(
     loaded = load(config, settings)
     from flows import candidates, expectations, plan, report
 
-    candidates.candidates(loaded, grid, random, by)  # likewise
+    candidates.candidates(loaded, grid, random, by)  # what is wrong with the grid is said before a server has started
     expectations.corpus(loaded, plan.plan(loaded))
     serve()
     from flows import sweep as sweeps
