@@ -10,7 +10,7 @@ from flows.commands.common import QUICKSTART, ConfigFile, Settings, Workspace, a
 
 @app.command()
 def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
-    """Deploy retrain with its schedule, and sweep, reproduce and gc, to the Prefect server of PREFECT_API_URL.
+    """Deploy retrain with its schedule, and what goes with it, to the Prefect server of PREFECT_API_URL.
 
     Done again, it changes what is deployed. The schedule is `[schedule]` in CONFIG; all else is in prefect.yaml.
     """

@@ -157,7 +157,7 @@ def test_all_of_prefect_yaml_is_deployed(deployed: list[str], client: SyncPrefec
     (schedule,) = retrain.schedules
     hours = [run.expected_start_time for run in until(lambda: runs(client))]
 
-    assert deployed == ["gc/vectors", "reproduce/vectors", "retrain/vectors", "sweep/vectors"]
+    assert deployed == [f"{flow}/vectors" for flow in ("gc", "reconcile", "reproduce", "retain", "retrain", "sweep")]
     assert retrain.parameters["config"]["training"]["vector_size"] == 8
     assert retrain.parameters["config"]["runtime"]["workspace"] == str(place / "workspace")
     assert (schedule.schedule.timezone, schedule.active) == ("Europe/Berlin", True)

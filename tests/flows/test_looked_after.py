@@ -167,10 +167,10 @@ def test_a_failure_is_told(config: Config, webhook: Webhook) -> None:
         retrain(config.model_copy(update={"ingestion": strict, "name": "of nothing"}))
 
     (told,) = webhook.of("failure")[-1:]
-    assert told["title"] == "of nothing failed in ingestion"
+    assert told["title"] == "of nothing: vectors from /dev/null, by hand failed in ingestion"
     assert "/dev/null" in told["body"]
     assert "goes on where it stopped" in told["body"]
-    assert told["link"].endswith(told["run"])
+    assert f"/{told['run']}?" in told["link"]
 
 
 @pytest.mark.usefixtures("watched")
