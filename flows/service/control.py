@@ -1,0 +1,108 @@
+"""`w2v up` and `w2v down`."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from flows.service.exposure import LOOPBACK, check_ports, mlflow_passwords, what_is_open
+from flows.service.parts import DATABASE, Service
+from flows.service.place import Place, State
+from flows.service.supervisor import STOP, end
+from tasks._errors import PipelineError
+from tasks._runs import shown
+
+LAST_LINES = 20  # of the log, where something does not start
+
+
+def up(service: Service, database: str, *, foreground: bool) -> None:
+    """Start the service on MLflow's database and return when everything answers, or become it.
+
+    Raises PipelineError if it cannot start.
+    """
+    place = Place(Path(service.workspace))
+    if place.held:
+        _already(place.state)
+        return
+    end(place.processes())  # of a supervisor that was killed
+    _check(service, database)
+    if service.host != LOOPBACK:
+        print(what_is_open(service.host, service.ports), flush=True)
+    os.environ[DATABASE] = database
+    supervisor = [sys.executable, "-m", "flows.service.supervisor", str(service)]
+    if foreground:
+        os.execv(supervisor[0], supervisor)
+    _detach(supervisor, place)
+
+
+def _already(state: State | None) -> None:
+    since = f"since {time.strftime('%Y-%m-%d %H:%M', time.localtime(state.since))}" if state else "or about to be"
+    print(f"already up, {since}; to change its config or ports: w2v down, then w2v up")
+    if state:
+        print(_addresses(state))
+
+
+def down(workspace: Path) -> None:
+    """Stop everything that the service has started, trainings with a checkpoint."""
+    place = Place(workspace)
+    if state := place.state:
+        process = state.process
+        process.terminate()
+        process.wait(5 * STOP)
+        print("stopped; the log stays in", place.log)
+    elif left := place.processes():  # its supervisor was killed
+        end(left)
+        place.clear()
+        print(f"stopped {len(left)} processes that had lost their supervisor")
+    else:
+        print(f"{workspace}: the service is not up")
+
+
+def _check(service: Service, database: str) -> None:
+    """Raises PipelineError for what would let a server fail, or be passed by."""
+    if own := os.environ.get("PREFECT_API_URL"):
+        raise PipelineError(
+            f"PREFECT_API_URL names a Prefect server of your own: {shown(own)}\n"
+            "`w2v deploy` puts the flows there; to have one started here, unset it."
+        )
+    if database.startswith("http"):
+        raise PipelineError(
+            f"there is an MLflow server of your own: {shown(database)}\n"
+            "`w2v up` starts one on a database: unset MLFLOW_TRACKING_URI and tracking.uri, or name a database there."
+        )
+    mlflow_passwords()
+    check_ports(service.host, service.ports)
+
+
+def _detach(command: list[str], place: Place) -> None:
+    supervisor = subprocess.Popen(
+        command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    began = time.monotonic()
+    print("starting …", flush=True)
+    try:
+        while not ((state := place.state) and state.ready):
+            if supervisor.poll() is not None:
+                raise PipelineError(f"the service does not start; the end of {place.log}:\n{_end_of_log(place)}")
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        supervisor.terminate()
+        supervisor.wait()
+        raise
+    print(f"up after {time.monotonic() - began:.0f} s\n{_addresses(state)}")
+    print("runs and servers  w2v status\nstop it           w2v down")
+
+
+def _addresses(state: State) -> str:
+    # MLflow's page opens on its GenAI side unless the address says otherwise
+    pages = f"{state.mlflow}/#/experiments?workflowType=machine_learning"
+    return f"Prefect           {state.prefect}\nMLflow            {pages}"
+
+
+def _end_of_log(place: Place) -> str:
+    if not place.log.exists():
+        return "nothing is there"
+    with place.log.open(encoding="utf-8") as lines:
+        return "".join(deque(lines, LAST_LINES)).rstrip()
