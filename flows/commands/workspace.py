@@ -26,7 +26,11 @@ def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
 def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
     """Start MLflow's pages on the workspace's runs, on 127.0.0.1, until Ctrl-C."""
     from flows import servers
+    from flows.service.place import Place
 
+    if state := Place(workspace).state:
+        print(f"MLflow is up: {state.pages['mlflow']}")
+        return
     servers.mlflow_ui(workspace, port)
 
 
@@ -105,5 +109,7 @@ def close(run: str, workspace: Workspace = Path("workspace")) -> None:
 def doctor(workspace: Workspace = Path("workspace")) -> None:
     """Versions, servers, disk, cores and BLAS: what a report of a problem should contain."""
     from flows import doctor
+    from flows.service.place import join
 
+    join(workspace)
     raise typer.Exit(doctor.examine(workspace))

@@ -7,14 +7,15 @@ import time
 from collections import deque
 from pathlib import Path
 
-from flows.service.exposure import LOOPBACK, check_ports, mlflow_passwords, what_is_open
-from flows.service.parts import DATABASE, Service
+from flows.service.exposure import LOOPBACK, check_ports, mlflow_passwords, prefect_passwords, what_is_open
+from flows.service.health import answers
+from flows.service.parts import DATABASE, PARTS, Service
 from flows.service.place import Place, State
 from flows.service.supervisor import STOP, end
 from tasks._errors import PipelineError
 from tasks._runs import shown
 
-LAST_LINES = 20  # of the log, where something does not start
+LAST_LINES = 8  # of the log, where something does not start
 
 
 def up(service: Service, database: str, *, foreground: bool) -> None:
@@ -40,8 +41,8 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
 def _already(state: State | None) -> None:
     since = f"since {time.strftime('%Y-%m-%d %H:%M', time.localtime(state.since))}" if state else "or about to be"
     print(f"already up, {since}; to change its config or ports: w2v down, then w2v up")
-    if state:
-        print(_addresses(state))
+    for name, page in state.pages.items() if state else ():
+        print(f"  {name:<8} {page}")
 
 
 def down(workspace: Path) -> None:
@@ -72,6 +73,7 @@ def _check(service: Service, database: str) -> None:
             f"there is an MLflow server of your own: {shown(database)}\n"
             "`w2v up` starts one on a database: unset MLFLOW_TRACKING_URI and tracking.uri, or name a database there."
         )
+    prefect_passwords()
     mlflow_passwords()
     check_ports(service.host, service.ports)
 
@@ -80,25 +82,29 @@ def _detach(command: list[str], place: Place) -> None:
     supervisor = subprocess.Popen(
         command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    began = time.monotonic()
-    print("starting …", flush=True)
     try:
-        while not ((state := place.state) and state.ready):
-            if supervisor.poll() is not None:
-                raise PipelineError(f"the service does not start; the end of {place.log}:\n{_end_of_log(place)}")
-            time.sleep(0.3)
+        _tell(supervisor, place)
     except KeyboardInterrupt:
         supervisor.terminate()
         supervisor.wait()
         raise
-    print(f"up after {time.monotonic() - began:.0f} s\n{_addresses(state)}")
-    print("runs and servers  w2v status\nstop it           w2v down")
+    print("\nwhat runs and ran  w2v status      stop it  w2v down")
 
 
-def _addresses(state: State) -> str:
-    # MLflow's page opens on its GenAI side unless the address says otherwise
-    pages = f"{state.mlflow}/#/experiments?workflowType=machine_learning"
-    return f"Prefect           {state.prefect}\nMLflow            {pages}"
+def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
+    """Say what answers, until everything does. Raises PipelineError if the service ends instead."""
+    began = time.monotonic()
+    waiting = list(PARTS)
+    while waiting:
+        if supervisor.poll() is not None:
+            raise PipelineError(f"the service does not start; the end of {place.log}:\n{_end_of_log(place)}")
+        state = place.state
+        for name in [name for name in waiting if state and answers(state, name)]:
+            assert state
+            waiting.remove(name)
+            where = state.pages.get(name, "runs what is deployed, when it is due")
+            print(f"✓ {name:<8} {where}  ({time.monotonic() - began:.0f} s)", flush=True)
+        time.sleep(0.5)
 
 
 def _end_of_log(place: Place) -> str:

@@ -3,6 +3,7 @@
 Passwords come from the environment and go to the environment of the servers: into no file, log or command line.
 """
 
+import errno
 import os
 import secrets
 import socket
@@ -25,10 +26,13 @@ def check_ports(host: str, ports: dict[str, int]) -> None:
             try:
                 probe.bind((host, port))
             except OSError as error:
-                raise PipelineError(
-                    f"{server} cannot listen on {host}:{port}\nfound     {_in_the_way(port) or error.strerror}\n"
-                    f"Stop that program, or choose another port: --{server}-port {port + 1}"
-                ) from error
+                if error.errno == errno.EADDRINUSE:
+                    found = _in_the_way(port) or error.strerror
+                    way = f"Stop that program, or choose another port: --{server}-port {port + 1}"
+                else:
+                    found = error.strerror
+                    way = f"Name an address of this machine ({', '.join(names('0.0.0.0'))}), and a port above 1023."
+                raise PipelineError(f"{server} cannot listen on {host}:{port}\nfound     {found}\n{way}") from error
 
 
 def _in_the_way(port: int) -> str:
@@ -54,8 +58,10 @@ def names(host: str) -> list[str]:
 
 
 def prefect_passwords() -> dict[str, str]:
-    """What Prefect's server calls by another name than its clients."""
+    """What Prefect's server calls by another name than its clients. Raises PipelineError if it has no name in it."""
     known = os.environ.get(PREFECT_PASSWORD)
+    if known and ":" not in known:
+        raise PipelineError(f"{PREFECT_PASSWORD} is not of the form NAME:PASSWORD.")
     return {"PREFECT_SERVER_API_AUTH_STRING": known} if known else {}
 
 

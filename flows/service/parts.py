@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from flows.service.exposure import LOOPBACK, keep_users, mlflow_passwords, names, prefect_passwords
 
+PARTS = ("prefect", "mlflow", "worker")
 POOL = "w2v"  # the work pool of flows.deployments
 DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's own variable: an address with a password is in no command line
 

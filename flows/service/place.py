@@ -39,6 +39,11 @@ class State:
     lives: dict[str, Life] = field(default_factory=dict)
 
     @property
+    def pages(self) -> dict[str, str]:
+        """Where to look; MLflow's page opens on its GenAI side unless the address says otherwise."""
+        return {"prefect": self.prefect, "mlflow": f"{self.mlflow}/#/experiments?workflowType=machine_learning"}
+
+    @property
     def process(self) -> psutil.Process:
         """Raises PipelineError if it is another's number here: of another host, or inside a container."""
         try:

@@ -6,10 +6,13 @@ from typing import Any
 
 import httpx
 
+from flows.service.exposure import PREFECT_PASSWORD
 from flows.service.health import answers, ask, moment
+from flows.service.parts import PARTS
 from flows.service.place import Life, Place, State
 
 LAST = 5  # runs
+UNAUTHORIZED = 401
 
 
 def show(workspace: Path) -> int:
@@ -17,19 +20,24 @@ def show(workspace: Path) -> int:
     place = Place(workspace)
     state = place.state
     if state is None:
-        print(f"{workspace}: the service is not up; `w2v up` starts it")
+        left = len(place.processes())
+        print(f"{workspace}: the service is not up{f', but {left} of its processes run on' if left else ''}")
+        print("`w2v up` starts it" + (" anew, `w2v down` ends them" if left else ""))
         return 1
     print(f"up since {_time(state.since)}{'' if state.ready else ', still starting'}")
-    addresses = {"prefect": state.prefect, "mlflow": state.mlflow}
-    working = {name: answers(state, name) for name in ("prefect", "mlflow", "worker")}
+    working = {name: answers(state, name) for name in PARTS}
     for name, works in working.items():
-        print(
-            f"{'✓' if works else '✗'} {name:<9} {addresses.get(name, ''):<23} {_life(state.lives.get(name))}".rstrip()
-        )
+        page = f"  {state.pages[name]}" if name in state.pages else ""
+        print(f"{'✓' if works else '✗'} {name:<8} {_life(state.lives.get(name))}{page}")
     try:
         _show_runs(state)
+    except httpx.HTTPStatusError as error:
+        code = error.response.status_code
+        password = f"; it asks for a password: set {PREFECT_PASSWORD}" if code == UNAUTHORIZED else ""
+        print(f"✗ runs     Prefect answers {code}{password}")
+        return 1
     except httpx.HTTPError as error:
-        print(f"✗ runs      {error}")  # which names the address, and a missing password as 401
+        print(f"✗ runs     Prefect does not tell: {error}")
         return 1
     if not all(working.values()):
         print(f"what is down is started again; why it ended is in {place.log}")
