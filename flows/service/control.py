@@ -40,7 +40,7 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
 
 def _already(state: State | None) -> None:
     since = f"since {time.strftime('%Y-%m-%d %H:%M', time.localtime(state.since))}" if state else "or about to be"
-    print(f"already up, {since}; to change its config or ports: w2v down, then w2v up")
+    print(f"already up, {since}; after a change of its config: w2v deploy CONFIG; for other ports: w2v down first")
     for name, page in state.pages.items() if state else ():
         print(f"  {name:<8} {page}")
 
@@ -49,9 +49,12 @@ def down(workspace: Path) -> None:
     """Stop everything that the service has started, trainings with a checkpoint."""
     place = Place(workspace)
     if state := place.state:
-        process = state.process
-        process.terminate()
-        process.wait(5 * STOP)
+        state.process.terminate()
+        deadline = time.monotonic() + 5 * STOP
+        while place.held:
+            if time.monotonic() > deadline:
+                raise PipelineError(f"the service does not stop; what it does is in {place.log}\nKill {state.pid}.")
+            time.sleep(0.2)
         print("stopped; the log stays in", place.log)
     elif left := place.processes():  # its supervisor was killed
         end(left)

@@ -36,14 +36,13 @@ def check_ports(host: str, ports: dict[str, int]) -> None:
 
 
 def _in_the_way(port: int) -> str:
-    """The program that listens on the port, as far as we may know it; another user's has no process for us."""
-    for connection in psutil.net_connections("inet"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-            if connection.pid is None:
-                return "a program of another user listens there"
-            process = psutil.Process(connection.pid)
-            return f"process {process.pid} listens there: {' '.join(process.cmdline()[:6])}"
-    return ""
+    """The program that listens on the port, as far as we may know it."""
+    try:
+        listening = [each for each in psutil.net_connections("inet") if each.status == psutil.CONN_LISTEN]
+        pid = next((each.pid for each in listening if each.laddr.port == port), None)
+        return f"process {pid} listens there: {' '.join(psutil.Process(pid).cmdline()[:6])}" if pid else ""
+    except psutil.Error:  # another user's, or another system
+        return ""
 
 
 def names(host: str) -> list[str]:

@@ -23,7 +23,7 @@ from tasks._errors import PipelineError
 
 log = logging.getLogger("w2v.service")
 
-START = 180  # seconds until a part has to answer
+START = 300  # seconds until a part has to answer
 STOP = 60  # seconds in which a training has written its checkpoint, and a server has ended
 SOON, LATE = 1, 60  # seconds before a part is started again; twice as long each time that it dies young
 LOG_SIZE, LOGS = 5_000_000, 3
@@ -98,8 +98,9 @@ class Kept:
 
     def _copy(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout
-        for line in process.stdout:
-            log.info("%-7s | %s", self.name, line.rstrip())
+        with process.stdout as lines:
+            for line in lines:
+                log.info("%-7s | %s", self.name, line.rstrip())
 
     @property
     def ended(self) -> str:
@@ -134,6 +135,7 @@ class Kept:
             process = psutil.Process(self._process.pid)
             end(process.children(recursive=True))
             end([process])
+            self._process.wait()
         self._kill()
 
     def _kill(self) -> None:
