@@ -109,7 +109,5 @@ def close(run: str, workspace: Workspace = Path("workspace")) -> None:
 def doctor(workspace: Workspace = Path("workspace")) -> None:
     """Versions, servers, disk, cores and BLAS: what a report of a problem should contain."""
     from flows import doctor
-    from flows.service.place import join
 
-    join(workspace)
     raise typer.Exit(doctor.examine(workspace))

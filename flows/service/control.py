@@ -98,6 +98,7 @@ def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
     """Say what answers, until everything does. Raises PipelineError if the service ends instead."""
     began = time.monotonic()
     waiting = list(PARTS)
+    print("starting …", flush=True)
     while waiting:
         if supervisor.poll() is not None:
             raise PipelineError(f"the service does not start; the end of {place.log}:\n{_end_of_log(place)}")

@@ -79,6 +79,14 @@ def mlflow_passwords() -> dict[str, str]:
     }
 
 
+def passwords_asked_for() -> list[str]:
+    """The variables that clients need."""
+    return [
+        *([PREFECT_PASSWORD] if prefect_passwords() else []),
+        *([MLFLOW_NAME, MLFLOW_PASSWORD] if mlflow_passwords() else []),
+    ]
+
+
 def keep_users(folder: Path) -> dict[str, str]:
     """Have MLflow keep its users, whose passwords it hashes, in a file of the folder; what tells it so."""
     said = folder / "mlflow-auth.ini"

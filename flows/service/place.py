@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from tasks._errors import PipelineError
 
+SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
 MARK = "W2V_SERVICE"  # in the environment of all that the service has started: the folder
 
 
@@ -35,6 +36,7 @@ class State:
     mlflow: str
     pid: int
     since: float  # the start of its process
+    asks: list[str]  # for these variables, which hold its passwords
     ready: bool = False  # everything has answered once
     lives: dict[str, Life] = field(default_factory=dict)
 
@@ -48,7 +50,7 @@ class State:
         """Raises PipelineError if it is another's number here: of another host, or inside a container."""
         try:
             process = psutil.Process(self.pid)
-            if process.create_time() == self.since:
+            if abs(process.create_time() - self.since) < SAME_START:
                 return process
         except psutil.NoSuchProcess:
             pass
@@ -109,8 +111,16 @@ def _mark(process: psutil.Process) -> str:
 
 
 def join(workspace: Path) -> None:
-    """Use the servers of the workspace's service, if it is up, unless the user names others."""
+    """Use the servers of the workspace's service, if it is up, unless the user names others.
+
+    Raises PipelineError if it asks for passwords that the environment does not have.
+    """
     state = Place(workspace).state
-    if state and state.ready:
-        os.environ.setdefault("PREFECT_API_URL", f"{state.prefect}/api")
-        os.environ.setdefault("MLFLOW_TRACKING_URI", state.mlflow)
+    if not state or not state.ready:
+        return
+    os.environ.setdefault("PREFECT_API_URL", f"{state.prefect}/api")
+    os.environ.setdefault("MLFLOW_TRACKING_URI", state.mlflow)
+    if missing := [name for name in state.asks if not os.environ.get(name)]:
+        raise PipelineError(
+            f"the service of {workspace} asks for a password\nSet {' and '.join(missing)} as they were for `w2v up`."
+        )

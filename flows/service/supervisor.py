@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from flows.service.exposure import passwords_asked_for
 from flows.service.health import answers
 from flows.service.parts import Part, Service, parts
 from flows.service.place import MARK, Life, Place, State
@@ -38,7 +39,8 @@ def supervise(service: Service) -> None:
     with place.lock.acquire(timeout=SOON):
         _log_to(place)
         us = psutil.Process()
-        state = State(service.address("prefect"), service.address("mlflow"), us.pid, us.create_time())
+        addresses = service.address("prefect"), service.address("mlflow")
+        state = State(*addresses, us.pid, us.create_time(), passwords_asked_for())
         kept = [Kept(part, place, state) for part in parts(service)]
         try:
             _start(kept, stopping)

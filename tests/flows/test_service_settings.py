@@ -102,7 +102,7 @@ def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeyp
 def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice as late each time, as a new process, and the way it ended is told."""
     monkeypatch.setattr(supervisor, "SOON", 0.2)
-    state = State("", "", os.getpid(), 0.0)
+    state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
     kept = Kept(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state)
     starts = [time.monotonic()]
@@ -122,7 +122,7 @@ def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: py
 def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: Service) -> None:
     """A process that leaves a child behind: both are gone."""
     code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('there', flush=True); sys.stdin.read()"
-    state = State("", "", os.getpid(), 0.0)
+    state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
     kept = Kept(Part("worker", [sys.executable, "-c", f"{code}; input()"], {}), place, state)
     kept.start()
