@@ -4,9 +4,10 @@
 whatever they say, the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
 """
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 VERSION: Literal[1] = 1  # of the config as runs log it: see logged.py
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -16,6 +17,17 @@ Days = Annotated[float, Field(ge=0)]
 Event = Literal["failure", "rejection", "drift", "promotion", "late", "lost"]
 
 
+def _without_password(addresses: str | list[str] | None) -> str | list[str] | None:
+    """A config is logged, stored with deployments, and shown."""
+    for address in [addresses] if isinstance(addresses, str) else addresses or []:
+        if re.search(r"//[^/@\s]*:[^/@\s]*@", address):
+            raise ValueError(
+                "found     an address with a password, which would be logged with the config\n"
+                "Give MLflow's in MLFLOW_TRACKING_URI; a text that wants one is to be downloaded first."
+            )
+    return addresses
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -23,7 +35,7 @@ class Section(BaseModel):
 class Ingestion(Section):
     """Where the text comes from, and what counts as one document."""
 
-    source: str | list[str] = Field(
+    source: Annotated[str | list[str], AfterValidator(_without_password)] = Field(
         description="A file, folder, glob or http(s) URL, or a list of them; `installed-docs` reads the documentation "
         "of installed Python packages."
     )
@@ -132,7 +144,9 @@ class Evaluation(Section):
 class Tracking(Section):
     """Where MLflow is."""
 
-    uri: str | None = Field(None, description="By default MLFLOW_TRACKING_URI, else SQLite inside the workspace.")
+    uri: Annotated[str | None, AfterValidator(_without_password)] = Field(
+        None, description="By default MLFLOW_TRACKING_URI, else SQLite inside the workspace."
+    )
     experiment: str = "word2vec"
     registered_model: str = "vectors"
 

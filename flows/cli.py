@@ -6,12 +6,12 @@ Exit codes: 0 done, 1 the work failed, 2 wrong use, 130 interrupted.
 import signal
 import sys
 
-from flows.commands import retraining, vectors, models, workspace  # isort: skip (the order of --help)
+from flows.commands import retraining, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.commands.common import app
 from flows.surroundings import quiet
 
 INTERRUPTED = 130  # typer's exit code after Ctrl-C
-COMMANDS = (retraining, vectors, models, workspace)  # imported, they are known to the app
+COMMANDS = (retraining, vectors, models, workspace, service)  # imported, they are known to the app
 
 
 def main() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from flows.service.place import Place
+
 PACKAGES = ("prefect", "mlflow", "numpy", "scipy", "pyarrow", "pandas", "pydantic", "fastapi", "sqlalchemy")
 ENOUGH_DISK = 2e9  # bytes: the quickstart needs a tenth of it
 
@@ -30,8 +32,7 @@ def _findings(workspace: Path) -> list[tuple[bool, str, str]]:
         (True, "memory", f"{psutil.virtual_memory().available / 1e9:.1f} GB available"),
         *_blas(),
         _disk(workspace),
-        _server("Prefect", os.environ.get("PREFECT_API_URL"), "/health", "none set: a temporary one is started"),
-        _server("MLflow", os.environ.get("MLFLOW_TRACKING_URI"), "/health", "none set: SQLite in the workspace"),
+        *_servers(workspace),
     ]
 
 
@@ -64,6 +65,17 @@ def _disk(workspace: Path) -> tuple[bool, str, str]:
     writable = os.access(place, os.W_OK)
     finding = f"{free / 1e9:.1f} GB free at {place}" + ("" if writable else ", which cannot be written")
     return writable and free > ENOUGH_DISK, "disk", finding
+
+
+def _servers(workspace: Path) -> list[tuple[bool, str, str]]:
+    """Those of the environment, else those of `w2v up`."""
+    up = Place(workspace).state
+    prefect = os.environ.get("PREFECT_API_URL") or (f"{up.prefect}/api" if up else None)
+    mlflow = os.environ.get("MLFLOW_TRACKING_URI") or (up.mlflow if up else None)
+    return [
+        _server("Prefect", prefect, "/health", "none set, and no `w2v up`: a temporary one is started"),
+        _server("MLflow", mlflow, "/health", "none set, and no `w2v up`: SQLite in the workspace"),
+    ]
 
 
 def _server(name: str, address: str | None, health: str, absent: str) -> tuple[bool, str, str]:

@@ -12,6 +12,7 @@ from flows import expectations
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from tasks import _progress, _tracking
+from tasks._runs import shown
 
 log = logging.getLogger("w2v")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -34,7 +35,7 @@ def show(config: Config, done: Retrained) -> None:
 
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {workspace}"
-    console.print(f"\nMLflow run   {done.run_id}  in {_tracking.uri(config)}", soft_wrap=True)
+    console.print(f"\nMLflow run   {done.run_id}  in {shown(_tracking.uri(config))}", soft_wrap=True)
     console.print(f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}", soft_wrap=True)
     console.print(f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…", soft_wrap=True)
 

@@ -24,7 +24,8 @@ HERE = {
 
 
 def settle(workspace: Path) -> None:
-    """Give Prefect a home in the workspace, unless the user has one of their own."""
+    """Give Prefect a home in the workspace, and the servers of its service (`w2v up`), unless the user has others."""
+    from flows.service.place import join
     from tasks._errors import StoreError
 
     home = Path(os.environ.setdefault("PREFECT_HOME", str(workspace.absolute() / "prefect")))
@@ -35,6 +36,7 @@ def settle(workspace: Path) -> None:
             f"{home}: the workspace cannot be written ({error.strerror}).\n"
             "Make the folder writable, or choose another with --set runtime.workspace=FOLDER."
         ) from error
+    join(workspace)
 
 
 def quiet() -> None:

@@ -21,7 +21,7 @@ from flows.retrain import LOGGED, retrain
 from tasks import _contracts, _ranking, _sweep, _tracking
 from tasks._errors import InputError, Paused, StoreError, TrainingError
 from tasks._ranking import LOSS, Result, Sweep
-from tasks._runs import Run
+from tasks._runs import Run, shown
 from tasks._store import digest_of
 from tasks.training import losses
 
@@ -152,7 +152,7 @@ def show(console: Console, config: Config, done: Swept) -> None:
     console.print(f"\n[dim]{_sweep.NOTE}[/dim]\n")
     for each in done.sweep.mattered:
         console.print(f"{each.key}  [dim]{_sweep.share(each)}[/dim]")
-    console.print(f"\nMLflow run   {done.run_id}  in {_tracking.uri(config)}", soft_wrap=True)
+    console.print(f"\nMLflow run   {done.run_id}  in {shown(_tracking.uri(config))}", soft_wrap=True)
     console.print(f"best config  {done.best}     train it   w2v retrain {done.best}", soft_wrap=True)
 
 

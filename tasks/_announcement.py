@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from typing import Any
 from uuid import UUID
 
@@ -57,8 +58,8 @@ def announce_page(page: str, key: str, description: str) -> None:
 
 
 def link(run: Run, artifact: str = "") -> str:
-    """The run's page, or that of a file of it: on its server, or where `w2v ui` serves it."""
-    server = run.uri if run.uri.startswith("http") else "http://127.0.0.1:5000"
+    """The run's page, or that of a file of it: on its server, without its password, or where `w2v ui` has it."""
+    server = re.sub("//[^/@]+@", "//", run.uri) if run.uri.startswith("http") else "http://127.0.0.1:5000"
     place = f"experiments/{run.record.info.experiment_id}/runs/{run.id}{f'/artifacts/{artifact}' if artifact else ''}"
     return f"{server.rstrip('/')}/#/{place}?{TRAINING}"
 

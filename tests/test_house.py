@@ -74,6 +74,7 @@ def test_help_answers_at_once() -> None:
 COMMANDS = [
     "retrain", "plan", "neighbors", "analogy", "serve", "compare", "export",
     "sweep", "verify", "reproduce", "promote", "rollback", "history", "deploy", "ui", "gc", "close", "doctor",
+    "up", "down", "status", "unit",
 ]  # fmt: skip
 
 

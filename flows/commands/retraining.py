@@ -90,7 +90,9 @@ def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path
     code, packages, kernels, CPU) is said first. `--set runtime.workspace=FOLDER` says where it is rebuilt.
     """
     from flows import reproduce
+    from flows.service.place import join
 
+    join(workspace)
     original = reproduce.find(run, workspace, settings or [])
     prepare(original.config)
     reproduce.show_foreseen(original, reproduce.foreseen(original))

@@ -26,7 +26,11 @@ def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
 def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
     """Start MLflow's pages on the workspace's runs, on 127.0.0.1, until Ctrl-C."""
     from flows import servers
+    from flows.service.place import Place
 
+    if state := Place(workspace).state:
+        print(f"MLflow is up: {state.pages['mlflow']}")
+        return
     servers.mlflow_ui(workspace, port)
 
 

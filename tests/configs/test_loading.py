@@ -97,6 +97,22 @@ def test_values_that_do_not_fit_together_name_all_their_places() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"tracking": {"uri": "postgresql://me:hunter2@host/mlflow"}},
+        {"ingestion": {"source": ["a.txt", "https://me:hunter2@host/text.gz"]}},
+    ],
+)
+def test_a_password_in_an_address_is_refused(values: dict[str, object]) -> None:
+    """Configs are logged; the error does not repeat it. An address with a name alone, or a port, has none."""
+    with pytest.raises(ConfigError, match="an address with a password") as error:
+        check({**MINIMAL, **values}, "test.toml")
+
+    assert "hunter2" not in str(error.value)
+    check({**MINIMAL, "tracking": {"uri": "http://me@host:5000/a:b@c"}}, "test.toml")
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     """Two wrong keys need one round of mending, not two."""
     with pytest.raises(ConfigError, match=r"unknown key sed(?s:.*)unknown key nam"):

@@ -1,0 +1,85 @@
+"""The service of one machine: up, down, status, and what starts it with the machine."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands.common import QUICKSTART, ConfigFile, Settings, Workspace, app, load
+
+if TYPE_CHECKING:
+    from configs.schema import Config
+    from flows.service.parts import Service
+
+PrefectPort = Annotated[int, typer.Option(min=1, max=65535)]
+MLflowPort = Annotated[int, typer.Option("--mlflow-port", min=1, max=65535)]
+Expose = Annotated[
+    str,
+    typer.Option(metavar="ADDRESS", help="Let others reach the servers, at this address of the machine or 0.0.0.0."),
+]
+LOOPBACK = "127.0.0.1"
+
+
+class Manager(StrEnum):
+    systemd = "systemd"
+    compose = "compose"
+
+
+@app.command()
+def up(
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    prefect_port: PrefectPort = 4200,
+    mlflow_port: MLflowPort = 5000,
+    expose: Expose = LOOPBACK,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay with it, for systemd and the like.")] = False,
+) -> None:
+    """Start Prefect, MLflow and a worker that retrains as scheduled, on 127.0.0.1, and keep them running."""
+    loaded = load(config, settings)
+    from flows.service import control
+    from tasks import _tracking
+
+    service = _service(loaded, config, settings, prefect_port, mlflow_port, expose)
+    control.up(service, _tracking.uri(loaded), foreground=foreground)
+
+
+@app.command()
+def down(workspace: Workspace = Path("workspace")) -> None:
+    """Stop what `w2v up` has started; a training at work writes its checkpoint first."""
+    from flows.service import control
+
+    control.down(workspace)
+
+
+@app.command()
+def status(workspace: Workspace = Path("workspace")) -> None:
+    """What of the service runs since when, its addresses, the next run and the last ones; exit 1 if a part is down."""
+    from flows.service import status
+
+    raise typer.Exit(status.show(workspace))
+
+
+@app.command()
+def unit(
+    manager: Manager,
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    prefect_port: PrefectPort = 4200,
+    mlflow_port: MLflowPort = 5000,
+    expose: Expose = LOOPBACK,
+) -> None:
+    """Print what makes systemd or Docker Compose run `w2v up` with these options."""
+    from flows.service import units
+
+    service = _service(load(config, settings), config, settings, prefect_port, mlflow_port, expose)
+    print(units.UNITS[manager.value](service))
+
+
+def _service(
+    loaded: "Config", config: Path, settings: list[str] | None, prefect_port: int, mlflow_port: int, expose: str
+) -> "Service":
+    from flows.service.parts import Service
+
+    workspace = str(Path(loaded.runtime.workspace).absolute())
+    return Service(workspace, str(config.absolute()), settings or [], expose, prefect_port, mlflow_port)

@@ -1,0 +1,118 @@
+"""`w2v up` and `w2v down`."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from flows.service.exposure import LOOPBACK, check_ports, mlflow_passwords, prefect_passwords, what_is_open
+from flows.service.health import answers
+from flows.service.parts import DATABASE, PARTS, Service
+from flows.service.place import Place, State
+from flows.service.supervisor import STOP, end
+from tasks._errors import PipelineError
+from tasks._runs import shown
+
+LAST_LINES = 8  # of the log, where something does not start
+
+
+def up(service: Service, database: str, *, foreground: bool) -> None:
+    """Start the service on MLflow's database and return when everything answers, or become it.
+
+    Raises PipelineError if it cannot start.
+    """
+    place = Place(Path(service.workspace))
+    if place.held:
+        _already(place.state)
+        return
+    end(place.processes())  # of a supervisor that was killed
+    _check(service, database)
+    if service.host != LOOPBACK:
+        print(what_is_open(service.host, service.ports), flush=True)
+    os.environ[DATABASE] = database
+    supervisor = [sys.executable, "-m", "flows.service.supervisor", str(service)]
+    if foreground:
+        os.execv(supervisor[0], supervisor)
+    _detach(supervisor, place)
+
+
+def _already(state: State | None) -> None:
+    since = f"since {time.strftime('%Y-%m-%d %H:%M', time.localtime(state.since))}" if state else "or about to be"
+    print(f"already up, {since}; after a change of its config: w2v deploy CONFIG; for other ports: w2v down first")
+    for name, page in state.pages.items() if state else ():
+        print(f"  {name:<8} {page}")
+
+
+def down(workspace: Path) -> None:
+    """Stop everything that the service has started, trainings with a checkpoint."""
+    place = Place(workspace)
+    if state := place.state:
+        state.process.terminate()
+        deadline = time.monotonic() + 5 * STOP
+        while place.held:
+            if time.monotonic() > deadline:
+                raise PipelineError(f"the service does not stop; what it does is in {place.log}\nKill {state.pid}.")
+            time.sleep(0.2)
+        print("stopped; the log stays in", place.log)
+    elif left := place.processes():  # its supervisor was killed
+        end(left)
+        place.clear()
+        print(f"stopped {len(left)} processes that had lost their supervisor")
+    else:
+        print(f"{workspace}: the service is not up")
+
+
+def _check(service: Service, database: str) -> None:
+    """Raises PipelineError for what would let a server fail, or be passed by."""
+    if own := os.environ.get("PREFECT_API_URL"):
+        raise PipelineError(
+            f"PREFECT_API_URL names a Prefect server of your own: {shown(own)}\n"
+            "`w2v deploy` puts the flows there; to have one started here, unset it."
+        )
+    if database.startswith("http"):
+        raise PipelineError(
+            f"there is an MLflow server of your own: {shown(database)}\n"
+            "`w2v up` starts one on a database: unset MLFLOW_TRACKING_URI and tracking.uri, or name a database there."
+        )
+    prefect_passwords()
+    mlflow_passwords()
+    check_ports(service.host, service.ports)
+
+
+def _detach(command: list[str], place: Place) -> None:
+    supervisor = subprocess.Popen(
+        command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _tell(supervisor, place)
+    except KeyboardInterrupt:
+        supervisor.terminate()
+        supervisor.wait()
+        raise
+    print("\nwhat runs and ran  w2v status      stop it  w2v down")
+
+
+def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
+    """Say what answers, until everything does. Raises PipelineError if the service ends instead."""
+    began = time.monotonic()
+    waiting = list(PARTS)
+    print("starting …", flush=True)
+    while waiting:
+        if supervisor.poll() is not None:
+            raise PipelineError(f"the service does not start; the end of {place.log}:\n{_end_of_log(place)}")
+        state = place.state
+        for name in [name for name in waiting if state and answers(state, name)]:
+            assert state
+            waiting.remove(name)
+            where = state.pages.get(name, "runs what is deployed, when it is due")
+            print(f"✓ {name:<8} {where}  ({time.monotonic() - began:.0f} s)", flush=True)
+        time.sleep(0.5)
+
+
+def _end_of_log(place: Place) -> str:
+    if not place.log.exists():
+        return "nothing is there"
+    with place.log.open(encoding="utf-8") as lines:
+        return "".join(deque(lines, LAST_LINES)).rstrip()

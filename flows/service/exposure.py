@@ -1,0 +1,112 @@
+"""Who may reach the servers: the address they listen on, the names they answer to, and their passwords.
+
+Passwords come from the environment and go to the environment of the servers: into no file, log or command line.
+"""
+
+import errno
+import os
+import secrets
+import socket
+from pathlib import Path
+
+import psutil
+
+from tasks._errors import PipelineError
+
+LOOPBACK = "127.0.0.1"
+PREFECT_PASSWORD = "PREFECT_API_AUTH_STRING"  # as clients know it: NAME:PASSWORD
+MLFLOW_NAME, MLFLOW_PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+
+
+def check_ports(host: str, ports: dict[str, int]) -> None:
+    """Raises PipelineError, which says who is in the way, if a server could not listen."""
+    for server, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    found = _in_the_way(port) or error.strerror
+                    way = f"Stop that program, or choose another port: --{server}-port {port + 1}"
+                else:
+                    found = error.strerror
+                    way = f"Name an address of this machine ({', '.join(names('0.0.0.0'))}), and a port above 1023."
+                raise PipelineError(f"{server} cannot listen on {host}:{port}\nfound     {found}\n{way}") from error
+
+
+def _in_the_way(port: int) -> str:
+    """The program that listens on the port, as far as we may know it."""
+    try:
+        listening = [each for each in psutil.net_connections("inet") if each.status == psutil.CONN_LISTEN]
+        pid = next((each.pid for each in listening if each.laddr.port == port), None)
+        return f"process {pid} listens there: {' '.join(psutil.Process(pid).cmdline()[:6])}" if pid else ""
+    except psutil.Error:  # another user's, or another system
+        return ""
+
+
+def names(host: str) -> list[str]:
+    """What this machine is called by whoever may reach it."""
+    local = ["localhost", LOOPBACK]
+    if host == LOOPBACK:
+        return local
+    interfaces = psutil.net_if_addrs().values()
+    addresses = [each.address for every in interfaces for each in every if each.family == socket.AF_INET]
+    own = [socket.gethostname(), socket.getfqdn(), *addresses] if host == "0.0.0.0" else [host]
+    return list(dict.fromkeys([*local, *own]))
+
+
+def prefect_passwords() -> dict[str, str]:
+    """What Prefect's server calls by another name than its clients. Raises PipelineError if it has no name in it."""
+    known = os.environ.get(PREFECT_PASSWORD)
+    if known and ":" not in known:
+        raise PipelineError(f"{PREFECT_PASSWORD} is not of the form NAME:PASSWORD.")
+    return {"PREFECT_SERVER_API_AUTH_STRING": known} if known else {}
+
+
+def mlflow_passwords() -> dict[str, str]:
+    """The same of MLflow's. Raises PipelineError if there is a password without a name, or a name without one."""
+    name, password = os.environ.get(MLFLOW_NAME), os.environ.get(MLFLOW_PASSWORD)
+    if bool(name) != bool(password):
+        raise PipelineError(f"{MLFLOW_NAME} and {MLFLOW_PASSWORD} belong together\nSet both, or none.")
+    if not name or not password:
+        return {}
+    key = os.environ.get("MLFLOW_FLASK_SERVER_SECRET_KEY") or secrets.token_hex(32)
+    return {
+        "MLFLOW_AUTH_ADMIN_USERNAME": name,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": key,
+    }
+
+
+def passwords_asked_for() -> list[str]:
+    """The variables that clients need."""
+    return [
+        *([PREFECT_PASSWORD] if prefect_passwords() else []),
+        *([MLFLOW_NAME, MLFLOW_PASSWORD] if mlflow_passwords() else []),
+    ]
+
+
+def keep_users(folder: Path) -> dict[str, str]:
+    """Have MLflow keep its users, whose passwords it hashes, in a file of the folder; what tells it so."""
+    said = folder / "mlflow-auth.ini"
+    said.write_text(f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder / 'mlflow-auth.db'}\n")
+    return {"MLFLOW_AUTH_CONFIG_PATH": str(said)}
+
+
+def what_is_open(host: str, ports: dict[str, int]) -> str:
+    """What whoever reaches the machine may do, in words."""
+    free = {"prefect": not prefect_passwords(), "mlflow": not mlflow_passwords()}
+    who = "whoever can reach this machine" if host == "0.0.0.0" else f"whoever can reach {host}"
+    able = {
+        "prefect": "see and start the deployments, and change what they do, which is to run programs as this user",
+        "mlflow": "read, change and delete runs and models",
+    }
+    lines = [
+        f"  {server:<8} port {port}: {who} {'without a password' if free[server] else 'and knows the password'} "
+        f"can {able[server]}"
+        for server, port in ports.items()
+    ]
+    way = {"prefect": f"{PREFECT_PASSWORD}=NAME:PASSWORD", "mlflow": f"{MLFLOW_NAME} and {MLFLOW_PASSWORD}"}
+    lines += [f"  set {way[server]} to ask for one" for server in ports if free[server]]
+    return "\n".join(["open beyond this machine, without encryption:", *lines])

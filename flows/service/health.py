@@ -1,0 +1,54 @@
+"""Whether a part of the service does its work, asked from outside as anybody would."""
+
+import os
+import time
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from flows.service.exposure import PREFECT_PASSWORD
+from flows.service.parts import POOL
+from flows.service.place import State
+
+SECONDS = 5  # to wait for an answer
+SILENCE = 120  # seconds: a worker says each half minute that it lives
+
+
+def answers(state: State, part: str) -> bool:
+    """Whether the process that the part has now works."""
+    life = state.lives.get(part)
+    if not life or not life.pid:
+        return False
+    if part == "prefect":
+        return _is_there(f"{state.prefect}/api/health")
+    if part == "mlflow":
+        return _is_there(f"{state.mlflow}/health")
+    return _has_beaten(state.prefect, max(life.since, time.time() - SILENCE))
+
+
+def ask(prefect: str, path: str, wanted: dict[str, Any]) -> Any:
+    """What the Prefect server at an address says. Raises httpx.HTTPError if it does not answer, or not us."""
+    user, _, password = os.environ.get(PREFECT_PASSWORD, "").partition(":")
+    answer = httpx.post(f"{prefect}/api/{path}", json=wanted, auth=(user, password) if user else None, timeout=SECONDS)
+    return answer.raise_for_status().json()
+
+
+def moment(said: str) -> float:
+    return datetime.fromisoformat(said).timestamp()
+
+
+def _is_there(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=SECONDS).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _has_beaten(prefect: str, since: float) -> bool:
+    """Whether a worker has told the server that it lives."""
+    try:
+        workers = ask(prefect, f"work_pools/{POOL}/workers/filter", {})
+    except httpx.HTTPError:
+        return False
+    return any(moment(worker["last_heartbeat_time"]) > since for worker in workers)

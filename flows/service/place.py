@@ -1,0 +1,126 @@
+"""The folder `<workspace>/service`: whether the service runs, what it says of itself, and its log.
+
+Whoever holds the lock is the service. A lock ends with its process, however that ends, so nothing is stale after a
+crash of the machine; what the other files say counts only while the lock is held.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from tasks._errors import PipelineError
+
+SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
+MARK = "W2V_SERVICE"  # in the environment of all that the service has started: the folder
+
+
+@dataclass
+class Life:
+    """Of a part: the process it has, and how the last one ended."""
+
+    pid: int  # 0 until it is started again
+    since: float
+    starts: int = 1
+    ended: str = ""
+
+
+@dataclass
+class State:
+    """What the service says of itself."""
+
+    prefect: str  # addresses, for this machine
+    mlflow: str
+    pid: int
+    since: float  # the start of its process
+    asks: list[str]  # for these variables, which hold its passwords
+    ready: bool = False  # everything has answered once
+    lives: dict[str, Life] = field(default_factory=dict)
+
+    @property
+    def pages(self) -> dict[str, str]:
+        """Where to look; MLflow's page opens on its GenAI side unless the address says otherwise."""
+        return {"prefect": self.prefect, "mlflow": f"{self.mlflow}/#/experiments?workflowType=machine_learning"}
+
+    @property
+    def process(self) -> psutil.Process:
+        """Raises PipelineError if it is another's number here: of another host, or inside a container."""
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.since) < SAME_START:
+                return process
+        except psutil.NoSuchProcess:
+            pass
+        raise PipelineError(
+            f"the service is process {self.pid} of another host or container\nStop it there, with `w2v down`."
+        )
+
+
+class Place:
+    def __init__(self, workspace: Path) -> None:
+        self.folder = workspace.absolute() / "service"
+        self.log = self.folder / "log"
+        self._state = self.folder / "state.json"
+
+    @property
+    def lock(self) -> FileLock:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.folder / ".lock")
+
+    @property
+    def held(self) -> bool:
+        """Whether the service runs, be it in a container that shares the folder."""
+        if not self.folder.is_dir():
+            return False
+        try:
+            with self.lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    @property
+    def state(self) -> State | None:
+        """None if the service does not run, or has not begun to start its parts."""
+        if not self.held or not self._state.exists():
+            return None
+        said = json.loads(self._state.read_text(encoding="utf-8"))
+        lives = {name: Life(**life) for name, life in said.pop("lives").items()}
+        return State(**said, lives=lives)
+
+    def write(self, state: State) -> None:
+        beside = self._state.with_name("state.json.partial")
+        beside.write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
+        os.replace(beside, self._state)
+
+    def clear(self) -> None:
+        self._state.unlink(missing_ok=True)
+
+    def processes(self) -> list[psutil.Process]:
+        """All that the service has started, directly or not, and that still runs."""
+        return [process for process in psutil.process_iter() if _mark(process) == str(self.folder)]
+
+
+def _mark(process: psutil.Process) -> str:
+    try:
+        return str(process.environ().get(MARK))
+    except (psutil.Error, OSError):  # another user's, or gone meanwhile
+        return ""
+
+
+def join(workspace: Path) -> None:
+    """Use the servers of the workspace's service, if it is up, unless the user names others.
+
+    Raises PipelineError if it asks for passwords that the environment does not have.
+    """
+    state = Place(workspace).state
+    if not state or not state.ready:
+        return
+    os.environ.setdefault("PREFECT_API_URL", f"{state.prefect}/api")
+    os.environ.setdefault("MLFLOW_TRACKING_URI", state.mlflow)
+    if missing := [name for name in state.asks if not os.environ.get(name)]:
+        raise PipelineError(
+            f"the service of {workspace} asks for a password\nSet {' and '.join(missing)} as they were for `w2v up`."
+        )

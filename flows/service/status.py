@@ -1,0 +1,71 @@
+"""`w2v status`: what runs since when, what comes next, and what there was."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flows.service.exposure import PREFECT_PASSWORD
+from flows.service.health import answers, ask, moment
+from flows.service.parts import PARTS
+from flows.service.place import Life, Place, State
+
+LAST = 5  # runs
+UNAUTHORIZED = 401
+
+
+def show(workspace: Path) -> int:
+    """Print it; the exit code is 1 if something is down."""
+    place = Place(workspace)
+    state = place.state
+    if state is None:
+        left = len(place.processes())
+        print(f"{workspace}: the service is not up{f', but {left} of its processes run on' if left else ''}")
+        print("`w2v up` starts it" + (" anew, `w2v down` ends them" if left else ""))
+        return 1
+    print(f"up since {_time(state.since)}{'' if state.ready else ', still starting'}")
+    working = {name: answers(state, name) for name in PARTS}
+    for name, works in working.items():
+        page = f"  {state.pages[name]}" if name in state.pages else ""
+        print(f"{'✓' if works else '✗'} {name:<8} {_life(state.lives.get(name))}{page}")
+    try:
+        _show_runs(state)
+    except httpx.HTTPStatusError as error:
+        code = error.response.status_code
+        password = f"; it asks for a password: set {PREFECT_PASSWORD}" if code == UNAUTHORIZED else ""
+        print(f"✗ runs     Prefect answers {code}{password}")
+        return 1
+    except httpx.HTTPError as error:
+        print(f"✗ runs     Prefect does not tell: {error}")
+        return 1
+    if not all(working.values()):
+        print(f"what is down is started again; why it ended is in {place.log}")
+    return int(not all(working.values()))
+
+
+def _life(life: Life | None) -> str:
+    if life is None:
+        return "not started yet"
+    again = f", {life.ended}; started again {life.starts - 1} ×" if life.ended else ""
+    return f"process {life.pid} since {_time(life.since)}{again}" if life.pid else f"{life.ended}, to be started again"
+
+
+def _show_runs(state: State) -> None:
+    coming = _runs(state, {"any_": ["SCHEDULED"]}, "NEXT_SCHEDULED_START_TIME_ASC", 1)
+    for run in coming:
+        print(f"\nnext run  {_time(moment(run['next_scheduled_start_time']))}  {run['name']}")
+    print("" if coming else "\nno run is scheduled")
+    for run in _runs(state, {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC", LAST):
+        began = _time(moment(run["start_time"])) if run["start_time"] else "not begun"
+        print(f"last run  {began}  {run['name']}  {run['state_name']}  {state.prefect}/runs/flow-run/{run['id']}")
+
+
+def _runs(state: State, kind: dict[str, list[str]], order: str, limit: int) -> list[dict[str, Any]]:
+    wanted = {"flow_runs": {"state": {"type": kind}}, "sort": order, "limit": limit}
+    found: list[dict[str, Any]] = ask(state.prefect, "flow_runs/filter", wanted)
+    return found
+
+
+def _time(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -1,0 +1,172 @@
+"""Keeps the parts of the service running, until it is told to stop.
+
+python -m flows.service.supervisor SERVICE     (as JSON; a program of its own, which loads nothing large)
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import psutil
+
+from flows.service.exposure import passwords_asked_for
+from flows.service.health import answers
+from flows.service.parts import Part, Service, parts
+from flows.service.place import MARK, Life, Place, State
+from tasks._errors import PipelineError
+
+log = logging.getLogger("w2v.service")
+
+START = 300  # seconds until a part has to answer
+STOP = 60  # seconds in which a training has written its checkpoint, and a server has ended
+SOON, LATE = 1, 60  # seconds before a part is started again; twice as long each time that it dies young
+LOG_SIZE, LOGS = 5_000_000, 3
+
+
+def supervise(service: Service) -> None:
+    """Start the parts, and start again what dies, until SIGTERM. Raises PipelineError if one never answers."""
+    place = Place(Path(service.workspace))
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
+    with place.lock.acquire(timeout=SOON):
+        _log_to(place)
+        us = psutil.Process()
+        addresses = service.address("prefect"), service.address("mlflow")
+        state = State(*addresses, us.pid, us.create_time(), passwords_asked_for())
+        kept = [Kept(part, place, state) for part in parts(service)]
+        try:
+            _start(kept, stopping)
+            state.ready = not stopping.is_set()
+            place.write(state)
+            while not stopping.wait(SOON):
+                for each in kept:
+                    each.look_after()
+        except PipelineError as error:
+            log.error("%s", error)
+            raise
+        finally:
+            for each in reversed(kept):
+                each.stop()
+            end(place.processes())  # what has left its parent
+            place.clear()
+            log.info("stopped")
+
+
+def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
+    """The servers at once, and the worker when they answer. Raises PipelineError if one ends, or is too slow."""
+    *servers, worker = kept
+    for group in (servers, [worker]):
+        for each in group:
+            each.start()
+        deadline = time.monotonic() + START
+        waiting = group
+        while waiting := [each for each in waiting if not each.answers()]:
+            if stopping.wait(SOON):
+                return
+            for each in waiting:
+                if each.ended or time.monotonic() > deadline:
+                    raise PipelineError(f"{each.name} does not start: {each.ended or f'no answer within {START} s'}")
+
+
+class Kept:
+    """One part, and the process that it has."""
+
+    def __init__(self, part: Part, place: Place, state: State) -> None:
+        self.name = part.name
+        self._part, self._place, self._state = part, place, state
+        self._process: subprocess.Popen[str] | None = None
+        self._due, self._delay = 0.0, float(SOON)
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._part.command, env=os.environ | self._part.environment | {MARK: str(self._place.folder)},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            process_group=0,
+        )  # fmt: skip
+        threading.Thread(target=self._copy, args=(self._process,), daemon=True).start()
+        before = self._state.lives.get(self.name)
+        starts, ended = (before.starts + 1, before.ended) if before else (1, "")
+        self._state.lives[self.name] = Life(self._process.pid, time.time(), starts, ended)
+        self._place.write(self._state)
+        log.info("%s started as process %d", self.name, self._process.pid)
+
+    def _copy(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout
+        with process.stdout as lines:
+            for line in lines:
+                log.info("%-7s | %s", self.name, line.rstrip())
+
+    @property
+    def ended(self) -> str:
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return ""
+        return f"ended with exit code {code}" if code >= 0 else f"killed by signal {-code}"
+
+    def answers(self) -> bool:
+        return not self.ended and answers(self._state, self.name)
+
+    def look_after(self) -> None:
+        """Start it again if it has ended, but not at once again and again."""
+        if not (ended := self.ended):
+            return
+        life = self._state.lives[self.name]
+        if not self._due:
+            self._kill()  # what it has left behind has its port
+            old = time.time() - life.since > LATE
+            self._delay = SOON if old else min(2 * self._delay, LATE)
+            self._due = time.monotonic() + self._delay
+            life.ended, life.pid = ended, 0
+            self._place.write(self._state)
+            log.warning("%s: %s, to be started again in %d s", self.name, ended, self._delay)
+        elif time.monotonic() > self._due:
+            self._due = 0.0
+            self.start()
+
+    def stop(self) -> None:
+        """What it has started ends first: a training writes its checkpoint, and its end is told to the servers."""
+        if self._process and not self.ended:
+            process = psutil.Process(self._process.pid)
+            end(process.children(recursive=True))
+            end([process])
+            self._process.wait()
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def end(processes: list[psutil.Process]) -> None:
+    """Ask them to end, and kill those that do not."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for process in psutil.wait_procs(processes, timeout=STOP)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _log_to(place: Place) -> None:
+    """The file, and standard error for who stays with the service."""
+    file = RotatingFileHandler(place.log, maxBytes=LOG_SIZE, backupCount=LOGS, encoding="utf-8")
+    for handler in (file, logging.StreamHandler()):
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+if __name__ == "__main__":
+    try:
+        supervise(Service.read(sys.argv[1]))
+    except PipelineError:
+        sys.exit(1)

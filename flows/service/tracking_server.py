@@ -1,0 +1,14 @@
+"""The part that serves MLflow: makes the tables, as a retraining would do at the same time, then becomes its server.
+
+python -m flows.service.tracking_server OPTION …
+"""
+
+import os
+import sys
+
+from tasks._runs import reached
+
+if __name__ == "__main__":
+    with reached(os.environ["MLFLOW_BACKEND_STORE_URI"]):
+        command = [sys.executable, "-m", "mlflow", "server", *sys.argv[1:]]
+    os.execv(command[0], command)

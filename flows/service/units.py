@@ -1,0 +1,113 @@
+"""What makes systemd or Docker Compose run the service: `w2v up --foreground`, the command and settings of `w2v up`."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
+from flows.service.parts import Service
+
+PROJECT = Path(__file__).parents[2]
+OWN = [PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD, "MLFLOW_TRACKING_URI", "PREFECT_SERVER_DATABASE_CONNECTION_URL"]
+
+SYSTEMD = """\
+# The retraining service of one user. Save this as ~/.config/systemd/user/w2v.service, then
+#   systemctl --user daemon-reload
+#   systemctl --user enable --now w2v
+#   loginctl enable-linger              it starts with the machine, not with your first login
+# Passwords, if any, are lines of NAME=VALUE in ~/.config/w2v/environment, which only you may read (chmod 600).
+[Unit]
+Description=w2v: Prefect, MLflow and the scheduled retraining of {workspace}
+
+[Service]
+Type=exec
+WorkingDirectory={directory}
+EnvironmentFile=-%h/.config/w2v/environment
+ExecStart={command}
+# a training at work ends with a checkpoint, then the servers; w2v sees to the order
+KillMode=mixed
+TimeoutStopSec=5min
+Restart=on-failure
+RestartSec=10
+
+[Install]
+WantedBy=default.target
+"""
+
+COMPOSE = """\
+# The retraining service in a container:  docker compose up --build --detach
+#
+# Never run by its authors with Compose, which they had not: tested is the same command with the same settings, as
+# processes. The container has the network of the machine, hence 127.0.0.1 means there what it means outside, and `w2v
+# retrain` and `w2v status` outside use its servers. Text that lies elsewhere needs a line under `volumes`.
+services:
+  w2v:
+    build:
+      context: {project}
+      dockerfile_inline: |
+        FROM python:{python}-slim
+        WORKDIR /srv/w2v
+        COPY requirements.lock .
+        RUN pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock
+        COPY pyproject.toml README.md prefect.yaml ./
+        COPY configs configs
+        COPY w2v_core w2v_core
+        COPY tasks tasks
+        COPY flows flows
+        RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
+    command: {command}
+    network_mode: host
+    init: true
+    user: "{user}"
+    working_dir: {directory}
+    volumes: {volumes}
+    environment: # from where `docker compose up` is run; what is not set there is not set here
+      - HOME=/tmp
+{environment}
+    restart: unless-stopped
+    stop_grace_period: 5m # a training at work ends with a checkpoint
+    healthcheck:
+      test: {test}
+      interval: 1m
+      timeout: 30s
+      start_period: 3m
+"""
+
+
+def command(service: Service) -> list[str]:
+    """The options of `w2v` that say what the service is."""
+    words = ["up", service.config, "--foreground"]
+    words += [word for setting in service.settings for word in ("--set", setting)]
+    words += [word for server, port in service.ports.items() for word in (f"--{server}-port", str(port))]
+    return words + (["--expose", service.host] if service.host != LOOPBACK else [])
+
+
+def systemd(service: Service) -> str:
+    words = shlex.join([str(Path(sys.executable).parent / "w2v"), *command(service)])
+    escaped = words.replace("%", "%%").replace("$", "$$")  # systemd's own signs
+    return SYSTEMD.format(workspace=service.workspace, directory=Path.cwd(), command=escaped)
+
+
+def compose(service: Service) -> str:
+    folders = [Path.cwd(), Path(service.config).parent, Path(service.workspace)]
+    outermost = dict.fromkeys(each for each in folders if not any(other in each.parents for other in folders))
+    return COMPOSE.format(
+        project=_yaml(str(PROJECT)),
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        command=_yaml(["w2v", *command(service)]),
+        user=f"{os.getuid()}:{os.getgid()}",
+        directory=_yaml(str(Path.cwd())),
+        volumes=_yaml([f"{folder}:{folder}" for folder in outermost]),  # the same paths inside: runs remember them
+        environment="\n".join(f"      - {name}" for name in OWN),
+        test=_yaml(["CMD", "w2v", "status", "--workspace", service.workspace]),
+    )
+
+
+def _yaml(value: str | list[str]) -> str:
+    """JSON is YAML; a `$` would be Compose's."""
+    return json.dumps(value, ensure_ascii=False).replace("$", "$$")
+
+
+UNITS = {"systemd": systemd, "compose": compose}

@@ -1,0 +1,17 @@
+"""The part that does the work: deploys the flows, then becomes Prefect's process worker.
+
+python -m flows.service.worker CONFIG [SECTION.KEY=VALUE …]
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from flows.service.parts import POOL
+
+if __name__ == "__main__":
+    from flows.deployments import deploy
+
+    deploy(Path(sys.argv[1]), sys.argv[2:])
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", POOL]
+    os.execv(command[0], command)

@@ -1,0 +1,165 @@
+"""The service before it starts: ports, addresses, passwords, and the files that have others start it."""
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.service import supervisor
+from flows.service.exposure import check_ports, mlflow_passwords, names, prefect_passwords, what_is_open
+from flows.service.parts import Part, Service, parts
+from flows.service.place import Place, State
+from flows.service.supervisor import Kept
+from flows.service.units import command, compose, systemd
+from tasks._errors import PipelineError
+
+W2V = Path(sys.executable).parent / "w2v"
+VARIABLES = ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+    for name in (*VARIABLES, "MLFLOW_SERVER_ALLOWED_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "ws" / "service").mkdir(parents=True)
+    return Service(f"{tmp_path}/ws", f"{tmp_path}/it is.toml", ["name=50% $x"], prefect_port=4300, mlflow_port=5100)
+
+
+def test_a_taken_port_is_named_with_who_is_in_the_way() -> None:
+    """The process, and a port that may be free, before anything starts."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(PipelineError, match=rf"process {os.getpid()} listens there(.|\n)*--mlflow-port {port + 1}"):
+            check_ports("127.0.0.1", {"mlflow": port})
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    """An address of the documentation's own network is none of ours; those that are, are named."""
+    with pytest.raises(PipelineError, match=r"Name an address of this machine \(localhost, 127.0.0.1"):
+        check_ports("203.0.113.1", {"prefect": 0})
+
+
+def test_servers_of_ones_own_are_not_passed_by(tmp_path: Path) -> None:
+    """With a Prefect server named, `w2v up` says so and starts none; its password is not shown."""
+    own = os.environ | {"PREFECT_API_URL": "http://me:secret@prefect.example/api"}
+    done = subprocess.run([W2V, "up"], cwd=tmp_path, env=own, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "a Prefect server of your own: http://…@prefect.example/api" in done.stderr
+    assert not Place(tmp_path / "workspace").processes()
+
+
+def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
+    """And answer to the names of this machine only, wherever they listen."""
+    prefect, mlflow, _ = parts(service)
+    assert all(part.command[part.command.index("--host") + 1] == "127.0.0.1" for part in (prefect, mlflow))
+    assert mlflow.command[mlflow.command.index("--allowed-hosts") + 1] == "localhost:5100,127.0.0.1:5100"
+
+    exposed = parts(service._replace(host="0.0.0.0"))[1]
+    assert f"{socket.gethostname()}:5100" in exposed.command[exposed.command.index("--allowed-hosts") + 1].split(",")
+    assert "*" not in " ".join(exposed.command)
+    assert names("192.0.2.7") == ["localhost", "127.0.0.1", "192.0.2.7"]
+
+
+def test_what_is_open_says_to_whom(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a password to all, with how to ask for one; with one to those who know it."""
+    assert "whoever can reach this machine without a password" in what_is_open("0.0.0.0", service.ports)
+    assert "set PREFECT_API_AUTH_STRING=NAME:PASSWORD" in what_is_open("0.0.0.0", service.ports)
+
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "boss:secret")
+    said = what_is_open("0.0.0.0", service.ports)
+    assert "prefect  port 4300: whoever can reach this machine and knows the password" in said
+    assert "secret" not in said
+
+
+def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to its command line, which every user of the machine can read; half a password is an error."""
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "battery-staple")
+    with pytest.raises(PipelineError, match="belong together"):
+        mlflow_passwords()
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "boss")
+    _, mlflow, _ = parts(service)
+
+    assert mlflow.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == "battery-staple"
+    assert mlflow.command[-2:] == ["--app-name", "basic-auth"]
+    assert "battery-staple" not in " ".join(mlflow.command)
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "no name")
+    with pytest.raises(PipelineError, match="NAME:PASSWORD"):
+        prefect_passwords()
+
+
+def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice as late each time, as a new process, and the way it ended is told."""
+    monkeypatch.setattr(supervisor, "SOON", 0.2)
+    state = State("", "", os.getpid(), 0.0, [])
+    place = Place(Path(service.workspace))
+    kept = Kept(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state)
+    starts = [time.monotonic()]
+    kept.start()
+    while len(starts) < 4:
+        kept.look_after()
+        if state.lives["worker"].starts > len(starts):
+            starts.append(time.monotonic())
+        time.sleep(0.01)
+
+    assert state.lives["worker"].ended == "ended with exit code 3"
+    assert kept._delay == 1.6
+    assert starts[3] - starts[2] > 1.6
+    kept.stop()
+
+
+def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: Service) -> None:
+    """A process that leaves a child behind: both are gone."""
+    code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('there', flush=True); sys.stdin.read()"
+    state = State("", "", os.getpid(), 0.0, [])
+    place = Place(Path(service.workspace))
+    kept = Kept(Part("worker", [sys.executable, "-c", f"{code}; input()"], {}), place, state)
+    kept.start()
+    while len(place.processes()) < 1:
+        time.sleep(0.01)
+    os.kill(state.lives["worker"].pid, signal.SIGKILL)
+    while not kept.ended:
+        time.sleep(0.01)
+    kept.stop()
+
+    assert not place.processes()
+
+
+def test_systemd_gets_the_command_that_is_tested(service: Service, tmp_path: Path) -> None:
+    """A unit that systemd itself accepts, where there is one, with what is systemd's own doubled."""
+    unit = tmp_path / "w2v.service"
+    unit.write_text(systemd(service))
+    line = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
+
+    assert shlex.split(line.removeprefix("ExecStart=").replace("%%", "%").replace("$$", "$")) == [
+        str(W2V), *command(service)
+    ]  # fmt: skip
+    assert command(service)[:5] == ["up", service.config, "--foreground", "--set", "name=50% $x"]
+    if verifier := shutil.which("systemd-analyze"):
+        environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+        done = subprocess.run([verifier, "--user", "verify", unit], env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_compose_gets_the_same_command(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the names of the passwords, not what they are; it says that it was not run."""
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "boss:secret")
+    text = compose(service)
+    described = yaml.safe_load(text)["services"]["w2v"]
+
+    assert [word.replace("$$", "$") for word in described["command"]] == ["w2v", *command(service)]
+    assert described["network_mode"] == "host"
+    assert set(VARIABLES) <= set(described["environment"])
+    assert "secret" not in text
+    assert "Never run" in text
