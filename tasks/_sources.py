@@ -102,15 +102,32 @@ def _digest(path: Path, size: int, modified: int, inode: int) -> str:
 def _files(entry: str) -> list[tuple[Path, str]]:
     """The files that a path or glob stands for, sorted, with their names relative to its fixed part."""
     path = Path(entry).expanduser()
+    if path.exists() and not path.is_dir():
+        return [(path, path.name)]  # a link that is named outright is meant
     if path.exists():
-        matches, root = [path], path if path.is_dir() else path.parent
+        matches, root = [path], path
     else:
         root = Path(*takewhile(lambda part: not MAGIC.intersection(part), path.parts))
         matches = sorted(root.glob(path.relative_to(root).as_posix())) if root != path else []
     files = {file: None for match in matches for file in (_inside(match) if match.is_dir() else [match])}
     if not files:
         raise InputError(_nothing_to_read(path) if matches else _missing(path))
+    for file in files:
+        _refuse_leading_out(file, root)
     return [(file, file.relative_to(root).as_posix()) for file in files]
+
+
+def _refuse_leading_out(file: Path, root: Path) -> None:
+    """Whoever may write to a watched folder must not choose what else of this machine is read."""
+    target = file.resolve()
+    fault = "" if target.is_relative_to(root.resolve()) else f"leads out of {root}"
+    if not target.is_file():
+        fault = "leads nowhere" if file.is_symlink() else "is no regular file"
+    if fault:
+        raise InputError(
+            f"{file} {fault}\nexpected  files, or links to files in {root}\nfound     {target}\n"
+            "Put a copy there, or name the file itself in ingestion.source."
+        )
 
 
 def _inside(folder: Path) -> list[Path]:

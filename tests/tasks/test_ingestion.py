@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import zstandard
 
 from configs.schema import Ingestion
 from tasks import _contracts
@@ -154,6 +155,18 @@ def test_a_truncated_file_leaves_nothing_behind(context: Context, corpus: Path) 
         ingestion.compute(context=context, config=config)
 
     assert ingestion.find(context=context, config=config) is None
+
+
+def test_a_bomb_leaves_nothing_behind(context: Context, corpus: Path) -> None:
+    """Three hundred megabytes in a few kilobytes are refused after a third, and the disk has its space back."""
+    bomb = zstandard.ZstdCompressor(level=1)
+    write(corpus, a_txt_zst=bomb.compress(b"boom " * 60_000_000))
+
+    with pytest.raises(
+        InputError, match=r"^a\.txt\.zst grows out of all proportion\n.*\nfound     10\d,\d{3},\d{3} bytes"
+    ):
+        ingest(context, corpus, document_length=1_000_000)
+    assert not list(context.store.root.rglob("*.parquet"))
 
 
 def test_a_long_line_becomes_many_documents(context: Context, corpus: Path) -> None:
