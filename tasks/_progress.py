@@ -94,5 +94,5 @@ def summary(dataset: "Dataset") -> str:
     manifest = dataset.manifest
     account = manifest.account
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in account.left_out.items() if count)
-    size = sum(file.bytes for file in manifest.files) / 1e6
+    size = sum(file.bytes for part in dataset.parts for file in part.manifest.files) / 1e6
     return f"{account.written:,} {account.unit}" + (f" ({left_out} left out)" if left_out else "") + f", {size:.1f} MB"

@@ -2,36 +2,59 @@
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks._archives import TEXT, is_text, suffix
 from tasks._errors import InputError
 from tasks._installed_docs import documentation
-from tasks._store import digest_of, digest_of_file
+from tasks._store import Record, digest_of, digest_of_file
 
 INSTALLED_DOCS = "installed-docs"
 MAGIC = frozenset("*?[")  # of a glob
+BATCH = 4_000_000  # bytes of the files that are read together, on average
 
 
-class Source(NamedTuple):
-    """A file to be read; its documents are named after `name`."""
+class Source(Record):
+    """A file to be read. Its documents are named after `name`; where it lies changes nothing."""
 
     name: str
-    path: Path  # of a download: inside the workspace
-    size: int  # bytes; of a download not yet known
     digest: str
-    url: str = ""
+    path: Path = Field(exclude=True)  # of a download: inside the workspace
+    size: int = Field(exclude=True)  # bytes; of a download not yet known
+    url: str = Field("", exclude=True)
+    recorded: bool = Field(False, exclude=True)  # the digest is the publisher's or the installer's
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file is not any more what the digest says."""
+        return not self.recorded and _local(self.path, self.name).digest != self.digest
 
 
 def sources(config: Ingestion) -> list[Source]:
     """Every file that will be read, in order. Raises InputError if one of the config's sources is not there."""
     return [source for _, found in _by_entry(config) for source in found]
+
+
+def batches(planned: Iterable[Source]) -> list[list[Source]]:
+    """The files in order, cut after those whose own digest says so: one file more, wherever it is, changes one batch.
+
+    A file of BATCH bytes is always the last of its batch, and half as large a one is it every other time.
+    """
+    found: list[list[Source]] = [[]]
+    for source in planned:
+        found[-1].append(source)
+        chance = int(digest_of([source.name, source.digest])[:8], 16) / 2**32
+        if source.url or chance < source.size / BATCH:
+            found.append([])
+    return [batch for batch in found if batch]
 
 
 def named(config: Ingestion) -> str:
@@ -68,7 +91,13 @@ def _installed(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
     for distribution in config.distributions:
         version, files = documentation(distribution)
         found = [
-            Source(file.as_posix(), Path(file.locate()), file.size or 0, file.hash.value if file.hash else "")
+            Source(
+                name=file.as_posix(),
+                digest=file.hash.value if file.hash else version,
+                path=Path(file.locate()),
+                size=file.size or 0,
+                recorded=True,
+            )
             for file in files
         ]
         yield f"{INSTALLED_DOCS}: {distribution} {version}", found
@@ -84,13 +113,14 @@ def _download(url: str, config: Ingestion) -> Source:
             f"{url}: a download needs a digest, so that every run reads the same bytes\n"
             "expected  ingestion.sha256, as the publisher states it or as `sha256sum FILE` prints it"
         )
-    return Source(name, Path("downloads", config.sha256, name), 0, config.sha256, url)
+    path = Path("downloads", config.sha256, name)
+    return Source(name=name, digest=config.sha256, path=path, size=0, url=url, recorded=True)
 
 
 def _local(path: Path, name: str) -> Source:
     status = path.stat()
     digest = _digest(path, status.st_size, status.st_mtime_ns, status.st_ino)
-    return Source(os.fsencode(name).decode(errors="replace"), path, status.st_size, digest)
+    return Source(name=os.fsencode(name).decode(errors="replace"), digest=digest, path=path, size=status.st_size)
 
 
 @functools.lru_cache(maxsize=100_000)
