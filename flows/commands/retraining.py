@@ -19,10 +19,11 @@ def retrain(
 ) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
     loaded = load(config, settings)
-    from flows import expectations, plan, report
+    from flows import expectations, plan, report, starts
 
-    planned = plan.plan(loaded)
-    expectations.corpus(loaded, planned)  # what is wrong with the source is said now, not after a server has started
+    begun = starts.chosen(loaded).config
+    planned = plan.plan(begun)
+    expectations.corpus(begun, planned)  # what is wrong with the source is said now, not after a server has started
     if seeds > 1:
         serve()
         from flows import seeds as variants
@@ -30,7 +31,7 @@ def retrain(
         variants.show(report.console, variants.retrain_seeds(loaded, seeds))
         return
     # a server of one's own is told of every retraining; a temporary one is not started to be told of nothing
-    done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(loaded, planned)
+    done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(begun, planned)
     if done:
         report.show_reused(planned, done)
     else:
@@ -63,8 +64,9 @@ def sweep(
     What they have in common is prepared once. Interrupted and started again, the sweep goes on.
     """
     loaded = load(config, settings)
-    from flows import candidates, expectations, plan, report
+    from flows import candidates, expectations, plan, report, starts
 
+    loaded = starts.chosen(loaded).config
     candidates.candidates(loaded, grid, random, by)  # what is wrong with the grid is said before a server has started
     expectations.corpus(loaded, plan.plan(loaded))
     serve()
@@ -77,9 +79,12 @@ def sweep(
 def plan(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
     """Say what would run, what is reused, and the order of magnitude of what it takes."""
     loaded = load(config, settings)
-    from flows import plan, report
+    from flows import plan, report, starts
 
-    report.show_plan(loaded, plan.plan(loaded))
+    start = starts.chosen(loaded)
+    report.show_plan(start.config, plan.plan(start.config))
+    if start.tags:
+        print(f"warm start: {start.tags[starts.CHOSEN]}")
 
 
 @app.command()
