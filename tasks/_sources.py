@@ -134,17 +134,26 @@ def _files(entry: str) -> list[tuple[Path, str]]:
     path = Path(entry).expanduser()
     if path.exists() and not path.is_dir():
         return [(path, path.name)]  # a link that is named outright is meant
-    if path.exists():
-        matches, root = [path], path
-    else:
-        root = Path(*takewhile(lambda part: not MAGIC.intersection(part), path.parts))
-        matches = sorted(root.glob(path.relative_to(root).as_posix())) if root != path else []
+    root, matches = _matches(path)
     files = {file: None for match in matches for file in (_inside(match) if match.is_dir() else [match])}
     if not files:
         raise InputError(_nothing_to_read(path) if matches else _missing(path))
     for file in files:
         _refuse_leading_out(file, root)
     return [(file, file.relative_to(root).as_posix()) for file in files]
+
+
+def missing(entry: str) -> bool:
+    """Whether nothing is there under this path or glob."""
+    return not _matches(Path(entry).expanduser())[1]
+
+
+def _matches(path: Path) -> tuple[Path, list[Path]]:
+    """The fixed part of a path or glob, and what is there."""
+    if path.exists():
+        return path, [path]
+    root = Path(*takewhile(lambda part: not MAGIC.intersection(part), path.parts))
+    return root, sorted(root.glob(path.relative_to(root).as_posix())) if root != path else []
 
 
 def _refuse_leading_out(file: Path, root: Path) -> None:

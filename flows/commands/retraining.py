@@ -1,6 +1,7 @@
 """Retrain, and what is like it: sweep, plan, reproduce, verify."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +74,30 @@ def sweep(
     from flows import sweep as sweeps
 
     sweeps.show(report.console, loaded, sweeps.sweep(loaded, grid, random, by, keep_one_in, output))
+
+
+@app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.")],
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Learn from each partition alone, not from all so far.")
+    ] = False,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave out partitions that are missing.")
+    ] = False,
+) -> None:
+    """Retrain once for each partition of a corpus by date: ingestion.source=corpus/%Y-%m-%d/*.txt (strftime's codes).
+
+    Each learns from all partitions from the first to its own. Interrupted and started again, it goes on.
+    """
+    loaded = load(config, settings)
+    from flows import backfill, report
+
+    wanted = backfill.partitions(loaded, first.date(), last.date(), skip_missing=skip_missing)
+    backfill.show(report.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
 
 
 @app.command()
