@@ -89,6 +89,10 @@ def drawn(draws: "list[Dataset]") -> None:
     log.info("✓ %-12s %s windows in %d draws, %.1f MB", "windows", f"{rows:,}", len(draws), size)
 
 
+def partly(name: str, new: int, parts: int) -> None:
+    log.info("  %-12s %d of %d parts %s new", name, new, parts, "is" if new == 1 else "are")
+
+
 def summary(dataset: "Dataset") -> str:
     """`4,104 documents (12 empty, 310 duplicate left out), 33 MB in 3 files`."""
     manifest = dataset.manifest

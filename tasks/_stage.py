@@ -114,6 +114,7 @@ class Stage:
     ) -> list[Dataset]:
         """The outputs for each of these arguments, as parts of another stage's: only what is new takes its time."""
         made: list[Dataset] = []
+        new = 0
         for number, arguments in enumerate(each):
             before, size = sum(sizes[:number]), sizes[number]
 
@@ -121,8 +122,11 @@ class Stage:
                 draft.report(before + size * done / total, sum(sizes), text)
 
             inputs = self.inputs(**arguments)
-            done = self._look_up(context, digest_of(inputs))
-            made.append(done or self._make(inputs, arguments, context, report))
+            found = self._look_up(context, digest_of(inputs))
+            made.append(found or self._make(inputs, arguments, context, report))
+            new += found is None
+        if 0 < new < len(made):
+            _progress.partly(self.name, new, len(made))
         return made
 
     def _make(self, inputs: dict[str, Any], arguments: dict[str, Any], context: Context, report: Reporter) -> Dataset:

@@ -35,12 +35,13 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     planned = sources(config)
     if digest_of(ingestion.inputs(config=config)) != draft.path.name:
         raise InputError(_changed(named(config)))
-    each = [{"files": files, "config": _alone(config)} for files in batches(planned)]
-    found = _batch.parts(each, [_size(files) for files in batches(planned)], draft, context)
+    cut = batches(planned)
+    each = ({"files": files, "config": _alone(config)} for files in cut)
+    found = _batch.parts(each, [_size(files) for files in cut], draft, context)
     repeated = list(_repeated(found))
     draft.parts = [
-        _without.parts([{"documents": part, "repeated": Rows.of(rows)}], [1], draft, context)[0] if rows else part
-        for part, rows in zip(found, repeated, strict=True)
+        _without.parts([{"documents": batch, "repeated": Rows.of(rows)}], [1], draft, context)[0] if rows else batch
+        for batch, rows in zip(found, repeated, strict=True)
     ]
 
     account, kept = joined(found), joined(draft.parts).written

@@ -1,5 +1,6 @@
 """Ingestion: every source becomes documents, each text once, in order, and whatever is left out is counted."""
 
+import logging
 import lzma
 import os
 import tracemalloc
@@ -271,7 +272,13 @@ def nightly(corpus: Path, number: int) -> None:
 
 @pytest.mark.parametrize("late", [9, 2])
 def test_only_what_is_new_is_read(
-    context: Context, corpus: Path, tmp_path: Path, one_by_one: None, monkeypatch: pytest.MonkeyPatch, late: int
+    context: Context,
+    corpus: Path,
+    tmp_path: Path,
+    one_by_one: None,
+    late: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A file more, at the end or in between, is read alone, and the result is that of reading all at once."""
     settings = {"text_documents": "line", "max_rejected_fraction": 0.5}
@@ -286,7 +293,9 @@ def test_only_what_is_new_is_read(
         return read(file, name, config)
 
     monkeypatch.setattr(module, "read", watched)
-    grown = ingest(context, corpus, **settings)
+    with caplog.at_level(logging.INFO, "w2v"):
+        grown = ingest(context, corpus, **settings)
+    assert "1 of 5 parts is new" in caplog.text
     assert names == [f"2026-01-{late:02d}.txt"]
     at_once = ingest(Context(runtime=Runtime(workspace=str(tmp_path / "another"))), corpus, **settings)
 
