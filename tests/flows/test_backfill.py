@@ -32,7 +32,7 @@ def daily(config: Config, corpus: Path) -> Config:
     return config.model_copy(
         update={
             "ingestion": config.ingestion.model_copy(update={"source": source}),
-            "tracking": Tracking(experiment=MODEL, registered_model=MODEL),
+            "tracking": Tracking(registered_model=MODEL),
         }
     )
 

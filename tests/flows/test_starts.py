@@ -31,7 +31,7 @@ def nightly(config: Config, corpus: Path) -> Config:
         update={
             "ingestion": config.ingestion.model_copy(update={"source": str(folder)}),
             "training": config.training.model_copy(update={"warm_start": "champion"}),
-            "tracking": Tracking(experiment=MODEL, registered_model=MODEL),
+            "tracking": Tracking(registered_model=MODEL),
         }
     )
 
