@@ -110,7 +110,9 @@ class Training(Section):
         3.0, description="A row moves in a batch by at most this many times the mean of its pairs' gradients."
     )
     warm_start: str | None = Field(
-        None, description="A vectors.parquet of an earlier training to start from; a vector follows its word."
+        None,
+        description="What to start from, where a vector follows its word: a vectors.parquet of an earlier training, "
+        "`champion` (if there is one by then) or `last` (of this workspace).",
     )
     frozen: str | None = Field(None, description="A file with one word a line, whose vectors stay as they start.")
     combination: Literal["mean", "sum"] = Field("mean", description="How CBOW joins the vectors of a context.")

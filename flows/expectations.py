@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
-from flows.plan import TO_COME, Plan
+from flows.plan import Plan
 from tasks._sample import Corpus, sample
 
 WORD = 6.0  # characters of text
@@ -29,7 +29,7 @@ def corpus(config: Config, planned: Plan) -> Corpus | None:
     Raises InputError for what the ingestion could not read.
     """
     documents = planned.outputs.trained.documents
-    if documents == TO_COME:
+    if planned.text_to_come:
         return sample(config.ingestion, Path(config.runtime.workspace))
     manifest = documents.manifest
     return Corpus(manifest.account.written, manifest.facts["characters"])

@@ -27,6 +27,11 @@ class Plan(NamedTuple):
     def nothing_to_do(self) -> bool:
         return all(step.output for step in self.steps)
 
+    @property
+    def text_to_come(self) -> bool:
+        """Whether some of the text is still to be read."""
+        return self.outputs.trained.documents == TO_COME
+
 
 def plan(config: Config) -> Plan:
     """Look every stage up; a stage whose inputs are still to be made has to run.

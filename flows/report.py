@@ -13,6 +13,8 @@ from flows.pipeline import Retrained
 from flows.plan import Plan
 from tasks import _progress, _tracking
 from tasks._runs import shown
+from tasks._stage import Context
+from tasks.ingestion import new_share
 
 log = logging.getLogger("w2v")
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -64,6 +66,7 @@ def show_plan(config: Config, planned: Plan) -> None:
     """A line a stage: reused with its account, or what running it is expected to take."""
     corpus = expectations.corpus(config, planned)
     expected = expectations.expect(config, corpus) if corpus else {}
+    news = new_share(config.ingestion, Context(runtime=config.runtime)) if planned.text_to_come else 1.0
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("stage", "", "rows", "disk", "memory", "time"):
         table.add_column(column, justify="left" if column in ("stage", "") else "right")
@@ -72,9 +75,11 @@ def show_plan(config: Config, planned: Plan) -> None:
         if step.output:
             table.add_row(f"= {step.label}", f"reused: {_progress.summary(step.output)}")
         elif wanted:
+            share = news if step.label in ("ingestion", "tokenization") else 1.0
             table.add_row(
-                f"+ {step.label}", "runs", f"~{wanted.rows:,.0f}", f"~{wanted.disk / 1e6:,.0f} MB",
-                f"~{wanted.memory / 1e6:,.0f} MB", f"~{wanted.seconds:,.0f} s",
+                f"+ {step.label}", "runs" if share == 1 else f"runs on what is new, {share:.0%}",
+                f"~{share * wanted.rows:,.0f}", f"~{share * wanted.disk / 1e6:,.0f} MB",
+                f"~{wanted.memory / 1e6:,.0f} MB", f"~{share * wanted.seconds:,.0f} s",
             )  # fmt: skip
         else:
             table.add_row(f"+ {step.label}", "runs")

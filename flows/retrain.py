@@ -15,6 +15,7 @@ from flows import failures, vectors
 from flows.naming import named
 from flows.pipeline import Corpus, Retrained, pipeline
 from flows.plan import already_done, plan, recipe
+from flows.starts import CHOSEN, chosen
 from tasks import _announcement, _progress, _tracking
 from tasks._runs import Run
 from tasks._stage import Context, Stage
@@ -55,12 +56,16 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     of more; called again, it goes on from there.
     """
     connection(config)
+    config, noted = chosen(config)
     planned = plan(config)
     if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         _announcement.announce_found(Run(_tracking.uri(config), finished.run_id))
         return finished
     run_id = _tracking.start(config, str(running.id), recipe=recipe(config), reproduces=reproduces, parent=parent)
+    if noted:
+        Run(_tracking.uri(config), run_id).tag(noted)
+        log.info("  %-12s %s", "warm start", noted[CHOSEN])
     context = Context(
         runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id, pause_after=pause_after
     )

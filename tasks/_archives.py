@@ -50,27 +50,44 @@ def clear_errors(name: str) -> Iterator[None]:
         ) from error
 
 
-def inflated(stream: BinaryIO, name: str) -> tuple[BinaryIO, str]:
+class Growth:
+    """What comes out of a file of `packed` bytes, at any depth, as long as it stays in proportion."""
+
+    def __init__(self, name: str, packed: int) -> None:
+        self._name, self._packed = name, packed
+        self._plain = 0
+
+    def add(self, plain: int) -> None:
+        """So many bytes more. Raises InputError as soon as they are too many."""
+        self._plain += plain
+        if self._plain > max(HARMLESS, GROWTH * self._packed):
+            raise InputError(
+                f"{self._name} grows out of all proportion\n"
+                f"expected  at most {GROWTH} times its {self._packed:,} bytes\n"
+                f"found     {self._plain:,} bytes or more\n"
+                "It may be a decompression bomb: unpack it yourself if you trust it."
+            )
+
+
+def inflated(stream: BinaryIO, name: str, growth: Growth) -> tuple[BinaryIO, str]:
     """The stream without its compression, and the name without the suffix that told it."""
     kind = suffix(name)
     if kind not in COMPRESSED:
         return stream, name
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
     if kind == ".xz":
         plain: Any = lzma.open(stream)  # noqa: SIM115  # left to whoever reads it
     else:
         plain = pa.CompressedInputStream(stream, ARROW_NAMES[kind])  # notices a missing end, as zstandard's does not
-    return io.BufferedReader(_Bounded(plain, name, size), 1 << 20), name[: -len(kind)]
+    return io.BufferedReader(_Bounded(plain, growth), 1 << 20), name[: -len(kind)]
 
 
-def members(file: BinaryIO, name: str) -> Iterator[tuple[BinaryIO, str]]:
+def members(file: BinaryIO, name: str, growth: Growth) -> Iterator[tuple[BinaryIO, str]]:
     """The text files in a zip archive, in its order, as streams and names."""
     with zipfile.ZipFile(file) as archive:
         inside = [info for info in archive.infolist() if not info.is_dir()]
         for info in inside:
             _refuse_dangerous(name, info)
-        _refuse_bomb(name, file.seek(0, io.SEEK_END), sum(info.file_size for info in inside))
+        growth.add(sum(info.file_size for info in inside))  # zipfile reads no more of a member than it says
         for info in inside:
             if is_text(info.filename):
                 with archive.open(info) as member:
@@ -90,27 +107,16 @@ def _refuse_dangerous(name: str, info: zipfile.ZipInfo) -> None:
         )
 
 
-def _refuse_bomb(name: str, packed: int, plain: int) -> None:
-    if plain > max(HARMLESS, GROWTH * packed):
-        raise InputError(
-            f"{name} grows out of all proportion\n"
-            f"expected  at most {GROWTH} times its {packed:,} bytes\nfound     {plain:,} bytes or more\n"
-            "It may be a decompression bomb: unpack it yourself if you trust it."
-        )
-
-
 class _Bounded(io.RawIOBase):
-    """What comes out of a compressed file of `size` bytes, as long as it stays in proportion."""
+    """A decompressed stream that counts towards the growth of its file."""
 
-    def __init__(self, plain: Any, name: str, size: int) -> None:
-        self._plain, self._name, self._size = plain, name, size
-        self._read = 0
+    def __init__(self, plain: Any, growth: Growth) -> None:
+        self._plain, self._growth = plain, growth
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         count: int = self._plain.readinto(buffer)
-        self._read += count
-        _refuse_bomb(self._name, self._size, self._read)
+        self._growth.add(count)
         return count

@@ -21,16 +21,21 @@ if TYPE_CHECKING:
 
 def dataset(name: str, parts: Sequence[Dataset], context: str, files: str = "*.parquet") -> Input:
     """One dataset, or the draws of all epochs as one; `files` names those that hold its rows."""
-    manifests = [part.manifest for part in parts]
+    manifests = {leaf.path: leaf.manifest for part in parts for leaf in part.parts}
     digest = parts[0].digest if len(parts) == 1 else digest_of([part.digest for part in parts])
-    held = [file for manifest in manifests for file in manifest.files if fnmatch(file.name, files)]
+    held = {
+        path / file.name: file
+        for path, manifest in manifests.items()
+        for file in manifest.files
+        if fnmatch(file.name, files)
+    }
     profile = {
-        "rows": sum(file.rows or 0 for file in held),
-        "bytes": sum(file.bytes for file in held),
+        "rows": sum(file.rows or 0 for file in held.values()),
+        "bytes": sum(file.bytes for file in held.values()),
         "files": len(held),
         "digests": [part.digest for part in parts],
     }
-    schema = pq.read_schema(parts[0].path / held[0].name)
+    schema = pq.read_schema(next(iter(held)))
     return _input(name, digest, parts[0].path, context, schema=_colspec(schema), profile=json.dumps(profile))
 
 

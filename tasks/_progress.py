@@ -89,10 +89,14 @@ def drawn(draws: "list[Dataset]") -> None:
     log.info("✓ %-12s %s windows in %d draws, %.1f MB", "windows", f"{rows:,}", len(draws), size)
 
 
+def partly(name: str, new: int, parts: int) -> None:
+    log.info("  %-12s %d of %d parts %s new", name, new, parts, "is" if new == 1 else "are")
+
+
 def summary(dataset: "Dataset") -> str:
     """`4,104 documents (12 empty, 310 duplicate left out), 33 MB in 3 files`."""
     manifest = dataset.manifest
     account = manifest.account
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in account.left_out.items() if count)
-    size = sum(file.bytes for file in manifest.files) / 1e6
+    size = sum(file.bytes for part in dataset.parts for file in part.manifest.files) / 1e6
     return f"{account.written:,} {account.unit}" + (f" ({left_out} left out)" if left_out else "") + f", {size:.1f} MB"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from tasks._errors import ContractError
 from tasks._store import LATEST, MANIFEST, Dataset
 from tasks._uses import Uses
 
@@ -71,6 +72,7 @@ def sweep(workspace: Path, policy: Policy, ask: Callable[[list[str]], list[Known
         kept = policy.keeps(runs)
         used = uses.of(kept) | _starts(workspace, [run for run in runs if run.id in kept]) | _latest(workspace)
         noted = uses.of(uses.runs())
+        used, noted = (places.union(*(_parts(workspace, place) for place in places)) for places in (used, noted))
         at_work = {run.id for run in runs if run.status in OPEN}
         garbage = list(_unused(workspace, used, noted, at_work, policy.days))
         if not dry_run:
@@ -126,6 +128,16 @@ def _starts(workspace: Path, runs: list[Known]) -> set[str]:
     store = (workspace / "store").absolute()
     paths = [Path(run.warm_start).absolute() for run in runs if run.warm_start]
     return {path.parent.relative_to(store).as_posix() for path in paths if path.is_relative_to(store)}
+
+
+def _parts(workspace: Path, place: str) -> set[str]:
+    """What an output in use consists of; nobody knows it of one that is damaged or still to be made."""
+    stage, key = place.split("/")
+    output = Dataset(stage=stage, key=key, path=workspace / "store" / place, digest="")
+    try:
+        return {f"{part.stage}/{part.key}" for part in output.parts}
+    except (FileNotFoundError, ContractError):
+        return set()
 
 
 def _size(folder: Path) -> int:

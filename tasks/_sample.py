@@ -10,7 +10,7 @@ from configs.schema import Ingestion
 from tasks._archives import clear_errors, suffix
 from tasks._documents import Document
 from tasks._reading import read
-from tasks._sieve import Sieve
+from tasks._sieve import Sieve, check
 from tasks._sources import Source, sources
 
 FILES = 50  # looked into, evenly apart in the order of the sources
@@ -40,7 +40,7 @@ def sample(config: Ingestion, workspace: Path) -> Corpus | None:
     budget: float = ENOUGH
     for source in there[:: max(1, ceil(len(there) / FILES))]:
         found, share, cost = _beginning(source, config, budget)
-        kept = list(sieve(found))
+        kept = [document for document, _ in sieve(found)]
         if budget > 0:  # a single document says little of its file
             documents += len(kept) / share
             characters += sum(len(document.text or "") for document in kept) / share
@@ -49,7 +49,7 @@ def sample(config: Ingestion, workspace: Path) -> Corpus | None:
         whole = whole and share == 1
         seen += found
     if whole:
-        sieve.check(config, again=seen)
+        check(config, sieve.account, sieve.first, sieve.original(seen))
     if len(there) < len(planned):
         return None
     growth = sum(source.size for source in there) / size if size else 0.0
@@ -61,7 +61,7 @@ def _fetched(source: Source, workspace: Path) -> Source:
     if not source.url:
         return source
     path = workspace / source.path
-    return source._replace(path=path, size=path.stat().st_size if path.exists() else 0)
+    return source.model_copy(update={"path": path, "size": path.stat().st_size if path.exists() else 0})
 
 
 def _beginning(source: Source, config: Ingestion, budget: float) -> tuple[list[Document], float, float]:

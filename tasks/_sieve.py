@@ -7,48 +7,40 @@ from configs.schema import Ingestion
 from tasks._documents import Document
 from tasks._errors import InputError
 from tasks._sources import named
+from tasks._store import Account
+
+DIGEST = 16  # bytes
 
 
 class Sieve:
-    """Lets each text through once, and counts what it holds back by reason."""
+    """Lets each text through once, with its digest, and counts what it holds back by reason."""
 
     def __init__(self) -> None:
-        self.read = 0
-        self.left_out = {"undecodable": 0, "empty": 0, "duplicate": 0}
+        self._read = 0
+        self._left_out = {"undecodable": 0, "empty": 0, "duplicate": 0}
         self.first: dict[str, str] = {}  # reason → where it was met first
-        self._seen: set[bytes] = set()  # digests of 16 bytes
-        self._repeated = b""  # the digest of the first duplicate
+        self.repeated = b""  # the digest of the first duplicate
+        self._seen: set[bytes] = set()
 
-    def __call__(self, documents: Iterable[Document]) -> Iterator[Document]:
+    def __call__(self, documents: Iterable[Document]) -> Iterator[tuple[Document, bytes]]:
         for document, digest in _digested(documents):
-            self.read += 1
+            self._read += 1
             if reason := self._reason(document, digest):
-                self.left_out[reason] += 1
+                self._left_out[reason] += 1
                 self.first.setdefault(reason, _place(document))
             else:
                 self._seen.add(digest)
-                yield document
+                yield document, digest
 
-    def check(self, config: Ingestion, again: Iterable[Document]) -> None:
-        """Raises InputError if nothing has passed, or too little; `again` gives the same documents once more.
+    @property
+    def account(self) -> Account:
+        rejected = sum(self._left_out.values())
+        return Account(unit="documents", read=self._read, written=self._read - rejected, left_out=self._left_out)
 
-        Where the original of a duplicate was is sought there, rather than remembered of every document.
-        """
-        rejected = sum(self.left_out.values())
-        if rejected < self.read and rejected <= config.max_rejected_fraction * self.read:
-            return
-        reasons = [f"{n:,} {reason}, the first in {self.first[reason]}" for reason, n in self.left_out.items() if n]
-        if self._repeated:
-            original = next(document for document, digest in _digested(again) if digest == self._repeated)
-            reasons[-1] += f", which repeats {_place(original)}"
-        what = f"{rejected:,} of {self.read:,} documents were rejected" if self.read else "there is no document"
-        found = "\n          ".join(reasons) or "nothing"
-        raise InputError(
-            f"{named(config)}: {what}\n"
-            f"expected  some text, at most {config.max_rejected_fraction:.0%} of it not UTF-8, empty or repeated\n"
-            f"found     {found}\n"
-            "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."
-        )
+    def original(self, again: Iterable[Document]) -> str:
+        """Where the text of the first duplicate was met before; sought in the same documents, not remembered."""
+        found = (_place(document) for document, digest in _digested(again) if digest == self.repeated)
+        return next(found) if self.repeated else ""
 
     def _reason(self, document: Document, digest: bytes) -> str:
         if document.text is None:
@@ -56,9 +48,27 @@ class Sieve:
         if not digest:
             return "empty"
         if digest in self._seen:
-            self._repeated = self._repeated or digest
+            self.repeated = self.repeated or digest
             return "duplicate"
         return ""
+
+
+def check(config: Ingestion, account: Account, first: dict[str, str], original: str) -> None:
+    """Raises InputError if nothing was kept, or too little; `original` is what the first duplicate repeats."""
+    rejected = sum(account.left_out.values())
+    if account.written and rejected <= config.max_rejected_fraction * account.read:
+        return
+    reasons = [f"{n:,} {reason}, the first in {first[reason]}" for reason, n in account.left_out.items() if n]
+    if original:
+        reasons[-1] += f", which repeats {original}"
+    what = f"{rejected:,} of {account.read:,} documents were rejected" if account.read else "there is no document"
+    found = "\n          ".join(reasons) or "nothing"
+    raise InputError(
+        f"{named(config)}: {what}\n"
+        f"expected  some text, at most {config.max_rejected_fraction:.0%} of it not UTF-8, empty or repeated\n"
+        f"found     {found}\n"
+        "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."
+    )
 
 
 def _digested(documents: Iterable[Document]) -> Iterator[tuple[Document, bytes]]:
@@ -72,7 +82,7 @@ def _digested(documents: Iterable[Document]) -> Iterator[tuple[Document, bytes]]
             yield document, b""
             continue
         key = before if document.piece > 1 else b""
-        before = blake2b(document.text.encode(), key=key, digest_size=16).digest()
+        before = blake2b(document.text.encode(), key=key, digest_size=DIGEST).digest()
         yield document, before
 
 

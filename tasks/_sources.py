@@ -2,36 +2,59 @@
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks._archives import TEXT, is_text, suffix
 from tasks._errors import InputError
 from tasks._installed_docs import documentation
-from tasks._store import digest_of, digest_of_file
+from tasks._store import Record, digest_of, digest_of_file
 
 INSTALLED_DOCS = "installed-docs"
 MAGIC = frozenset("*?[")  # of a glob
+BATCH = 4_000_000  # bytes of the files that are read together, on average
 
 
-class Source(NamedTuple):
-    """A file to be read; its documents are named after `name`."""
+class Source(Record):
+    """A file to be read. Its documents are named after `name`; where it lies changes nothing."""
 
     name: str
-    path: Path  # of a download: inside the workspace
-    size: int  # bytes; of a download not yet known
     digest: str
-    url: str = ""
+    path: Path = Field(exclude=True)  # of a download: inside the workspace
+    size: int = Field(exclude=True)  # bytes; of a download not yet known
+    url: str = Field("", exclude=True)
+    recorded: bool = Field(False, exclude=True)  # the digest is the publisher's or the installer's
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file is not any more what the digest says."""
+        return not self.recorded and _local(self.path, self.name).digest != self.digest
 
 
 def sources(config: Ingestion) -> list[Source]:
     """Every file that will be read, in order. Raises InputError if one of the config's sources is not there."""
     return [source for _, found in _by_entry(config) for source in found]
+
+
+def batches(planned: Iterable[Source]) -> list[list[Source]]:
+    """The files in order, cut after those whose own digest says so: one file more, wherever it is, changes one batch.
+
+    A file of BATCH bytes is always the last of its batch, and half as large a one is it every other time.
+    """
+    found: list[list[Source]] = [[]]
+    for source in planned:
+        found[-1].append(source)
+        chance = int(digest_of([source.name, source.digest])[:8], 16) / 2**32
+        if source.url or chance < source.size / BATCH:
+            found.append([])
+    return [batch for batch in found if batch]
 
 
 def named(config: Ingestion) -> str:
@@ -68,7 +91,13 @@ def _installed(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
     for distribution in config.distributions:
         version, files = documentation(distribution)
         found = [
-            Source(file.as_posix(), Path(file.locate()), file.size or 0, file.hash.value if file.hash else "")
+            Source(
+                name=file.as_posix(),
+                digest=file.hash.value if file.hash else version,
+                path=Path(file.locate()),
+                size=file.size or 0,
+                recorded=True,
+            )
             for file in files
         ]
         yield f"{INSTALLED_DOCS}: {distribution} {version}", found
@@ -84,13 +113,14 @@ def _download(url: str, config: Ingestion) -> Source:
             f"{url}: a download needs a digest, so that every run reads the same bytes\n"
             "expected  ingestion.sha256, as the publisher states it or as `sha256sum FILE` prints it"
         )
-    return Source(name, Path("downloads", config.sha256, name), 0, config.sha256, url)
+    path = Path("downloads", config.sha256, name)
+    return Source(name=name, digest=config.sha256, path=path, size=0, url=url, recorded=True)
 
 
 def _local(path: Path, name: str) -> Source:
     status = path.stat()
     digest = _digest(path, status.st_size, status.st_mtime_ns, status.st_ino)
-    return Source(os.fsencode(name).decode(errors="replace"), path, status.st_size, digest)
+    return Source(name=os.fsencode(name).decode(errors="replace"), digest=digest, path=path, size=status.st_size)
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -102,15 +132,41 @@ def _digest(path: Path, size: int, modified: int, inode: int) -> str:
 def _files(entry: str) -> list[tuple[Path, str]]:
     """The files that a path or glob stands for, sorted, with their names relative to its fixed part."""
     path = Path(entry).expanduser()
-    if path.exists():
-        matches, root = [path], path if path.is_dir() else path.parent
-    else:
-        root = Path(*takewhile(lambda part: not MAGIC.intersection(part), path.parts))
-        matches = sorted(root.glob(path.relative_to(root).as_posix())) if root != path else []
+    if path.exists() and not path.is_dir():
+        return [(path, path.name)]  # a link that is named outright is meant
+    root, matches = _matches(path)
     files = {file: None for match in matches for file in (_inside(match) if match.is_dir() else [match])}
     if not files:
         raise InputError(_nothing_to_read(path) if matches else _missing(path))
+    for file in files:
+        _refuse_leading_out(file, root)
     return [(file, file.relative_to(root).as_posix()) for file in files]
+
+
+def missing(entry: str) -> bool:
+    """Whether nothing is there under this path or glob."""
+    return not _matches(Path(entry).expanduser())[1]
+
+
+def _matches(path: Path) -> tuple[Path, list[Path]]:
+    """The fixed part of a path or glob, and what is there."""
+    if path.exists():
+        return path, [path]
+    root = Path(*takewhile(lambda part: not MAGIC.intersection(part), path.parts))
+    return root, sorted(root.glob(path.relative_to(root).as_posix())) if root != path else []
+
+
+def _refuse_leading_out(file: Path, root: Path) -> None:
+    """Whoever may write to a watched folder must not choose what else of this machine is read."""
+    target = file.resolve()
+    fault = "" if target.is_relative_to(root.resolve()) else f"leads out of {root}"
+    if not target.is_file():
+        fault = "leads nowhere" if file.is_symlink() else "is no regular file"
+    if fault:
+        raise InputError(
+            f"{file} {fault}\nexpected  files, or links to files in {root}\nfound     {target}\n"
+            "Put a copy there, or name the file itself in ingestion.source."
+        )
 
 
 def _inside(folder: Path) -> list[Path]:

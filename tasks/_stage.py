@@ -11,7 +11,7 @@ import ast
 import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +25,7 @@ from tasks._memory import give_back
 from tasks._store import Account, Dataset, Draft, Record, Store, digest_of
 from tasks._uses import Uses
 
+Reporter = Callable[[float, float, str], None]
 OWN_PACKAGES = ("tasks", "w2v_core")
 # moves data and tells of it, but never changes it
 MACHINERY = {
@@ -82,8 +83,9 @@ class Stage:
         parts = {name: _part(value) for name, value in arguments.items() if not isinstance(value, Context)}
         if self._rounds:
             parts["kernels"] = _arithmetic.kernels()
-        outside = self._outside(arguments["config"])
-        return {"stage": self.name, "code": code_digest(self._work.__module__), "outside": outside, **parts}
+        outside = self._outside(arguments.get("config"))
+        code = code_digest(self._work.__module__)
+        return {"stage": self.name, "work": self._work.__name__, "code": code, "outside": outside, **parts}
 
     def label(self, arguments: dict[str, Any]) -> str:
         """`windows-003` is the fourth draw; a stage that runs once goes by its own name."""
@@ -99,18 +101,39 @@ class Stage:
         give_back()
         _arithmetic.check(context.runtime)
         inputs = self.inputs(**arguments)
-        key = digest_of(inputs)
-        if done := self._look_up(context, key):
+        if done := self._look_up(context, digest_of(inputs)):
             return done
+        with _progress.reporting(self.label(arguments)) as report:
+            started = time.perf_counter()
+            dataset = self._make(inputs, arguments, context, report)
+            report.finish(dataset, time.perf_counter() - started)
+        return dataset
 
+    def parts(
+        self, each: Iterable[dict[str, Any]], sizes: Sequence[float], draft: Draft, context: Context
+    ) -> list[Dataset]:
+        """The outputs for each of these arguments, as parts of another stage's: only what is new takes its time."""
+        made: list[Dataset] = []
+        new = 0
+        for number, arguments in enumerate(each):
+            before, size = sum(sizes[:number]), sizes[number]
+
+            def report(done: float, total: float, text: str, before: float = before, size: float = size) -> None:
+                draft.report(before + size * done / total, sum(sizes), text)
+
+            inputs = self.inputs(**arguments)
+            found = self._look_up(context, digest_of(inputs))
+            made.append(found or self._make(inputs, arguments, context, report))
+            new += found is None
+        if 0 < new < len(made):
+            _progress.partly(self.name, new, len(made))
+        return made
+
+    def _make(self, inputs: dict[str, Any], arguments: dict[str, Any], context: Context, report: Reporter) -> Dataset:
         def work(draft: Draft) -> Account:
             return self._work(**arguments, context=context, draft=draft)
 
-        with _progress.reporting(self.label(arguments)) as report:
-            started = time.perf_counter()
-            dataset = context.store.make(self.name, key, inputs, work, report)
-            report.finish(dataset, time.perf_counter() - started)
-        return dataset
+        return context.store.make(self.name, digest_of(inputs), inputs, work, report)
 
     def __call__(self, *, context: Context, **arguments: Any) -> Dataset:
         """The same as a Prefect task of the running flow."""

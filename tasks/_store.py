@@ -9,7 +9,8 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -51,19 +52,27 @@ class Account(Record):
             raise AssertionError(f"the account does not balance: {self}")
 
 
+class Part(Record):
+    """One of the outputs of the same stage that an output consists of."""
+
+    key: str
+    digest: str
+
+
 class Manifest(Record):
     version: int = MANIFEST_VERSION
     stage: str
     key: str
     inputs: dict[str, Any]  # what the key was made of
     files: list[File]
+    parts: list[Part] = []  # in order; who has parts has no files
     account: Account
     facts: dict[str, Any]  # small figures that later stages and people want
 
     @property
     def digest(self) -> str:
         """Of the content alone: two keys with the same files have the same digest."""
-        return digest_of([(file.name, file.digest) for file in self.files])
+        return digest_of([(file.name, file.digest) for file in self.files] + [part.digest for part in self.parts])
 
 
 class Dataset(Record):
@@ -78,8 +87,19 @@ class Dataset(Record):
     def manifest(self) -> Manifest:
         return _read_manifest(self.path)
 
+    @property
+    def parts(self) -> list["Dataset"]:
+        """What it consists of: outputs that others may share, or itself alone."""
+        found = [
+            self.model_copy(update={**dict(part), "path": self.path.with_name(part.key)})
+            for part in self.manifest.parts
+        ]
+        return found or [self]
+
     def files(self, suffix: str = ".parquet") -> list[Path]:
-        return [self.path / file.name for file in self.manifest.files if file.name.endswith(suffix)]
+        """Of all parts, in order."""
+        names = [(part.path, file.name) for part in self.parts for file in part.manifest.files]
+        return [path / name for path, name in names if name.endswith(suffix)]
 
 
 def digest_of(value: Any) -> str:
@@ -99,6 +119,16 @@ def digest_of_file(path: Path) -> str:
         return digest_of_stream(stream)
 
 
+def joined(parts: Sequence[Dataset]) -> Account:
+    """The account of all parts together."""
+    accounts = [part.manifest.account for part in parts]
+    left_out: Counter[str] = Counter()
+    for account in accounts:
+        left_out.update(account.left_out)
+    read, written = (sum(getattr(account, name) for account in accounts) for name in ("read", "written"))
+    return Account(unit=accounts[0].unit, read=read, written=written, left_out=left_out)
+
+
 class Draft:
     """An output in the making: a stage writes its files to `path` and says what each holds."""
 
@@ -106,6 +136,7 @@ class Draft:
         self.path = path
         self.report = report  # (done, total, what is worth saying now)
         self.facts: dict[str, Any] = {}
+        self.parts: list[Dataset] = []  # instead of files
 
     def file(self, name: str) -> Path:
         """Where to write the file `name`."""
@@ -131,6 +162,9 @@ class Store:
             return None
         if not all(_verifies(path, file) for file in manifest.files):
             return None
+        parts = [self.find(stage, part.key) for part in manifest.parts]
+        if [part and part.digest for part in parts] != [part.digest for part in manifest.parts]:
+            return None
         return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
 
     def make(
@@ -154,8 +188,15 @@ class Store:
                     account = work(draft)
                     account.check()
                     files = draft.entries()
+                    parts = [Part(key=part.key, digest=part.digest) for part in draft.parts]
                     manifest = Manifest(
-                        stage=stage, key=key, inputs=inputs, files=files, account=account, facts=draft.facts
+                        stage=stage,
+                        key=key,
+                        inputs=inputs,
+                        files=files,
+                        parts=parts,
+                        account=account,
+                        facts=draft.facts,
                     )
                     _commit(path, manifest)
                 except BaseException:

@@ -112,6 +112,12 @@ def find_finished(config: Config, result: str) -> str | None:
     return record.info.run_id if record else None
 
 
+def find_tagged(config: Config, tag: str, value: str) -> "Record | None":
+    """The newest run with this tag, however it has ended."""
+    with reached(uri(config)) as client:
+        return _find(client, _experiment(client, config), tag, value)
+
+
 def runs_of(workspace: Path) -> str:
     """Where the workspace's runs are. Raises TrackingError if there are none yet."""
     return _existing(workspace_uri(workspace), workspace)

@@ -1,10 +1,17 @@
-"""text → documents: read every source as a stream, keep each text once, and count what is left out by reason."""
+"""text → documents: read what is new in the sources, keep each text once, and count what is left out by reason.
 
-from collections.abc import Iterable, Iterator
+The files are read in batches. Each is an output of its own, known by its files' digests, which many corpora may share:
+of a corpus that has grown, only the new batches are read. The result has no history: it is what reading everything at
+once would give.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks import _contracts
@@ -13,36 +20,140 @@ from tasks._documents import Document
 from tasks._downloads import fetch
 from tasks._errors import InputError
 from tasks._reading import read
-from tasks._sieve import Sieve
-from tasks._sources import Source, named, source_digests, sources
+from tasks._sieve import DIGEST, Sieve, check
+from tasks._sources import Source, batches, named, source_digests, sources
 from tasks._stage import Context, stage
-from tasks._store import Account, Draft, digest_of
+from tasks._store import Account, Dataset, Draft, Record, digest_of, joined
 
 REPORT_DOCUMENTS = 500  # between two reports
+DIGESTS = "digests"  # a file: of each document, the digest of its text
 
 
 @stage(outside=source_digests)
 def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
-    """One row a document, in the order of the sources; a text that is cut is several documents."""
+    """One row a document, in the order of the sources and numbered within its part; a text that is cut is several."""
     planned = sources(config)
+    if digest_of(ingestion.inputs(config=config)) != draft.path.name:
+        raise InputError(_changed(named(config)))
+    cut = batches(planned)
+    each = ({"files": files, "config": _alone(config)} for files in cut)
+    found = _batch.parts(each, [_size(files) for files in cut], draft, context)
+    repeated = list(_repeated(found))
+    draft.parts = [
+        _without.parts([{"documents": batch, "repeated": Rows.of(rows)}], [1], draft, context)[0] if rows else batch
+        for batch, rows in zip(found, repeated, strict=True)
+    ]
+
+    account, kept = joined(found), joined(draft.parts).written
+    account.left_out["duplicate"] += account.written - kept
+    account = account.model_copy(update={"written": kept})
+    first, original = _first(found, repeated)
+    check(config, account, first, original)
+    characters = sum(part.manifest.facts["characters"] for part in draft.parts)
+    draft.facts.update(files=len(planned), characters=characters, first_left_out=first)
+    return account
+
+
+def new_share(config: Ingestion, context: Context) -> float:
+    """Of the bytes of the sources, those that no earlier ingestion has read."""
+    found = [
+        (_size(files), _batch.find(context=context, files=files, config=_alone(config)))
+        for files in batches(sources(config))
+    ]
+    return sum(size for size, batch in found if batch is None) / sum(size for size, _ in found)
+
+
+class Rows(Record):
+    """Rows of a dataset; the key needs no more of them than a digest."""
+
+    digest: str
+    rows: list[int] = Field(exclude=True)
+
+    @classmethod
+    def of(cls, rows: list[int]) -> "Rows":
+        return cls(digest=digest_of(rows), rows=rows)
+
+
+@stage
+def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Context) -> Account:
+    """Some files, each text once among them, with the digests that tell whether it is in other batches too."""
     sieve = Sieve()
-    written = characters = 0
-    documents = sieve(_read_all(planned, config, draft, context))
-    for number, shard in enumerate(_shards(documents, config.shard_mb * 1_000_000)):
-        ids = pa.array(range(written, written + len(shard)), pa.int64())
-        file = draft.file(f"part-{number:05d}.parquet")
-        written += _contracts.write(file, _contracts.DOCUMENTS, shard.add_column(0, "document", ids))
-        characters += pc.sum(pc.utf8_length(shard["text"])).as_py()
-    _check_unchanged(planned, config, draft)
-    sieve.check(config, again=_read_all(planned, config, draft, context))
-    draft.facts.update(files=len(planned), characters=characters, first_left_out=sieve.first)
-    return Account(unit="documents", read=sieve.read, written=written, left_out=sieve.left_out)
+    with open(draft.file(DIGESTS), "wb") as digests:
+
+        def kept() -> Iterator[Document]:
+            for document, digest in sieve(_read_all(files, config, draft, context)):
+                digests.write(digest)
+                yield document
+
+        _write(_shards(kept(), config.shard_mb * 1_000_000), draft)
+    if changed := [file.name for file in files if file.changed]:
+        raise InputError(_changed(", ".join(changed[:5])))
+    draft.facts.update(first_left_out=sieve.first, repeated=sieve.repeated.hex())
+    return sieve.account
 
 
-def _read_all(planned: list[Source], config: Ingestion, draft: Draft, context: Context) -> Iterator[Document]:
+@stage
+def _without(documents: Dataset, repeated: Rows, draft: Draft, context: Context) -> Account:
+    """A batch without the texts that an earlier batch has."""
+    tables = (_contracts.read(file, _contracts.DOCUMENTS) for file in documents.files())
+    kept = (table.filter(~np.isin(table["document"].to_numpy(), repeated.rows)) for table in tables)
+    written = _write((table.drop_columns("document") for table in kept if len(table)), draft)
+    left_out = {"duplicate": len(repeated.rows)}
+    return Account(unit="documents", read=documents.manifest.account.written, written=written, left_out=left_out)
+
+
+def _alone(config: Ingestion) -> Ingestion:
+    """What matters of the section where single files are read: not which others there are."""
+    return config.model_copy(update={"source": [], "sha256": None, "distributions": [], "max_rejected_fraction": 1.0})
+
+
+def _size(files: Sequence[Source]) -> int:
+    return sum(file.size for file in files) or 1
+
+
+def _repeated(batches: Iterable[Dataset]) -> Iterator[list[int]]:
+    """Of each batch, the rows whose text is in one before it."""
+    seen: set[bytes] = set()
+    for batch in batches:
+        digests = _digests(batch)
+        yield [row for row, digest in enumerate(digests) if digest in seen]
+        seen.update(digests)
+
+
+def _digests(batch: Dataset) -> list[bytes]:
+    content = (batch.path / DIGESTS).read_bytes()
+    return [content[start : start + DIGEST] for start in range(0, len(content), DIGEST)]
+
+
+def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dict[str, str], str]:
+    """Where each reason was met first, and what the first duplicate repeats."""
+    first: dict[str, str] = {}
+    digest = b""
+    for batch, rows in zip(found, repeated, strict=True):
+        facts = batch.manifest.facts
+        if "duplicate" not in first and (facts["repeated"] or rows):
+            digest = bytes.fromhex(facts["repeated"]) or _digests(batch)[rows[0]]
+            if not facts["repeated"]:
+                first["duplicate"] = _name(batch, rows[0])
+        first = facts["first_left_out"] | first
+    if not digest:
+        return first, ""
+    every = ((batch, _digests(batch)) for batch in found)
+    return first, next(_name(batch, digests.index(digest)) for batch, digests in every if digest in digests)
+
+
+def _name(batch: Dataset, row: int) -> str:
+    """What the document of a row is called."""
+    names = pa.chunked_array(
+        [_contracts.read(file, _contracts.DOCUMENTS, ["source"])["source"] for file in batch.files()]
+    )
+    return str(names[row])
+
+
+def _read_all(files: Sequence[Source], config: Ingestion, draft: Draft, context: Context) -> Iterator[Document]:
     """The documents of all files, reporting the share of bytes read."""
-    documents, done, total = 0, 0, sum(source.size for source in planned) or 1
-    for source in planned:
+    documents, done, total = 0, 0, _size(files)
+    for source in files:
         path = source.path
         if source.url:
             path = Path(context.runtime.workspace) / path
@@ -55,6 +166,18 @@ def _read_all(planned: list[Source], config: Ingestion, draft: Draft, context: C
                 if documents % REPORT_DOCUMENTS == 0:
                     draft.report(done + file.tell(), total, f"{documents:,} documents, {source.name}")
         done += path.stat().st_size
+
+
+def _write(shards: Iterable[pa.Table], draft: Draft) -> int:
+    """Number the documents and write them, a file a shard; how many they are."""
+    written = characters = 0
+    for number, shard in enumerate(shards):
+        ids = pa.array(range(written, written + len(shard)), pa.int64())
+        file = draft.file(f"part-{number:05d}.parquet")
+        written += _contracts.write(file, _contracts.DOCUMENTS, shard.add_column(0, "document", ids))
+        characters += pc.sum(pc.utf8_length(shard["text"])).as_py()
+    draft.facts["characters"] = characters
+    return written
 
 
 def _shards(documents: Iterable[Document], size: int) -> Iterator[pa.Table]:
@@ -76,12 +199,8 @@ def _table(documents: list[Document]) -> pa.Table:
     return pa.table({"source": names, "text": pa.array([document.text for document in documents], pa.large_string())})
 
 
-def _check_unchanged(planned: list[Source], config: Ingestion, draft: Draft) -> None:
-    """The key tells what was to be read; raises InputError if that is not what lies there now."""
-    if digest_of(ingestion.inputs(config=config)) == draft.path.name:
-        return
-    changed = sorted({source.name for source in set(planned) ^ set(sources(config))})
-    raise InputError(
-        f"{', '.join(changed[:5]) or named(config)} changed while being read\n"
-        "expected  sources that keep still during ingestion\nRun the command again, on a finished copy if need be."
+def _changed(name: str) -> str:
+    return (
+        f"{name} changed while being read\nexpected  sources that keep still during ingestion\n"
+        "Run the command again, on a finished copy if need be."
     )

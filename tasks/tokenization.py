@@ -15,7 +15,7 @@ from tasks import _contracts
 from tasks._errors import InputError
 from tasks._parallel import ordered_map
 from tasks._stage import Context, stage
-from tasks._store import Account, Dataset, Draft
+from tasks._store import Account, Dataset, Draft, joined
 
 # RE2 has Unicode's categories; its \\w and \\b are ASCII only
 NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
@@ -33,9 +33,21 @@ class Counts(NamedTuple):
 
 @stage
 def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
-    """One row a document, or a sentence of one, that holds a word; in order, a file for each of documents."""
+    """One row a document, or a sentence of one, that holds a word; in order, part by part and file by file."""
     _check_pattern(config)
+    sizes = [part.manifest.account.written for part in documents.parts]
+    each = ({"documents": part, "config": config} for part in documents.parts)
+    draft.parts = _part.parts(each, sizes, draft, context)
+    account = joined(draft.parts)
+    facts = [part.manifest.facts for part in draft.parts]
+    draft.facts.update({name: sum(each[name] for each in facts) for name in ("tokens", "rows")})
+    if not draft.facts["tokens"]:
+        raise InputError(_no_word(account.read, config))
+    return account
 
+
+@stage
+def _part(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
     def tokenize_file(file: Path) -> Counts:
         table = _contracts.read(file, _contracts.DOCUMENTS, ["document", "text"])
         tokens = tokenize(table["document"].combine_chunks(), table["text"].combine_chunks(), config)
@@ -48,8 +60,6 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     for done, counts in enumerate(ordered_map(tokenize_file, files, context.threads), start=1):
         total = Counts(*map(sum, zip(total, counts, strict=True)))
         draft.report(done, len(files), f"{total.tokens:,} words")
-    if not total.tokens:
-        raise InputError(_no_word(total.documents, config))
     draft.facts.update(tokens=total.tokens, rows=total.rows)
     left_out = {"without a word": total.documents - total.with_words}
     return Account(unit="documents", read=total.documents, written=total.with_words, left_out=left_out)

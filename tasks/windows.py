@@ -22,6 +22,15 @@ from w2v_core.windows import Windows, draw, everything
 FEW_DOCUMENTS = 20  # with fewer, none can be spared
 
 
+class Shard(NamedTuple):
+    """A file of the tokens, and what lies before it."""
+
+    number: int
+    file: Path
+    rows: int
+    documents: int  # in the parts before its own
+
+
 class Positions(NamedTuple):
     """The words of one shard of tokens that take part and are known, in order."""
 
@@ -46,12 +55,11 @@ def windows(
     held_out = held_out_documents(tokens.manifest.account.read, config.held_out_fraction)
     words = known = longest = 0
 
-    def draw_shard(item: tuple[int, Path, int]) -> tuple[Positions, Windows]:
-        shard, file, first_row = item
-        found = _positions(file, first_row, table["word"], held_out, inside=epoch is None)
+    def draw_shard(shard: Shard) -> tuple[Positions, Windows]:
+        found = _positions(shard, table["word"], held_out, inside=epoch is None)
         if epoch is None:
             return found, everything(found.row, found.word, config.window)
-        rng = generator(seed, "windows", epoch, shard)
+        rng = generator(seed, "windows", epoch, shard.number)
         return found, draw(found.row, found.word, keep, config.window, rng=rng)
 
     def drawn() -> Iterator[Windows]:
@@ -87,22 +95,22 @@ def held_out_documents(documents: int, fraction: float) -> NDArray[np.bool_]:
     return chosen
 
 
-def _shards(tokens: Dataset) -> Iterator[tuple[int, Path, int]]:
-    """Number, file and first row of each shard of tokens."""
-    first_row = 0
-    for shard, file in enumerate(tokens.manifest.files):
-        yield shard, tokens.path / file.name, first_row
-        first_row += file.rows or 0
+def _shards(tokens: Dataset) -> Iterator[Shard]:
+    number = rows = documents = 0
+    for part in tokens.parts:
+        for file in part.manifest.files:
+            yield Shard(number, part.path / file.name, rows, documents)
+            number += 1
+            rows += file.rows or 0
+        documents += part.manifest.account.read
 
 
-def _positions(
-    file: Path, first_row: int, vocabulary: pa.ChunkedArray, held_out: NDArray[np.bool_], *, inside: bool
-) -> Positions:
-    table = _contracts.read_tokens(file)
+def _positions(shard: Shard, vocabulary: pa.ChunkedArray, held_out: NDArray[np.bool_], *, inside: bool) -> Positions:
+    table = _contracts.read_tokens(shard.file)
     lists = table["tokens"]
     lengths = pc.list_value_length(lists).to_numpy()
-    takes_part = np.repeat(held_out[table["document"].to_numpy()] == inside, lengths)
-    row = np.repeat(np.arange(first_row, first_row + len(table), dtype=np.int32), lengths)
+    takes_part = np.repeat(held_out[shard.documents + table["document"].to_numpy()] == inside, lengths)
+    row = np.repeat(np.arange(shard.rows, shard.rows + len(table), dtype=np.int32), lengths)
     word = _ids(pc.list_flatten(lists), vocabulary)
     used = takes_part & (word >= 0)
     return Positions(int(takes_part.sum()), row[used], word[used])

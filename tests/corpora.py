@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from tasks import _contracts
 from tasks._stage import Context
-from tasks._store import Account, Dataset, Draft, digest_of
+from tasks._store import Account, Dataset, Draft, digest_of, joined
 
 
 def tokens_of(context: Context, shards: list[list[str]]) -> Dataset:
@@ -21,3 +21,15 @@ def tokens_of(context: Context, shards: list[list[str]]) -> Dataset:
         return Account(unit="documents", read=document, written=document)
 
     return context.store.make("tokenization", digest_of(shards), {}, work, lambda *_: None)
+
+
+def tokens_in_parts(context: Context, parts: list[list[list[str]]]) -> Dataset:
+    """The same, in parts of some shards."""
+    made = [tokens_of(context, shards) for shards in parts]
+
+    def join(draft: Draft) -> Account:
+        draft.parts = made
+        draft.facts["tokens"] = sum(part.manifest.facts["tokens"] for part in made)
+        return joined(made)
+
+    return context.store.make("tokenization", digest_of(["in parts", parts]), {}, join, lambda *_: None)

@@ -1,6 +1,7 @@
 """Retrain, and what is like it: sweep, plan, reproduce, verify."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,11 @@ def retrain(
 ) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
     loaded = load(config, settings)
-    from flows import expectations, plan, report
+    from flows import expectations, plan, report, starts
 
-    planned = plan.plan(loaded)
-    expectations.corpus(loaded, planned)  # what is wrong with the source is said now, not after a server has started
+    begun = starts.chosen(loaded).config
+    planned = plan.plan(begun)
+    expectations.corpus(begun, planned)  # what is wrong with the source is said now, not after a server has started
     if seeds > 1:
         serve()
         from flows import seeds as variants
@@ -30,7 +32,7 @@ def retrain(
         variants.show(report.console, variants.retrain_seeds(loaded, seeds))
         return
     # a server of one's own is told of every retraining; a temporary one is not started to be told of nothing
-    done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(loaded, planned)
+    done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(begun, planned)
     if done:
         report.show_reused(planned, done)
     else:
@@ -63,8 +65,9 @@ def sweep(
     What they have in common is prepared once. Interrupted and started again, the sweep goes on.
     """
     loaded = load(config, settings)
-    from flows import candidates, expectations, plan, report
+    from flows import candidates, expectations, plan, report, starts
 
+    loaded = starts.chosen(loaded).config
     candidates.candidates(loaded, grid, random, by)  # what is wrong with the grid is said before a server has started
     expectations.corpus(loaded, plan.plan(loaded))
     serve()
@@ -74,12 +77,39 @@ def sweep(
 
 
 @app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.")],
+    config: ConfigFile = QUICKSTART,
+    settings: Settings = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Learn from each partition alone, not from all so far.")
+    ] = False,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave out partitions that are missing.")
+    ] = False,
+) -> None:
+    """Retrain once for each partition of a corpus by date: ingestion.source=corpus/%Y-%m-%d/*.txt (strftime's codes).
+
+    Each learns from all partitions from the first to its own. Interrupted and started again, it goes on.
+    """
+    loaded = load(config, settings)
+    from flows import backfill, report
+
+    wanted = backfill.partitions(loaded, first.date(), last.date(), skip_missing=skip_missing)
+    backfill.show(report.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
+
+
+@app.command()
 def plan(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
     """Say what would run, what is reused, and the order of magnitude of what it takes."""
     loaded = load(config, settings)
-    from flows import plan, report
+    from flows import plan, report, starts
 
-    report.show_plan(loaded, plan.plan(loaded))
+    start = starts.chosen(loaded)
+    report.show_plan(start.config, plan.plan(start.config))
+    if start.tags:
+        print(f"warm start: {start.tags[starts.CHOSEN]}")
 
 
 @app.command()

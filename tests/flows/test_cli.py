@@ -11,7 +11,11 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
+from configs.schema import Ingestion, Runtime
 from tasks._arithmetic import CONTRARY, PINNED
+from tasks._sources import BATCH
+from tasks._stage import Context
+from tasks.ingestion import ingestion
 
 W2V = Path(sys.executable).parent / "w2v"
 PROJECT = Path(__file__).parent.parent.parent
@@ -96,6 +100,25 @@ def test_plan_estimates_from_what_it_sees(tmp_path: Path) -> None:
     rows = {line.split()[1]: line.split()[3] for line in answer.stdout.splitlines() if line.startswith("+")}
 
     assert (rows["ingestion"], rows["tokenization"]) == ("~3", "~3")
+
+
+def test_plan_knows_what_is_new(tmp_path: Path) -> None:
+    """A large file beside a large one that has been read: half of the reading is expected."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for name in "ab":  # each as large as a batch
+        text = "\n".join(f"{name} line {n} of a text about {name}{n % 1_000}" for n in range(130_000))
+        (folder / f"{name}.txt").write_text(text)
+        if name == "a":
+            config = Ingestion(source=str(folder), text_documents="line")
+            ingestion.compute(context=Context(runtime=Runtime(workspace=str(tmp_path))), config=config)
+    answer = w2v("plan", *settings(folder, tmp_path))
+    said = {line.split()[1]: line for line in answer.stdout.splitlines() if line.startswith("+")}
+
+    assert (folder / "b.txt").stat().st_size > BATCH
+    assert "runs on what is new, 50%" in said["ingestion"]
+    assert "runs on what is new, 50%" in said["tokenization"]
+    assert "new" not in said["vocabulary"]
 
 
 @pytest.mark.parametrize(

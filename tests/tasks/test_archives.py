@@ -132,6 +132,40 @@ def test_bombs_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         text_of(content, name)
 
 
+def test_text_that_shrinks_to_a_twentieth_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs and tables do; a hundredfold would still pass."""
+    monkeypatch.setattr(_archives, "HARMLESS", 1000)
+    text = "".join(
+        f"2026-01-{n % 28:02d} the job number {n} has ended well, as it does each night. " for n in range(20_000)
+    )
+    packed = lzma.compress(text.encode())
+
+    assert len(text) > 20 * len(packed)
+    assert "".join(found or "" for _, found in text_of(packed, "a.txt.xz")) == text
+
+
+def test_a_bomb_in_layers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each layer stays in proportion; what counts is the file that lies there, and all that comes out of it."""
+    monkeypatch.setattr(_archives, "HARMLESS", 1000)
+    inner = gzip.compress(b"boom " * 400) * 500
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt.gz", inner)
+
+    assert len(text_of(inner, "a.txt.gz")) == 10
+    assert len(inner) < 200 * len(file.getvalue())
+    with pytest.raises(InputError, match=r"^a\.zip grows out of all proportion"):
+        text_of(file.getvalue(), "a.zip")
+
+
+def test_a_member_that_is_larger_than_it_says_is_damage() -> None:
+    """Its size in the directory is what the archive was judged by."""
+    content = zipped(("a.txt", "boom " * 100_000)).replace((500_000).to_bytes(4, "little"), (500).to_bytes(4, "little"))
+
+    with pytest.raises(InputError, match=r"^a\.zip cannot be read: Bad CRC-32"):
+        text_of(content, "a.zip")
+
+
 def parquet(text: str) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.table({"text": [text] * 3}), file)

@@ -1,5 +1,6 @@
 """Ingestion: every source becomes documents, each text once, in order, and whatever is left out is counted."""
 
+import logging
 import lzma
 import os
 import tracemalloc
@@ -7,14 +8,19 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import zstandard
 
-from configs.schema import Ingestion
-from tasks import _contracts
+from configs.schema import Ingestion, Runtime, Tokenization, Vocabulary
+from tasks import _contracts, _sources
 from tasks import ingestion as module
 from tasks._errors import InputError
+from tasks._reading import read
+from tasks._sources import Source, batches
 from tasks._stage import Context
 from tasks._store import Dataset
-from tasks.ingestion import ingestion
+from tasks.ingestion import ingestion, new_share
+from tasks.tokenization import tokenization
+from tasks.vocabulary import vocabulary
 
 
 @pytest.fixture
@@ -107,7 +113,7 @@ def test_too_many_repetitions_name_the_original(context: Context, corpus: Path) 
     assert str(error.value).splitlines()[:3] == [
         f"{corpus}: 3 of 6 documents were rejected",
         "expected  some text, at most 20% of it not UTF-8, empty or repeated",
-        "found     3 duplicate, the first in b.txt, byte 0, which repeats a.jsonl:2, byte 15",
+        "found     3 duplicate, the first in b.txt, byte 0, which repeats a.jsonl:2",
     ]
 
 
@@ -154,6 +160,18 @@ def test_a_truncated_file_leaves_nothing_behind(context: Context, corpus: Path) 
         ingestion.compute(context=context, config=config)
 
     assert ingestion.find(context=context, config=config) is None
+
+
+def test_a_bomb_leaves_nothing_behind(context: Context, corpus: Path) -> None:
+    """Three hundred megabytes in a few kilobytes are refused after a third, and the disk has its space back."""
+    bomb = zstandard.ZstdCompressor(level=1)
+    write(corpus, a_txt_zst=bomb.compress(b"boom " * 60_000_000))
+
+    with pytest.raises(
+        InputError, match=r"^a\.txt\.zst grows out of all proportion\n.*\nfound     10\d,\d{3},\d{3} bytes"
+    ):
+        ingest(context, corpus, document_length=1_000_000)
+    assert not list(context.store.root.rglob("*.parquet"))
 
 
 def test_a_long_line_becomes_many_documents(context: Context, corpus: Path) -> None:
@@ -211,7 +229,7 @@ def test_a_file_that_vanishes_is_named(context: Context, corpus: Path, monkeypat
     """Between planning and reading anything can happen."""
     write(corpus, a_txt="one")
     planned = module.sources(Ingestion(source=str(corpus)))
-    monkeypatch.setattr(module, "sources", lambda config: [planned[0]._replace(path=corpus / "gone.txt")])
+    monkeypatch.setattr(module, "sources", lambda config: [planned[0].model_copy(update={"path": corpus / "gone.txt"})])
 
     with pytest.raises(InputError, match=r"^a\.txt cannot be read: .*No such file"):
         ingest(context, corpus)
@@ -235,3 +253,114 @@ def test_the_same_text_elsewhere_is_the_same_dataset(context: Context, tmp_path:
         write(tmp_path / name, a_txt="one", b_txt="two")
 
     assert ingest(context, tmp_path / "here").digest == ingest(context, tmp_path / "there").digest
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is a batch of its own, as large ones are."""
+    monkeypatch.setattr(_sources, "BATCH", 1)
+
+
+def contents(documents: Dataset) -> list[tuple[str, str]]:
+    """The name and the digest of each file that they consist of."""
+    return [(file.name, file.digest) for part in documents.parts for file in part.manifest.files]
+
+
+def nightly(corpus: Path, number: int) -> None:
+    write(corpus, **{f"2026-01-{number:02d}_txt": f"news of day {number}\nthe weather\n{number} the end"})
+
+
+@pytest.mark.parametrize("late", [9, 2])
+def test_only_what_is_new_is_read(
+    context: Context,
+    corpus: Path,
+    tmp_path: Path,
+    one_by_one: None,
+    late: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A file more, at the end or in between, is read alone, and the result is that of reading all at once."""
+    settings = {"text_documents": "line", "max_rejected_fraction": 0.5}
+    for number in {1, 3, 4, 5}:
+        nightly(corpus, number)
+    ingest(context, corpus, **settings)
+    nightly(corpus, late)
+    names: list[str] = []
+
+    def watched(file, name, config):
+        names.append(name)
+        return read(file, name, config)
+
+    monkeypatch.setattr(module, "read", watched)
+    with caplog.at_level(logging.INFO, "w2v"):
+        grown = ingest(context, corpus, **settings)
+    assert "1 of 5 parts is new" in caplog.text
+    assert names == [f"2026-01-{late:02d}.txt"]
+    at_once = ingest(Context(runtime=Runtime(workspace=str(tmp_path / "another"))), corpus, **settings)
+
+    assert len(names) == 1 + 5
+    assert grown.manifest.account == at_once.manifest.account
+    assert grown.manifest.account.left_out["duplicate"] == 4
+    assert grown.digest == at_once.digest
+    assert contents(grown) == contents(at_once)
+
+
+def test_batches_are_one_corpus(
+    context: Context, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each text is kept once, and the account and the facts are the same, wherever the files are cut."""
+    write(corpus, a_txt="one", b_txt="two", c_txt="one", d_txt=b"bad\xff", e_txt="two", f_txt="three", g_txt="")
+    made = []
+    for size in (1, 4_000_000):
+        monkeypatch.setattr(_sources, "BATCH", size)
+        workspace = Context(runtime=Runtime(workspace=str(tmp_path / str(size))))
+        made.append(ingest(workspace, corpus, max_rejected_fraction=0.9))
+
+    assert [len(each.parts) for each in made] == [7, 1]
+    assert made[0].manifest.account == made[1].manifest.account
+    assert table(made[0]).select(["source", "text"]) == table(made[1]).select(["source", "text"])
+    assert made[0].manifest.facts["characters"] == made[1].manifest.facts["characters"]
+    assert made[0].manifest.facts["first_left_out"]["duplicate"] == "c.txt"
+
+
+def test_a_repetition_in_another_batch_names_the_original(context: Context, corpus: Path, one_by_one: None) -> None:
+    """As in the same one."""
+    write(corpus, a_txt="one", b_txt="two", c_txt="two")
+
+    with pytest.raises(InputError, match=r"found     1 duplicate, the first in c\.txt, which repeats b\.txt\n"):
+        ingest(context, corpus)
+
+
+def test_what_a_part_alone_could_not_be(context: Context, corpus: Path, one_by_one: None) -> None:
+    """A batch without any document that is kept, and one without a word, are no error beside others."""
+    write(corpus, a_txt="one two", b_txt="", c_txt="...", d_txt="one two", e_txt="three")
+    documents = ingest(context, corpus, max_rejected_fraction=0.5)
+    tokens = tokenization.compute(context=context, documents=documents, config=Tokenization())
+    words = vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1))
+
+    assert tokens.manifest.account.left_out == {"without a word": 1}
+    assert words.manifest.facts["occurrences"] == 3
+
+
+def test_the_share_that_is_new(context: Context, corpus: Path, one_by_one: None) -> None:
+    """Of the bytes, which is what reading takes time by."""
+    config = Ingestion(source=str(corpus))
+    write(corpus, a_txt="one two three")
+    before = new_share(config, context)
+    ingest(context, corpus)
+    write(corpus, b_txt="and one more.")
+
+    assert (before, new_share(config, context)) == (1.0, 0.5)
+
+
+def test_where_files_are_cut_is_their_own_affair(corpus: Path) -> None:
+    """Files of half a batch, one of them taken away: no more than the batch that it was in has changed."""
+    every = [
+        Source(name=str(number), digest=str(number), path=corpus, size=_sources.BATCH // 2) for number in range(200)
+    ]
+    before, after = batches(every), batches(every[:99] + every[100:])
+
+    assert [source for batch in before for source in batch] == every
+    assert 60 < len(before) < 140
+    assert len([batch for batch in before if batch not in after]) == 1

@@ -11,7 +11,7 @@ from configs.schema import Config, Ingestion, Runtime
 from tasks import _environment, _runs, _tracking
 from tasks._retention import DAY, Known, Policy, sweep
 from tasks._stage import Context
-from tasks._store import LATEST, MANIFEST, Dataset
+from tasks._store import LATEST, MANIFEST, Account, Dataset, Draft, joined
 from tasks._survey import survey
 from tasks._uses import Uses
 from tests.learnt import windows_of
@@ -141,6 +141,24 @@ def test_prefects_record_goes_with_the_output(context: Context) -> None:
     swept(context, NONE_KEPT, known("gone"))
 
     assert not record.exists()
+
+
+def test_parts_of_what_is_used_stay(context: Context) -> None:
+    """Also where the run that made them is gone, and the one that is kept has found them made."""
+    parts = [used(context, "gone", word) for word in (1, 2, 3)]
+
+    def join(draft: Draft) -> Account:
+        draft.parts = parts[:2]
+        return joined(draft.parts)
+
+    made = context.store.make("windows", "joined", {}, join, lambda *_: None)
+    Uses(Path(context.runtime.workspace)).note("kept", made.stage, made.key)
+    Uses(Path(context.runtime.workspace)).note("kept", "windows", "to-come")
+
+    assert swept(context, Policy(last=1, days=5), known("kept", days=1), known("gone")) == [parts[2].path]
+    assert (
+        len(swept(context, Policy(last=0, days=5), known("kept", days=6))) == 3
+    )  # of whose parts nobody has taken note
 
 
 def test_what_is_being_made_stays(context: Context) -> None:

@@ -63,6 +63,52 @@ def test_links_to_folders_are_not_followed(corpus: Path) -> None:
     assert len(names(corpus)) == 5
 
 
+@pytest.mark.parametrize("entry", ["", "*.txt", "**/*.txt", "p*"])
+def test_links_that_lead_out_are_refused(corpus: Path, tmp_path_factory: pytest.TempPathFactory, entry: str) -> None:
+    """Whoever puts files into a watched folder does not choose what else of the machine is read."""
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret.txt"
+    secret.write_text("not for everyone")
+    (corpus / "part" / "link.txt").symlink_to(secret)
+    (corpus / "link.txt").symlink_to(secret)
+
+    with pytest.raises(
+        InputError, match=r"/link\.txt leads out of .*\nexpected .*\nfound     .*/secret\.txt\nPut a copy"
+    ):
+        names(corpus / entry)
+
+
+def test_a_folder_that_is_a_link_leads_out_too(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A pattern may match one."""
+    (tmp_path_factory.mktemp("elsewhere") / "secret.txt").write_text("x")
+    (corpus / "parts").symlink_to(tmp_path_factory.getbasetemp(), target_is_directory=True)
+
+    with pytest.raises(InputError, match="leads out of"):
+        names(corpus / "part*")
+
+
+def test_links_that_stay_inside_or_are_named_are_followed(
+    corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A link in the folder to a file of it; and whatever the config itself names, be it a file or the folder."""
+    links = tmp_path_factory.mktemp("links")
+    (corpus / "c.txt").symlink_to("a.txt")
+    (links / "file.txt").symlink_to(corpus / "a.txt")
+    (links / "folder").symlink_to(corpus, target_is_directory=True)
+
+    assert names(links / "folder" / "*.txt", links / "file.txt") == ["a.txt", "b.txt", "c.txt", "file.txt"]
+    assert len(names(links / "folder")) == 6
+
+
+@pytest.mark.parametrize(("make", "fault"), [("link", "leads nowhere"), ("pipe", "is no regular file")])
+def test_what_is_no_file_is_refused(corpus: Path, make: str, fault: str) -> None:
+    """To read a pipe would mean to wait for ever."""
+    path = corpus / "odd.txt"
+    path.symlink_to("gone.txt") if make == "link" else os.mkfifo(path)
+
+    with pytest.raises(InputError, match=rf"odd\.txt {fault}\n"):
+        names(corpus)
+
+
 def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
     """Old archives hold such names; in a Parquet file they cannot stand as they are."""
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text("x")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks._errors import StoreError
-from tasks._store import MANIFEST, Account, Dataset, Draft, Store, digest_of
+from tasks._store import MANIFEST, Account, Dataset, Draft, Store, digest_of, joined
 
 KEY = digest_of("some inputs")
 
@@ -106,6 +106,44 @@ def test_same_content_has_the_same_digest(tmp_path: Path) -> None:
     other = store.make("demo", digest_of("other inputs"), {}, write_two_rows, silent)
 
     assert other.digest == make(store).digest
+
+
+def make_of_parts(store: Store) -> Dataset:
+    parts = [store.make("demo", digest_of(text), {}, writes(text), silent) for text in ("one", "two")]
+
+    def join(draft: Draft) -> Account:
+        draft.parts = parts
+        return joined(parts)
+
+    return store.make("demo", KEY, {}, join, silent)
+
+
+def writes(text: str):
+    def work(draft: Draft) -> Account:
+        draft.file("part.txt").write_text(text)
+        return Account(unit="rows", read=3, written=1, left_out={"empty": 2})
+
+    return work
+
+
+def test_an_output_may_consist_of_others(tmp_path: Path) -> None:
+    """Its files are theirs, in order; its account is their sum; its digest knows their content."""
+    made = make_of_parts(Store(tmp_path))
+
+    assert [file.read_text() for file in made.files(".txt")] == ["one", "two"]
+    assert made.manifest.account == Account(unit="rows", read=6, written=2, left_out={"empty": 4})
+    assert made.digest == digest_of([part.digest for part in made.parts])
+    assert [part.parts for part in made.parts] == [[part] for part in made.parts]
+
+
+def test_an_output_is_as_good_as_its_parts(tmp_path: Path) -> None:
+    """Where one of them is damaged, it is not found."""
+    store = Store(tmp_path)
+    made = make_of_parts(store)
+    made.files(".txt")[1].write_text("TWO")
+
+    assert store.find("demo", KEY) is None
+    assert make_of_parts(store) == made
 
 
 def _slow_make(root: Path) -> None:

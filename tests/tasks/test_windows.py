@@ -11,7 +11,7 @@ from tasks._stage import Context
 from tasks._store import Dataset
 from tasks.vocabulary import vocabulary
 from tasks.windows import held_out_documents, windows
-from tests.corpora import tokens_of
+from tests.corpora import tokens_in_parts, tokens_of
 
 TEXTS = [" ".join(f"w{(7 * document + position) % 40}" for position in range(30)) for document in range(60)]
 SHARDS = [TEXTS[:20], TEXTS[20:50], TEXTS[50:]]
@@ -49,6 +49,20 @@ def test_training_and_held_out_share_no_document(context: Context) -> None:
 
     assert not training & held_out
     assert training | held_out == set(range(60))
+
+
+@pytest.mark.parametrize("epoch", [0, None])
+def test_parts_are_one_corpus(context: Context, epoch: int | None) -> None:
+    """Tokens in parts, each numbered from zero, are drawn like those in one piece, and the same documents held out."""
+    config = Windows(held_out_fraction=0.1)
+    drawn = []
+    for tokens in (tokens_of(context, SHARDS), tokens_in_parts(context, [SHARDS[:1], SHARDS[1:]])):
+        words = vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1))
+        arguments = {"tokens": tokens, "vocabulary": words, "config": config}
+        drawn.append(windows.compute(context=context, **arguments, seed=1, epoch=epoch))
+
+    assert drawn[0].path != drawn[1].path
+    assert drawn[0].digest == drawn[1].digest
 
 
 def test_radii_are_from_one_to_window(context: Context) -> None:

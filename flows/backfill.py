@@ -1,0 +1,113 @@
+"""A corpus in partitions by date → a retraining for each of them, in order; those that are done are found again.
+
+Each learns from all partitions up to its own, as the nights would have that are made up for, or from its own alone.
+None is put forward for promotion: what was trained late is not newer.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from configs.loading import ConfigError
+from configs.schema import Config
+from flows import expectations
+from flows.pipeline import Retrained
+from flows.plan import already_done, plan
+from flows.starts import chosen
+from tasks._errors import InputError
+from tasks._ranking import LOSS
+from tasks._sources import missing
+
+log = logging.getLogger("w2v")
+
+
+class Partition(NamedTuple):
+    """The stretch of days that the pattern tells from others."""
+
+    day: str  # its first one, ISO 8601
+    source: str
+
+
+class Filled(NamedTuple):
+    partition: Partition
+    run: Retrained
+    found: bool  # again, from an earlier time
+
+
+def partitions(config: Config, first: date, last: date, *, skip_missing: bool) -> list[Partition]:
+    """Those of the pattern in `ingestion.source`, in order.
+
+    Raises ConfigError if there is no pattern or no day, and InputError, which names them, if some are not there.
+    """
+    pattern = config.ingestion.source
+    if not isinstance(pattern, str) or "://" in pattern or first.strftime(pattern) == pattern:
+        raise ConfigError(
+            "w2v backfill: ingestion.source has no date in it\n"
+            f"expected  a path with codes as strftime has them, such as corpus/%Y-%m-%d/*.txt\nfound     {pattern!r}"
+        )
+    if last < first:
+        raise ConfigError(f"w2v backfill: --to is before --from\nexpected  {first} or later\nfound     {last}")
+    days: dict[str, str] = {}
+    for number in range((last - first).days + 1):
+        day = first + timedelta(number)
+        days.setdefault(day.strftime(pattern), day.isoformat())
+    wanted = [Partition(day, source) for source, day in days.items()]
+    gone = [each for each in wanted if missing(each.source)]
+    if gone and (not skip_missing or len(gone) == len(wanted)):
+        places = "\n          ".join(f"{each.day}: {each.source}" for each in gone)
+        raise InputError(
+            f"w2v backfill: {len(gone)} of {len(wanted)} partitions are missing\nmissing   {places}\n"
+            "Put them there, choose other days, or leave them out with --skip-missing."
+        )
+    for each in gone:
+        log.info("- %s is missing and left out: %s", each.day, each.source)
+    return [each for each in wanted if each not in gone]
+
+
+def backfill(config: Config, wanted: list[Partition], *, alone: bool, serve: Callable[[], None]) -> list[Filled]:
+    """A retraining a partition; `serve` is called before the first that has to work."""
+    server_of_ones_own = "PREFECT_API_URL" in os.environ
+    filled: list[Filled] = []
+    for number, partition in enumerate(wanted):
+        log.info("· %s, %d of %d: %s", partition.day, number + 1, len(wanted), partition.source)
+        variant = _variant(config, wanted[number : number + 1] if alone else wanted[: number + 1])
+        begun = chosen(variant).config
+        planned = plan(begun)
+        expectations.corpus(begun, planned)
+        done = None if server_of_ones_own else already_done(begun, planned)
+        if done:
+            log.info("nothing to do: run %s holds this very result", done.run_id)
+        else:
+            serve()
+            from flows.retrain import retrain  # and with it Prefect, which looks for its server at once
+
+        filled.append(Filled(partition, done or retrain(variant), found=done is not None))
+    return filled
+
+
+def show(console: Console, filled: list[Filled]) -> None:
+    """A line a partition: its run, how much it has learnt from, and J(θ)."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("partition", "MLflow run", "words", "J(θ)", ""):
+        table.add_column(title, justify="right" if title in ("words", "J(θ)") else "left", no_wrap=True)
+    for each in filled:
+        outputs = each.run.outputs
+        words = outputs.trained.vocabulary.manifest.facts["occurrences"]
+        loss = outputs.evaluation.manifest.facts["metrics"].get(LOSS)
+        said = "" if loss is None else f"{loss:.4g}"
+        table.add_row(each.partition.day, each.run.run_id, f"{words:,}", said, "was there" if each.found else "")
+    console.print()
+    console.print(table)
+    console.print("\nNone of them was put forward: `w2v promote VERSION` decides about one, `w2v ui` shows them.")
+
+
+def _variant(config: Config, learnt: list[Partition]) -> Config:
+    source = config.ingestion.model_copy(update={"source": [each.source for each in learnt]})
+    by_hand = config.promotion.model_copy(update={"automatic": False})
+    name = f"{config.name} {learnt[-1].day}"
+    return config.model_copy(update={"name": name, "ingestion": source, "promotion": by_hand})

@@ -1,0 +1,74 @@
+"""Where a training begins whose config says `warm_start = "champion"` or `"last"`: vectors that are there by now.
+
+They are chosen once for the same data, config and code, and the run notes for which. Started again, it finds the same
+start: an interrupted training goes on, and a night without new text has nothing to do, though the champion is another.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from configs.schema import Config
+from flows.plan import recipe
+from tasks import _certificate, _champions, _tracking
+from tasks._errors import InputError
+from tasks._runs import Run
+from tasks._store import LATEST, Dataset, Store, digest_of
+
+CHAMPION, LAST = "champion", "last"
+OCCASION, CHOSEN = "start.occasion", "start"  # tags: for what it was chosen, and what
+VECTORS = "vectors.parquet"
+
+
+class Start(NamedTuple):
+    """The config that names a file, or none; what the run notes of it."""
+
+    config: Config
+    tags: dict[str, str]
+
+
+def chosen(config: Config) -> Start:
+    """A config that names a file is left as it is. Raises InputError if the champion's vectors are not in the store."""
+    asked = config.training.warm_start
+    if asked not in (CHAMPION, LAST):
+        return Start(config, {})
+    occasion = digest_of([asked, recipe(_starting(config, None))])
+    before = _tracking.find_tagged(config, OCCASION, occasion)
+    if before:
+        named = before.data.params["training.warm_start"]
+        file = None if named == "None" else Path(named)
+        if file is None or file.exists():
+            return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: before.data.tags[CHOSEN]})
+    file, what = _champion(config) if asked == CHAMPION else _last(config)
+    return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: what})
+
+
+def _starting(config: Config, file: Path | None) -> Config:
+    training = config.training.model_copy(update={"warm_start": None if file is None else str(file)})
+    return config.model_copy(update={"training": training})
+
+
+def _champion(config: Config) -> tuple[Path | None, str]:
+    uri, name = _tracking.uri(config), config.tracking.registered_model
+    champion = _champions.model(uri, name).champion
+    if champion is None:
+        return None, f"cold: {name!r} has no champion yet"
+    certificate = _certificate.read(Run(uri, champion.run_id))
+    store, place = Store(Path(config.runtime.workspace) / "store"), certificate["store"]["vectors"]
+    found = store.find(*place.split("/"))
+    if found is None or found.digest != certificate["stages"]["vectors"]:
+        raise InputError(
+            f"training.warm_start: the vectors of the champion are not in this store\n"
+            f"expected  {store.root / place} of run {champion.run_id}\n"
+            f"found     {'nothing that verifies' if found is None else 'other vectors'}\n"
+            "The run has worked in another workspace, or it was removed there: `w2v reproduce` rebuilds it. "
+            "Or name a vectors.parquet."
+        )
+    return found.path / VECTORS, f"version {champion.number} of {name!r}, run {champion.run_id}"
+
+
+def _last(config: Config) -> tuple[Path | None, str]:
+    try:
+        last = Dataset.model_validate_json((Path(config.runtime.workspace) / LATEST).read_bytes())
+    except FileNotFoundError:
+        return None, "cold: nothing was trained here yet"
+    return last.path.absolute() / VECTORS, f"the last vectors, {last.key}"

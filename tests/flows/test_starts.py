@@ -1,0 +1,120 @@
+"""Nightly retrainings that start from the champion: on a real server and a real database."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from configs.schema import Config, Tracking
+from flows import reproduce
+from flows.pipeline import Retrained
+from flows.plan import already_done, plan
+from flows.retrain import retrain
+from flows.starts import CHOSEN, chosen
+from tasks import _tracking
+from tasks._errors import InputError
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+MODEL = "nightly"
+NIGHTS: list[Retrained] = []
+
+
+@pytest.fixture
+def nightly(config: Config, corpus: Path) -> Config:
+    """A watched folder, and a model of these tests alone."""
+    folder = corpus.parent / "watched"
+    folder.mkdir(exist_ok=True)
+    if not list(folder.iterdir()):
+        shutil.copy(corpus, folder / "2026-01-01.txt")
+    return config.model_copy(
+        update={
+            "ingestion": config.ingestion.model_copy(update={"source": str(folder)}),
+            "training": config.training.model_copy(update={"warm_start": "champion"}),
+            "tracking": Tracking(registered_model=MODEL),
+        }
+    )
+
+
+def news_of(config: Config, night: int) -> None:
+    lines = "\n".join(" ".join(f"sea{letter} sky{letter}" for letter in "abcdefgh") + f" {n} {night}" for n in range(9))
+    Path(config.ingestion.source, f"2026-01-{night:02d}.txt").write_text(lines)
+
+
+def begin_of(config: Config, done: Retrained) -> tuple[str, str]:
+    data = MlflowClient(_tracking.uri(config)).get_run(done.run_id).data
+    return data.params["training.warm_start"], data.tags[CHOSEN]
+
+
+def vectors_of(done: Retrained) -> str:
+    return str(done.outputs.trained.vectors.path / "vectors.parquet")
+
+
+def nothing_to_do(config: Config) -> str:
+    """The run that holds the result already."""
+    begun = chosen(config).config
+    done = already_done(begun, plan(begun))
+    assert done
+    return done.run_id
+
+
+def test_without_a_champion_it_starts_cold(nightly: Config) -> None:
+    """And says so; the same night again, when there is one, has nothing to do."""
+    NIGHTS.append(retrain(nightly))
+
+    assert begin_of(nightly, NIGHTS[0]) == ("None", "cold: 'nightly' has no champion yet")
+    assert nothing_to_do(nightly) == NIGHTS[0].run_id
+
+
+def test_new_text_starts_from_the_champion(nightly: Config) -> None:
+    """From its vectors, by a path that the run logs; its words keep what they have learnt."""
+    news_of(nightly, 2)
+    NIGHTS.append(retrain(nightly))
+    first, second = NIGHTS
+
+    assert begin_of(nightly, second) == (vectors_of(first), f"version 1 of 'nightly', run {first.run_id}")
+    assert second.outputs.trained.vectors.manifest.facts["warm_start"]["kept"] == 24
+
+
+def test_another_champion_alone_is_no_reason_to_train(nightly: Config) -> None:
+    """Else each night would, for ever; with new text it is the new champion's turn."""
+    MlflowClient(_tracking.uri(nightly)).set_registered_model_alias(MODEL, "champion", "2")
+
+    assert nothing_to_do(nightly) == NIGHTS[1].run_id
+    assert retrain(nightly).run_id == NIGHTS[1].run_id
+
+    news_of(nightly, 3)
+    assert chosen(nightly).config.training.warm_start == vectors_of(NIGHTS[1])
+
+
+def test_it_can_be_reproduced(nightly: Config, workspace: Path, tmp_path: Path) -> None:
+    """The logged config names the file that was the champion's then."""
+    Path(nightly.ingestion.source, "2026-01-03.txt").unlink(missing_ok=True)
+    original = reproduce.find(NIGHTS[1].run_id, workspace, [f"runtime.workspace={tmp_path}"])
+
+    assert reproduce.foreseen(original) == []
+    assert reproduce.reproduce(original).identical
+
+
+def test_the_last_vectors_will_do_as_well(nightly: Config) -> None:
+    """Whoever is champion."""
+    training = nightly.training.model_copy(update={"warm_start": "last", "learning_rate": 0.03})
+    lasting = nightly.model_copy(update={"training": training})
+    first = retrain(lasting)
+    news_of(nightly, 4)
+    second = retrain(lasting)
+
+    assert begin_of(lasting, second)[0] == vectors_of(first)
+    assert nothing_to_do(lasting) == second.run_id
+
+
+def test_a_champion_of_another_workspace_is_no_start(nightly: Config, tmp_path: Path) -> None:
+    """MLflow has its input vectors alone; both tables are in the store that trained it."""
+    elsewhere = nightly.runtime.model_copy(update={"workspace": str(tmp_path)})
+    tracking = nightly.tracking.model_copy(update={"uri": _tracking.uri(nightly)})
+    moved = nightly.model_copy(update={"runtime": elsewhere, "tracking": tracking, "seed": 5})
+
+    with pytest.raises(
+        InputError, match=r"champion are not in this store\nexpected .*/training/\w+ of run \w+\nfound   "
+    ):
+        chosen(moved)
