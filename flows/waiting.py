@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from filelock import FileLock
 from httpx import TransportError
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
@@ -57,7 +58,8 @@ def patient(task: Task[P, R], config: Config) -> Task[P, R]:
             return False
         if deadline == math.inf:
             deadline = time.monotonic() + config.tracking.patience
-            log.warning("%s\nAll work is kept; waiting up to %.0f s for it.", state.data, config.tracking.patience)
+            text = "%s\nAll work is kept: waiting up to %.0f s, and after that the same command goes on from here."
+            log.warning(text, state.data, config.tracking.patience)
         return time.monotonic() < deadline
 
     retries = math.ceil(config.tracking.patience / PAUSE)
@@ -79,13 +81,15 @@ def keep(config: Config, flow_run_id: str, recipe: str, outputs: Outputs) -> Non
 
 def sync(workspace: Path) -> list[str]:
     """Upload what waits, oldest first, and decide about each as its retraining would have; the ids of the runs."""
-    files = {file: Waiting.model_validate_json(file.read_bytes()) for file in (workspace / FOLDER).glob("*.json")}
-    runs = []
-    for file, waiting in sorted(files.items(), key=lambda each: each[1].when):
-        runs.append(_upload(workspace, file, waiting))
-        file.unlink()
-        Uses(workspace).forget(waiting.recipe)
-        log.info("✓ %s of %s is run %s", waiting.config.name, f"{waiting.when:%Y-%m-%d %H:%M}", runs[-1])
+    folder, runs = workspace / FOLDER, []
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        files = {file: Waiting.model_validate_json(file.read_bytes()) for file in folder.glob("*.json")}
+        for file, waiting in sorted(files.items(), key=lambda each: each[1].when):
+            runs.append(_upload(workspace, file, waiting))
+            file.unlink()
+            Uses(workspace).forget(waiting.recipe)
+            log.info("✓ %s of %s is run %s", waiting.config.name, f"{waiting.when:%Y-%m-%d %H:%M}", runs[-1])
     return runs
 
 

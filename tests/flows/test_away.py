@@ -16,6 +16,7 @@ import pytest
 from mlflow import MlflowClient
 
 from flows import retention, waiting
+from tasks._errors import TrackingError
 from tests import servers
 from tests.servers import Server
 
@@ -164,7 +165,7 @@ def test_a_run_that_cannot_be_published_fails_and_goes_on(site: Site, gone: Gone
     (run,) = [run for run in site.client.search_runs(["1"]) if run.data.params["seed"] == "2"]
 
     assert code == 1
-    assert "All work is kept; waiting up to 1 s" in said
+    assert "All work is kept: waiting up to 1 s" in said
     assert said.splitlines()[-3] == f"error: MLflow at {site.mlflow.address} does not answer"
     assert run.info.status == "RUNNING"
 
@@ -179,11 +180,13 @@ def test_a_run_that_does_not_need_mlflow_is_uploaded_later(
     site: Site, gone: Gone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends well and waits, out of reach of `w2v gc`; `w2v sync` makes its complete run, once, and decides on it."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", site.mlflow.address)
     code, said = gone.without
     assert code == 0, said
     assert "`w2v sync --workspace" in said
 
+    with pytest.raises(TrackingError, match="waits for another MLflow"):
+        waiting.sync(site.workspace)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", site.mlflow.address)
     retention.collect(site.workspace, 0, 0, dry_run=False)
     (run_id,) = waiting.sync(site.workspace)
     run = site.client.get_run(run_id)
@@ -191,7 +194,7 @@ def test_a_run_that_does_not_need_mlflow_is_uploaded_later(
     assert {"loss/training", "loss/held_out", "vectors/mean_cosine"} <= set(run.data.metrics)
     assert {"model.version", "promotion", "result.key"} <= set(run.data.tags)
     assert waiting.sync(site.workspace) == []
-    assert not list(site.workspace.glob("waiting/*"))
+    assert not list(site.workspace.glob("waiting/*.json"))
 
 
 def test_the_key_of_s3_is_nowhere(site: Site, gone: Gone) -> None:
