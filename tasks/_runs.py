@@ -32,7 +32,7 @@ POINTS = 2_000  # of a curve: MLflow's page slows down beyond
 STEPS_PER_MS = 1_000  # a curve's times are as if a million words were read in a second
 AWAY = {502, 503, 504}  # what a proxy answers for a server, and MLflow for its database
 FIRST_ANSWER = 5  # seconds
-EXTRAS = {"boto3": "s3", "psycopg2": "postgres"}  # packages that are ours to install, and by which of our names
+DRIVERS = {"boto3": "boto3", "psycopg2": "psycopg2-binary"}  # that an address may ask for: the extras s3 and postgres
 
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -151,12 +151,12 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
     try:
         yield _client(uri)
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get(str(error.name))
-        if extra is None:
+        driver = DRIVERS.get(str(error.name))
+        if driver is None:
             raise
         raise TrackingError(
             f"MLflow at {shown(uri)} needs the package {error.name}, which is not installed\n"
-            f"Install it with `pip install 'w2v-retraining[{extra}]'`."
+            f"Install it: pip install {driver}"
         ) from error
     except _refusals() as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

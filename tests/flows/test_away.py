@@ -57,8 +57,8 @@ class Site(NamedTuple):
         self.started.append(work)
         return work
 
-    def flow_run(self, flow_run_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = httpx.get(f"{self.prefect.address}/api/flow_runs/{flow_run_id}").json()
+    def prefect_says(self, of: str) -> dict[str, Any]:
+        found: dict[str, Any] = httpx.get(f"{self.prefect.address}/api/{of}").json()
         return found
 
     @property
@@ -129,7 +129,8 @@ def test_both_servers_restart_in_the_middle_of_the_training(site: Site) -> None:
     assert "MLflow answers again" in said
     (run,) = site.client.search_runs(["1"])
     assert run.info.status == "FINISHED"
-    assert site.flow_run(run.data.tags["prefect.flow_run_id"])["state_type"] == "COMPLETED"
+    assert site.prefect_says(f"flow_runs/{run.data.tags['prefect.flow_run_id']}")["state_type"] == "COMPLETED"
+    assert site.prefect_says("artifacts/training-progress/latest")["data"] == 100
     (file,) = site.workspace.glob("store/training/*/curve.parquet")
     curve = pq.read_table(file).to_pylist()
     for metric, column in CURVES.items():
