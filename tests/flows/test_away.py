@@ -153,11 +153,11 @@ def gone(site: Site) -> Gone:
     work = site.w2v("retrain", settings=("seed=2",))
     until(lambda: len(list(site.workspace.glob("store/training/*/checkpoints/*/state.json"))) > 0, work)
     site.mlflow.stop()
-    interrupted = ended(work)
-    without = ended(site.w2v("retrain", settings=("seed=3", "training.epochs=1", "tracking.required=false")))
+    other = site.w2v("retrain", settings=("seed=3", "training.epochs=1", "tracking.required=false"))
+    done = Gone(ended(work), ended(other))
     site.mlflow.start()
     site.mlflow.ready()
-    return Gone(interrupted, without)
+    return done
 
 
 def test_a_run_that_cannot_be_published_fails_and_goes_on(site: Site, gone: Gone) -> None:
