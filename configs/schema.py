@@ -149,6 +149,13 @@ class Tracking(Section):
     uri: Annotated[str | None, AfterValidator(_without_password)] = Field(
         None, description="By default MLFLOW_TRACKING_URI, else SQLite inside the workspace."
     )
+    required: bool = Field(
+        True,
+        description="Whether a run needs MLflow; else it does without while MLflow is away, and waits for `w2v sync`.",
+    )
+    patience: Annotated[float, Field(ge=0)] = Field(
+        300.0, description="Seconds that the end of a run waits for an MLflow that went away."
+    )
     experiment: str = "word2vec"
     registered_model: str = "vectors"
 

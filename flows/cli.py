@@ -40,6 +40,11 @@ def _message(error: Exception) -> str:
 
     if isinstance(error, ConfigError | PipelineError):
         return str(error)
+    if "httpx" in sys.modules and isinstance(error, sys.modules["httpx"].TransportError):
+        return (
+            f"Prefect's server went away, and did not come back in time: {error or type(error).__name__}\n"
+            "What is done is kept: start the server, and run the same command again to go on."
+        )
     return f"{type(error).__name__}: {error}\nThis was not expected: run again with `w2v --debug …` to see where."
 
 

@@ -37,7 +37,7 @@ class Outputs(NamedTuple):
 class Retrained(NamedTuple):
     """Where a retraining ended: its MLflow run, and the datasets behind it."""
 
-    run_id: str
+    run_id: str  # none while it waits for MLflow: see waiting.py
     outputs: Outputs
 
 

@@ -59,10 +59,11 @@ def already_done(config: Config, planned: Plan) -> Retrained | None:
 
     What a killed process left RUNNING is closed first, as at the start of every retraining.
     """
-    _tracking.close_abandoned(config)
-    if not planned.nothing_to_do:
-        return None
-    run_id = _tracking.find_finished(config, planned.outputs.evaluation.key)
+    run_id = None
+    with _tracking.unless_required(config):
+        _tracking.close_abandoned(config)
+        if planned.nothing_to_do:
+            run_id = _tracking.find_finished(config, planned.outputs.evaluation.key)
     if run_id is None:
         return None
     vectors.make_latest(Path(config.runtime.workspace), planned.outputs.trained.vectors)

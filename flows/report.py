@@ -37,7 +37,8 @@ def show(config: Config, done: Retrained) -> None:
 
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {workspace}"
-    console.print(f"\nMLflow run   {done.run_id}  in {shown(_tracking.uri(config))}", soft_wrap=True)
+    run = f"{done.run_id}  in" if done.run_id else f"waits: `w2v sync{option}` uploads it to"
+    console.print(f"\nMLflow run   {run} {shown(_tracking.uri(config))}", soft_wrap=True)
     console.print(f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}", soft_wrap=True)
     console.print(f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…", soft_wrap=True)
 

@@ -87,11 +87,13 @@ def foreseen(original: Original) -> list[Difference]:
 def reproduce(original: Original) -> Reproduced:
     """Rebuild it as a run of its own, which names the original."""
     from flows.retrain import retrain  # and with it Prefect, which looks for its home at once
+    from flows.waiting import required
 
     workspace = Path(original.config.runtime.workspace)
     workspace.mkdir(parents=True, exist_ok=True)
     write_whole(workspace / MARK, original.run.id.encode())
-    run = Run(_tracking.uri(original.config), retrain(original.config, reproduces=original.run.id).run_id)
+    done = retrain(required(original.config), reproduces=original.run.id)
+    run = Run(_tracking.uri(original.config), done.run_id)
     certificates = original.certificate, _certificate.read(run)
     outcome = _certificate.differences(*certificates, OUTCOME)
     apart = any(each.what.startswith("tables") for each in outcome)

@@ -11,9 +11,9 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import failures, vectors
+from flows import failures, vectors, waiting
 from flows.naming import named
-from flows.pipeline import Corpus, Retrained, pipeline
+from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import already_done, plan, recipe
 from flows.starts import CHOSEN, chosen
 from tasks import _announcement, _progress, _tracking
@@ -55,28 +55,26 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     One that is made for a `parent` run is shown below it. Raises Paused when the training has done `pause_after` epochs
     of more; called again, it goes on from there.
     """
-    connection(config)
+    with _tracking.unless_required(config):
+        connection(config)
     config, noted = chosen(config)
-    planned = plan(config)
+    planned, result, run_id = plan(config), recipe(config), ""
     if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         _announcement.announce_found(Run(_tracking.uri(config), finished.run_id))
         return finished
-    run_id = _tracking.start(config, str(running.id), recipe=recipe(config), reproduces=reproduces, parent=parent)
-    if noted:
-        Run(_tracking.uri(config), run_id).tag(noted)
-        log.info("  %-12s %s", "warm start", noted[CHOSEN])
-    context = Context(
-        runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id, pause_after=pause_after
-    )
+    with _tracking.unless_required(config):
+        run_id = _tracking.start(config, str(running.id), recipe=result, reproduces=reproduces, parent=parent)
+        if noted:
+            Run(_tracking.uri(config), run_id).tag(noted)
+            log.info("  %-12s %s", "warm start", noted[CHOSEN])
+    place = _tracking.uri(config) if run_id else ""  # what a run without MLflow uses, its recipe uses
+    context = Context(runtime=config.runtime, tracking_uri=place, run_id=run_id or result, pause_after=pause_after)
 
-    def look(corpus: Corpus) -> None:
-        novelty(config=config, **corpus._asdict(), context=context)
-
-    outputs = pipeline(config, functools.partial(_run, context), look)
-    publish(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
-    if config.promotion.automatic and not reproduces:
-        promotion(config=config, context=context)
+    outputs = pipeline(config, functools.partial(_run, context), functools.partial(_look, config, context))
+    if not _publish(config, context, outputs, decide=config.promotion.automatic and not reproduces):
+        run_id = ""
+        waiting.keep(config, str(running.id), result, outputs)
     vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
     return Retrained(run_id, outputs)
 
@@ -85,3 +83,23 @@ def _run(context: Context, stage: Stage, **arguments: Any) -> Dataset:
     if draws := arguments.get("draws"):
         _progress.drawn(draws)
     return stage(context=context, **arguments)
+
+
+def _look(config: Config, context: Context, corpus: Corpus) -> None:
+    if context.tracking_uri:
+        with _tracking.unless_required(config):
+            waiting.patient(novelty, config)(config=config, **corpus._asdict(), context=context)
+
+
+def _publish(config: Config, context: Context, outputs: Outputs, *, decide: bool) -> bool:
+    """Whether MLflow has it all now."""
+    if context.tracking_uri:
+        with _tracking.unless_required(config):
+            evaluation = outputs.evaluation
+            waiting.patient(publish, config)(
+                config=config, **outputs.trained._asdict(), evaluation=evaluation, context=context
+            )
+            if decide:
+                waiting.patient(promotion, config)(config=config, context=context)
+            return True
+    return False

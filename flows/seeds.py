@@ -12,6 +12,7 @@ from rich.table import Table
 from configs.schema import Config
 from flows.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
+from flows.waiting import required
 from tasks import _noise, _tracking
 from tasks._noise import Noise
 from tasks._runs import Run
@@ -31,6 +32,7 @@ class Seeds(NamedTuple):
 @flow(name="retrain-seeds", **LOGGED)
 def retrain_seeds(config: Config, seeds: int) -> Seeds:
     """seed, seed + 1, … → a run each, all from the same documents, tokens and vocabulary → one parent run"""
+    config = required(config)
     by_hand = config.promotion.model_copy(update={"automatic": False})  # variants are measured, not put forward
     variants = [
         config.model_copy(update={"seed": seed, "name": f"{config.name} seed {seed}", "promotion": by_hand})

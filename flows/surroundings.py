@@ -7,8 +7,6 @@ from pathlib import Path
 
 # of each process that runs a flow, also of those that a worker starts
 ELSEWHERE = {
-    # else a server that was killed with a run at work would think for ever that it is still running
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -19,6 +17,7 @@ HERE = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # what a command says between two flows
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",  # each event that a server which is away has missed
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }

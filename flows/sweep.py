@@ -19,6 +19,7 @@ from flows.pipeline import Retrained
 from flows.plan import recipe
 from flows.retrain import LOGGED, retrain
 from flows.starts import chosen
+from flows.waiting import required
 from tasks import _contracts, _ranking, _sweep, _tracking
 from tasks._errors import InputError, Paused, StoreError, TrainingError
 from tasks._ranking import LOSS, Result, Sweep
@@ -52,7 +53,7 @@ def sweep(
     Each line of `grid` has the values of one key, such as `training.learning_rate=0.01,0.025`; with `random`, so many
     candidates are drawn instead of all combinations trained, and a line may have a range (`0.01..0.1`).
     """
-    config = chosen(config).config
+    config = required(chosen(config).config)
     changes = candidates(config, grid, random, by)
     variants = [grids.changed(config, change) for change in changes]
     result = digest_of([recipe(config), *map(recipe, variants), by, keep_one_in])

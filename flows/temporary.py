@@ -1,4 +1,4 @@
-"""A Prefect server for the time of one command, where the user has none.
+"""A Prefect server for the time of one command, where the user has none; and a look whether theirs answers.
 
 Prefect starts one by itself, but in our process group: Ctrl-C and `timeout` would end it before us, who need it to end
 well. This one is in a group of its own, and ends when its standard input does: with us, however we end.
@@ -16,13 +16,19 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tasks._errors import PipelineError
+from tasks._runs import shown
 
 START, STOP = 120, 5  # seconds to wait at most
+ANSWER = 10  # seconds in which a server of the user's has to answer
 
 
 def ensure_server() -> None:
-    """Name a server for Prefect, before it is imported. Raises PipelineError if the temporary one does not start."""
-    if os.environ.get("PREFECT_API_URL"):
+    """Name a server for Prefect, before it is imported.
+
+    Raises PipelineError if the user's does not answer, or the temporary one does not start.
+    """
+    if address := os.environ.get("PREFECT_API_URL"):
+        _check(address)
         return
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -36,6 +42,19 @@ def ensure_server() -> None:
     atexit.register(_end, server)  # before Prefect registers what it still sends at the end, hence after that
     _wait_for(server, f"http://127.0.0.1:{port}/api/health")
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+
+
+def _check(address: str) -> None:
+    """Whatever it answers is an answer: what it thinks of us is Prefect's to say."""
+    import httpx
+
+    try:
+        httpx.get(f"{address.rstrip('/')}/health", timeout=ANSWER, verify=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise PipelineError(
+            f"Prefect's server at {shown(address)} does not answer\n{error or type(error).__name__}\n"
+            "Start it, name another in PREFECT_API_URL, or unset that: then a temporary one serves this command."
+        ) from error
 
 
 def _wait_for(server: "subprocess.Popen[bytes]", address: str) -> None:

@@ -7,7 +7,8 @@ PipelineError            the command line shows it as one message and exits with
 ├── StoreError           the store cannot be read or written
 ├── TrainingError        training left the range of numbers
 ├── Paused               training went as far as it was to go for now
-└── TrackingError        MLflow cannot be reached, or does not know the run
+└── TrackingError        MLflow does not know the run, or refuses what it is asked
+    └── Unreachable      MLflow does not answer, and may do so later
 """
 
 
@@ -53,4 +54,8 @@ class Paused(PipelineError):
 
 
 class TrackingError(PipelineError):
+    pass
+
+
+class Unreachable(TrackingError):
     pass

@@ -1,12 +1,14 @@
 """A curve that grows on MLflow's page while the training goes on.
 
-It is a convenience: publication logs the whole curve, and what is logged twice is there once. So a tracking server
-that goes away is said once, and costs the training nothing.
+The training waits for no server. Its curve is in the checkpoints, and at last in `curve.parquet`; MLflow is sent what
+it has not confirmed, which after a restart, of its server or of ours, is all that it has missed. Publication sends the
+whole curve once more, and what is logged twice is there once.
 """
 
 import logging
 import time
 
+from tasks._courier import Courier
 from tasks._curve import Curve
 from tasks._errors import TrackingError
 from tasks._runs import Run
@@ -21,22 +23,42 @@ log = logging.getLogger("w2v")
 
 class Live:
     def __init__(self, context: Context) -> None:
-        self._run = Run(context.tracking_uri, context.run_id) if context.run_id else None
+        self._run = Run(context.tracking_uri, context.run_id) if context.tracking_uri else None
         self._interval = context.runtime.log_interval  # seconds
-        self._logged = 0  # points
+        self._courier = Courier()
+        self._logged = 0  # points that MLflow has confirmed
+        self._away = False
         self._last = time.monotonic()
 
-    def show(self, curve: Curve, *, now: bool = False) -> None:
-        """Log the points that are new, unless it was done a moment ago and need not be `now`."""
-        if self._run is None or (time.monotonic() - self._last < self._interval and not now):
-            return
-        self._last = time.monotonic()
+    def show(self, curve: Curve) -> None:
+        """Send the points that are new, unless it was done a moment ago."""
+        if not self._courier.busy and time.monotonic() - self._last > self._interval:
+            self._last = time.monotonic()
+            self._send(curve)
+
+    def end(self, curve: Curve) -> None:
+        """Send all that is new, and wait: nobody writes into the run's curves any more."""
+        self._courier.wait()
+        self._send(curve)
+        self._courier.wait()
+
+    def _send(self, curve: Curve) -> None:
+        if run := self._run:
+            rows, rates = curve.rows[self._logged :], curve.rates[self._logged :]
+            self._courier.send(lambda: self._log(run, rows, rates))
+
+    def _log(self, run: Run, rows: list[dict[str, float | None]], rates: list[float]) -> None:
         try:
-            log_curve(self._run, curve.rows[self._logged :], curve.rates[self._logged :])
-            self._logged = len(curve.rows)
+            log_curve(run, rows, rates)
         except TrackingError as error:
-            log.warning("%s\nTraining goes on; its curve is logged at the end.", error)
-            self._run = None
+            if not self._away:
+                log.warning("%s\nTraining goes on; its curve is kept, and follows when MLflow answers.", error)
+            self._away = True
+            return
+        self._logged += len(rows)
+        if self._away:
+            log.info("MLflow answers again, and has the curve so far")
+        self._away = False
 
 
 def log_curve(run: Run, rows: list[dict[str, float | None]], rates: list[float]) -> None:

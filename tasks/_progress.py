@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from tasks._courier import Courier
+
 if TYPE_CHECKING:
     from tasks._store import Dataset
 
@@ -16,6 +18,7 @@ log = logging.getLogger("w2v")
 LINE_SECONDS = 10.0  # between two lines where there is no terminal
 ONE_OF_MANY = re.compile(r"-\d{3,}$")  # such as `windows-003`: a line of its own only where it lasts
 ARTIFACT_SECONDS = 3.0  # between two writes to Prefect's server
+LAST_SECONDS = 10.0  # that the last one may take
 
 
 class Report:
@@ -26,6 +29,8 @@ class Report:
         self._stack = stack
         self._bar: Any = None
         self._artifact: UUID | None = None
+        self._courier = Courier()
+        self._away = False  # Prefect's server
         self._last_line = self._last_artifact = time.monotonic()
 
     def __call__(self, done: float, total: float, text: str = "") -> None:
@@ -37,12 +42,14 @@ class Report:
             log.info("  %-12s %3.0f%%  %s", self._name, 100 * done / total, text)
         if now - self._last_artifact > ARTIFACT_SECONDS:
             self._last_artifact = now
-            self._publish(100 * done / total, text)
+            self._courier.send(lambda: self._publish(100 * done / total, text))
 
     def finish(self, dataset: "Dataset", seconds: float) -> None:
         self._stack.close()
         if self._artifact:
-            self._publish(100.0, summary(dataset))
+            self._courier.wait(LAST_SECONDS)
+            self._courier.send(lambda: self._publish(100.0, summary(dataset)))
+            self._courier.wait(LAST_SECONDS)
         level = logging.DEBUG if ONE_OF_MANY.search(self._name) and seconds < LINE_SECONDS else logging.INFO
         log.log(level, "✓ %-12s %s  (%.1f s)", self._name, summary(dataset), seconds)
 
@@ -57,18 +64,28 @@ class Report:
         self._bar.update(self._bar.task_ids[0], completed=done, total=total, text=text)
 
     def _publish(self, percent: float, text: str) -> None:
-        """Move the artifact of the Prefect task run we are in, if any."""
+        """Move the artifact of the Prefect task run we are in, if any; a server that is away is said once."""
         prefect = sys.modules.get("prefect")
         if prefect is None or prefect.context.TaskRunContext.get() is None:
             return
+        from httpx import HTTPError
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-        if self._artifact is None:
-            created = create_progress_artifact(percent, key=f"{self._name}-progress", description=text)
-            assert isinstance(created, UUID)
-            self._artifact = created
-        else:
-            update_progress_artifact(self._artifact, percent, description=text)
+        try:
+            if self._artifact is None:
+                created = create_progress_artifact(percent, key=f"{self._name}-progress", description=text)
+                assert isinstance(created, UUID)
+                self._artifact = created
+            else:
+                update_progress_artifact(self._artifact, percent, description=text)
+        except (HTTPError, RuntimeError) as error:  # Prefect's own is a RuntimeError
+            if not self._away:
+                log.warning("Prefect's server does not answer (%s). The work goes on.", error)
+            self._away = True
+            return
+        if self._away:
+            log.info("Prefect's server answers again")
+        self._away = False
 
 
 @contextmanager

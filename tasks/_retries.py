@@ -32,6 +32,6 @@ def _unanswered(error: BaseException) -> bool:
     if isinstance(error, HTTPError):
         return error.code in PASSING
     if isinstance(error, MlflowException):
-        return error.get_http_status_code() in PASSING  # type: ignore[no-untyped-call]
+        return error.get_http_status_code() in PASSING
     http = requests.ConnectionError, requests.RetryError, requests.Timeout, httpx.TransportError
     return isinstance(error, (ConnectionError, TimeoutError, URLError, *http))

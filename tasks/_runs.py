@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from filelock import FileLock
 
-from tasks._errors import TrackingError
+from tasks._errors import TrackingError, Unreachable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +30,9 @@ NEWEST = 3  # runs named where one is not found
 START = re.compile("[0-9a-f]{6,31}")  # of a run's id, enough to tell it from the others
 POINTS = 2_000  # of a curve: MLflow's page slows down beyond
 STEPS_PER_MS = 1_000  # a curve's times are as if a million words were read in a second
+AWAY = {502, 503, 504}  # what a proxy answers for a server, and MLflow for its database
+FIRST_ANSWER = 5  # seconds
+DRIVERS = {"boto3": "boto3", "psycopg2": "psycopg2-binary"}  # that an address may ask for: the extras s3 and postgres
 
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -138,19 +142,27 @@ class Run:
 
 @contextmanager
 def reached(uri: str) -> Iterator["MlflowClient"]:
-    """A client for `uri`; whatever MLflow, its database or the network refuses is a TrackingError."""
+    """A client for `uri`; whatever MLflow, its database, its files' place or the network refuses is a TrackingError,
+    and an Unreachable where it may pass.
+    """
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    from mlflow.exceptions import MlflowException
-    from requests import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield _client(uri)
-    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except ModuleNotFoundError as error:
+        driver = DRIVERS.get(str(error.name))
+        if driver is None:
+            raise
         raise TrackingError(
-            f"MLflow at {shown(uri)} does not do what it was asked\n{shown(reason)}\n"
+            f"MLflow at {shown(uri)} needs the package {error.name}, which is not installed\n"
+            f"Install it: pip install {driver}"
+        ) from error
+    except _refusals() as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        away = not uri.startswith("sqlite:") and _away(error)
+        raise (Unreachable if away else TrackingError)(
+            f"MLflow at {shown(uri)} does not {'answer' if away else 'do what it was asked'}\n{shown(reason)}\n"
             "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
             "with neither, runs are kept in the workspace."
         ) from error
@@ -220,7 +232,45 @@ def _client(uri: str) -> "MlflowClient":
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try; the last one is our error
     if uri.startswith("sqlite:"):
         _create(Path(uri.removeprefix("sqlite:///")))
+    if uri.startswith("http"):
+        _knock(uri)
     return MlflowClient(uri, uri)
+
+
+def _knock(uri: str) -> None:
+    """Raise what comes of it at once if nobody answers; each later request is tried again for a while."""
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=FIRST_ANSWER)
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    known = MlflowException, RequestException, SQLAlchemyError, OSError
+    if "boto3" not in sys.modules:
+        return known
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return *known, Boto3Error, BotoCoreError, ClientError
+
+
+def _away(error: BaseException | None) -> bool:
+    """Whether it is for lack of an answer, here or at the server, whose database or files may be away."""
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import ConnectionError, RetryError, Timeout
+
+    if error is None:
+        return False
+    botocore = sys.modules.get("botocore.exceptions")
+    unanswered = (ConnectionError, RetryError, Timeout, *((botocore.HTTPClientError,) if botocore else ()))
+    answer = getattr(error, "response", None)
+    status = error.get_http_status_code() if isinstance(error, MlflowException) else getattr(answer, "status_code", 0)
+    return isinstance(error, unanswered) or status in AWAY or _away(error.__cause__ or error.__context__)
 
 
 def _create(database: Path) -> None:

@@ -33,6 +33,7 @@ MACHINERY = {
     for name in (
         "_arithmetic",
         "_checkpoints",
+        "_courier",
         "_environment",
         "_errors",
         "_interrupts",
@@ -54,8 +55,8 @@ class Context(Record):
     """What cannot change a result, and so is no part of any key."""
 
     runtime: Runtime
-    tracking_uri: str = ""
-    run_id: str = ""  # the MLflow run that a long stage reports to while it works
+    tracking_uri: str = ""  # none where nobody is told
+    run_id: str = ""  # the MLflow run that a long stage reports to while it works, and that uses what it looks for
     pause_after: int = 0  # epochs, after which a training raises Paused; 0 goes to the end
 
     @property

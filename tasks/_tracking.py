@@ -3,7 +3,11 @@
 Read on in _runs (what a run can hold), _unfinished (which run is continued) and _registry (the model it leaves behind).
 """
 
+import functools
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,8 +18,8 @@ import pyarrow.parquet as pq
 
 from configs.schema import Config
 from tasks import _environment, _heart
-from tasks._errors import TrackingError
-from tasks._runs import Run, gathered, known_run, reached
+from tasks._errors import TrackingError, Unreachable
+from tasks._runs import Run, gathered, known_run, reached, shown
 from tasks._store import digest_of
 from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
@@ -34,6 +38,9 @@ VECTORS = "vectors"  # the folder of a run's artifacts that holds them
 ALIGNED = "aligned"  # and, where the model has them turned to a champion's axes, those; also the tag that names it
 
 
+log = logging.getLogger("w2v")
+
+
 def uri(config: Config) -> str:
     return config.tracking.uri or workspace_uri(Path(config.runtime.workspace))
 
@@ -41,6 +48,24 @@ def uri(config: Config) -> str:
 def workspace_uri(workspace: Path) -> str:
     """MLFLOW_TRACKING_URI, else a database in the workspace."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.absolute()}/mlflow.db"
+
+
+@contextmanager
+def unless_required(config: Config) -> Iterator[None]:
+    """Go on where MLflow is away, unless it is required."""
+    try:
+        yield
+    except Unreachable as error:
+        if config.tracking.required:
+            raise
+        _go_on(shown(uri(config)), str(error).splitlines()[1])
+
+
+@functools.cache  # said once
+def _go_on(place: str, reason: str) -> None:
+    log.warning(
+        "MLflow at %s does not answer\n%s\nThe run goes on without it: tracking.required = false.", place, reason
+    )
 
 
 def start(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from configs.schema import Config
 from tasks import _champions, _contracts, _news
-from tasks._errors import TrackingError
+from tasks._errors import TrackingError, Unreachable
 from tasks._news import Corpus, News
 from tasks._retries import may_pass
 from tasks._runs import Run
@@ -27,10 +27,12 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
     """Metrics, `corpus.json` and a sentence in the run of `context`; nothing without a champion, or said before."""
     run = Run(context.tracking_uri, context.run_id)
     champion = _champions.model(run.uri, config.tracking.registered_model).champion
-    if champion is None or NEWS in run.record.data.tags:
+    if champion is None or champion.run_id == run.id or NEWS in run.record.data.tags:
         return
     try:
         before = _of(Run(run.uri, champion.run_id))
+    except Unreachable:
+        raise
     except (TrackingError, ValidationError) as error:  # of an older version, or deleted: no reason not to train
         log.warning(
             "  %-12s not known: the champion's corpus cannot be read: %s", "novelty", str(error).splitlines()[0]

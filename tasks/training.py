@@ -63,8 +63,8 @@ def training(
         except Diverged as error:
             raise TrainingError(f"{error}\n{run.checkpoints.kept}") from error
 
+    run.end()
     if run.paused:
-        run.show()
         raise Paused(context.run_id, losses(run.curve.table))
     contract = _contracts.vectors(config.vector_size)
     _contracts.write(draft.file("vectors.parquet"), contract, _tables(words, run.model))
@@ -154,9 +154,9 @@ class Run:
         self._clock["checkpoints"] += time.perf_counter() - started
         self._saved_at = time.monotonic()
 
-    def show(self) -> None:
-        """The whole curve so far, on MLflow's page."""
-        self._live.show(self.curve, now=True)
+    def end(self) -> None:
+        """The whole curve so far is on MLflow's page, if it answers."""
+        self._live.end(self.curve)
 
     @property
     def facts(self) -> dict[str, Any]:

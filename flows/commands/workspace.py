@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.common import QUICKSTART, ConfigFile, Settings, Workspace, app, load, serve
+from flows.surroundings import settle
 
 
 @app.command()
@@ -95,6 +96,16 @@ def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
     from flows import alarms
 
     raise typer.Exit(alarms.show(loaded))
+
+
+@app.command()
+def sync(workspace: Workspace = Path("workspace")) -> None:
+    """Upload the results that wait for an MLflow that was away (tracking.required = false), and decide about each."""
+    settle(workspace)
+    from flows import waiting
+
+    runs = waiting.sync(workspace)
+    print(f"{len(runs)} uploaded" if runs else f"nothing waits in {workspace / waiting.FOLDER}")
 
 
 @app.command()

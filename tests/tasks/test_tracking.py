@@ -7,14 +7,17 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking, Training
 from tasks import _certificate, _environment, _runs, _tracking, _view
-from tasks._errors import TrackingError
+from tasks._errors import TrackingError, Unreachable
 from tasks._runs import Run
 
 if TYPE_CHECKING:
@@ -244,6 +247,39 @@ def test_an_absent_server_is_told_within_seconds(config: Config) -> None:
     with pytest.raises(TrackingError, match=r"(?s)MLflow at http://…@127.0.0.1:9 .*MLFLOW_TRACKING_URI") as error:
         _tracking.start(absent, "flow-1")
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(("status", "passes"), [(503, True), (502, True), (404, False), (401, False)])
+def test_what_may_pass_is_told_from_what_is_refused(config: Config, status: int, passes: bool) -> None:
+    """A server behind a proxy, or whose database is away, may answer later; one that knows us not will not."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(status)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever).start()
+        refusing = config.model_copy(update={"tracking": Tracking(uri=f"http://127.0.0.1:{server.server_port}")})
+        with pytest.raises(TrackingError) as error:
+            _tracking.start(refusing, "flow-1")
+        server.shutdown()
+
+    assert isinstance(error.value, Unreachable) == passes
+
+
+def test_a_run_goes_on_without_mlflow_only_if_told_to(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    """`tracking.required = false` passes over a server that is away, and says so; over nothing else."""
+    for required in (True, False):
+        absent = config.model_copy(update={"tracking": Tracking(uri="http://127.0.0.1:9", required=required)})
+        with pytest.raises(Unreachable) if required else nullcontext(), _tracking.unless_required(absent):
+            _tracking.start(absent, "flow-1")
+    assert "goes on without it" in caplog.text
+    with pytest.raises(TrackingError), _tracking.unless_required(absent):
+        raise TrackingError("refused")
 
 
 def test_a_deleted_experiment_is_named(fresh: Config) -> None:

@@ -1,0 +1,145 @@
+"""Results that MLflow has not been told of, because it was away: `<workspace>/waiting/<recipe>.json`, until `w2v sync`.
+
+Nothing but references waits there: the outputs are in the store, which `w2v gc` leaves alone for as long.
+"""
+
+import logging
+import math
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from filelock import FileLock
+from httpx import TransportError
+from prefect import Task
+from prefect.client.schemas.objects import State, TaskRun
+
+from configs.schema import Config
+from flows.pipeline import Outputs
+from tasks import _tracking
+from tasks._errors import StoreError, TrackingError, Unreachable
+from tasks._runs import shown
+from tasks._stage import Context
+from tasks._store import Dataset, Record, Store, write_whole
+from tasks._uses import Uses
+from tasks.novelty import novelty
+from tasks.promotion import promotion
+from tasks.publication import publish
+
+log = logging.getLogger("w2v")
+FOLDER = "waiting"
+PAUSE = 5.0  # seconds between two attempts
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Waiting(Record):
+    config: Config
+    place: str  # of MLflow, without its password
+    flow_run_id: str
+    recipe: str
+    when: datetime
+    outputs: Outputs
+
+
+def required(config: Config) -> Config:
+    """The same, but not without MLflow: where runs are compared, each has to be there."""
+    return config.model_copy(update={"tracking": config.tracking.model_copy(update={"required": True})})
+
+
+def patient(task: Task[P, R], config: Config) -> Task[P, R]:
+    """The task, done again while a server is away, for as long as tracking.patience."""
+    deadline = math.inf
+
+    def passes(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
+        nonlocal deadline
+        if not isinstance(state.data, Unreachable | TransportError):
+            return False
+        if deadline == math.inf:
+            deadline = time.monotonic() + config.tracking.patience
+            text = "%s\nAll work is kept: waiting up to %.0f s, and after that the same command goes on from here."
+            log.warning(text, state.data, config.tracking.patience)
+        return time.monotonic() < deadline
+
+    retries = math.ceil(config.tracking.patience / PAUSE)
+    return task.with_options(retries=retries, retry_delay_seconds=PAUSE, retry_condition_fn=passes)
+
+
+def keep(config: Config, flow_run_id: str, recipe: str, outputs: Outputs) -> None:
+    """Note what is to be uploaded; the same result waits once."""
+    waiting = Waiting(
+        config=config, place=_place(config), flow_run_id=flow_run_id, recipe=recipe, when=datetime.now(UTC),
+        outputs=outputs,
+    )  # fmt: skip
+    file = Path(config.runtime.workspace) / FOLDER / f"{recipe}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, waiting.model_dump_json(indent=1).encode())
+    _use(file.parents[1], recipe, outputs)
+    log.warning("The result is kept, and waits for MLflow: `w2v sync --workspace %s` uploads it", file.parents[1])
+
+
+def sync(workspace: Path) -> list[str]:
+    """Upload what waits, oldest first, and decide about each as its retraining would have; the ids of the runs."""
+    folder, runs = workspace / FOLDER, []
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        files = {file: Waiting.model_validate_json(file.read_bytes()) for file in folder.glob("*.json")}
+        for file, waiting in sorted(files.items(), key=lambda each: each[1].when):
+            runs.append(_upload(workspace, file, waiting))
+            file.unlink()
+            Uses(workspace).forget(waiting.recipe)
+            log.info("✓ %s of %s is run %s", waiting.config.name, f"{waiting.when:%Y-%m-%d %H:%M}", runs[-1])
+    return runs
+
+
+def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
+    """Make its run, or go on with the one that it had when MLflow went away; one that was made since is enough."""
+    runtime = waiting.config.runtime.model_copy(update={"workspace": str(workspace)})
+    config = waiting.config.model_copy(update={"runtime": runtime})
+    if _place(config) != waiting.place:
+        raise TrackingError(
+            f"{file} waits for another MLflow\nexpected  {waiting.place}\nfound     {_place(config)}\n"
+            "Set MLFLOW_TRACKING_URI to the expected one; if it has moved, change `place` in the file."
+        )
+    outputs = _found(Store(workspace / "store"), file, waiting.outputs)
+    if finished := _tracking.find_finished(config, outputs.evaluation.key):
+        return finished
+    _tracking.close_abandoned(config)
+    name = f"{config.name} {waiting.when.astimezone():%m-%d %H:%M:%S}"
+    run_id = _tracking.start(config, waiting.flow_run_id, name, waiting.recipe)
+    _use(workspace, run_id, outputs)
+    context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+    novelty.fn(config, *outputs.trained[:3], context)
+    publish.fn(config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
+    if config.promotion.automatic:
+        promotion.fn(config, context)
+    _tracking.finish_flow_run(config, waiting.flow_run_id, "FINISHED")
+    return run_id
+
+
+def _use(workspace: Path, name: str, outputs: Outputs) -> None:
+    trained = outputs.trained
+    for each in (*trained[:4], *trained.draws, trained.vectors, outputs.evaluation):
+        Uses(workspace).note(name, each.stage, each.key)
+
+
+def _found(store: Store, file: Path, outputs: Outputs) -> Outputs:
+    """The outputs where the store is now. Raises StoreError if one is gone or damaged."""
+
+    def find(each: Dataset) -> Dataset:
+        if found := store.find(each.stage, each.key):
+            return found
+        raise StoreError(
+            f"{file} needs {each.stage}/{each.key}, which {store.root} does not hold whole\n"
+            "Delete the file and retrain, with the same config and data."
+        )
+
+    trained = outputs.trained
+    draws = [find(draw) for draw in trained.draws]
+    others = {name: find(each) for name, each in trained._asdict().items() if name != "draws"}
+    return Outputs(trained._replace(**others, draws=draws), find(outputs.evaluation))
+
+
+def _place(config: Config) -> str:
+    return shown(_tracking.uri(config))

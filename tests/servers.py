@@ -1,0 +1,167 @@
+"""Real servers, which a test starts, stops and starts again at the same address."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+BIN = Path(sys.executable).parent
+START, STOP = 120, 30  # seconds at most
+QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+class Server:
+    """One process on a port of its own."""
+
+    def __init__(self, words: Sequence[str], health: str, log: Path, environment: dict[str, str]) -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._words = [*words, "--host", "127.0.0.1", "--port", str(self.port)]
+        self._health, self._log = health, log
+        self._environment = {**os.environ, **QUIET, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._words, stdout=log, stderr=log, env=self._environment)
+
+    def ready(self) -> None:
+        """Return when it answers."""
+        assert self._process
+        deadline = time.monotonic() + START
+        while not answers(self.address + self._health):
+            assert self._process.poll() is None, self._log.read_text()
+            assert time.monotonic() < deadline, self._log.read_text()
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """As a restart of its host would."""
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP)
+            finally:
+                self._process.kill()
+
+
+def mlflow(folder: Path, database: str, *options: str, **environment: str) -> Server:
+    words = [BIN / "mlflow", "server", "--workers", "1", "--backend-store-uri", database, *options]
+    return Server([*map(str, words)], "/health", folder / "mlflow.log", environment)
+
+
+def prefect(folder: Path, **environment: str) -> Server:
+    home = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_UI_ENABLED": "false"}
+    words = [BIN / "prefect", "server", "start"]
+    return Server([*map(str, words)], "/api/health", folder / "prefect.log", home | environment)
+
+
+@contextmanager
+def running(*servers: "Server | Postgres") -> Iterator[None]:
+    """All of them, started at once."""
+    try:
+        for server in servers:
+            server.start()
+        for server in servers:
+            server.ready()
+        yield
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=5):
+            return True
+    except (URLError, OSError):
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+BUCKET, SECRET = "vectors", "s3-secret-in-no-log"
+
+
+@contextmanager
+def s3(folder: Path) -> Iterator[dict[str, str]]:
+    """An S3 server with a bucket, and the environment of whoever may write to it."""
+    import boto3
+
+    server = Server([str(BIN / "moto_server")], "/moto-api/", folder / "s3.log", {})
+    with running(server):
+        keys = {"aws_access_key_id": "w2v", "aws_secret_access_key": SECRET}
+        client = boto3.client("s3", endpoint_url=server.address, region_name="us-east-1", **keys)
+        client.create_bucket(Bucket=BUCKET)
+        client.close()
+        names = {name.upper(): value for name, value in keys.items()}
+        yield {**names, "AWS_DEFAULT_REGION": "us-east-1", "MLFLOW_S3_ENDPOINT_URL": server.address}
+
+
+class Postgres:
+    """A database server for the role `w2v`, which is no superuser and owns its databases."""
+
+    PASSWORD = "in-no-log"
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        self._folder, self._log, self.port = folder, log, free_port()
+        # PostgreSQL refuses to run as root, and its files are to be its own
+        self._as = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def programs() -> Path | None:
+        """Where Debian's package puts them, newest version last; or wherever they are found."""
+        found = shutil.which("initdb")
+        versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+        return versions[-1].parent if versions else Path(found).parent if found else None
+
+    def start(self) -> None:
+        programs, data = self.programs(), self._folder / "data"
+        assert programs
+        if self._as:
+            shutil.chown(self._folder, **self._as)
+        with self._log.open("ab") as log:
+            about = {"stdout": log, "stderr": log, "cwd": self._folder, **self._as}
+            subprocess.run([programs / "initdb", "-D", data, "-U", "postgres", "--no-sync"], check=True, **about)
+            words = ["-p", str(self.port), "-h", "127.0.0.1", "-k", self._folder, "-c", "fsync=off"]
+            self._process = subprocess.Popen([programs / "postgres", "-D", data, *words], **about)
+
+    def ready(self) -> None:
+        """Return when it answers and the databases are there."""
+        import psycopg2
+
+        deadline = time.monotonic() + START
+        while True:
+            try:
+                connection = psycopg2.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres")
+                break
+            except psycopg2.OperationalError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE ROLE w2v LOGIN PASSWORD '{self.PASSWORD}'")
+            cursor.execute("CREATE DATABASE prefect OWNER w2v")
+            cursor.execute("CREATE DATABASE mlflow OWNER w2v")
+        connection.close()
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.send_signal(signal.SIGINT)  # "fast": it does not wait for its clients
+            self._process.wait(STOP)
+
+    def address(self, database: str, driver: str) -> str:
+        return f"postgresql+{driver}://w2v:{self.PASSWORD}@127.0.0.1:{self.port}/{database}"
