@@ -240,12 +240,12 @@ def test_where_runs_are(config: Config, monkeypatch: pytest.MonkeyPatch) -> None
     assert _tracking.uri(named) == "http://named"
 
 
-def test_an_absent_server_is_told_within_seconds(config: Config) -> None:
+def test_an_absent_server_is_told_within_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the server, not its password, and the way out."""
-    absent = config.model_copy(update={"tracking": Tracking(uri="http://someone:secret@127.0.0.1:9")})
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
 
     with pytest.raises(TrackingError, match=r"(?s)MLflow at http://…@127.0.0.1:9 .*MLFLOW_TRACKING_URI") as error:
-        _tracking.start(absent, "flow-1")
+        _tracking.start(config, "flow-1")
     assert "secret" not in str(error.value)
 
 

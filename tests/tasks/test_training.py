@@ -18,7 +18,7 @@ from tasks.training import Run, training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
 from tests.corpora import tokens_of
-from w2v_core import batches, blocks
+from w2v_core import batches, flight
 
 TOPICS = [[f"{topic}{number}" for number in range(8)] for topic in ("sea", "sky")]
 # sixteen words share 64 windows: without strong damping their steps overshoot
@@ -62,7 +62,7 @@ def workspace(tmp_path: Path, name: str, **runtime: Any) -> Context:
 def short_rounds() -> Iterator[None]:
     """Rounds of the fast path that end within so small a corpus."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "ROUND", 2)
+        patch.setattr(flight, "ROUND", 2)
         yield
 
 
@@ -163,7 +163,7 @@ def test_resumed_is_the_same_as_never_stopped(
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers that overflow stop the run with a way out; what was good is kept."""
-    monkeypatch.setattr(blocks, "ROUND", 1)  # the first update is still a sane one
+    monkeypatch.setattr(flight, "ROUND", 1)  # the first update is still a sane one
     context = workspace(tmp_path, "ws", checkpoint_interval=0.0001)
 
     with pytest.raises(
