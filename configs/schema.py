@@ -107,7 +107,7 @@ class Training(Section):
     )
     block_length: Count = Field(32, description="Consecutive windows that share their noise words.")
     damping: Annotated[float, Field(gt=0)] = Field(
-        3.0, description="A row moves in a batch by at most this many times the mean of its pairs' gradients."
+        2.0, description="A row moves in a batch by at most this many times the mean of its pairs' gradients."
     )
     warm_start: str | None = Field(
         None,
@@ -145,6 +145,9 @@ class Evaluation(Section):
 
 class Tracking(Section):
     """Where MLflow is."""
+
+    # of a schema, Prefect takes every key named `required` away, also this section's: so more than is left is allowed
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("additionalProperties"))
 
     uri: Annotated[str | None, AfterValidator(_without_password)] = Field(
         None, description="By default MLFLOW_TRACKING_URI, else SQLite inside the workspace."

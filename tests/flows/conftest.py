@@ -1,5 +1,6 @@
 """A real Prefect server, once a session, and a small corpus."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from configs.loading import check
 from configs.schema import Config
+from tasks._runs import reached
 
 TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky", "sun")]
 
@@ -47,9 +49,19 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests of the flows: creating MLflow's database takes seconds."""
-    return tmp_path_factory.mktemp("workspace")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's, empty: making it takes seconds."""
+    path = tmp_path_factory.mktemp("database") / "mlflow.db"
+    with reached(f"sqlite:///{path}"):
+        return path
+
+
+@pytest.fixture(scope="module")
+def workspace(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for the tests of a file."""
+    path = tmp_path_factory.mktemp("workspace")
+    shutil.copy(database, path / "mlflow.db")
+    return path
 
 
 @pytest.fixture

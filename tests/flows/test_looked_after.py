@@ -20,6 +20,7 @@ from prefect.blocks.notifications import SlackWebhook
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.events import emit_event
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Completed, Running
@@ -32,7 +33,6 @@ from flows.retrain import retrain
 from tasks import _flow_runs, _heart, _messages, _tracking
 from tasks._errors import InputError
 from tasks._lost import close_lost
-from tasks._runs import reached
 from tests.webhook import SECRET, Mailbox, Webhook, listening
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -58,14 +58,6 @@ def webhook() -> Iterator[Webhook]:
     with listening(Webhook()) as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setenv("W2V_WEBHOOK", webhook.address)
         yield webhook
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's, empty: making it takes seconds."""
-    path = tmp_path_factory.mktemp("database") / "mlflow.db"
-    with reached(f"sqlite:///{path}"):
-        return path
 
 
 @pytest.fixture
@@ -99,9 +91,11 @@ def server(quiet_home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             return False
 
     until(answers)
+    EventsWorker.drain_all()  # else this process goes on telling the server of the tests before
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")  # for the commands
         yield PREFECT_API_URL.value()
+        EventsWorker.drain_all()
     process.terminate()
     process.wait(30)
 

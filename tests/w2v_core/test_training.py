@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS, Corpus
 from tests.w2v_core.runs import SIZES, model_for, run
+from w2v_core import flight
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model, initial
 from w2v_core.randomness import generator
@@ -31,8 +32,9 @@ def test_same_seed_same_bits(architecture: str, objective: str, size: int | str)
         tables.append(model.theta)
 
     assert np.array_equal(tables[0], tables[1])
+    in_order = (architecture, objective, size) == ("skip_gram", "hierarchical_softmax", 8)  # by blocks, without noise
     if size != "full":
-        assert not np.array_equal(tables[0], tables[2])
+        assert np.array_equal(tables[0], tables[2]) == in_order
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -61,8 +63,11 @@ def test_resumed_anywhere_is_never_interrupted(architecture: str, objective: str
 
 @pytest.mark.parametrize("size", [1, 8])
 @pytest.mark.parametrize(("architecture", "objective"), COMBINATIONS)
-def test_training_learns_what_the_corpus_says(architecture: str, objective: str, size: int) -> None:
+def test_training_learns_what_the_corpus_says(
+    architecture: str, objective: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a corpus where a word is mostly followed by its partner, the training loss falls."""
+    monkeypatch.setattr(flight, "MEASURED", 1)
     corpus = oracles.random_corpus(words=10, length=400)
     config = oracles.settings(architecture, objective, batch_size=size, epochs=12, vector_size=8)
     model = initial(10, 8, rng=generator(1, "initial vectors"))
