@@ -118,9 +118,12 @@ class Stage:
         new = 0
         for number, arguments in enumerate(each):
             before, size = sum(sizes[:number]), sizes[number]
+            which = f"part {number + 1} of {len(sizes)}: " if len(sizes) > 1 else ""
 
-            def report(done: float, total: float, text: str, before: float = before, size: float = size) -> None:
-                draft.report(before + size * done / total, sum(sizes), text)
+            def report(
+                done: float, total: float, text: str, before: float = before, size: float = size, which: str = which
+            ) -> None:
+                draft.report(before + size * done / total, sum(sizes), which + text)
 
             inputs = self.inputs(**arguments)
             found = self._look_up(context, digest_of(inputs))
