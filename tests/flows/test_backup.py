@@ -1,0 +1,47 @@
+"""A workspace comes back from its backup, as docs/operate.md says how to make one: cold, or while it is at work."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from configs.schema import Config
+from flows import verify
+from flows.plan import plan
+from flows.retrain import retrain
+from tasks._errors import TrackingError
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def cold(workspace: Path, backup: Path) -> None:
+    shutil.copytree(workspace, backup)
+
+
+def at_work(workspace: Path, backup: Path) -> None:
+    """The database first: what it names is then in what is copied after it."""
+    backup.mkdir()
+    with sqlite3.connect(workspace / "mlflow.db") as database:
+        database.execute("VACUUM INTO ?", [str(backup / "mlflow.db")])
+    for folder in ("mlartifacts", "store"):
+        shutil.copytree(workspace / folder, backup / folder)
+
+
+@pytest.mark.parametrize("back_up", [cold, at_work])
+def test_a_workspace_comes_back(
+    back_up: Callable[[Path, Path], None], config: Config, workspace: Path, tmp_path: Path
+) -> None:
+    """Every file, figure and output of the run is as certified, and there is nothing to do."""
+    done = retrain(config)
+    back_up(workspace, tmp_path / "backup")
+
+    shutil.rmtree(workspace)
+    with pytest.raises(TrackingError, match="there is no workspace"):
+        verify.examine(workspace, done.run_id)
+    shutil.copytree(tmp_path / "backup", workspace)
+
+    assert verify.examine(workspace, done.run_id) == 0
+    assert plan(config).nothing_to_do
+    assert retrain(config).run_id == done.run_id
