@@ -61,7 +61,8 @@ class Model(NamedTuple):
             f"the model {self.name!r} has no {name if name in (CHAMPION, CHALLENGER) else f'version {name}'}\n"
             f"sought in {shown(self.uri)}\n"
             f"found     {', '.join([*sorted(self.versions, key=int), *aliases]) or 'no such model'}\n"
-            "`w2v retrain` registers a version; models kept elsewhere: name a --workspace or a --model."
+            "`w2v retrain` registers a version. One kept elsewhere: --workspace FOLDER; another model: "
+            "--run MODEL@champion, or --model MODEL where decisions are."
         )
 
     def of_run(self, run_id: str) -> Version:

@@ -75,5 +75,7 @@ def export(
     from flows import vectors
     from tasks import _formats
 
+    if not target.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {target.absolute().parent}", param_hint="TARGET")
     for path in _formats.WRITERS[format.value](target, *vectors.load(workspace, run)):
         print(path)

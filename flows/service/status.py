@@ -12,6 +12,7 @@ from flows.service.parts import PARTS
 from flows.service.place import Life, Place, State
 
 LAST = 5  # runs
+LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # not what comes each quarter of an hour
 UNAUTHORIZED = 401
 
 
@@ -52,17 +53,18 @@ def _life(life: Life | None) -> str:
 
 
 def _show_runs(state: State) -> None:
-    coming = _runs(state, {"any_": ["SCHEDULED"]}, "NEXT_SCHEDULED_START_TIME_ASC", 1)
+    coming = _runs(state, ["retrain"], {"any_": ["SCHEDULED"]}, "NEXT_SCHEDULED_START_TIME_ASC", 1)
     for run in coming:
-        print(f"\nnext run  {_time(moment(run['next_scheduled_start_time']))}  {run['name']}")
-    print("" if coming else "\nno run is scheduled")
-    for run in _runs(state, {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC", LAST):
+        print(f"\nnext run  {_time(moment(run['next_scheduled_start_time']))}  retrain")
+    print("" if coming else "\nno retraining is scheduled")
+    for run in _runs(state, LOOKED_FOR, {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC", LAST):
         began = _time(moment(run["start_time"])) if run["start_time"] else "not begun"
         print(f"last run  {began}  {run['name']}  {run['state_name']}  {state.prefect}/runs/flow-run/{run['id']}")
 
 
-def _runs(state: State, kind: dict[str, list[str]], order: str, limit: int) -> list[dict[str, Any]]:
-    wanted = {"flow_runs": {"state": {"type": kind}}, "sort": order, "limit": limit}
+def _runs(state: State, flows: list[str], kind: dict[str, list[str]], order: str, limit: int) -> list[dict[str, Any]]:
+    named = {"name": {"any_": flows}}
+    wanted = {"flows": named, "flow_runs": {"state": {"type": kind}}, "sort": order, "limit": limit}
     found: list[dict[str, Any]] = ask(state.prefect, "flow_runs/filter", wanted)
     return found
 
