@@ -62,11 +62,12 @@ def learner(
     `rows(epoch)` is the number of windows of an epoch. What can go by blocks does, where a batch has room for one.
     """
     frozen = np.zeros(len(counts), np.bool_) if frozen is None else frozen
-    problems, judge = architecture(settings), objective(settings, counts)
-    if settings.batch_size == "full":
-        return FullBatch(settings, model, problems, judge, frozen, rows)
-    if settings.block_length <= settings.batch_size and settings.objective in BLOCKS:
+    roomy = settings.batch_size != "full" and settings.block_length <= settings.batch_size
+    if roomy and settings.objective in BLOCKS:
         lanes = BLOCKS[settings.objective](settings, model, counts, frozen)
         if lanes:
             return InFlight(lanes, threads=threads)
+    problems, judge = architecture(settings), objective(settings, counts)
+    if settings.batch_size == "full":
+        return FullBatch(settings, model, problems, judge, frozen, rows)
     return MiniBatches(settings, model, problems, judge, frozen)

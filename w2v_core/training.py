@@ -56,7 +56,7 @@ class Learner(Protocol):
         """One shard, at place (epoch, shard), in steps, of which the first `first` are done already.
 
         `learning_rate` takes the rows of the shard consumed before an update and gives the rate of that update.
-        The draws of a batch come from generator(seed, "training", epoch, shard, batch).
+        Draws come from generator(seed, "training", epoch, shard, batch), with the first batch that they are for.
         """
         ...
 
