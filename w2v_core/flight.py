@@ -18,7 +18,7 @@ from contextvars import copy_context
 from threading import Condition
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from w2v_core.blocks import Batch, Blocks, Shard
 from w2v_core.randomness import generator
@@ -26,7 +26,7 @@ from w2v_core.training import Step
 from w2v_core.windows import Windows
 
 ROUND = 64  # batches after which all updates are in
-MEASURED = 16  # one batch in so many measures its loss
+MEASURED = 15  # one batch in so many measures its loss; odd, so that both lanes do
 
 
 class InFlight:
@@ -35,6 +35,7 @@ class InFlight:
     def __init__(self, lanes: tuple[Blocks, Blocks], *, threads: int = 1) -> None:
         self.lanes, self.threads = lanes, threads
         self.settings = lanes[0].settings
+        self.libraries = ThreadpoolController()  # to look for them takes milliseconds
 
     def learn(
         self, windows: Windows, place: tuple[int, int], learning_rate: Callable[[int], float], first: int = 0
@@ -55,7 +56,7 @@ class InFlight:
                 stack = shard.blocks(number * blocks, min(blocks, len(shard) - number * blocks))
                 yield Batch(number, stack, words[: len(stack)], learning_rate(number * size), number % MEASURED == 0)
 
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as pool:
+        with self.libraries.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:
             for start in range(first * ROUND, batches, ROUND):
                 numbers = range(start, min(start + ROUND, batches))
                 work = list(zip(self.lanes, (batches_of(numbers[0::2]), batches_of(numbers[1::2])), strict=True))

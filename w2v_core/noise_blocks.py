@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from w2v_core.blocks import Batch, Blocks, Floats, Integers, band
+from w2v_core.blocks import Batch, Blocks, Floats, Integers, band, softplus
 from w2v_core.model import Model
 from w2v_core.strata import Strata
 from w2v_core.training import Settings
@@ -80,8 +80,9 @@ class NoiseBlocks(Blocks):
         tanh[:, self.true :] += 1
         tanh *= self.weight
 
-    def loss_of(self, scores: Floats) -> float:
+    def loss_of(self, scores: Floats, terms: Floats) -> float:
         """Σ w · log(1 + exp(−y·s)) with y = ±1: a question has one answer."""
         scores[:, : self.true] *= -1
-        terms = np.maximum(scores, 0) + np.log1p(np.exp(-abs(scores)))
-        return float((self.weight * terms).sum(dtype=np.float64))
+        softplus(scores, terms)
+        terms *= self.weight
+        return float(terms.sum(dtype=np.float64))

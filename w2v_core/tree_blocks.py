@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from w2v_core import huffman
-from w2v_core.blocks import Batch, Blocks, Floats, Integers, band
+from w2v_core.blocks import Batch, Blocks, Floats, Integers, band, softplus
 from w2v_core.huffman import Paths
 from w2v_core.model import Model
 from w2v_core.training import Settings
@@ -99,8 +99,11 @@ class TreeBlocks(Blocks):
         tanh *= self.weight
         tanh -= self.surplus
 
-    def loss_of(self, scores: Floats) -> float:
+    def loss_of(self, scores: Floats, terms: Floats) -> float:
         """Σ w · log(1 + exp(s)) − w⁺ · s."""
-        terms = self.weight * (np.maximum(scores, 0) + np.log1p(np.exp(-abs(scores))))
-        terms -= (self.weight + self.surplus) / 2 * scores
-        return float(terms.sum(dtype=np.float64))
+        np.add(self.weight, self.surplus, out=terms)  # 2 · w⁺
+        terms *= scores
+        true = terms.sum(dtype=np.float64) / 2
+        softplus(scores, terms)
+        terms *= self.weight
+        return float(terms.sum(dtype=np.float64) - true)
