@@ -87,10 +87,12 @@ def measure(name: str, scenario: dict[str, Any], text: Path, peers: Path, work: 
             found = verdicts(judged[OURS], judged[PEER], {*SIMILARITY, ANALOGIES})
             differences += [{"seed": seed, "score": each.metric, **each.difference._asdict()} for each in found]
     first, *others = scenario["seeds"]
-    compared = [(PEER, first, PEER, others[0]), (OURS, first, OURS, others[0]), (PEER, first, OURS, first)]
+    compared = [(OURS, first, OURS, other) for other in others[:1]]
+    if scenario["peer"]:
+        compared += [*((PEER, first, PEER, other) for other in others[:1]), (OURS, first, PEER, first)]
     neighbors = {
         f"{a}, seed {i} : {b}, seed {j}": distance(spaces[a, i], spaces[b, j]).neighbor_overlap
-        for a, i, b, j in (compared if others and scenario["peer"] else [])
+        for a, i, b, j in compared
     }
     return {"rows": rows, "differences": differences, "neighbors": neighbors}
 
