@@ -116,6 +116,18 @@ class Training(Section):
     )
     frozen: str | None = Field(None, description="A file with one word a line, whose vectors stay as they start.")
     combination: Literal["mean", "sum"] = Field("mean", description="How CBOW joins the vectors of a context.")
+    # left out where it changes nothing: whatever is made of the section then stays what it was before there was the key
+    keep_epochs: Annotated[int, Field(ge=1, le=100)] = Field(
+        1,
+        exclude_if=lambda count: count == 1,
+        description="The vectors at the end of the last so many epochs are kept, judged and logged; 1 keeps the final "
+        "ones alone.",
+    )
+
+    @property
+    def kept_epochs(self) -> range:
+        """The epochs, counted from 1, whose vectors are kept beside the final ones."""
+        return range(max(1, self.epochs - self.keep_epochs + 1), self.epochs)
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> "Training":

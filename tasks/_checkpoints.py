@@ -1,11 +1,14 @@
 """Checkpoints of a training: whole or not at all, the last two kept.
 
-They lie inside the folder of the training's key, so one of another config, data or code is never met; one that was
-put there by hand is refused.
+Beside them lie files that the training has finished before its end, and which will be part of its output. All is
+inside the folder of the training's key, so a checkpoint of another config, data or code is never met; one that was put
+there by hand is refused.
 """
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks._errors import StoreError
-from tasks._store import CHECKPOINTS, digest_of_file, sync, write_whole
+from tasks._store import CHECKPOINTS, digest_of_file, sync, whole, write_whole
 
 KEPT = 2
 TABLES = "theta.npy"
@@ -39,11 +42,20 @@ class Checkpoints:
             np.save(stream, checkpoint.theta, allow_pickle=False)
         sync(path / TABLES)
         # the state comes last and vouches for the tables: without it the checkpoint does not exist
-        state = {"key": self._key, "tables": digest_of_file(path / TABLES), **checkpoint.state}
+        # it vouches for the files as well: whoever goes on from here will not make them again
+        files = sorted(file.name for file in self.folder.glob("*.parquet"))
+        state = {"key": self._key, "tables": digest_of_file(path / TABLES), "files": files, **checkpoint.state}
         write_whole(path / STATE, json.dumps(state).encode())
         for name in names[: 1 - KEPT]:
             shutil.rmtree(self.folder / name)
         return path
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        """Where to write a Parquet file that stays; a checkpoint saved after it stands for a training that has it."""
+        self.folder.mkdir(exist_ok=True)
+        with whole(self.folder / name) as path:
+            yield path
 
     def latest(self) -> Checkpoint | None:
         """The newest checkpoint that is whole; what a crash left half-written is passed over and removed.
@@ -55,7 +67,8 @@ class Checkpoints:
             try:
                 state = json.loads((path / STATE).read_bytes())
                 self._check(path, state.pop("key"))
-                if digest_of_file(path / TABLES) == state.pop("tables"):
+                there = all((self.folder / name).is_file() for name in state.pop("files"))
+                if there and digest_of_file(path / TABLES) == state.pop("tables"):
                     return Checkpoint(np.load(path / TABLES, allow_pickle=False), state)
             except (OSError, ValueError, KeyError):
                 pass
@@ -80,4 +93,4 @@ class Checkpoints:
         )
 
     def _names(self) -> list[str]:
-        return sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []
+        return sorted(path.name for path in self.folder.glob("*/"))

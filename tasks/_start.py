@@ -17,7 +17,7 @@ from w2v_core.model import Model, initial, warm
 from w2v_core.randomness import generator
 from w2v_core.training import Settings
 
-STARTS = {"warm_start", "frozen"}  # what the core does not know: files
+FILES = {"warm_start", "frozen", "keep_epochs"}  # what the core does not know: files it starts from, and leaves
 
 
 class Start(NamedTuple):
@@ -27,7 +27,7 @@ class Start(NamedTuple):
 
 
 def settings_of(config: Training, window: int, seed: int) -> Settings:
-    return Settings(window=window, seed=seed, **config.model_dump(exclude=STARTS))
+    return Settings(window=window, seed=seed, **config.model_dump(exclude=FILES))
 
 
 def start_digests(config: Training) -> list[str | None]:

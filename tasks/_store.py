@@ -211,15 +211,19 @@ def _entry(path: Path) -> File:
     return File(name=path.name, digest=digest_of_file(path), bytes=path.stat().st_size, rows=rows)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to write a file that then appears whole or not at all."""
     beside = path.with_name(path.name + ".partial")
-    with open(beside, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    yield beside
+    sync(beside)
     os.replace(beside, path)
     sync(path.parent)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    with whole(path) as beside:
+        beside.write_bytes(content)
 
 
 def sync(path: Path) -> None:

@@ -1,13 +1,21 @@
-"""The word vectors of a training output, as arrays."""
+"""The word vectors of a training output, as arrays: the final ones, or those of an earlier epoch that it keeps."""
 
+import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks import _contracts
+from tasks._errors import InputError
 from tasks._store import Dataset
+
+FINAL = "vectors.parquet"
+EARLIER = "vectors-epoch-{:03d}.parquet"  # epochs are counted from 1
 
 
 class Vectors(NamedTuple):
@@ -16,14 +24,40 @@ class Vectors(NamedTuple):
     table: NDArray[np.float32]  # (V, D), the input vectors
 
 
-def load(vectors: Dataset) -> Vectors:
-    table = read(vectors, ["word", "count", "input"])
+def kept(vectors: Dataset) -> list[int]:
+    """The earlier epochs whose vectors it keeps."""
+    return epochs(file.name for file in vectors.manifest.files)
+
+
+def epochs(names: Iterable[str]) -> list[int]:
+    """Those that files or models are named by."""
+    found = (re.search(r"-epoch-(\d+)", name) for name in names)
+    return sorted(int(epoch[1]) for epoch in found if epoch)
+
+
+def not_kept(where: str, epoch: int, kept: list[int]) -> InputError:
+    return InputError(
+        f"{where}: the vectors of epoch {epoch} are not kept\n"
+        f"found     {', '.join(map(str, kept)) or 'no earlier epoch'}; the final ones need no --epoch\n"
+        "Retrain with --set training.keep_epochs=N to keep those of the last N epochs."
+    )
+
+
+def load(vectors: Dataset, epoch: int | None = None) -> Vectors:
+    table = read(vectors, ["word", "count", "input"], epoch)
     return Vectors(table["word"].to_pylist(), table["count"].to_numpy(), matrix(table["input"]))
 
 
-def read(vectors: Dataset, columns: list[str]) -> pa.Table:
+def mapped(folder: Path) -> Vectors:
+    """Those that a run or a model holds, the matrix mapped and not read."""
+    words = pq.read_table(folder / "vocabulary.parquet")
+    table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    return Vectors(words["word"].to_pylist(), words["count"].to_numpy(), table)
+
+
+def read(vectors: Dataset, columns: list[str], epoch: int | None = None) -> pa.Table:
     contract = _contracts.vectors(vectors.manifest.facts["vector_size"])
-    return _contracts.read(vectors.path / "vectors.parquet", contract, columns)
+    return _contracts.read(vectors.path / (EARLIER.format(epoch) if epoch else FINAL), contract, columns)
 
 
 def matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:

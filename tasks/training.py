@@ -1,9 +1,13 @@
 """vocabulary, windows → vectors: drive the core over the shards, keep checkpoints, and record the curve.
 
+The vectors of earlier epochs that are to be kept are written as each epoch ends, beside the checkpoints, and are copied
+to the output at the end: there, what a killed attempt leaves is swept.
+
 The curve has its points at fixed places of the corpus, so it is as reproducible as the vectors; what the clock
 says (words per second, waiting) goes into the manifest's facts, which are no part of the content.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Training
-from tasks import _contracts, _environment
+from tasks import _contracts, _environment, _vectors
 from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._curve import Curve
 from tasks._errors import Paused, TrainingError
@@ -45,11 +49,11 @@ def training(
     draft: Draft,
     context: Context,
 ) -> Account:
-    """vectors.parquet and curve.parquet; the account is in windows."""
+    """vectors.parquet, those of the earlier epochs to keep, and curve.parquet; the account is in windows."""
     words = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY, ["word", "count"])
     begin = start(words["word"].to_pylist(), config, seed)
     settings = settings_of(config, window, seed)
-    run = Run(settings, begin, words["count"].to_numpy(), draws, read_windows(held_out.files()[0]), draft, context)
+    run = Run(settings, begin, words, config.kept_epochs, draws, read_windows(held_out.files()[0]), draft, context)
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
         draft.facts["environment"] = _environment.describe()  # of this training, whoever publishes it later
         try:
@@ -66,8 +70,9 @@ def training(
     run.end()
     if run.paused:
         raise Paused(context.run_id, losses(run.curve.table))
-    contract = _contracts.vectors(config.vector_size)
-    _contracts.write(draft.file("vectors.parquet"), contract, _tables(words, run.model))
+    write_vectors(draft.file(_vectors.FINAL), words, run.model)
+    for name in map(_vectors.EARLIER.format, config.kept_epochs):
+        shutil.copyfile(run.checkpoints.folder / name, draft.file(name))
     _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
     draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)
     return Account(unit="windows", read=run.total, written=run.total)
@@ -86,13 +91,15 @@ class Run:
         self,
         settings: Settings,
         begin: Start,
-        counts: NDArray[np.int64],
+        words: pa.Table,
+        kept: range,  # epochs
         draws: list[Dataset],
         held_out: Windows,
         draft: Draft,
         context: Context,
     ) -> None:
-        self._settings, self._counts, self._held_out = settings, counts, held_out
+        self._settings, self._held_out = settings, held_out
+        self._table, self._counts, self._kept = words, words["count"].to_numpy(), kept
         self._draft, self._context = draft, context
         self._rows = [draw.manifest.account.written for draw in draws]
         self.total = sum(self._rows)
@@ -132,6 +139,8 @@ class Run:
             self.curve.add(progress, seconds)
             if epoch_over or self.curve.due:
                 self._point(progress.done, progress.learning_rate, judge=epoch_over)
+            if epoch_over and self._position.epoch in self._kept:
+                self._keep()
             yield
             started = time.perf_counter()
 
@@ -153,6 +162,13 @@ class Run:
         self.checkpoints.save(Checkpoint(self.model.theta, state))
         self._clock["checkpoints"] += time.perf_counter() - started
         self._saved_at = time.monotonic()
+
+    def _keep(self) -> None:
+        """Write the vectors as they are, before any checkpoint that lies behind them."""
+        started = time.perf_counter()
+        with self.checkpoints.file(_vectors.EARLIER.format(self._position.epoch)) as path:
+            write_vectors(path, self._table, self.model)
+        self._clock["checkpoints"] += time.perf_counter() - started
 
     def end(self) -> None:
         """The whole curve so far is on MLflow's page, if it answers."""
@@ -208,6 +224,10 @@ class Shards:
 def read_windows(file: Path) -> Windows:
     columns = _contracts.read(file, _contracts.WINDOWS)
     return Windows(*(columns[name].to_numpy() for name in ("document", "center", "radius")))
+
+
+def write_vectors(path: Path, words: pa.Table, model: Model) -> None:
+    _contracts.write(path, _contracts.vectors(model.input.shape[1]), _tables(words, model))
 
 
 def _tables(words: pa.Table, model: Model) -> Iterator[pa.Table]:

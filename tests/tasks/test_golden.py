@@ -76,6 +76,15 @@ def test_configs(version: int, said: str, caplog: pytest.LogCaptureFixture) -> N
     assert bool(caplog.text) == bool(said)
 
 
+def test_a_key_at_its_default_changes_no_key() -> None:
+    """The section of an old training is digested as it was: `keep_epochs` is in it only where it keeps some."""
+    text = (GOLDEN / "config-1.json").read_text()
+    section = logged.read(text, "run 1").training
+
+    assert section.model_dump(mode="json") == json.loads(text)["training"]
+    assert section.model_copy(update={"keep_epochs": 2}).model_dump()["keep_epochs"] == 2
+
+
 def test_config_of_a_newer_version_is_refused() -> None:
     """The error says which version of the project reads it."""
     text = (GOLDEN / "config-1.json").read_text().replace('"version": 1', '"version": 2')

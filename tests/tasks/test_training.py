@@ -11,7 +11,7 @@ from configs.schema import Runtime, Training, Vocabulary, Windows
 from tasks import _contracts, _vectors
 from tasks import training as module
 from tasks._checkpoints import Checkpoint, Checkpoints
-from tasks._errors import InputError, StoreError, TrainingError
+from tasks._errors import InputError, Paused, StoreError, TrainingError
 from tasks._stage import Context
 from tasks._store import CHECKPOINTS, MANIFEST, Dataset
 from tasks.training import Run, training
@@ -141,8 +141,11 @@ def interrupted_training(context: Context) -> Path:
 def test_resumed_is_the_same_as_never_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, shared_negatives: int, stop: int
 ) -> None:
-    """Stopped after any update and started again, the training ends with the same bits and the same curve."""
-    settings = {"architecture": architecture, "shared_negatives": shared_negatives, "batch_size": 128}
+    """Stopped after any update and started again, the training ends with the same bits and the same curve.
+
+    So are the vectors of earlier epochs that it keeps.
+    """
+    settings = {"architecture": architecture, "shared_negatives": shared_negatives, "batch_size": 128, "keep_epochs": 3}
     whole = train(workspace(tmp_path, "whole"), **settings)
     updates = Run.__iter__
 
@@ -159,6 +162,54 @@ def test_resumed_is_the_same_as_never_stopped(
     monkeypatch.undo()
 
     assert train(workspace(tmp_path, "stopped"), **settings).digest == whole.digest
+
+
+def test_earlier_epochs_are_kept(tmp_path: Path) -> None:
+    """The vectors that a training has learnt when it pauses after an epoch; the final ones are what they always are."""
+    alone = train(workspace(tmp_path, "alone"))
+    made = train(workspace(tmp_path, "kept"), keep_epochs=2)
+    paused = workspace(tmp_path, "paused").model_copy(update={"pause_after": 2})
+    with pytest.raises(Paused):
+        train(paused)
+    (folder,) = paused.store.root.glob(f"training/*/{CHECKPOINTS}")
+    saved = Checkpoints(folder.parent).latest()
+    earlier = _vectors.read(made, ["word", "input", "output"], epoch=2)
+
+    assert _vectors.kept(alone) == []
+    assert _vectors.kept(made) == [2]
+    assert (made.path / "vectors.parquet").read_bytes() == (alone.path / "vectors.parquet").read_bytes()
+    assert saved is not None
+    assert earlier["word"].to_pylist() == _vectors.load(made).words
+    for column, name in enumerate(("input", "output")):
+        np.testing.assert_array_equal(_vectors.matrix(earlier[name]), saved.theta[:, column])
+
+
+def test_more_epochs_than_there_are_keep_all(context: Context) -> None:
+    """The last of them has the final vectors."""
+    assert _vectors.kept(train(context, keep_epochs=9)) == [1, 2]
+
+
+def test_kept_vectors_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint behind the end of an epoch whose vectors somebody has deleted is passed over."""
+    whole = train(workspace(tmp_path, "whole"), keep_epochs=2, epochs=2)
+    updates = Run.__iter__
+
+    def interrupted(self: Run):
+        for update in updates(self):
+            yield update
+            if list(self.checkpoints.folder.glob("*.parquet")):
+                self.save()
+                raise ConnectionAbortedError
+
+    monkeypatch.setattr(module.Run, "__iter__", interrupted)
+    context = workspace(tmp_path, "stopped")
+    with pytest.raises(ConnectionAbortedError):
+        train(context, keep_epochs=2, epochs=2)
+    monkeypatch.undo()
+    (kept,) = context.store.root.glob(f"training/*/{CHECKPOINTS}/*.parquet")
+    kept.unlink()
+
+    assert train(context, keep_epochs=2, epochs=2).digest == whole.digest
 
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
