@@ -35,19 +35,26 @@ def evaluation(
     draft: Draft,
     context: Context,
 ) -> Account:
-    """A row an item, known or not; the figures, and the neighbours of the probes, are in the manifest's facts."""
-    space = Space(_vectors.load(vectors))
-    settings = settings_of(training, window, seed)
-    with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
-        judged = list(_judge(space, config, draft, context.threads))
-        found = _held_out(vectors, held_out, settings) | _judges.spread(space)
-        near = _judges.neighbors(space, config.probes or _typical(space))
+    """A row an item, known or not; the figures, and the neighbours of the probes, are in the manifest's facts.
 
-    items = pa.concat_tables([*judged, near])
+    Of the earlier epochs that are kept, the figures are there too.
+    """
+    settings = settings_of(training, window, seed)
+
+    def judged(epoch: int | None = None) -> tuple[pa.Table, dict[str, float]]:
+        space = Space(_vectors.load(vectors, epoch))
+        with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
+            near = _judges.neighbors(space, config.probes or _typical(space))
+            items = pa.concat_tables([*_judge(space, config, draft, context.threads), near])
+            found = _held_out(vectors, epoch, held_out, settings) | _judges.spread(space)
+        return items, found | _scores.figures(items, config.bootstrap, seed)
+
+    if kept := _vectors.kept(vectors):
+        draft.facts["epochs"] = {str(epoch): judged(epoch)[1] for epoch in kept}
+    items, draft.facts["metrics"] = judged()
     _contracts.write(draft.file("evaluation.parquet"), _contracts.EVALUATION, items)
-    draft.facts["metrics"] = found | _scores.figures(items, config.bootstrap, seed)
     draft.facts["bands"] = _scores.bands(items, config.bootstrap, seed)
-    draft.facts["neighbors"] = _by_probe(near)
+    draft.facts["neighbors"] = _by_probe(items.filter(pc.equal(items["judge"], "neighbors")))
     known = pc.sum(items["covered"]).as_py() or 0
     return Account(unit="items", read=len(items), written=known, left_out={"unknown": len(items) - known})
 
@@ -74,13 +81,13 @@ def check_sets(config: Evaluation) -> None:
         _domain.read(file)
 
 
-def _held_out(vectors: Dataset, held_out: Dataset, settings: Settings) -> dict[str, float]:
+def _held_out(vectors: Dataset, epoch: int | None, held_out: Dataset, settings: Settings) -> dict[str, float]:
     """J(θ), the mean over windows, and the mean over their pairs; nothing if no window was held out."""
     table = pa.concat_tables(_contracts.read(file, _contracts.WINDOWS) for file in held_out.files())
     windows = Windows(*(column.to_numpy() for column in table.columns))
     if not windows.radius.any():
         return {}
-    learnt = _vectors.read(vectors, ["count", "input", "output"])
+    learnt = _vectors.read(vectors, ["count", "input", "output"], epoch)
     theta = np.stack([_vectors.matrix(learnt["input"]), _vectors.matrix(learnt["output"])], axis=1)
     found = held_out_loss(Model(theta), windows, settings, learnt["count"].to_numpy())
     return {"loss/held_out": found.per_window, "loss/held_out_per_pair": found.per_pair}

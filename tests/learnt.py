@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from configs.schema import Config, Training
-from tasks import _contracts, _environment
+from tasks import _contracts, _environment, _vectors
 from tasks._contracts import Contract
 from tasks._stage import Context
 from tasks._store import Account, Dataset, Draft, digest_of
@@ -17,16 +17,20 @@ POINTS = 5  # of the curve
 
 
 def vectors_of(
-    context: Context, words: list[str], table: NDArray[Any], output: NDArray[Any] | None = None, counts: Any = None
+    context: Context,
+    words: list[str],
+    table: NDArray[Any],
+    output: NDArray[Any] | None = None,
+    counts: Any = None,
+    earlier: NDArray[Any] | None = None,
 ) -> Dataset:
-    """A training output: these vectors, and a curve that falls from 2 to 1 over 4,000 words."""
+    """A training output of two epochs: these vectors, and a curve that falls from 2 to 1 over 4,000 words.
+
+    The `earlier` ones are those of the first epoch.
+    """
     rows, size = table.shape
-    columns = {
-        "word": words,
-        "count": counts or list(range(rows, 0, -1)),
-        "input": _column(table),
-        "output": _column(np.zeros_like(table) if output is None else output),
-    }
+    known = {"word": words, "count": counts or list(range(rows, 0, -1))}
+    second = _column(np.zeros_like(table) if output is None else output)
     seen = np.linspace(0, 4_000, POINTS).astype(int)
     curve = {
         "words": seen,
@@ -38,9 +42,12 @@ def vectors_of(
         "held_out_loss": [9.0, None, 6.0, None, 5.0],
     }
     files = {
-        "vectors.parquet": (_contracts.vectors(size), columns),
+        "vectors.parquet": (_contracts.vectors(size), known | {"input": _column(table), "output": second}),
         "curve.parquet": (_contracts.CURVE, curve),
     }
+    if earlier is not None:
+        columns = known | {"input": _column(earlier), "output": second}
+        files[_vectors.EARLIER.format(1)] = _contracts.vectors(size), columns
     speed = {"words_per_second": 1e5, "seconds": 0.04, "curve": [0.0, 1e5, 1e5, 1e5, 1e5]}
     return dataset(
         context,
@@ -56,7 +63,12 @@ def windows_of(context: Context, document: list[int], center: list[int], radius:
 
 
 def finished_stages(
-    config: Config, context: Context, words: list[str], table: NDArray[Any], text: str = "alpha beta"
+    config: Config,
+    context: Context,
+    words: list[str],
+    table: NDArray[Any],
+    text: str = "alpha beta",
+    earlier: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     """What `publish` takes: these vectors, judged by the sets of the config."""
     documents = {"document": [0], "source": ["a"], "text": [text]}
@@ -64,7 +76,7 @@ def finished_stages(
     size = len(words)
     counted = {"word": words, "count": range(size, 0, -1), "keep_probability": [1.0] * size}
     facts = {"words": size, "occurrences": size * (size + 1) // 2}
-    vectors = vectors_of(context, words, table)
+    vectors = vectors_of(context, words, table, earlier=earlier)
     held_out = windows_of(context, [0, 0], [0, 1], [1, 1])
     judged = evaluation.compute(
         vectors=vectors,

@@ -76,6 +76,25 @@ def test_similarity_by_hand(judge, pairs: str) -> None:
     assert similar["score"][4].as_py() is None
 
 
+def test_earlier_epochs_are_judged_alike(context: Context, pairs: str, analogies: str) -> None:
+    """Vectors of an earlier epoch that are kept have the very figures that they would have as the final ones."""
+    held_out = windows_of(context, [0, 0, 0], [0, 2, 3], [1, 2, 0])
+    begun = TABLE[::-1].copy()
+
+    def facts(table: Any, earlier: Any = None) -> dict[str, Any]:
+        done = evaluation.compute(
+            vectors=vectors_of(context, WORDS, table, earlier=earlier), held_out=held_out, training=Training(),
+            config=Evaluation(similarity=[pairs], analogies=[analogies]), window=2, seed=1, context=context,
+        )  # fmt: skip
+        return done.manifest.facts
+
+    kept = facts(TABLE, begun)
+
+    assert kept["epochs"] == {"1": facts(begun)["metrics"]}
+    assert kept["metrics"] == facts(TABLE)["metrics"] != kept["epochs"]["1"]
+    assert "epochs" not in facts(TABLE)
+
+
 def test_analogies_by_hand(judge, analogies: str) -> None:
     """king − man + woman is queen by both methods, apple − man + woman is no pear, boy is unknown: 2 of 3 right."""
     done, rows = judge(analogies=[analogies])
