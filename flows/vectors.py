@@ -16,26 +16,33 @@ Neighbors = dict[str, list[tuple[str, float]]]
 HINTS = 3  # unknown words for which near spellings are sought
 
 
-def load(workspace: Path, run: str | None = None) -> Vectors:
+def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> Vectors:
     """What the MLflow run `run` has learnt, what the `champion` is registered with, or the last retraining's vectors.
 
-    Raises InputError if there was none, TrackingError if the run is unknown or holds none.
+    Or those of an earlier epoch of it, as they were trained. Raises InputError if there was none or that epoch is not
+    kept, TrackingError if the run is unknown or holds none.
     """
     if run is not None:
-        from tasks import _champions, _tracking
+        from tasks import _champions, _registry, _tracking
+        from tasks._runs import Run
 
         uri = _tracking.runs_of(workspace)
-        return of_run(uri, _champions.run_id(uri, run), registered=_champions.is_alias(run))
+        run_id = _champions.run_id(uri, run)
+        if epoch:
+            return _registry.earlier(Run(uri, run_id), epoch)[0]
+        return of_run(uri, run_id, registered=_champions.is_alias(run))
     try:
         latest = Dataset.model_validate_json((workspace / LATEST).read_bytes())
     except FileNotFoundError:
         raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.") from None
-    return _vectors.load(latest)
+    if epoch and epoch not in (kept := _vectors.kept(latest)):
+        raise _vectors.not_kept("the last retraining", epoch, kept)
+    return _vectors.load(latest, epoch)
 
 
-def space(workspace: Path, run: str | None = None) -> Space:
+def space(workspace: Path, run: str | None = None, epoch: int | None = None) -> Space:
     """The same, ready to be asked."""
-    return Space(load(workspace, run))
+    return Space(load(workspace, run, epoch))
 
 
 def of_run(uri: str, run_id: str, *, registered: bool) -> Vectors:

@@ -5,8 +5,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from tasks import _certificate, _champions, _tracking
+from tasks import _certificate, _champions, _registry, _tracking
 from tasks._certificate import Certificate
+from tasks._errors import InputError
 from tasks._runs import Run
 from tasks._store import Store
 
@@ -27,7 +28,7 @@ def examine(workspace: Path, run_id: str) -> int:
     for finding in findings:
         print(f"{SIGNS[finding.good]} {finding.subject:<13} {finding.text}")
     faults = {finding.subject for finding in findings if finding.good is False}
-    if faults & {"artifacts", "parameters", "scores"}:
+    if faults & {"artifacts", "parameters", "scores", "epochs"}:
         print(f"\nWhat MLflow has of this run was changed since: `w2v reproduce {run.id}` rebuilds it as it was.")
     if "store" in faults:
         print("\nDelete the folders named above: the next `w2v retrain` of the same config makes them anew.")
@@ -42,6 +43,7 @@ def verify(run: Run, store: Store) -> Iterator[Finding]:
     parameters, metrics = run.record.data.params, run.record.data.metrics
     yield from _values("parameters", certificate["config"], parameters)
     yield from _values("scores", certificate["scores"], metrics)
+    yield from _epochs(run, certificate)
     yield from _outputs(store, certificate)
 
 
@@ -59,6 +61,24 @@ def _values(subject: str, wanted: Mapping[str, object], found: Mapping[str, obje
     for name in bad:
         yield Finding(False, subject, f"{name} was {wanted[name]} and is {found.get(name, 'missing')}")
     yield Finding(not bad, subject, f"{len(wanted) - len(bad)} of {len(wanted)} are as certified")
+
+
+def _epochs(run: Run, certificate: Certificate) -> Iterator[Finding]:
+    """The models of the earlier epochs that are kept; those of an older version kept none."""
+    wanted = certificate.get("epochs", {})
+    bad = {epoch: fault for epoch in wanted if (fault := _fault(run, int(epoch), wanted[epoch]))}
+    yield from (Finding(False, "epochs", f"the model of epoch {epoch} {fault}") for epoch, fault in bad.items())
+    if wanted:
+        yield Finding(not bad, "epochs", f"{len(wanted) - len(bad)} of {len(wanted)} models are as certified")
+
+
+def _fault(run: Run, epoch: int, wanted: dict[str, dict[str, object]]) -> str:
+    try:
+        learnt, scores = _registry.earlier(run, epoch)
+    except InputError:
+        return "is missing"
+    same = _certificate.of_learnt(learnt).items() <= wanted["tables"].items()
+    return "" if same and scores == wanted["scores"] else "differs"
 
 
 def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:

@@ -10,6 +10,7 @@
     store       where in the store it lay
     tables      the digests of the words with their counts, and of both tables, whatever file holds them
     scores      as the run's metrics have them
+    epochs      the tables and scores of earlier epochs, where they are kept
     artifacts   the digest of each file of the run
 
 A run's tag has the digest of the certificate itself.
@@ -21,18 +22,22 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from configs.schema import Config
 from tasks import _vectors
 from tasks._errors import TrackingError
 from tasks._runs import Run
 from tasks._store import Dataset, digest_of, digest_of_file
 from tasks._tracking import parameters
+from tasks._vectors import Vectors
 
 FILE = "reproducibility.json"
 DIGEST = "reproducibility.digest"  # the tag
 VERSION = 1
 INGREDIENTS = ("config", "data", "code", "packages", "kernels", "system")
-OUTCOME = ("tables", "scores")
+OUTCOME = ("tables", "scores", "epochs")
 Certificate = dict[str, Any]
 
 
@@ -53,6 +58,13 @@ def certify(config: Config, stages: Mapping[str, Dataset], artifacts: Path) -> C
         "store": {name: f"{each.stage}/{each.key}" for name, each in stages.items()},
         "tables": _tables(stages["vectors"]),
         "scores": manifests["evaluation"].facts["metrics"],
+        "epochs": {
+            str(epoch): {
+                "tables": _tables(stages["vectors"], epoch),
+                "scores": manifests["evaluation"].facts["epochs"][str(epoch)],
+            }
+            for epoch in _vectors.kept(stages["vectors"])
+        },
         "artifacts": digests(artifacts),
     }
 
@@ -109,21 +121,26 @@ def differences(before: Certificate, now: Certificate, sections: tuple[str, ...]
     """Each single value that differs; of lists of names, what only one of them has."""
     found = []
     for section in sections:
-        old, new = dict(_flat(section, before[section])), dict(_flat(section, now[section]))
+        old, new = (dict(_flat(section, each.get(section, {}))) for each in (before, now))
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
                 found.append(Difference(name, *_only(old.get(name), new.get(name))))
     return found
 
 
-def _tables(vectors: Dataset) -> dict[str, str]:
-    words = _vectors.read(vectors, ["word", "count"])
-    digest = {"words": digest_of(words.to_pydict())}
-    for column in ("input", "output"):
-        table = _vectors.matrix(_vectors.read(vectors, [column])[column])
-        numbers = table.reshape(-1).astype("<f4", copy=False)
-        digest[column] = blake2b(numbers.data, digest_size=16).hexdigest()
-    return digest
+def of_learnt(learnt: Vectors) -> dict[str, str]:
+    """The words with their counts, and the input vectors, as `tables` has them."""
+    words = {"word": learnt.words, "count": learnt.counts.tolist()}
+    return {"words": digest_of(words), "input": _numbers(learnt.table)}
+
+
+def _tables(vectors: Dataset, epoch: int | None = None) -> dict[str, str]:
+    output = _vectors.matrix(_vectors.read(vectors, ["output"], epoch)["output"])
+    return of_learnt(_vectors.load(vectors, epoch)) | {"output": _numbers(output)}
+
+
+def _numbers(table: NDArray[np.float32]) -> str:
+    return blake2b(table.reshape(-1).astype("<f4", copy=False).data, digest_size=16).hexdigest()
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""The model a run leaves behind: packed as code and data, linked to the run, registered as a version.
+"""The models a run leaves behind: packed as code and data, linked to the run; the final one registered as a version.
 
 MLflow's own `log_model` works on the thread's active run and opens one where there is none; here each step names the
 run. A step done before is found and not repeated, so that publishing again makes no second model.
@@ -13,8 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tasks import _environment
+from tasks import _environment, _vectors
 from tasks._runs import Run, reached
+from tasks._vectors import Vectors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,23 +25,27 @@ if TYPE_CHECKING:
 CODE = Path(__file__).with_name("_pyfunc.py")
 VERSIONS = "mlflow.modelVersions"  # the tag by which MLflow's page of a logged model shows its versions
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
+EARLIER = "word-vectors-epoch-{:03d}"
 DESCRIPTION = (
     "Word vectors: `predict` takes a column `word` and gives neighbours; vectors with `what=vectors`; with "
     "`what=analogies` what completes three words, such as `man king woman`."
 )
 
 
-def log_model(run: Run, vectors: Path, parameters: dict[str, str]) -> str:
-    """Pack the folder's vectors.npy and vocabulary.parquet with the code that serves them; the model's id."""
+def log_model(run: Run, vectors: Path, parameters: dict[str, str], *, epoch: int | None = None, step: int = 0) -> str:
+    """Pack the folder's vectors.npy and vocabulary.parquet with the code that serves them; the model's id.
+
+    It is the final one, or that of an earlier epoch; `step` is where its scores lie.
+    """
     with reached(run.uri) as client:
-        model = _find(client, run) or client.create_logged_model(
-            run.record.info.experiment_id, NAME, source_run_id=run.id, params=parameters, model_type="word2vec"
+        model = _find(client, run, epoch) or client.create_logged_model(
+            run.record.info.experiment_id, _name(epoch), source_run_id=run.id, params=parameters, model_type="word2vec"
         )
         if model.status != "READY":
             with TemporaryDirectory(dir=vectors.parent) as folder, _temporary_files(folder):
                 _pack(Path(folder) / "model", model, run.id, vectors)
                 client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
-            _link(client, run, model)
+            _link(client, run, model, step)
             client.finalize_logged_model(model.model_id, "READY")
     model_id: str = model.model_id
     return model_id
@@ -75,15 +80,39 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
     return number
 
 
-def _find(client: "MlflowClient", run: Run) -> "LoggedModel | None":
-    experiment = run.record.info.experiment_id
-    return next(iter(client.search_logged_models([experiment], f"source_run_id = '{run.id}'")), None)
+def earlier(run: Run, epoch: int) -> tuple[Vectors, dict[str, float]]:
+    """The vectors of an earlier epoch, mapped and not read, and its scores.
+
+    Raises InputError, which names the epochs that are kept, if this one is not.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    with reached(run.uri) as client:
+        if (model := _find(client, run, epoch)) is None:
+            kept = _vectors.epochs(each.name for each in _models(client, run))
+            raise _vectors.not_kept(f"run {run.id}", epoch, kept)
+        place = f"{model.artifact_location}/artifacts"
+        folder = Path(download_artifacts(artifact_uri=place, tracking_uri=run.uri))
+    return _vectors.mapped(folder), {metric.key: metric.value for metric in model.metrics or []}
 
 
-def _link(client: "MlflowClient", run: Run, model: "LoggedModel") -> None:
+def _models(client: "MlflowClient", run: Run, only: str = "") -> "list[LoggedModel]":
+    wanted = f"source_run_id = '{run.id}'" + (f" AND name = '{only}'" if only else "")
+    return list(client.search_logged_models([run.record.info.experiment_id], wanted))
+
+
+def _find(client: "MlflowClient", run: Run, epoch: int | None) -> "LoggedModel | None":
+    return next(iter(_models(client, run, _name(epoch))), None)
+
+
+def _name(epoch: int | None) -> str:
+    return EARLIER.format(epoch) if epoch else NAME
+
+
+def _link(client: "MlflowClient", run: Run, model: "LoggedModel", step: int) -> None:
     from mlflow.entities import LoggedModelOutput
 
-    client.log_outputs(run.id, [LoggedModelOutput(model.model_id, step=0)])
+    client.log_outputs(run.id, [LoggedModelOutput(model.model_id, step)])
 
 
 def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> None:

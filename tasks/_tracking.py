@@ -13,11 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow.parquet as pq
-
 from configs.schema import Config
-from tasks import _environment, _heart
+from tasks import _environment, _heart, _vectors
 from tasks._errors import TrackingError, Unreachable
 from tasks._runs import Run, gathered, known_run, reached, shown
 from tasks._store import digest_of
@@ -173,11 +170,9 @@ def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
             raise TrackingError(f"run {run.id} holds no vectors: it is {status}\nName a FINISHED run.")
     folder = run.fetch(name)
     try:
-        words = pq.read_table(folder / "vocabulary.parquet")
-        table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+        return _vectors.mapped(folder)
     except OSError as error:
         raise TrackingError(f"run {run.id} holds no vectors ({error}).\nName a FINISHED run.") from error
-    return Vectors(words["word"].to_pylist(), words["count"].to_numpy(), table)
 
 
 def parameters(config: Config) -> dict[str, str]:

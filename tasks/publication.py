@@ -3,6 +3,8 @@
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +34,16 @@ from tasks._store import Dataset, Manifest
 from tasks._tracking import ALIGNED, NEWS, RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
 
+Rows = list[dict[str, Any]]
+
+
+class Checkpoint(NamedTuple):
+    """A logged model, how many words it had seen, and its scores."""
+
+    model: str
+    words: int
+    metrics: dict[str, float]
+
 
 @task(name="publication", task_run_name="publication", cache_policy=NO_CACHE, retry_condition_fn=may_pass)
 def publish(
@@ -53,6 +65,7 @@ def publish(
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
     judged = manifests["evaluation"]
     learnt = _vectors.load(vectors)
+    curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE).to_pylist()
     name = config.tracking.registered_model
     aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
     said = [run.record.data.tags.get(NEWS), aligned and str(aligned)]
@@ -74,8 +87,14 @@ def publish(
             _write_vectors(folder / ALIGNED, aligned.vectors)
         seal = _certificate.write(_certificate.certify(config, stages, folder), folder)
         run.files(folder)
-        model = _registry.log_model(run, folder / (ALIGNED if aligned else VECTORS), parameters(config))
-    log_metrics(run, model, vectors, held_out, judged)
+        checkpoints = [
+            log_epoch(run, config, epoch, vectors, curve, judged, folder) for epoch in _vectors.kept(vectors)
+        ]
+        words = curve[-1]["words"] if checkpoints else 0  # a lone value at step 0 is a bar on MLflow's page
+        place = folder / (ALIGNED if aligned else VECTORS)
+        model = _registry.log_model(run, place, parameters(config), step=words)
+    checkpoints.append(Checkpoint(model, words, judged.facts["metrics"]))
+    log_metrics(run, checkpoints, curve, vectors, held_out, judged)
     if aligned:
         run.metrics({"alignment/cosine_before": aligned.before, "alignment/cosine_after": aligned.after}, 0)
     tags = {"run": run.id, "config": config.name, "vectors.digest": vectors.digest}
@@ -91,18 +110,31 @@ def publish(
     })  # fmt: skip
 
 
-def log_metrics(run: Run, model: str, vectors: Dataset, held_out: Dataset, judged: Manifest) -> None:
-    """The curves of the training; then the scores, each tied to the model and to the digest of what judged it."""
-    curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE).to_pylist()
+def log_epoch(
+    run: Run, config: Config, epoch: int, vectors: Dataset, curve: Rows, judged: Manifest, folder: Path
+) -> Checkpoint:
+    """The vectors of an earlier epoch as a model of their own; one at a time is in memory, and in the folder."""
+    end = min(curve, key=lambda point: abs(point["epoch"] - epoch))  # there is a point where an epoch ends
+    with TemporaryDirectory(dir=folder) as place:
+        _write_table(Path(place), _vectors.load(vectors, epoch))
+        model = _registry.log_model(run, Path(place), parameters(config), epoch=epoch, step=end["words"])
+    return Checkpoint(model, end["words"], judged.facts["epochs"][str(epoch)])
+
+
+def log_metrics(
+    run: Run, checkpoints: list[Checkpoint], curve: Rows, vectors: Dataset, held_out: Dataset, judged: Manifest
+) -> None:
+    """The curves of the training; then the scores, each tied to its model and to the digest of what judged it."""
     log_curve(run, curve, vectors.manifest.facts["speed"]["curve"])
     judges = {"held_out": ("held-out", held_out.digest), "held_out_per_pair": ("held-out", held_out.digest)}
     judges["mean_cosine"] = ("vectors", vectors.digest)
     judges |= {name: (name, digest) for name, digest in judged.inputs["outside"].items()}
-    for metric, value in judged.facts["metrics"].items():
-        name, digest = judges[metric.split("/")[1].split(".")[0]]
-        # a lone value at step 0 is a bar on MLflow's page; one that has a curve is the end of it
-        step = curve[-1]["words"] if metric in CURVES.values() else 0
-        run.metrics({metric: value}, step, model_id=model, dataset_name=name, dataset_digest=digest)
+    for checkpoint in checkpoints:
+        for metric, value in checkpoint.metrics.items():
+            name, digest = judges[metric.split("/")[1].split(".")[0]]
+            # one that has a curve is the end of it
+            step = checkpoint.words or (curve[-1]["words"] if metric in CURVES.values() else 0)
+            run.metrics({metric: value}, step, model_id=checkpoint.model, dataset_name=name, dataset_digest=digest)
 
 
 def write_artifacts(
@@ -137,7 +169,11 @@ def write_artifacts(
 
 
 def _write_vectors(folder: Path, learnt: Vectors) -> None:
-    np.save(folder / "vectors.npy", learnt.table, allow_pickle=False)
-    pq.write_table(pa.table({"word": learnt.words, "count": learnt.counts}), folder / "vocabulary.parquet")
+    _write_table(folder, learnt)
     _formats.write_text(folder / "vectors.txt.gz", *learnt)
     _formats.write_binary(folder / "vectors.bin", *learnt)
+
+
+def _write_table(folder: Path, learnt: Vectors) -> None:
+    np.save(folder / "vectors.npy", learnt.table, allow_pickle=False)
+    pq.write_table(pa.table({"word": learnt.words, "count": learnt.counts}), folder / "vocabulary.parquet")

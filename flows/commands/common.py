@@ -18,6 +18,9 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value; may be repeated.")
 ]
 Run = Annotated[str | None, typer.Option(help="A run id or its start, or `champion`; by default the last retraining.")]
+Epoch = Annotated[
+    int | None, typer.Option(min=1, help="An earlier epoch that training.keep_epochs has kept; by default the end.")
+]
 RunId = Annotated[str, typer.Argument(help="An MLflow run id, its first six characters or more, or `champion`.")]
 Workspace = Annotated[Path, typer.Option(help="The folder of the store and the tracking database.")]
 Model = Annotated[str, typer.Option(help="The registered model: tracking.registered_model.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.common import Many, Run, Workspace, app
+from flows.commands.common import Epoch, Many, Run, Workspace, app
 from flows.surroundings import settle
 
 
@@ -19,19 +19,23 @@ class Format(StrEnum):
 
 
 @app.command()
-def neighbors(words: list[str], k: Many = 10, run: Run = None, workspace: Workspace = Path("workspace")) -> None:
+def neighbors(
+    words: list[str], k: Many = 10, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
+) -> None:
     """The nearest neighbours of each WORD, by cosine similarity."""
     from flows import report, vectors
 
-    report.show_neighbors(vectors.neighbors(vectors.space(workspace, run), words, k))
+    report.show_neighbors(vectors.neighbors(vectors.space(workspace, run, epoch), words, k))
 
 
 @app.command()
-def analogy(a: str, b: str, c: str, k: Many = 5, run: Run = None, workspace: Workspace = Path("workspace")) -> None:
+def analogy(
+    a: str, b: str, c: str, k: Many = 5, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
+) -> None:
     """A is to B as C is to …"""
     from flows import report, vectors
 
-    report.show_neighbors(vectors.analogy(vectors.space(workspace, run), a, b, c, k))
+    report.show_neighbors(vectors.analogy(vectors.space(workspace, run, epoch), a, b, c, k))
 
 
 @app.command()
@@ -69,6 +73,7 @@ def export(
     target: Annotated[Path, typer.Argument(help="The file to write.")],
     format: Annotated[Format, typer.Option(help="npy and projector are two files: vectors and words.")] = Format.text,
     run: Run = None,
+    epoch: Epoch = None,
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Write the vectors for other programs."""
@@ -77,5 +82,5 @@ def export(
 
     if not target.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {target.absolute().parent}", param_hint="TARGET")
-    for path in _formats.WRITERS[format.value](target, *vectors.load(workspace, run)):
+    for path in _formats.WRITERS[format.value](target, *vectors.load(workspace, run, epoch)):
         print(path)

@@ -29,6 +29,7 @@ DIED = -signal.SIGKILL
 SETTINGS = [
     "vocabulary.min_count=1", "vocabulary.subsample=0", "windows.shard_rows=1000",
     "training.vector_size=8", "training.damping=0.5", "training.batch_size=4", "training.epochs=3",
+    "training.keep_epochs=3",
     "runtime.threads=2", "runtime.checkpoint_interval=0.2", "runtime.log_interval=0.1",
     "promotion.automatic=false",  # which the attempts leave out, and only `w2v retrain` would do
 ]  # fmt: skip

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from configs.loading import ConfigError
 from configs.schema import Config
-from flows import reproduce
+from flows import reproduce, vectors
 from flows.retrain import retrain
 from flows.verify import examine
 from tasks import _certificate, _champions, _tracking
@@ -33,7 +34,9 @@ def run_id(config: Config, text: Path) -> str:
     if "original" not in RUNS:
         source = config.ingestion.model_copy(update={"source": str(text)})
         # a seed of its own, so that other tests find nothing of it in the workspace they share
-        RUNS["original"] = retrain(config.model_copy(update={"ingestion": source, "seed": 2})).run_id
+        training = config.training.model_copy(update={"keep_epochs": 2})
+        changes = {"ingestion": source, "training": training, "seed": 2}
+        RUNS["original"] = retrain(config.model_copy(update=changes)).run_id
     return RUNS["original"]
 
 
@@ -81,6 +84,7 @@ def test_what_differs_is_said_before_and_by_how_much_after(
     assert done.distance is not None
     assert done.distance.largest_difference
     assert {each.what for each in done.ingredients} == names
+    assert {"epochs 2 tables input", "epochs 2 scores loss/held_out"} <= {each.what for each in done.outcome}
     assert "  config    training.learning_rate: 0.025 → 0.05" in said
     assert "outputs with other bytes: documents" in said
 
@@ -104,10 +108,23 @@ def test_an_interrupted_reproduction_may_go_on(run_id: str, workspace: Path, tmp
     assert reproduce.find(run_id, workspace, in_folder(tmp_path)).config.runtime.workspace == str(tmp_path)
 
 
+def test_vectors_of_an_earlier_epoch(run_id: str, workspace: Path) -> None:
+    """Those that the run's model has are those of the store; an epoch that is not kept is an error."""
+    latest, logged = vectors.load(workspace, epoch=2), vectors.load(workspace, run_id[:8], epoch=2)
+
+    np.testing.assert_array_equal(latest.table, logged.table)
+    assert (latest.table != vectors.load(workspace).table).any()
+    for run in (None, run_id):
+        with pytest.raises(InputError, match="the vectors of epoch 1 are not kept\nfound     2;"):
+            vectors.load(workspace, run, epoch=1)
+
+
 def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An untouched run is as certified; a changed file, a missing one and a damaged output are each named."""
     assert examine(workspace, run_id[:8]) == 0
-    assert "✗" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "✗" not in said
+    assert "1 of 1 models are as certified" in said
 
     client = MlflowClient(_tracking.workspace_uri(workspace))
     folder = Path(client.get_run(run_id).info.artifact_uri)
@@ -118,12 +135,17 @@ def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pyt
     with (folder / "report.md").open("a") as stream:
         stream.write(" ")
     (folder / "figures" / "loss.png").unlink()
+    (model,) = client.search_logged_models(["1"], f"source_run_id = '{run_id}' AND name = 'word-vectors-epoch-002'")
+    table = np.load(Path(model.artifact_location) / "artifacts" / "vectors.npy", mmap_mode="r+")
+    table[0, 0] += 1
+    table.flush()
     (workspace / "store" / place / "curve.parquet").write_bytes(b"")
 
     assert examine(workspace, run_id) == 1
     said = capsys.readouterr().out
     assert "report.md differs" in said
     assert "figures/loss.png is missing" in said
+    assert "the model of epoch 2 differs" in said
     assert "vectors does not verify" in said
     assert f"`w2v reproduce {run_id}` rebuilds it" in said
     assert "Delete the folders named above" in said

@@ -12,7 +12,7 @@ import pytest
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
 from tasks import _arithmetic, _certificate, _contracts, _figures, _formats, _registry, _report, _runs, _tracking
-from tasks._errors import TrackingError
+from tasks._errors import InputError, TrackingError
 from tasks._runs import Run
 from tasks._stage import Context
 from tasks._store import digest_of_file
@@ -33,6 +33,9 @@ def clustered() -> Any:
     """Three heaps of twenty words in eight dimensions."""
     rng = np.random.default_rng(0)
     return np.tile(np.eye(8)[:3], (20, 1)) + 0.2 * rng.normal(size=(60, 8))
+
+
+BEGUN = clustered() + 0.2 * np.random.default_rng(1).normal(size=(60, 8))  # after an epoch of two
 
 
 class Published(NamedTuple):
@@ -281,6 +284,70 @@ def test_models_are_found_by_what_judged_them(published: Published) -> None:
 
     assert [each.model_id for each in search(digest)] == published.snapshots[0]["outputs"]
     assert search("another") == []
+
+
+@pytest.fixture(scope="module")
+def grown(published: Published) -> Published:
+    """A run that keeps the vectors of its first epoch, published twice."""
+    run_id = _tracking.start(published.config, "flow-grown")
+    context = published.context.model_copy(update={"run_id": run_id})
+    stages = finished_stages(published.config, context, WORDS, clustered(), earlier=BEGUN)
+    snapshots = []
+    for _ in range(2):
+        publish.fn(config=published.config, **stages, context=context)
+        snapshots.append(snapshot(published.client, run_id))
+    return published._replace(run_id=run_id, stages=stages, context=context, snapshots=snapshots)
+
+
+def models_of(run: Published) -> list[Any]:
+    """As they were logged, with their steps."""
+    outputs = run.client.get_run(run.run_id).outputs.model_outputs
+    return [(each.step, run.client.get_logged_model(each.model_id)) for each in sorted(outputs, key=lambda o: o.step)]
+
+
+def test_each_epoch_kept_is_a_model_with_its_scores(grown: Published) -> None:
+    """Two models, where the words seen by then are the step; only the final one is a version; twice is like once."""
+    facts = grown.stages["evaluation"].manifest.facts
+    (begun_at, begun), (done_at, done) = models_of(grown)
+
+    assert grown.snapshots[0] == grown.snapshots[1]
+    assert (begun.name, begun_at) == ("word-vectors-epoch-001", 2_000)
+    assert (done.name, done_at) == ("word-vectors", 4_000)
+    assert {metric.key: metric.value for metric in begun.metrics} == facts["epochs"]["1"]
+    assert {metric.key: metric.value for metric in done.metrics} == facts["metrics"]
+    assert {metric.dataset_name for metric in begun.metrics} == {"held-out", "vectors", "pairs", "family"}
+    assert ["mlflow.modelVersions" in each.tags for each in (begun, done)] == [False, True]
+
+
+def test_scores_grow_over_the_words_seen(published: Published, grown: Published) -> None:
+    """Each score is a curve over the steps of the loss; the run's own value is the final one, and no key is new."""
+    points = grown.snapshots[0]["points"]
+    run = grown.client.get_run(grown.run_id)
+    facts = grown.stages["evaluation"].manifest.facts
+
+    for name, value in facts["metrics"].items():
+        if name != "loss/held_out":  # that is in the curve, too
+            assert [point[:2] for point in points[name]] == [(2_000, facts["epochs"]["1"][name]), (4_000, value)]
+            assert run.data.metrics[name] == value
+    assert points.keys() == published.snapshots[0]["points"].keys()
+    assert "| score | epoch 1 | final |" in run.data.tags["mlflow.note.content"]
+
+
+def test_the_vectors_of_an_earlier_epoch_come_back(grown: Published) -> None:
+    """From MLflow alone, mapped; its model answers with them; and an epoch that is not kept is named."""
+    from mlflow import pyfunc
+
+    run = Run(grown.context.tracking_uri, grown.run_id)
+    learnt, _ = _registry.earlier(run, 1)
+    (_, begun), _ = models_of(grown)
+    (answer,) = ask(pyfunc.load_model(begun.artifact_location), ["beta1"], what="vectors")
+
+    assert learnt.words == WORDS
+    assert isinstance(learnt.table, np.memmap)
+    np.testing.assert_array_equal(learnt.table, BEGUN.astype(np.float32))
+    assert answer["vector"] == learnt.table[WORDS.index("beta1")].tolist()
+    with pytest.raises(InputError, match=r"epoch 2 are not kept\nfound     1; the final ones need no --epoch"):
+        _registry.earlier(run, 2)
 
 
 def test_the_result_is_not_found_before_all_is_there(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
