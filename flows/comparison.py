@@ -4,8 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
-from rich.table import Table
 
+from flows.report import table
 from tasks import _announcement, _champions, _comparison, _comparison_page, _published, _tracking
 from tasks._comparison import Against, Comparison
 from tasks._errors import InputError, StoreError
@@ -48,9 +48,9 @@ def show(console: Console, comparison: Comparison, page: Path) -> None:
     console.print()
     if comparison.differing:
         rows = [[key, *values] for key, values in comparison.differing.items()]
-        console.print(_table(["parameter", *comparison.letters], rows))
+        console.print(table(["parameter", *comparison.letters], rows))
         console.print()
-    console.print(_table(*_scores(comparison)))
+    console.print(table(*_scores(comparison)))
     for letter, against in zip(comparison.letters[1:], comparison.against, strict=True):
         for note in against.notes:
             console.print(f"[dim]{letter} and A: {note}[/dim]", soft_wrap=True)
@@ -98,13 +98,4 @@ def _show_space(console: Console, letter: str, against: Against) -> None:
         [word.word, f"{word.distance:.2f}", " ".join(word.before[:4]), " ".join(word.after[:4])]
         for word in space.moved[:MOVED]
     ]
-    console.print(_table(["moved most", "1 − cos", "neighbours in A", f"in {letter}"], moved))
-
-
-def _table(head: list[str], rows: list[list[str]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in head:
-        table.add_column(title)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    console.print(table(["moved most", "1 − cos", "neighbours in A", f"in {letter}"], moved))

@@ -32,6 +32,9 @@ def show(config: Config, done: Retrained) -> None:
         scores.add_row(name, f"{value:.4g}")
     console.print()
     console.print(scores)
+    if "epochs" in facts:
+        console.print()
+        console.print(table(*_report.by_epoch(facts["epochs"], facts["metrics"])))
     if warned := _report.warning(facts["metrics"]):
         console.print(f"\n[bold yellow]⚠ {warned}[/]", soft_wrap=True)
 
@@ -41,6 +44,13 @@ def show(config: Config, done: Retrained) -> None:
     console.print(f"\nMLflow run   {run} {shown(_tracking.uri(config))}", soft_wrap=True)
     console.print(f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}", soft_wrap=True)
     console.print(f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…", soft_wrap=True)
+
+
+def table(head: list[str], rows: list[list[str]]) -> Table:
+    lines = Table(*head, box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        lines.add_row(*row)
+    return lines
 
 
 def show_reused(planned: Plan, done: Retrained) -> None:

@@ -38,6 +38,16 @@ def warning(metrics: dict[str, float]) -> str:
     )
 
 
+def by_epoch(earlier: dict[str, dict[str, float]], final: dict[str, float]) -> tuple[list[str], list[list[str]]]:
+    """How each score has grown, the final one last: a head and a row a score."""
+    columns = [*earlier.values(), final]
+    rows = [
+        [row["score"], *(f"{each[row['score']]:.4g}" if row["score"] in each else "" for each in columns)]
+        for row in scores(final)
+    ]
+    return ["score", *(f"epoch {epoch}" for epoch in earlier), "final"], rows
+
+
 def sections(items: pa.Table) -> pd.DataFrame:
     """A row a section of each set of analogies: how many were asked and covered, and the share of these got right."""
     frame = items.to_pandas()
@@ -71,7 +81,7 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
         f"**{config.name}**: {_summary(config, stages)}",
         *([f"⚠ {warned}"] if warned else []),
         tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
-        *([_by_epoch(facts["epochs"], facts["metrics"])] if "epochs" in facts else []),
+        *([tabular(*by_epoch(facts["epochs"], facts["metrics"]))] if "epochs" in facts else []),
         tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),
         tabular(["word", "nearest neighbours"], near),
         tabular(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
@@ -90,17 +100,6 @@ def _summary(config: Config, stages: dict[str, Manifest]) -> str:
         f"{_spaced(training.architecture)} with {_spaced(training.objective)}, window {config.windows.window}, "
         f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}."
     )
-
-
-def _by_epoch(earlier: dict[str, dict[str, float]], final: dict[str, float]) -> str:
-    """How each score has grown; the final one is last."""
-    columns = [*earlier.values(), final]
-    rows = [[row["score"], *(_rounded(each.get(row["score"])) for each in columns)] for row in scores(final)]
-    return tabular(["score", *(f"epoch {epoch}" for epoch in earlier), "final"], rows)
-
-
-def _rounded(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
 
 
 def _spaced(name: str) -> str:
