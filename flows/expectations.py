@@ -42,6 +42,7 @@ def expect(config: Config, corpus: Corpus) -> dict[str, Expected]:
     vocabulary = min(config.vocabulary.max_size or 10**7, 16 * sqrt(words))  # Heaps' law, at min_count 5 of English
     training = config.training
     tables = vocabulary * training.vector_size * 8
+    judged = len(training.kept_epochs) + 1  # the final vectors, and those kept of earlier epochs
     texts = words / SENTENCE if config.tokenization.sentences else documents
     held_out = config.windows.held_out_fraction * words
     windows = 0.7 * words  # what subsampling at 1e-3 leaves of English
@@ -52,7 +53,10 @@ def expect(config: Config, corpus: Corpus) -> dict[str, Expected]:
         "windows-held-out": Expected(held_out, 2 * held_out, BASE + 200e6, 1 + words / 8e6),
         "windows": Expected(windows, 2 * windows, BASE + 200e6, 1 + words / 8e6),
         "training": Expected(
-            vocabulary, tables, BASE + 3 * tables, 2 + training.epochs * words / 1e6 * training.vector_size / 100
+            vocabulary,
+            judged * tables,
+            BASE + 3 * tables,
+            2 + training.epochs * words / 1e6 * training.vector_size / 100,
         ),
-        "evaluation": Expected(20e3, 1e6, BASE + 2 * tables, 15),
+        "evaluation": Expected(20e3, 1e6, BASE + 2 * tables, 15 * judged),
     }
