@@ -64,7 +64,7 @@ def _values(subject: str, wanted: Mapping[str, object], found: Mapping[str, obje
 
 
 def _epochs(run: Run, certificate: Certificate) -> Iterator[Finding]:
-    """The models of the earlier epochs that are kept; those of an older version kept none."""
+    """The models of the earlier epochs that are kept; certificates of an older version name none."""
     wanted = certificate.get("epochs", {})
     bad = {epoch: fault for epoch in wanted if (fault := _fault(run, int(epoch), wanted[epoch]))}
     yield from (Finding(False, "epochs", f"the model of epoch {epoch} {fault}") for epoch, fault in bad.items())
@@ -73,11 +73,12 @@ def _epochs(run: Run, certificate: Certificate) -> Iterator[Finding]:
 
 
 def _fault(run: Run, epoch: int, wanted: dict[str, dict[str, object]]) -> str:
-    try:
-        learnt, scores = _registry.earlier(run, epoch)
-    except InputError:
-        return "is missing"
-    same = _certificate.of_learnt(learnt).items() <= wanted["tables"].items()
+    with TemporaryDirectory() as folder:
+        try:
+            learnt, scores = _registry.earlier(run, epoch, folder)
+        except InputError:
+            return "is missing"
+        same = _certificate.of_learnt(learnt).items() <= wanted["tables"].items()
     return "" if same and scores == wanted["scores"] else "differs"
 
 

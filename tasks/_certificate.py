@@ -135,8 +135,8 @@ def of_learnt(learnt: Vectors) -> dict[str, str]:
 
 
 def _tables(vectors: Dataset, epoch: int | None = None) -> dict[str, str]:
-    output = _vectors.matrix(_vectors.read(vectors, ["output"], epoch)["output"])
-    return of_learnt(_vectors.load(vectors, epoch)) | {"output": _numbers(output)}
+    output = _numbers(_vectors.matrix(_vectors.read(vectors, ["output"], epoch)["output"]))
+    return of_learnt(_vectors.load(vectors, epoch)) | {"output": output}  # one table at a time is in memory
 
 
 def _numbers(table: NDArray[np.float32]) -> str:

@@ -80,8 +80,8 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
     return number
 
 
-def earlier(run: Run, epoch: int) -> tuple[Vectors, dict[str, float]]:
-    """The vectors of an earlier epoch, mapped and not read, and its scores.
+def earlier(run: Run, epoch: int, folder: str | None = None) -> tuple[Vectors, dict[str, float]]:
+    """The vectors of an earlier epoch, mapped and not read, and its scores; from a copy in the folder, if one is given.
 
     Raises InputError, which names the epochs that are kept, if this one is not.
     """
@@ -92,8 +92,8 @@ def earlier(run: Run, epoch: int) -> tuple[Vectors, dict[str, float]]:
             kept = _vectors.epochs(each.name for each in _models(client, run))
             raise _vectors.not_kept(f"run {run.id}", epoch, kept)
         place = f"{model.artifact_location}/artifacts"
-        folder = Path(download_artifacts(artifact_uri=place, tracking_uri=run.uri))
-    return _vectors.mapped(folder), {metric.key: metric.value for metric in model.metrics or []}
+        found = Path(download_artifacts(artifact_uri=place, dst_path=folder, tracking_uri=run.uri))
+    return _vectors.mapped(found), {metric.key: metric.value for metric in model.metrics or []}
 
 
 def _models(client: "MlflowClient", run: Run, only: str = "") -> "list[LoggedModel]":
