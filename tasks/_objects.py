@@ -71,7 +71,13 @@ def opened(url: str) -> BinaryIO:
     bucket, key = _split(url)
     with _clear_errors(url):
         file = _client(bucket).open_input_file(f"{bucket}/{key}")
-    return cast(BinaryIO, io.BufferedReader(file, GLIMPSE))
+    return cast(BinaryIO, _Buffered(file, GLIMPSE))
+
+
+class _Buffered(io.BufferedReader):
+    def read1(self, size: int = -1) -> bytes:
+        """From the buffer too: its own, of which texts are read, would be a request for each few kilobytes."""
+        return self.read(size)
 
 
 @functools.cache
