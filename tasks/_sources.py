@@ -207,9 +207,15 @@ def _missing(path: Path) -> str:
     folder = next(parent for parent in path.parents if parent.is_dir())
     wanted = path.relative_to(folder).parts[0]
     names = sorted(inside.name for inside in folder.iterdir())
-    near = get_close_matches(wanted, names, n=1, cutoff=0.3)
-    nearest = f"the nearest is {near[0]}" if near else f"there are {', '.join(names[:10]) or 'no files'}"
-    return f"{path}: no such file or folder\nIn {folder.absolute()}, {nearest}.\nSet ingestion.source to what is there."
+    far = folder != path.parent
+    near = get_close_matches(wanted, names, n=1, cutoff=0.6 if far else 0.3)
+    if near:
+        nearest = f"In {folder.absolute()}, the nearest is {near[0]}."
+    elif far:
+        nearest = f"There is no {folder.absolute() / wanted}."
+    else:
+        nearest = f"In {folder.absolute()}, there are {', '.join(names[:10]) or 'no files'}."
+    return f"{path}: no such file or folder\n{nearest}\nSet ingestion.source to what is there."
 
 
 def _nothing_to_read(folder: Path) -> str:

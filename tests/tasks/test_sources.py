@@ -154,6 +154,16 @@ def test_a_missing_path_names_the_nearest(corpus: Path) -> None:
     )
 
 
+def test_a_path_far_from_any_folder_has_no_nearest(tmp_path: Path) -> None:
+    """What is near to nothing is no help: the folder that is missing is named instead."""
+    (tmp_path / "a-folder").mkdir()
+
+    with pytest.raises(InputError) as error:
+        names(tmp_path / "data" / "texts" / "a.txt")
+
+    assert str(error.value).splitlines()[1] == f"There is no {tmp_path}/data."
+
+
 def test_a_glob_without_matches_names_what_is_there(corpus: Path) -> None:
     """There is no nearest name to a pattern like this one."""
     with pytest.raises(
