@@ -1,5 +1,6 @@
 """vocabulary, windows → vectors."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,9 +140,15 @@ def interrupted_training(context: Context) -> Path:
 @pytest.mark.parametrize("shared_negatives", [0, 8])
 @pytest.mark.parametrize("stop", [1, 4, 5, 13])  # in a shard, at a shard's end, after it, in another epoch
 def test_resumed_is_the_same_as_never_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, shared_negatives: int, stop: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    architecture: str,
+    shared_negatives: int,
+    stop: int,
 ) -> None:
-    """Stopped after any update and started again, the training ends with the same bits and the same curve."""
+    """Stopped after any update and started again, it says where it goes on, and ends with the same bits and curve."""
+    caplog.set_level("INFO", "w2v")
     settings = {"architecture": architecture, "shared_negatives": shared_negatives, "batch_size": 128}
     whole = train(workspace(tmp_path, "whole"), **settings)
     updates = Run.__iter__
@@ -159,6 +166,8 @@ def test_resumed_is_the_same_as_never_stopped(
     monkeypatch.undo()
 
     assert train(workspace(tmp_path, "stopped"), **settings).digest == whole.digest
+    assert re.search(r"training +goes on from epoch \d\.\d\d, \d+%", caplog.text)
+    assert caplog.text.count("goes on") == 1
 
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
