@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary, Windows
-from tasks import _contracts, _vectors
+from tasks import _contracts, _progress, _vectors
 from tasks import training as module
 from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._errors import InputError, StoreError, TrainingError
@@ -168,6 +168,19 @@ def test_resumed_is_the_same_as_never_stopped(
     assert train(workspace(tmp_path, "stopped"), **settings).digest == whole.digest
     assert re.search(r"training +goes on from epoch \d\.\d\d, \d+%", caplog.text)
     assert caplog.text.count("goes on") == 1
+
+
+def test_speed_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of the first moments, which say nothing of those to come."""
+    told: list[str] = []
+    monkeypatch.setattr(_progress.Report, "__call__", lambda self, done, total, text="": told.append(text))
+    monkeypatch.setattr(module, "TELLING_SECONDS", 1e9)
+    train(workspace(tmp_path, "quick"))
+    assert not [text for text in told if "words/s" in text]
+    monkeypatch.setattr(module, "TELLING_SECONDS", 0.0)
+    train(workspace(tmp_path, "slow"))
+
+    assert re.search(r"epoch \d\.\d\d, loss \d\.\d+, [\d,]+ words/s, \d+ s left", told[-1])
 
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
