@@ -20,10 +20,11 @@ Event = Literal["failure", "rejection", "drift", "promotion", "late", "lost"]
 def _without_password(addresses: str | list[str] | None) -> str | list[str] | None:
     """A config is logged, stored with deployments, and shown."""
     for address in [addresses] if isinstance(addresses, str) else addresses or []:
-        if re.search(r"//[^/@\s]*:[^/@\s]*@", address):
+        if re.search(r"//[^/@\s]*:[^/@\s]*@|[?&]secret_key=", address):
             raise ValueError(
                 "found     an address with a password, which would be logged with the config\n"
-                "Give MLflow's in MLFLOW_TRACKING_URI; a text that wants one is to be downloaded first."
+                "Give MLflow's in MLFLOW_TRACKING_URI, and S3's keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+                "another text that wants one is to be downloaded first."
             )
     return addresses
 
@@ -36,8 +37,8 @@ class Ingestion(Section):
     """Where the text comes from, and what counts as one document."""
 
     source: Annotated[str | list[str], AfterValidator(_without_password)] = Field(
-        description="A file, folder, glob or http(s) URL, or a list of them; `installed-docs` reads the documentation "
-        "of installed Python packages."
+        description="A file, folder, glob, http(s) URL or s3://bucket/prefix, or a list of them; `installed-docs` "
+        "reads the documentation of installed Python packages."
     )
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Required for a URL: the download's digest.")
     distributions: list[str] = Field([], description="The packages `installed-docs` reads.")

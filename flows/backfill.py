@@ -45,10 +45,15 @@ def partitions(config: Config, first: date, last: date, *, skip_missing: bool) -
     Raises ConfigError if there is no pattern or no day, and InputError, which names them, if some are not there.
     """
     pattern = config.ingestion.source
-    if not isinstance(pattern, str) or "://" in pattern or first.strftime(pattern) == pattern:
+    if (
+        not isinstance(pattern, str)
+        or pattern.startswith(("http://", "https://"))
+        or first.strftime(pattern) == pattern
+    ):
         raise ConfigError(
             "w2v backfill: ingestion.source has no date in it\n"
-            f"expected  a path with codes as strftime has them, such as corpus/%Y-%m-%d/*.txt\nfound     {pattern!r}"
+            "expected  a path or prefix with codes as strftime has them, such as corpus/%Y-%m-%d/*.txt\n"
+            f"found     {pattern!r}"
         )
     if last < first:
         raise ConfigError(f"w2v backfill: --to is before --from\nexpected  {first} or later\nfound     {last}")

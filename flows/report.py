@@ -17,8 +17,12 @@ from tasks._stage import Context
 from tasks.ingestion import new_share
 
 log = logging.getLogger("w2v")
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)  # a line is a line in a file
 Neighbors = dict[str, list[tuple[str, float]]]
+UNJUDGED = (
+    "No set judges these vectors, so no later version becomes champion by itself: "
+    "name one, such as --set \"evaluation.similarity=['wordsim353.tsv']\", or decide with `w2v promote`."
+)
 
 
 def show(config: Config, done: Retrained) -> None:
@@ -37,6 +41,8 @@ def show(config: Config, done: Retrained) -> None:
         console.print(table(*_report.by_epoch(facts["epochs"], facts["metrics"])))
     if warned := _report.warning(facts["metrics"]):
         console.print(f"\n[bold yellow]⚠ {warned}[/]", soft_wrap=True)
+    if config.promotion.automatic and not config.evaluation.sets:
+        console.print(f"\n{UNJUDGED}", soft_wrap=True)
 
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {workspace}"
@@ -57,7 +63,7 @@ def show_reused(planned: Plan, done: Retrained) -> None:
     """Why nothing was done: each stage is in the store, and this run holds the result."""
     for step in planned.steps:
         if step.label == "training":
-            _progress.drawn(done.outputs.trained.draws)
+            _progress.drawn(done.outputs.trained.draws, reused=True)
         if step.output:
             _progress.reused(step.label, step.output)
     log.info("nothing to do: run %s holds this very result", done.run_id)

@@ -14,7 +14,7 @@ from configs.schema import Config
 from flows import failures, vectors, waiting
 from flows.naming import named
 from flows.pipeline import Corpus, Outputs, Retrained, pipeline
-from flows.plan import already_done, plan, recipe
+from flows.plan import Plan, already_done, plan, recipe
 from flows.starts import CHOSEN, chosen
 from tasks import _announcement, _progress, _tracking
 from tasks._runs import Run
@@ -71,7 +71,7 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     place = _tracking.uri(config) if run_id else ""  # what a run without MLflow uses, its recipe uses
     context = Context(runtime=config.runtime, tracking_uri=place, run_id=run_id or result, pause_after=pause_after)
 
-    outputs = pipeline(config, functools.partial(_run, context), functools.partial(_look, config, context))
+    outputs = pipeline(config, functools.partial(_run, context, planned), functools.partial(_look, config, context))
     if not _publish(config, context, outputs, decide=config.promotion.automatic and not reproduces):
         run_id = ""
         waiting.keep(config, str(running.id), result, outputs)
@@ -79,9 +79,10 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     return Retrained(run_id, outputs)
 
 
-def _run(context: Context, stage: Stage, **arguments: Any) -> Dataset:
+def _run(context: Context, planned: Plan, stage: Stage, **arguments: Any) -> Dataset:
     if draws := arguments.get("draws"):
-        _progress.drawn(draws)
+        there = [step.output for step in planned.steps]
+        _progress.drawn(draws, reused=all(draw in there for draw in draws))
     return stage(context=context, **arguments)
 
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, Field
@@ -120,6 +121,10 @@ class Analogy(BaseModel):
     similarities: list[float] = Field(description="The cosine of each with b − a + c.")
 
 
+class Wrong(BaseModel):
+    detail: str = Field(description="Each parameter that is wrong, with what was expected and what was found.")
+
+
 class Unknown(BaseModel):
     detail: str
     unknown: dict[str, list[str]] = Field(description="Each word without a vector, with known ones spelled like it.")
@@ -134,11 +139,16 @@ def app(source: Source) -> FastAPI:
     """The schema is at /openapi.json, a page that shows it at /: neither needs a network."""
     api = FastAPI(title="Word vectors", description=ABOUT, version="1", docs_url=None, redoc_url=None)
     asking = threading.BoundedSemaphore(os.cpu_count() or 1)  # more at once would only take more memory
-    unknown: dict[int | str, Any] = {404: {"model": Unknown, "description": "Words without a vector"}}
+    wrong: dict[int | str, Any] = {422: {"model": Wrong, "description": "What cannot be asked"}}
+    unknown = wrong | {404: {"model": Unknown, "description": "Words without a vector"}}
 
     @api.exception_handler(UnknownWord)
     def name_words(request: Request, error: UnknownWord) -> JSONResponse:
         return JSONResponse(Unknown(detail=str(error), unknown=error.near).model_dump(), 404)
+
+    @api.exception_handler(RequestValidationError)
+    def name_parameters(request: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse(Wrong(detail="\n".join(map(_sentence, error.errors()))).model_dump(), 422)
 
     @api.get("/", include_in_schema=False)
     def page() -> HTMLResponse:
@@ -187,6 +197,14 @@ def serve(workspace: Path, name: str, port: int) -> None:
     print(f"{source.about}\nserved on http://{HOST}:{door.getsockname()[1]}  (Ctrl-C stops it)", flush=True)
     with threadpool_limits(1, "blas"), contextlib.suppress(KeyboardInterrupt):  # requests share the cores already
         server.run(sockets=[door])
+
+
+def _sentence(wrong: dict[str, Any]) -> str:
+    """What pydantic says of a parameter, as all errors here are said."""
+    name, missing = wrong["loc"][1], wrong["type"] == "missing"
+    expected = f"?{name}=…" if missing else wrong["msg"].replace("Input should be ", "")
+    found = "nothing" if missing else f"{wrong['input']!r:.60}"
+    return f"{name}\nexpected  {expected}\nfound     {found}"
 
 
 def _columns(found: Sequence[tuple[str, float]]) -> dict[str, Any]:

@@ -95,7 +95,14 @@ def run_id(uri: str, name: str) -> str:
     if not is_alias(name):
         return full_id(uri, name)
     registered, _, alias = name.rpartition("@")
-    return model(uri, registered or Tracking().registered_model).version(alias).run_id
+    return model(uri, registered or _usual(uri)).version(alias).run_id
+
+
+def _usual(uri: str) -> str:
+    """The model that goes without saying: the one of the defaults, or the only one there is."""
+    with reached(uri) as client:
+        names = [each.name for each in client.search_registered_models(max_results=2)]
+    return names[0] if len(names) == 1 else Tracking().registered_model
 
 
 def challenge(of: Model, version: Version) -> Model:

@@ -1,6 +1,6 @@
 """Downloads, kept in the workspace under their digest: fetched once, and verified each time before they are used."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import file_digest, sha256
 from http.client import HTTPException
 from pathlib import Path
@@ -8,23 +8,23 @@ from urllib.request import urlopen
 
 from filelock import FileLock
 
+from tasks import _objects
 from tasks._errors import InputError
+from tasks._store import write_whole
 
 SECONDS = 60  # of silence
 BLOCK = 1 << 20  # bytes
 
+Reporter = Callable[[float, float, str], None]
 
-def fetch(url: str, digest: str, path: Path, report: Callable[[float, float, str], None]) -> None:
+
+def fetch(url: str, digest: str, path: Path, report: Reporter) -> None:
     """Have the content of `url`, whose SHA-256 is `digest`, at `path`. Raises InputError if it is not to be had."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(path.name + ".lock")):
         if path.is_file() and _digest(path) == digest:
             return
-        beside = path.with_name(path.name + ".partial")
-        with open(beside, "wb") as file:
-            for block, total in _blocks(url):
-                file.write(block)
-                report(min(file.tell(), total), total, f"downloading {url}")
+        beside = _written(url, _blocks(url), path, report)
         if (found := _digest(beside)) != digest:
             beside.unlink()
             raise InputError(
@@ -32,6 +32,37 @@ def fetch(url: str, digest: str, path: Path, report: Callable[[float, float, str
                 "The publisher has changed it, or it was damaged on the way: check it, then set ingestion.sha256."
             )
         beside.replace(path)
+
+
+def fetch_object(url: str, digest: str, size: int, path: Path, report: Reporter) -> None:
+    """Have the object that S3 lists as `digest` at `path`. Raises InputError if it is not to be had, or not any more.
+
+    S3 tells no digest of its bytes: the one of those that came is written beside them.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    note = path.with_name(path.name + ".sha256")
+    with FileLock(path.with_name(path.name + ".lock")):
+        if path.is_file() and note.is_file() and _digest(path) == note.read_text():
+            return
+        beside = _written(url, ((block, size) for block in _objects.blocks(url)), path, report)
+        if beside.stat().st_size != size or not _objects.same(url, digest):
+            beside.unlink()
+            raise InputError(
+                f"{url} changed while being fetched\nexpected  objects that keep still during ingestion\n"
+                "Run the command again."
+            )
+        write_whole(note, _digest(beside).encode())
+        beside.replace(path)
+
+
+def _written(url: str, blocks: Iterable[tuple[bytes, int]], path: Path, report: Reporter) -> Path:
+    """The blocks, with the number of bytes to expect, in a file that is not yet the one of the path."""
+    beside = path.with_name(path.name + ".partial")
+    with open(beside, "wb") as file:
+        for block, total in blocks:
+            file.write(block)
+            report(min(file.tell(), total), total, f"downloading {url}")
+    return beside
 
 
 def _blocks(url: str) -> Iterator[tuple[bytes, int]]:

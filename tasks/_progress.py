@@ -99,11 +99,16 @@ def reused(name: str, dataset: "Dataset") -> None:
     log.log(level, "= %-12s %s  (reused)", name, summary(dataset))
 
 
-def drawn(draws: "list[Dataset]") -> None:
-    """One line for the draws of all epochs."""
+def drawn(draws: "list[Dataset]", *, reused: bool) -> None:
+    """One line for the draws of all epochs; they are reused if all are."""
     rows = sum(draw.manifest.account.written for draw in draws)
     size = sum(file.bytes for draw in draws for file in draw.manifest.files) / 1e6
-    log.info("✓ %-12s %s windows in %d draws, %.1f MB", "windows", f"{rows:,}", len(draws), size)
+    mark, end = ("=", "  (reused)") if reused else ("✓", "")
+    log.info("%s %-12s %s windows in %d draws, %.1f MB%s", mark, "windows", f"{rows:,}", len(draws), size, end)
+
+
+def continued(name: str, epoch: float, share: float) -> None:
+    log.info("  %-12s goes on from epoch %.2f, %.0f%%", name, epoch, 100 * share)
 
 
 def partly(name: str, new: int, parts: int) -> None:

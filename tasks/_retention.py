@@ -1,5 +1,6 @@
 """What of a workspace is kept, and the removal of the rest: policy first, then files."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -98,6 +99,11 @@ def _unused(workspace: Path, used: set[str], noted: set[str], at_work: set[str],
     for path in sorted(workspace.glob("unpublished/*/")):
         if path.name not in at_work:
             yield Garbage(path, _size(path), "a publication that was killed")
+    if not at_work:  # who works may have fetched what no output has read yet
+        read = _read(workspace, used)
+        for path in sorted(workspace.glob("downloads/*/")):
+            if path.name not in read:
+                yield Garbage(path, _size(path), "no kept run has read it")
 
 
 def _remove(path: Path) -> bool:
@@ -138,6 +144,13 @@ def _parts(workspace: Path, place: str) -> set[str]:
         return {f"{part.stage}/{part.key}" for part in output.parts}
     except (FileNotFoundError, ContractError):
         return set()
+
+
+def _read(workspace: Path, places: set[str]) -> set[str]:
+    """The digests of the files from which these outputs were made."""
+    manifests = (workspace / "store" / place / MANIFEST for place in places if place.startswith("ingestion/"))
+    inputs = (json.loads(manifest.read_bytes())["inputs"] for manifest in manifests if manifest.exists())
+    return {file["digest"] for each in inputs for file in each.get("files", [])}
 
 
 def _size(folder: Path) -> int:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gaierror
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from filelock import FileLock
@@ -159,8 +160,9 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
             f"Install it: pip install {driver}"
         ) from error
     except _refusals() as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         away = not uri.startswith("sqlite:") and _away(error)
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        reason = (_unanswered(error) if away else "") or said[0]
         raise (Unreachable if away else TrackingError)(
             f"MLflow at {shown(uri)} does not {'answer' if away else 'do what it was asked'}\n{shown(reason)}\n"
             "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
@@ -271,6 +273,15 @@ def _away(error: BaseException | None) -> bool:
     answer = getattr(error, "response", None)
     status = error.get_http_status_code() if isinstance(error, MlflowException) else getattr(answer, "status_code", 0)
     return isinstance(error, unanswered) or status in AWAY or _away(error.__cause__ or error.__context__)
+
+
+def _unanswered(error: BaseException | None) -> str:
+    """What the network says, without what each library on the way to here says of it; "" if it says nothing."""
+    while error:
+        if isinstance(error, (ConnectionError, TimeoutError, gaierror)):
+            return error.strerror or str(error)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _create(database: Path) -> None:

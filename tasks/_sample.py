@@ -2,13 +2,14 @@
 
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
 from configs.schema import Ingestion
 from tasks._archives import clear_errors, suffix
 from tasks._documents import Document
+from tasks._objects import opened
 from tasks._reading import read
 from tasks._sieve import Sieve, check
 from tasks._sources import Source, sources
@@ -32,7 +33,7 @@ def sample(config: Ingestion, workspace: Path) -> Corpus | None:
     columns that are not there and, if everything was seen, too much that is no text.
     """
     planned = [_fetched(source, workspace) for source in sources(config)]
-    there = [source for source in planned if not source.url or source.path.exists()]
+    there = [source for source in planned if not source.url or source.on_s3 or source.path.exists()]
     sieve = Sieve()
     seen: list[Document] = []
     whole = len(there) == len(planned) <= FILES
@@ -57,18 +58,23 @@ def sample(config: Ingestion, workspace: Path) -> Corpus | None:
 
 
 def _fetched(source: Source, workspace: Path) -> Source:
-    """A download where it will be, with its size if it is there."""
+    """A download where it will be, with its size if that is known."""
     if not source.url:
         return source
     path = workspace / source.path
-    return source.model_copy(update={"path": path, "size": path.stat().st_size if path.exists() else 0})
+    return source.model_copy(update={"path": path, "size": path.stat().st_size if path.exists() else source.size})
+
+
+def _opened(source: Source) -> BinaryIO:
+    """Of an object on S3, only what is read is fetched."""
+    return opened(source.url) if source.on_s3 and not source.path.exists() else open(source.path, "rb")
 
 
 def _beginning(source: Source, config: Ingestion, budget: float) -> tuple[list[Document], float, float]:
     """The first documents of a file, the share of the file that they are, and what they cost of the budget."""
     found: list[Document] = []
     cost = 0
-    with clear_errors(source.name), open(source.path, "rb") as file:
+    with clear_errors(source.name), _opened(source) as file:
         for document in read(file, source.name, config):
             found.append(document)
             cost += ROW + (config.document_length if document.text is None else len(document.text))
@@ -76,5 +82,5 @@ def _beginning(source: Source, config: Ingestion, budget: float) -> tuple[list[D
                 if suffix(source.name) == ".parquet":  # its rows are counted; where the file is read says nothing
                     rows = pq.ParquetFile(file).metadata.num_rows
                     return found, sum(document.piece == 1 for document in found) / rows, cost
-                return found, file.tell() / source.path.stat().st_size, cost
+                return found, file.tell() / source.size, cost
     return found, 1.0, cost

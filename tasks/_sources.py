@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -15,6 +15,7 @@ from configs.schema import Ingestion
 from tasks._archives import TEXT, is_text, suffix
 from tasks._errors import InputError
 from tasks._installed_docs import documentation
+from tasks._objects import S3, listed, there
 from tasks._store import Record, digest_of, digest_of_file
 
 INSTALLED_DOCS = "installed-docs"
@@ -28,9 +29,13 @@ class Source(Record):
     name: str
     digest: str
     path: Path = Field(exclude=True)  # of a download: inside the workspace
-    size: int = Field(exclude=True)  # bytes; of a download not yet known
+    size: int = Field(exclude=True)  # bytes; 0 of a download, where they are not yet known
     url: str = Field("", exclude=True)
     recorded: bool = Field(False, exclude=True)  # the digest is the publisher's or the installer's
+
+    @property
+    def on_s3(self) -> bool:
+        return self.url.startswith(S3)
 
     @property
     def changed(self) -> bool:
@@ -52,7 +57,7 @@ def batches(planned: Iterable[Source]) -> list[list[Source]]:
     for source in planned:
         found[-1].append(source)
         chance = int(digest_of([source.name, source.digest])[:8], 16) / 2**32
-        if source.url or chance < source.size / BATCH:
+        if (source.url and not source.size) or chance < source.size / BATCH:
             found.append([])
     return [batch for batch in found if batch]
 
@@ -79,6 +84,8 @@ def _by_entry(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
     for entry in [config.source] if isinstance(config.source, str) else config.source:
         if entry == INSTALLED_DOCS:
             yield from _installed(config)
+        elif entry.startswith(S3):
+            yield entry, _objects(entry)
         elif "://" in entry:
             yield entry, [_download(entry, config)]
         else:
@@ -107,7 +114,7 @@ def _download(url: str, config: Ingestion) -> Source:
     parts = urlsplit(url)
     name = PurePosixPath(parts.path).name or parts.netloc
     if parts.scheme not in ("http", "https"):
-        raise InputError(f"{url}: cannot read from {parts.scheme}://\nexpected  http:// or https://, or a path")
+        raise InputError(f"{url}: cannot read from {parts.scheme}://\nexpected  http://, https:// or s3://, or a path")
     if config.sha256 is None:
         raise InputError(
             f"{url}: a download needs a digest, so that every run reads the same bytes\n"
@@ -115,6 +122,25 @@ def _download(url: str, config: Ingestion) -> Source:
         )
     path = Path("downloads", config.sha256, name)
     return Source(name=name, digest=config.sha256, path=path, size=0, url=url, recorded=True)
+
+
+def _objects(url: str) -> list[Source]:
+    """The text below a prefix; an object that is named outright is meant, whatever its suffix."""
+    every = listed(url)
+    found = [each for each in every if is_text(each.name, archives=True) or each.url == url]
+    if not found:
+        raise InputError(_no_text(url, sorted({suffix(each.name) for each in every})))
+    return [
+        Source(
+            name=each.name,
+            digest=each.digest,
+            path=Path("downloads", each.digest, "object"),  # no name of others' making becomes a path
+            size=each.size,
+            url=each.url,
+            recorded=True,
+        )
+        for each in found
+    ]
 
 
 def _local(path: Path, name: str) -> Source:
@@ -144,7 +170,9 @@ def _files(entry: str) -> list[tuple[Path, str]]:
 
 
 def missing(entry: str) -> bool:
-    """Whether nothing is there under this path or glob."""
+    """Whether nothing is there under this path, glob or prefix."""
+    if entry.startswith(S3):
+        return not there(entry)
     return not _matches(Path(entry).expanduser())[1]
 
 
@@ -179,15 +207,25 @@ def _missing(path: Path) -> str:
     folder = next(parent for parent in path.parents if parent.is_dir())
     wanted = path.relative_to(folder).parts[0]
     names = sorted(inside.name for inside in folder.iterdir())
-    near = get_close_matches(wanted, names, n=1, cutoff=0.3)
-    nearest = f"the nearest is {near[0]}" if near else f"there are {', '.join(names[:10]) or 'no files'}"
-    return f"{path}: no such file or folder\nIn {folder.absolute()}, {nearest}.\nSet ingestion.source to what is there."
+    far = folder != path.parent
+    near = get_close_matches(wanted, names, n=1, cutoff=0.6 if far else 0.3)
+    if near:
+        nearest = f"In {folder.absolute()}, the nearest is {near[0]}."
+    elif far:
+        nearest = f"There is no {folder.absolute() / wanted}."
+    else:
+        nearest = f"In {folder.absolute()}, there are {', '.join(names[:10]) or 'no files'}."
+    return f"{path}: no such file or folder\n{nearest}\nSet ingestion.source to what is there."
 
 
 def _nothing_to_read(folder: Path) -> str:
     kinds = sorted({suffix(file) for _, _, files in os.walk(folder) for file in files})
+    return _no_text(folder, kinds)
+
+
+def _no_text(place: Path | str, kinds: Sequence[str]) -> str:
     return (
-        f"{folder}: no file here is known as text\n"
+        f"{place}: no file here is known as text\n"
         f"expected  {', '.join(sorted(TEXT - {''}))}, also compressed or zipped, or names without a suffix\n"
         f"found     {', '.join(kinds) or 'no files'}\nName such files one by one or with a glob to read them as text."
     )

@@ -17,7 +17,7 @@ from configs.schema import Ingestion
 from tasks import _contracts
 from tasks._archives import clear_errors
 from tasks._documents import Document
-from tasks._downloads import fetch
+from tasks._downloads import fetch, fetch_object
 from tasks._errors import InputError
 from tasks._reading import read
 from tasks._sieve import DIGEST, Sieve, check
@@ -157,8 +157,12 @@ def _read_all(files: Sequence[Source], config: Ingestion, draft: Draft, context:
         path = source.path
         if source.url:
             path = Path(context.runtime.workspace) / path
-            fetch(source.url, source.digest, path, draft.report)
-            total += path.stat().st_size
+            if source.on_s3:
+                draft.report(done, total, f"downloading {source.url}")
+                fetch_object(source.url, source.digest, source.size, path, lambda *_: None)
+            else:
+                fetch(source.url, source.digest, path, draft.report)
+            total += path.stat().st_size - source.size
         with clear_errors(source.name), open(path, "rb") as file:
             for document in read(file, source.name, config):
                 yield document

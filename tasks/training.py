@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Training
-from tasks import _contracts, _environment, _vectors
+from tasks import _contracts, _environment, _progress, _vectors
 from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._curve import Curve
 from tasks._errors import Paused, TrainingError
@@ -36,6 +36,7 @@ from w2v_core.training import Diverged, Position, Settings, train
 from w2v_core.windows import Windows
 
 WORDS_AT_ONCE = 1 << 12
+TELLING_SECONDS = 1.0  # of training, before which its speed says little
 
 
 @stage(outside=start_digests, rounds=True)
@@ -119,6 +120,9 @@ class Run:
 
     def __iter__(self) -> Iterator[None]:
         """Learn; control comes back after every step, with the tables and the position in step."""
+        if self._position != Position():
+            share = self.curve.windows / self.total
+            _progress.continued("training", share * self._settings.epochs, share)
         rows = self._rows.__getitem__
         teacher = learner(
             self._settings,
@@ -191,11 +195,14 @@ class Run:
         """A point of the curve, with J(θ) where `judge` says so; and what people see of it."""
         loss = self._held_out_loss() if judge else None
         self.curve.point(done * self._settings.epochs, learning_rate, loss)
-        latest, rate = self.curve.rows[-1], self.curve.rates[-1]
-        mean = "" if latest["loss"] is None else f"loss {latest['loss']:.4f}, "
-        left = (self.words - latest["words"]) / rate if rate else 0.0
-        text = f"epoch {latest['epoch']:.2f}, {mean}{rate:,.0f} words/s, {left:.0f} s left"
-        self._draft.report(self.curve.windows, self.total, text)
+        latest, seconds = self.curve.rows[-1], self._clock["training"]
+        text = [f"epoch {latest['epoch']:.2f}"]
+        if latest["loss"] is not None:
+            text.append(f"loss {latest['loss']:.4f}")
+        if seconds > TELLING_SECONDS:
+            rate = latest["words"] / seconds
+            text += [f"{rate:,.0f} words/s", f"{(self.words - latest['words']) / rate:.0f} s left"]
+        self._draft.report(self.curve.windows, self.total, ", ".join(text))
         self._live.show(self.curve)
 
     def _held_out_loss(self) -> float | None:

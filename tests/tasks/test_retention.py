@@ -67,6 +67,23 @@ def test_policy() -> None:
     assert set(Policy(last=0, days=8.5).keeps(runs)) == always | {"new", "second"}
 
 
+def test_downloads_go_with_what_was_read_from_them(context: Context) -> None:
+    """And stay while anybody works, who may have fetched what is still to be read."""
+    workspace = Path(context.runtime.workspace)
+    for digest in ("read", "forgotten"):
+        (workspace / "downloads" / digest).mkdir(parents=True)
+    inputs = {"files": [{"name": "a.txt", "digest": "read"}]}
+    made = context.store.make(
+        "ingestion", "0" * 32, inputs, lambda _: Account(unit="documents", read=0, written=0), lambda *_: None
+    )
+    Uses(workspace).note("kept", made.stage, made.key)
+    kept = known("kept", named=True)
+
+    assert swept(context, NONE_KEPT, kept, known("at work", "RUNNING")) == []
+    assert swept(context, NONE_KEPT, kept) == [workspace / "downloads" / "forgotten"]
+    assert [path.name for path in (workspace / "downloads").iterdir() if path.is_dir()] == ["read"]
+
+
 def test_what_no_kept_run_uses_goes(context: Context) -> None:
     """An output that two runs use stays while one of them is kept."""
     shared, other, own = used(context, "kept", 1), used(context, "gone", 2), used(context, "kept", 3)

@@ -154,6 +154,16 @@ def test_a_missing_path_names_the_nearest(corpus: Path) -> None:
     )
 
 
+def test_a_path_far_from_any_folder_has_no_nearest(tmp_path: Path) -> None:
+    """What is near to nothing is no help: the folder that is missing is named instead."""
+    (tmp_path / "a-folder").mkdir()
+
+    with pytest.raises(InputError) as error:
+        names(tmp_path / "data" / "texts" / "a.txt")
+
+    assert str(error.value).splitlines()[1] == f"There is no {tmp_path}/data."
+
+
 def test_a_glob_without_matches_names_what_is_there(corpus: Path) -> None:
     """There is no nearest name to a pattern like this one."""
     with pytest.raises(
@@ -184,10 +194,12 @@ def test_a_download_needs_a_digest() -> None:
         names("http://host/a.txt")
 
 
-@pytest.mark.parametrize("url", ["ftp://host/a.txt", "file:///etc/passwd", "s3://bucket/a.txt"])
+@pytest.mark.parametrize("url", ["ftp://host/a.txt", "file:///etc/passwd"])
 def test_other_protocols_are_refused(url: str) -> None:
     """Only what is known to work is tried."""
-    with pytest.raises(InputError, match=rf"^{url}: cannot read from \w+://\nexpected  http:// or https://, or a path"):
+    with pytest.raises(
+        InputError, match=rf"^{url}: cannot read from \w+://\nexpected  http://, https:// or s3://, or a path"
+    ):
         names(url)
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking, Training
-from tasks import _certificate, _environment, _runs, _tracking, _view
-from tasks._errors import TrackingError, Unreachable
+from tasks import _certificate, _champions, _environment, _runs, _tracking, _view
+from tasks._errors import InputError, TrackingError, Unreachable
 from tasks._runs import Run
 
 if TYPE_CHECKING:
@@ -241,10 +241,13 @@ def test_where_runs_are(config: Config, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_absent_server_is_told_within_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the server, not its password, and the way out."""
+    """The error names the server, not its password, what the network said, and the way out."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
 
-    with pytest.raises(TrackingError, match=r"(?s)MLflow at http://…@127.0.0.1:9 .*MLFLOW_TRACKING_URI") as error:
+    with pytest.raises(
+        TrackingError,
+        match=r"MLflow at http://…@127.0.0.1:9 does not answer\nConnection refused\nStart .*MLFLOW_TRACKING_URI",
+    ) as error:
         _tracking.start(config, "flow-1")
     assert "secret" not in str(error.value)
 
@@ -332,6 +335,21 @@ def test_mlflow_keeps_quiet(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_champion_is_that_of_the_only_model(fresh: Config) -> None:
+    """Where another name than that of the defaults is registered, and no other."""
+    from mlflow import MlflowClient
+
+    uri = _tracking.uri(fresh)
+    client = MlflowClient(uri)
+    client.create_registered_model("reviews")
+    with pytest.raises(InputError, match="the model 'reviews' has no champion"):
+        _champions.run_id(uri, "champion")
+    client.create_registered_model("tweets")
+
+    with pytest.raises(InputError, match="the model 'vectors' has no champion"):
+        _champions.run_id(uri, "champion")
 
 
 def test_the_start_of_an_id_is_enough(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:

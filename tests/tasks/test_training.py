@@ -1,5 +1,6 @@
 """vocabulary, windows → vectors."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary, Windows
-from tasks import _contracts, _vectors
+from tasks import _contracts, _progress, _vectors
 from tasks import training as module
 from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._errors import InputError, Paused, StoreError, TrainingError
@@ -139,12 +140,18 @@ def interrupted_training(context: Context) -> Path:
 @pytest.mark.parametrize("shared_negatives", [0, 8])
 @pytest.mark.parametrize("stop", [1, 4, 5, 13])  # in a shard, at a shard's end, after it, in another epoch
 def test_resumed_is_the_same_as_never_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, shared_negatives: int, stop: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    architecture: str,
+    shared_negatives: int,
+    stop: int,
 ) -> None:
-    """Stopped after any update and started again, the training ends with the same bits and the same curve.
+    """Stopped after any update and started again, it says where it goes on, and ends with the same bits and curve.
 
-    So are the vectors of earlier epochs that it keeps.
+    So do the vectors of earlier epochs that it keeps.
     """
+    caplog.set_level("INFO", "w2v")
     settings = {"architecture": architecture, "shared_negatives": shared_negatives, "batch_size": 128, "keep_epochs": 3}
     whole = train(workspace(tmp_path, "whole"), **settings)
     updates = Run.__iter__
@@ -162,6 +169,21 @@ def test_resumed_is_the_same_as_never_stopped(
     monkeypatch.undo()
 
     assert train(workspace(tmp_path, "stopped"), **settings).digest == whole.digest
+    assert re.search(r"training +goes on from epoch \d\.\d\d, \d+%", caplog.text)
+    assert caplog.text.count("goes on") == 1
+
+
+def test_speed_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of the first moments, which say nothing of those to come."""
+    told: list[str] = []
+    monkeypatch.setattr(_progress.Report, "__call__", lambda self, done, total, text="": told.append(text))
+    monkeypatch.setattr(module, "TELLING_SECONDS", 1e9)
+    train(workspace(tmp_path, "quick"))
+    assert not [text for text in told if "words/s" in text]
+    monkeypatch.setattr(module, "TELLING_SECONDS", 0.0)
+    train(workspace(tmp_path, "slow"))
+
+    assert re.search(r"epoch \d\.\d\d, loss \d\.\d+, [\d,]+ words/s, \d+ s left", told[-1])
 
 
 def test_earlier_epochs_are_kept(tmp_path: Path) -> None:
