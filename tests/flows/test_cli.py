@@ -16,6 +16,7 @@ from tasks._arithmetic import CONTRARY, PINNED
 from tasks._sources import BATCH
 from tasks._stage import Context
 from tasks.ingestion import ingestion
+from tests.servers import answers, free_port
 
 W2V = Path(sys.executable).parent / "w2v"
 PROJECT = Path(__file__).parent.parent.parent
@@ -175,12 +176,12 @@ def curves(workspace: Path) -> dict[str, list[int]]:
     return {name: sorted(point.step for point in history) for name, history in names.items()}
 
 
-def start(words: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """A retraining in a session of its own, as a terminal would start it."""
+def start(words: list[str], log: Path, command: str = "retrain") -> subprocess.Popen[bytes]:
+    """A command in a session of its own, as a terminal would start it."""
     heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731  # CI may ignore SIGINT
     with log.open("wb") as stream:
         return subprocess.Popen(
-            [W2V, "retrain", *words],
+            [W2V, command, *words],
             cwd=PROJECT,
             stdout=stream,
             stderr=stream,
@@ -195,6 +196,23 @@ def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
+
+
+def test_the_pages_end_quietly(workspace: Path, tmp_path: Path) -> None:
+    """Ctrl-C to all of the process group of `w2v ui`: 0, no server left, and not a word more."""
+    port, log = free_port(), tmp_path / "log"
+    process = start(["--workspace", str(workspace), "--port", str(port)], log, "ui")
+    deadline = time.monotonic() + 120
+    while not answers(f"http://127.0.0.1:{port}/health"):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+    said = log.read_text()
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert process.wait(timeout=30) == 0, log.read_text()
+    assert log.read_text() == said
+    assert not answers(f"http://127.0.0.1:{port}/health")
 
 
 def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
