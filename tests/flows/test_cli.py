@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -169,6 +171,17 @@ def statuses(workspace: Path) -> list[str]:
     return [run.info.status for run in client(workspace).search_runs(["1"])]
 
 
+def on_prefects_page(workspace: Path) -> tuple[str, str]:
+    """How the flow run of the only run has ended, from the database of a server that is gone."""
+    (run,) = client(workspace).search_runs(["1"])
+    with closing(sqlite3.connect(Path(os.environ["PREFECT_HOME"]) / "prefect.db")) as database:
+        (found,) = database.execute(
+            "SELECT name, message FROM flow_run_state WHERE flow_run_id = ? ORDER BY timestamp DESC LIMIT 1",
+            [run.data.tags["prefect.flow_run_id"]],
+        )
+    return found
+
+
 def curves(workspace: Path) -> dict[str, list[int]]:
     """The steps of each metric of the only run, as they were logged."""
     (run,) = client(workspace).search_runs(["1"])
@@ -226,6 +239,7 @@ def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
     assert process.wait(timeout=60) == 130, log.read_text()
     assert "the same command continues where this one stopped" in log.read_text()
     assert statuses(tmp_path / "ws") == ["KILLED"]
+    assert on_prefects_page(tmp_path / "ws")[0] == "Cancelled"
     assert not server.is_running()
 
 
@@ -252,6 +266,8 @@ def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path
         assert list(workspace.glob("store/training/*/checkpoints/*/state.json"))
         (run,) = client(workspace).search_runs(["1"])
         assert run.data.tags["how to continue"].startswith("`w2v retrain --set ")
+        state, message = on_prefects_page(workspace)
+        assert (state, message[:35]) == ("Cancelled", "Stopped by hand. `w2v retrain --set")
 
     process = start(words, log)
     wait_for("✓ windows  ", log, process)
