@@ -30,7 +30,7 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
             context = FlowRunContext.get()
             if not context or not context.flow or not context.flow_run:
                 raise
-            message = f"Stopped by hand. `{shown(again(context.flow_run))}` goes on where it stopped."
+            message = f"Stopped by Ctrl-C or SIGTERM. `{shown(again(context.flow_run))}` goes on where it stopped."
             end: State[Any] = Cancelled(message=message)
             for hook in context.flow.on_cancellation_hooks:
                 try:

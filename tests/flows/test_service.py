@@ -5,10 +5,12 @@ import re
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +248,12 @@ def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
     assert not box.place.processes()
     assert {path.name for path in box.place.folder.iterdir()} == {".lock", "log", "mlflow-auth.db", "mlflow-auth.ini"}
     assert sorted(status for _, status in box.runs()) == ["FINISHED", "KILLED"]
+    with closing(sqlite3.connect(box.workspace / "prefect" / "prefect.db")) as database:
+        ((state, message),) = database.execute(
+            "SELECT name, message FROM flow_run_state ORDER BY timestamp DESC LIMIT 1"
+        )
+    assert state == "Cancelled"
+    assert message.startswith("Stopped by Ctrl-C or SIGTERM. `prefect deployment run --id ")
     assert list(box.workspace.glob(CHECKPOINTS))
     assert "not up" in box.w2v("down", "--workspace", "ws")
 
