@@ -11,6 +11,7 @@ from flows.commands.common import app
 from flows.surroundings import quiet
 
 INTERRUPTED = 130  # typer's exit code after Ctrl-C
+GO_ON = "interrupted; the same command continues where this one stopped"
 COMMANDS = (retraining, vectors, models, workspace, service)  # imported, they are known to the app
 
 
@@ -23,9 +24,12 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            print("interrupted; the same command continues where this one stopped", file=sys.stderr)
+            print(GO_ON, file=sys.stderr)
         raise
     except Exception as error:  # the last door: whatever is left becomes one message
+        if "prefect.exceptions" in sys.modules and isinstance(error, sys.modules["prefect.exceptions"].CancelledRun):
+            print(GO_ON, file=sys.stderr)
+            sys.exit(INTERRUPTED)
         if debug:
             raise
         from configs.loading import ConfigError

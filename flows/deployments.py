@@ -50,13 +50,14 @@ def experiment(config: str, settings: str, environment: dict[str, str]) -> dict[
     loaded = _checked(read(Path(config or QUICKSTART), settings.splitlines()))
     workspace = str(Path(loaded.runtime.workspace).absolute())  # hooks of a crashed run are run elsewhere
     runtime = loaded.runtime.model_copy(update={"workspace": workspace})
+    tracking = {"MLFLOW_TRACKING_URI": loaded.tracking.uri} if loaded.tracking.uri else {}  # for what has no config
     return {
         "config": loaded.model_copy(update={"runtime": runtime}).model_dump(mode="json"),
         "model": loaded.tracking.registered_model,
         "schedule": loaded.schedule.model_dump(),
         "workspace": workspace,
         "directory": str(Path.cwd()),
-        "environment": ELSEWHERE | environment | (_arithmetic.PINNED if loaded.runtime.portable else {}),
+        "environment": ELSEWHERE | environment | tracking | (_arithmetic.PINNED if loaded.runtime.portable else {}),
     }
 
 

@@ -31,7 +31,7 @@ def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     except ValidationError:  # which may be the failure
         config = None
     run = _run(config, flow_run) if config else None
-    message = _messages.of_failure(flow_run.name, _place(flow_run), _error(state), run, _again(flow_run))
+    message = _messages.of_failure(flow_run.name, _place(flow_run), _error(state), run, again(flow_run))
     _messages.tell(config.notify if config else Notify(), message)
 
 
@@ -61,7 +61,7 @@ def _error(state: State[Any]) -> str:
     return (state.message or "").removeprefix(SAID_BY_PREFECT)
 
 
-def _again(flow_run: FlowRun) -> str:
+def again(flow_run: FlowRun) -> str:
     """A command for a terminal: that of the deployment, or the one that has failed."""
     if flow_run.deployment_id:
         return f"prefect deployment run --id {flow_run.deployment_id}"

@@ -7,9 +7,11 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows import reproduce as reproduction
 from flows.retention import collect
+from flows.stops import stoppable
 
 
 @flow(name="reproduce", flow_run_name="run {run} once more", log_prints=True)
+@stoppable
 def reproduce(run: str, workspace: Path = Path("workspace"), settings: list[str] | None = None) -> str:
     """An MLflow run → its config → the same again in a fresh workspace → identical to the bit, or what differs"""
     original = reproduction.find(run, workspace, settings or [])

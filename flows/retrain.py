@@ -16,6 +16,7 @@ from flows.naming import named
 from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
 from flows.starts import CHOSEN, chosen
+from flows.stops import stoppable
 from tasks import _announcement, _progress, _tracking
 from tasks._runs import Run
 from tasks._stage import Context, Stage
@@ -48,6 +49,7 @@ LOGGED: dict[str, Any] = {
 
 
 @flow(name="retrain", **LOGGED)
+@stoppable
 def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after: int = 0) -> Retrained:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run → champion or not
 

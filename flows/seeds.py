@@ -12,6 +12,7 @@ from rich.table import Table
 from configs.schema import Config
 from flows.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
+from flows.stops import stoppable
 from flows.waiting import required
 from tasks import _noise, _tracking
 from tasks._noise import Noise
@@ -30,6 +31,7 @@ class Seeds(NamedTuple):
 
 
 @flow(name="retrain-seeds", **LOGGED)
+@stoppable
 def retrain_seeds(config: Config, seeds: int) -> Seeds:
     """seed, seed + 1, … → a run each, all from the same documents, tokens and vocabulary → one parent run"""
     config = required(config)

@@ -1,6 +1,7 @@
 """MLflow's pages on a workspace, until Ctrl-C."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,13 +20,16 @@ def mlflow_ui(workspace: Path, port: int) -> None:
 
     print(f"MLflow on http://127.0.0.1:{port}/{_view.address(uri)}  (Ctrl-C stops it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--uvicorn-opts", "--log-level warning", "--backend-store-uri", uri]
     # one worker and no job runner: two processes instead of fifteen
     quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with subprocess.Popen([*command, "--backend-store-uri", uri], env=quiet) as server:
+    signal.signal(signal.SIGHUP, signal.default_int_handler)  # the terminal was closed
+    # in a group of its own it hears of Ctrl-C from us alone, and so need not say that it was aborted
+    with subprocess.Popen(command, env=quiet, stdin=subprocess.DEVNULL, process_group=0) as server:
         try:
             code = server.wait()
         except KeyboardInterrupt:
-            server.terminate()  # of Ctrl-C it knows, of SIGTERM to us alone it does not
+            server.terminate()
             code = 0
     if code:
         raise PipelineError(f"the MLflow server stopped with exit code {code}; its last lines above say why.")

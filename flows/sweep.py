@@ -19,6 +19,7 @@ from flows.pipeline import Retrained
 from flows.plan import recipe
 from flows.retrain import LOGGED, retrain
 from flows.starts import chosen
+from flows.stops import stoppable
 from flows.waiting import required
 from tasks import _contracts, _ranking, _sweep, _tracking
 from tasks._errors import InputError, Paused, StoreError, TrainingError
@@ -40,6 +41,7 @@ class Swept(NamedTuple):
 
 
 @flow(name="sweep", **LOGGED)
+@stoppable
 def sweep(
     config: Config,
     grid: list[str],

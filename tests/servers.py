@@ -114,6 +114,7 @@ class Postgres:
     """A database server for the role `w2v`, which is no superuser and owns its databases."""
 
     PASSWORD = "in-no-log"
+    DATABASES = ("prefect", "mlflow", "prefect_of_service", "mlflow_of_service")
 
     def __init__(self, folder: Path, log: Path) -> None:
         self._folder, self._log, self.port = folder, log, free_port()
@@ -154,8 +155,8 @@ class Postgres:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE ROLE w2v LOGIN PASSWORD '{self.PASSWORD}'")
-            cursor.execute("CREATE DATABASE prefect OWNER w2v")
-            cursor.execute("CREATE DATABASE mlflow OWNER w2v")
+            for name in self.DATABASES:
+                cursor.execute(f"CREATE DATABASE {name} OWNER w2v")
         connection.close()
 
     def stop(self) -> None:

@@ -18,6 +18,9 @@ Expose = Annotated[
     str,
     typer.Option(metavar="ADDRESS", help="Let others reach the servers, at this address of the machine or 0.0.0.0."),
 ]
+Patience = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="Start again what has not answered for so long.")
+]
 LOOPBACK = "127.0.0.1"
 
 
@@ -33,6 +36,7 @@ def up(
     prefect_port: PrefectPort = 4200,
     mlflow_port: MLflowPort = 5000,
     expose: Expose = LOOPBACK,
+    patience: Patience = 300,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay with it, for systemd and the like.")] = False,
 ) -> None:
     """Start Prefect, MLflow and a worker that retrains as scheduled, on 127.0.0.1, and keep them running."""
@@ -40,7 +44,7 @@ def up(
     from flows.service import control
     from tasks import _tracking
 
-    service = _service(loaded, config, settings, prefect_port, mlflow_port, expose)
+    service = _service(loaded, config, settings, prefect_port, mlflow_port, expose, patience)
     control.up(service, _tracking.uri(loaded), foreground=foreground)
 
 
@@ -68,18 +72,25 @@ def unit(
     prefect_port: PrefectPort = 4200,
     mlflow_port: MLflowPort = 5000,
     expose: Expose = LOOPBACK,
+    patience: Patience = 300,
 ) -> None:
     """Print what makes systemd or Docker Compose run `w2v up` with these options."""
     from flows.service import units
 
-    service = _service(load(config, settings), config, settings, prefect_port, mlflow_port, expose)
+    service = _service(load(config, settings), config, settings, prefect_port, mlflow_port, expose, patience)
     print(units.UNITS[manager.value](service))
 
 
 def _service(
-    loaded: "Config", config: Path, settings: list[str] | None, prefect_port: int, mlflow_port: int, expose: str
+    loaded: "Config",
+    config: Path,
+    settings: list[str] | None,
+    prefect_port: int,
+    mlflow_port: int,
+    expose: str,
+    patience: float,
 ) -> "Service":
     from flows.service.parts import Service
 
     workspace = str(Path(loaded.runtime.workspace).absolute())
-    return Service(workspace, str(config.absolute()), settings or [], expose, prefect_port, mlflow_port)
+    return Service(workspace, str(config.absolute()), settings or [], expose, prefect_port, mlflow_port, patience)

@@ -10,7 +10,7 @@ from pathlib import Path
 from flows.service.exposure import LOOPBACK, check_ports, mlflow_passwords, prefect_passwords, what_is_open
 from flows.service.health import answers
 from flows.service.parts import DATABASE, PARTS, Service
-from flows.service.place import Place, State
+from flows.service.place import Place, State, clock
 from flows.service.supervisor import STOP, end
 from tasks._errors import PipelineError
 from tasks._runs import shown
@@ -39,7 +39,7 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
 
 
 def _already(state: State | None) -> None:
-    since = f"since {time.strftime('%Y-%m-%d %H:%M', time.localtime(state.since))}" if state else "or about to be"
+    since = f"since {clock(state.since)}" if state else "or about to be"
     print(f"already up, {since}; after a change of its config: w2v deploy CONFIG; for other ports: w2v down first")
     for name, page in state.pages.items() if state else ():
         print(f"  {name:<8} {page}")
@@ -95,11 +95,12 @@ def _detach(command: list[str], place: Place) -> None:
 
 
 def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
-    """Say what answers, until everything does. Raises PipelineError if the service ends instead."""
+    """Say what answers, until everything does and commands use it. Raises PipelineError if the service ends instead."""
     began = time.monotonic()
     waiting = list(PARTS)
     print("starting …", flush=True)
-    while waiting:
+    state = None
+    while waiting or not (state and state.ready):
         if supervisor.poll() is not None:
             raise PipelineError(f"the service does not start; the end of {place.log}:\n{_end_of_log(place)}")
         state = place.state

@@ -27,6 +27,11 @@ def answers(state: State, part: str) -> bool:
     return _has_beaten(state.prefect, max(life.since, time.time() - SILENCE))
 
 
+def hangs(state: State, part: str) -> bool:
+    """Whether it does not answer, and could: of the worker we hear through Prefect's server alone."""
+    return not answers(state, part) and (part != "worker" or answers(state, "prefect"))
+
+
 def ask(prefect: str, path: str, wanted: dict[str, Any]) -> Any:
     """What the Prefect server at an address says. Raises httpx.HTTPError if it does not answer, or not us."""
     user, _, password = os.environ.get(PREFECT_PASSWORD, "").partition(":")

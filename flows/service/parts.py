@@ -22,6 +22,7 @@ class Service(NamedTuple):
     host: str = LOOPBACK
     prefect_port: int = 4200
     mlflow_port: int = 5000
+    patience: float = 300.0  # seconds without an answer after which a part is started again
 
     @classmethod
     def read(cls, said: str) -> "Service":

@@ -6,6 +6,7 @@ crash of the machine; what the other files say counts only while the lock is hel
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -101,6 +102,11 @@ class Place:
     def processes(self) -> list[psutil.Process]:
         """All that the service has started, directly or not, and that still runs."""
         return [process for process in psutil.process_iter() if _mark(process) == str(self.folder)]
+
+
+def clock(seconds: float) -> str:
+    """A time of the machine's own clock, with its zone."""
+    return time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(seconds))
 
 
 def _mark(process: psutil.Process) -> str:

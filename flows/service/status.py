@@ -1,6 +1,5 @@
 """`w2v status`: what runs since when, what comes next, and what there was."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import httpx
 from flows.service.exposure import PREFECT_PASSWORD
 from flows.service.health import answers, ask, moment
 from flows.service.parts import PARTS
-from flows.service.place import Life, Place, State
+from flows.service.place import Life, Place, State, clock
 
 LAST = 5  # runs
 LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # not what comes each quarter of an hour
@@ -25,7 +24,7 @@ def show(workspace: Path) -> int:
         print(f"{workspace}: the service is not up{f', but {left} of its processes run on' if left else ''}")
         print("`w2v up` starts it" + (" anew, `w2v down` ends them" if left else ""))
         return 1
-    print(f"up since {_time(state.since)}{'' if state.ready else ', still starting'}")
+    print(f"up since {clock(state.since)}{'' if state.ready else ', still starting'}")
     working = {name: answers(state, name) for name in PARTS}
     for name, works in working.items():
         page = f"  {state.pages[name]}" if name in state.pages else ""
@@ -41,7 +40,7 @@ def show(workspace: Path) -> int:
         print(f"✗ runs     Prefect does not tell: {error}")
         return 1
     if not all(working.values()):
-        print(f"what is down is started again; why it ended is in {place.log}")
+        print(f"what ends or hangs is started again; why is in {place.log}")
     return int(not all(working.values()))
 
 
@@ -49,16 +48,16 @@ def _life(life: Life | None) -> str:
     if life is None:
         return "not started yet"
     again = f", {life.ended}; started again {life.starts - 1} ×" if life.ended else ""
-    return f"process {life.pid} since {_time(life.since)}{again}" if life.pid else f"{life.ended}, to be started again"
+    return f"process {life.pid} since {clock(life.since)}{again}" if life.pid else f"{life.ended}, to be started again"
 
 
 def _show_runs(state: State) -> None:
     coming = _runs(state, ["retrain"], {"any_": ["SCHEDULED"]}, "NEXT_SCHEDULED_START_TIME_ASC", 1)
     for run in coming:
-        print(f"\nnext run  {_time(moment(run['next_scheduled_start_time']))}  retrain")
+        print(f"\nnext run  {clock(moment(run['next_scheduled_start_time']))}  retrain")
     print("" if coming else "\nno retraining is scheduled")
     for run in _runs(state, LOOKED_FOR, {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC", LAST):
-        began = _time(moment(run["start_time"])) if run["start_time"] else "not begun"
+        began = clock(moment(run["start_time"])) if run["start_time"] else "not begun"
         print(f"last run  {began}  {run['name']}  {run['state_name']}  {state.prefect}/runs/flow-run/{run['id']}")
 
 
@@ -67,7 +66,3 @@ def _runs(state: State, flows: list[str], kind: dict[str, list[str]], order: str
     wanted = {"flows": named, "flow_runs": {"state": {"type": kind}}, "sort": order, "limit": limit}
     found: list[dict[str, Any]] = ask(state.prefect, "flow_runs/filter", wanted)
     return found
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

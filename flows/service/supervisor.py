@@ -1,4 +1,4 @@
-"""Keeps the parts of the service running, until it is told to stop.
+"""Keeps the parts of the service running and answering, until it is told to stop.
 
 python -m flows.service.supervisor SERVICE     (as JSON; a program of its own, which loads nothing large)
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from flows.service.exposure import passwords_asked_for
-from flows.service.health import answers
+from flows.service.health import answers, hangs
 from flows.service.parts import Part, Service, parts
 from flows.service.place import MARK, Life, Place, State
 from tasks._errors import PipelineError
@@ -25,13 +25,14 @@ from tasks._errors import PipelineError
 log = logging.getLogger("w2v.service")
 
 START = 300  # seconds until a part has to answer
+ASKED = 10  # times, before a part counts as hung
 STOP = 60  # seconds in which a training has written its checkpoint, and a server has ended
 SOON, LATE = 1, 60  # seconds before a part is started again; twice as long each time that it dies young
 LOG_SIZE, LOGS = 5_000_000, 3
 
 
 def supervise(service: Service) -> None:
-    """Start the parts, and start again what dies, until SIGTERM. Raises PipelineError if one never answers."""
+    """Start the parts, and start again what dies or hangs, until SIGTERM. Raises PipelineError if one never answers."""
     place = Place(Path(service.workspace))
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -41,7 +42,7 @@ def supervise(service: Service) -> None:
         us = psutil.Process()
         addresses = service.address("prefect"), service.address("mlflow")
         state = State(*addresses, us.pid, us.create_time(), passwords_asked_for())
-        kept = [Kept(part, place, state) for part in parts(service)]
+        kept = [Kept(part, place, state, service.patience) for part in parts(service)]
         try:
             _start(kept, stopping)
             state.ready = not stopping.is_set()
@@ -79,10 +80,11 @@ def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
 class Kept:
     """One part, and the process that it has."""
 
-    def __init__(self, part: Part, place: Place, state: State) -> None:
+    def __init__(self, part: Part, place: Place, state: State, patience: float) -> None:
         self.name = part.name
-        self._part, self._place, self._state = part, place, state
+        self._part, self._place, self._state, self._patience = part, place, state, patience
         self._process: subprocess.Popen[str] | None = None
+        self._asked, self._heard, self._limit = 0.0, 0.0, float(START)
         self._due, self._delay = 0.0, float(SOON)
 
     def start(self) -> None:
@@ -91,6 +93,8 @@ class Kept:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             process_group=0,
         )  # fmt: skip
+        self._asked = self._heard = time.monotonic()
+        self._limit = float(START)  # until it has answered once
         threading.Thread(target=self._copy, args=(self._process,), daemon=True).start()
         before = self._state.lives.get(self.name)
         starts, ended = (before.starts + 1, before.ended) if before else (1, "")
@@ -112,15 +116,19 @@ class Kept:
         return f"ended with exit code {code}" if code >= 0 else f"killed by signal {-code}"
 
     def answers(self) -> bool:
-        return not self.ended and answers(self._state, self.name)
+        """Once it has, it is to answer as often as its patience says."""
+        if self.ended or not answers(self._state, self.name):
+            return False
+        self._limit = self._patience
+        return True
 
     def look_after(self) -> None:
-        """Start it again if it has ended, but not at once again and again."""
-        if not (ended := self.ended):
+        """Start it again if it has ended or hangs, but not at once again and again."""
+        if not (ended := self.ended or self._silence()):
             return
         life = self._state.lives[self.name]
         if not self._due:
-            self._kill()  # what it has left behind has its port
+            self._give_up()
             old = time.time() - life.since > LATE
             self._delay = SOON if old else min(2 * self._delay, LATE)
             self._due = time.monotonic() + self._delay
@@ -130,6 +138,25 @@ class Kept:
         elif time.monotonic() > self._due:
             self._due = 0.0
             self.start()
+
+    def _silence(self) -> str:
+        """How long it has not answered, if that is too long."""
+        now = time.monotonic()
+        if now - self._asked < self._limit / ASKED:
+            return ""
+        self._asked = now
+        if not hangs(self._state, self.name):
+            self._heard, self._limit = now, self._patience
+        silent = now - self._heard
+        return f"no answer for {silent:.0f} s" if silent > self._limit else ""
+
+    def _give_up(self) -> None:
+        """A training of a worker that hangs writes its checkpoint; what a dead one has left behind has its port."""
+        assert self._process
+        if not self.ended:
+            end(psutil.Process(self._process.pid).children(recursive=True))
+        self._kill()
+        self._process.wait()
 
     def stop(self) -> None:
         """What it has started ends first: a training writes its checkpoint, and its end is told to the servers."""

@@ -81,6 +81,7 @@ def command(service: Service) -> list[str]:
     words = ["up", service.config, "--foreground"]
     words += [word for setting in service.settings for word in ("--set", setting)]
     words += [word for server, port in service.ports.items() for word in (f"--{server}-port", str(port))]
+    words += ["--patience", f"{service.patience:g}"]
     return words + (["--expose", service.host] if service.host != LOOPBACK else [])
 
 

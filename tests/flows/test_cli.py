@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,7 @@ from tasks._arithmetic import CONTRARY, PINNED
 from tasks._sources import BATCH
 from tasks._stage import Context
 from tasks.ingestion import ingestion
+from tests.servers import answers, free_port
 
 W2V = Path(sys.executable).parent / "w2v"
 PROJECT = Path(__file__).parent.parent.parent
@@ -168,6 +171,17 @@ def statuses(workspace: Path) -> list[str]:
     return [run.info.status for run in client(workspace).search_runs(["1"])]
 
 
+def on_prefects_page(workspace: Path) -> tuple[str, str]:
+    """How the flow run of the only run has ended, from the database of a server that is gone."""
+    (run,) = client(workspace).search_runs(["1"])
+    with closing(sqlite3.connect(Path(os.environ["PREFECT_HOME"]) / "prefect.db")) as database:
+        (found,) = database.execute(
+            "SELECT name, message FROM flow_run_state WHERE flow_run_id = ? ORDER BY timestamp DESC LIMIT 1",
+            [run.data.tags["prefect.flow_run_id"]],
+        )
+    return found
+
+
 def curves(workspace: Path) -> dict[str, list[int]]:
     """The steps of each metric of the only run, as they were logged."""
     (run,) = client(workspace).search_runs(["1"])
@@ -175,12 +189,12 @@ def curves(workspace: Path) -> dict[str, list[int]]:
     return {name: sorted(point.step for point in history) for name, history in names.items()}
 
 
-def start(words: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """A retraining in a session of its own, as a terminal would start it."""
+def start(words: list[str], log: Path, command: str = "retrain") -> subprocess.Popen[bytes]:
+    """A command in a session of its own, as a terminal would start it."""
     heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731  # CI may ignore SIGINT
     with log.open("wb") as stream:
         return subprocess.Popen(
-            [W2V, "retrain", *words],
+            [W2V, command, *words],
             cwd=PROJECT,
             stdout=stream,
             stderr=stream,
@@ -197,6 +211,23 @@ def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
+def test_the_pages_end_quietly(workspace: Path, tmp_path: Path) -> None:
+    """Ctrl-C to all of the process group of `w2v ui`: 0, no server left, and not a word more."""
+    port, log = free_port(), tmp_path / "log"
+    process = start(["--workspace", str(workspace), "--port", str(port)], log, "ui")
+    deadline = time.monotonic() + 120
+    while not answers(f"http://127.0.0.1:{port}/health"):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+    said = log.read_text()
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert process.wait(timeout=30) == 0, log.read_text()
+    assert log.read_text() == said
+    assert not answers(f"http://127.0.0.1:{port}/health")
+
+
 def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
     """SIGTERM to all of its process group in a short stage: 130, a KILLED run, and no server that outlives it."""
     log = tmp_path / "log"
@@ -208,6 +239,7 @@ def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
     assert process.wait(timeout=60) == 130, log.read_text()
     assert "the same command continues where this one stopped" in log.read_text()
     assert statuses(tmp_path / "ws") == ["KILLED"]
+    assert on_prefects_page(tmp_path / "ws")[0] == "Cancelled"
     assert not server.is_running()
 
 
@@ -234,6 +266,9 @@ def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path
         assert list(workspace.glob("store/training/*/checkpoints/*/state.json"))
         (run,) = client(workspace).search_runs(["1"])
         assert run.data.tags["how to continue"].startswith("`w2v retrain --set ")
+        state, message = on_prefects_page(workspace)
+        assert state == "Cancelled"
+        assert message.startswith("Stopped by Ctrl-C or SIGTERM. `w2v retrain --set ")
 
     process = start(words, log)
     wait_for("✓ windows  ", log, process)

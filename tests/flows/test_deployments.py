@@ -1,6 +1,9 @@
 """The deployments of prefect.yaml on a real server with a real worker: what fires, what waits, what is tried again."""
 
+import csv
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +19,8 @@ import pytest
 from mlflow import MlflowClient
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
     DeploymentFilter,
     DeploymentFilterId,
     FlowRunFilter,
@@ -24,6 +29,7 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun, TaskRun
+from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 W2V = Path(sys.executable).parent / "w2v"
@@ -216,3 +222,68 @@ def test_nothing_new_is_nothing_to_do(first: FlowRun, client: SyncPrefectClient,
     assert again.name == "topics: vectors from topics.txt, scheduled: nothing to do"
     assert again.labels["mlflow.run_id"] == first.labels["mlflow.run_id"]
     assert len(MlflowClient(f"http://127.0.0.1:{mlflow_port}").search_runs(["1"])) == 1
+
+
+@pytest.fixture(scope="module")
+def asked(first: FlowRun, client: SyncPrefectClient) -> dict[str, FlowRun]:
+    """What is asked for on Prefect's page: a sweep beside a reproduction, then gc; the schedule pauses."""
+    client.pause_deployment(first.deployment_id)
+    grid = ["training.learning_rate=0.02,0.05"]
+    done = ended(client, sweep={"grid": grid}, reproduce={"run": first.labels["mlflow.run_id"]})
+    return done | ended(client, gc={"last": 0, "days": 0})
+
+
+def ended(client: SyncPrefectClient, **asked: dict[str, Any]) -> dict[str, FlowRun]:
+    started = {name: run_deployment(f"{name}/vectors", parameters=asked[name], timeout=0) for name in asked}
+    return {name: until(lambda run=run: final(client, run), 240) for name, run in started.items()}
+
+
+def final(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
+    found = client.read_flow_run(run.id)
+    return found if found.state.is_final() else None
+
+
+def artifacts(client: SyncPrefectClient, run: FlowRun) -> dict[str, str]:
+    of_it = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    return {str(each.key): str(each.data) for each in client.read_artifacts(artifact_filter=of_it)}
+
+
+def test_a_sweep_is_asked_for(
+    asked: dict[str, FlowRun], client: SyncPrefectClient, mlflow_port: int, place: Path
+) -> None:
+    """The worker makes a parent run with a child a candidate, and their ranks as a table, in MLflow and on the page."""
+    mlflow = MlflowClient(f"http://127.0.0.1:{mlflow_port}")
+    assert asked["sweep"].state_name == "Completed", said(client, asked["sweep"])
+    parent = mlflow.get_run(asked["sweep"].labels["mlflow.run_id"])
+    children = mlflow.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+
+    assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
+    assert {run.data.params["training.learning_rate"] for run in children} == {"0.02", "0.05"}
+    ranked = mlflow.download_artifacts(parent.info.run_id, "scores/sweep.csv", str(place))
+    with open(ranked) as lines:
+        rows = list(csv.DictReader(lines))
+    shown = json.loads(artifacts(client, asked["sweep"])["scores"])
+    assert [row["rank"] for row in rows] == ["1", "2"]
+    assert {row["run"] for row in rows} == {run.info.run_id for run in children}
+    assert [row["run"] for row in shown] == [row["run"] for row in rows]
+    assert list((place / "workspace" / "sweeps").glob("*.toml"))
+
+
+def test_a_reproduction_is_asked_for(
+    asked: dict[str, FlowRun], first: FlowRun, client: SyncPrefectClient, mlflow_port: int
+) -> None:
+    """Identical, says the page, and so does the run that the worker has made of the one asked for."""
+    run = first.labels["mlflow.run_id"]
+    assert asked["reproduce"].state_name == "Completed", said(client, asked["reproduce"])
+    again = MlflowClient(f"http://127.0.0.1:{mlflow_port}").search_runs(["1"], f"tags.reproduces = '{run}'")
+
+    assert [each.data.tags["reproduction"] for each in again] == ["identical"]
+    assert "identical, bit for bit" in artifacts(client, asked["reproduce"])["reproduction"]
+
+
+def test_gc_is_asked_for(asked: dict[str, FlowRun], client: SyncPrefectClient, place: Path) -> None:
+    """Of three trainings, that of the champion and the last one are left; its page says what went."""
+    assert asked["gc"].state_name == "Completed", said(client, asked["gc"])
+
+    assert len(list((place / "workspace").glob("store/training/*/vectors.parquet"))) == 2
+    assert until(lambda: re.search(r"MB in \d+ folders removed", said(client, asked["gc"])))

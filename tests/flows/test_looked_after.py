@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -21,7 +23,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import CancelledRun, ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Completed, Running
 
@@ -165,6 +167,27 @@ def test_a_failure_is_told(config: Config, webhook: Webhook) -> None:
     assert "/dev/null" in told["body"]
     assert "goes on where it stopped" in told["body"]
     assert f"/{told['run']}?" in told["link"]
+
+
+@pytest.mark.usefixtures("watched")
+def test_who_is_stopped_has_not_failed(config: Config, client: SyncPrefectClient, webhook: Webhook, own: Path) -> None:
+    """Ctrl-C in a training: Cancelled, with the command that goes on, and nobody is told."""
+    told = webhook.of("failure")
+    training = config.training.model_copy(update={"batch_size": 1, "epochs": 100})
+    runtime = config.runtime.model_copy(update={"workspace": str(own), "checkpoint_interval": 0.2})
+
+    def stop() -> None:
+        until(lambda: list(own.glob(CHECKPOINTS)))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(CancelledRun, match=r"^Stopped by Ctrl-C or SIGTERM\. `.*` goes on where it stopped\.$"):
+        retrain(config.model_copy(update={"training": training, "runtime": runtime}))
+
+    (run,) = mlflow_runs(own)
+    assert run.info.status == "KILLED"
+    assert client.read_flow_run(run.data.tags["prefect.flow_run_id"]).state.name == "Cancelled"
+    assert webhook.of("failure") == told
 
 
 @pytest.mark.usefixtures("watched")

@@ -1,5 +1,6 @@
 """Both servers on PostgreSQL, MLflow's files on S3: the strings of docs/operate.md, and no secret anywhere."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,8 +12,9 @@ import httpx
 import pytest
 from mlflow import MlflowClient
 
+from flows.service.place import Place
 from tests import servers
-from tests.servers import Postgres, Server
+from tests.servers import Postgres, Server, free_port
 
 W2V = Path(sys.executable).parent / "w2v"
 SETTINGS = [
@@ -26,6 +28,7 @@ class Done(NamedTuple):
     said: str
     client: MlflowClient
     prefect: Server
+    postgres: Postgres
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[Don
                 words = [word for each in changes for word in ("--set", each)]
                 said = subprocess.run([W2V, "retrain", *words], capture_output=True, text=True)
                 assert said.returncode == 0, said.stderr
-                yield Done(folder, said.stdout + said.stderr, MlflowClient(mlflow.address), prefect)
+                yield Done(folder, said.stdout + said.stderr, MlflowClient(mlflow.address), prefect, postgres)
 
 
 def test_the_whole_flow_runs_on_postgresql(done: Done) -> None:
@@ -87,3 +90,51 @@ def test_secrets_are_nowhere(done: Done, secret: str) -> None:
     assert not [path for path in files if secret.encode() in path.read_bytes()]
     assert secret not in str(run.to_dictionary())
     assert secret not in done.said
+
+
+@pytest.mark.long
+def test_the_service_runs_on_postgresql(done: Done, corpus: Path, tmp_path: Path) -> None:
+    """`w2v up` with the addresses of both databases: a retraining goes through its servers into them, nothing is in
+    SQLite, and the password is in no file, output or command line.
+    """
+    mlflow, said, ports = done.postgres.address("mlflow_of_service", "psycopg2"), "", (free_port(), free_port())
+    addresses = {
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": done.postgres.address("prefect_of_service", "asyncpg"),
+        "MLFLOW_TRACKING_URI": mlflow,
+    }
+    alone = {
+        name: value for name, value in os.environ.items() if name not in ("PREFECT_API_URL", "PREFECT_HOME", *addresses)
+    }
+    (tmp_path / "topics.toml").write_text(f'ingestion.source = "{corpus}"\n')
+    changes = [word for each in SETTINGS for word in ("--set", each)]
+
+    def w2v(*words: str, **environment: str) -> str:
+        run = subprocess.run([W2V, *words], cwd=tmp_path, env=alone | environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        return run.stdout + run.stderr
+
+    place = Place(tmp_path / "workspace")
+    try:
+        where = ["--prefect-port", str(ports[0]), "--mlflow-port", str(ports[1])]
+        said += w2v("up", "topics.toml", *changes, *where, **addresses)
+        said += w2v("retrain", "topics.toml", *changes)
+        status = w2v("status")
+        seen = [" ".join(process.cmdline()) for process in (*place.processes(), place.state.process)]
+        said += status + w2v("down")
+    finally:
+        if state := place.state:  # something has failed
+            state.process.kill()
+        for process in place.processes():
+            process.kill()
+    (run,) = MlflowClient(mlflow).search_runs(["1"])
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+
+    assert run.info.status == "FINISHED"
+    assert f"in http://127.0.0.1:{ports[1]}" in said
+    assert "Completed" in status
+    assert not [path for path in files if path.suffix == ".db"]
+    assert place.log in files
+    assert not [path for path in files if Postgres.PASSWORD.encode() in path.read_bytes()]
+    assert Postgres.PASSWORD not in said
+    assert len(seen) > 3
+    assert not [words for words in seen if Postgres.PASSWORD in words]

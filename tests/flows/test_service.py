@@ -1,17 +1,21 @@
 """`w2v up` with real servers: started, asked, killed, started again, stopped."""
 
 import os
+import re
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -23,6 +27,7 @@ W2V = Path(sys.executable).parent / "w2v"
 SECRETS = {"PREFECT_API_AUTH_STRING": "boss:horse-battery-1", "MLFLOW_TRACKING_PASSWORD": "staple-battery-2"}
 PASSWORDS = {**SECRETS, "MLFLOW_TRACKING_USERNAME": "boss"}
 OWN = ("PREFECT_HOME", "PREFECT_API_URL", "MLFLOW_TRACKING_URI", *PASSWORDS)
+PATIENCE = 10  # seconds
 CHECKPOINTS = "store/training/*/checkpoints/*/state.json"
 
 
@@ -35,6 +40,7 @@ class Box:
         self.prefect, self.mlflow = free_port(), free_port()
         self.ports = ["--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow)]
         self.said = ""
+        self.service: subprocess.Popen[bytes] | None = None  # when the command of the unit runs it
         (folder / "topics.toml").write_text(
             f'name = "topics"\n[ingestion]\nsource = "{corpus}"\ntext_documents = "line"\n'
             "[vocabulary]\nmin_count = 1\nsubsample = 0.0\n"
@@ -125,7 +131,8 @@ def test_status_says_what_runs_and_what_comes(box: Box) -> None:
     said = box.status()
 
     assert [line.split()[:2] for line in said.splitlines()[1:4]] == [["✓", "prefect"], ["✓", "mlflow"], ["✓", "worker"]]
-    assert "next run" in said
+    assert re.match(r"up since [\d-]+ \d\d:\d\d \w+\n", said)
+    assert re.search(r"next run  [\d-]+ \d\d:\d\d \w+  retrain", said)
 
 
 def test_both_servers_ask_for_a_password(box: Box) -> None:
@@ -192,32 +199,61 @@ def test_what_is_killed_comes_back(box: Box) -> None:
 
 
 def test_after_a_crash_systemd_starts_it_again(box: Box) -> None:
-    """All is killed at once, as by a power cut. The command of the unit starts with what was left lying about; a
-    training at work ends with a checkpoint; then there is no process and no file that says there was one.
-    """
+    """All is killed at once, as by a power cut. The command of the unit starts with what was left lying about."""
     state = box.place.state
     for process in [*box.place.processes(), state.process]:
         process.kill()
     until(lambda: not box.place.held)
     box.status(code=1)
 
-    unit = box.w2v("unit", "systemd", "topics.toml", *box.ports)
+    unit = box.w2v("unit", "systemd", "topics.toml", *box.ports, "--patience", str(PATIENCE))
     command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).removeprefix("ExecStart=")
     with (box.folder / "journal").open("wb") as journal:
-        service = subprocess.Popen(
+        box.service = subprocess.Popen(
             shlex.split(command), cwd=box.folder, env=box.environment, stdout=journal, stderr=journal
         )
+
     until(box.is_up)
 
+
+def test_what_hangs_comes_back(box: Box) -> None:
+    """A Prefect server that is stopped for seconds is waited for; one that does not go on is started again, and the
+    worker, which is heard through it alone, is left in peace.
+    """
+    hung, worker = (box.place.state.lives[name].pid for name in ("prefect", "worker"))
+    os.killpg(hung, signal.SIGSTOP)
+    time.sleep(PATIENCE / 3)
+    os.killpg(hung, signal.SIGCONT)
+    until(box.is_up)
+    assert box.place.state.lives["prefect"].pid == hung
+
+    os.killpg(hung, signal.SIGSTOP)
+    until(lambda: box.place.state.lives["prefect"].pid not in (0, hung))
+    until(box.is_up)
+    assert re.search(r"process \d+ since .*, no answer for \d+ s; started again 1 ×  http", box.status())
+    assert re.search(r"prefect: no answer for \d+ s, to be started again in 1 s", box.place.log.read_text())
+    assert box.place.state.lives["worker"].pid == worker
+    assert not psutil.pid_exists(hung)
+
+
+def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
+    """Then there is no process and no file that says there was one."""
     slow = ["training.batch_size=1", "training.epochs=500", f"runtime.workspace={box.workspace}"]
     box.run_deployed(load(box.folder / "topics.toml", slow).model_dump(mode="json"))
     until(lambda: list(box.workspace.glob(CHECKPOINTS)))
     box.w2v("down", "--workspace", "ws")
 
-    assert service.wait(5) == 0
+    assert box.service
+    assert box.service.wait(5) == 0
     assert not box.place.processes()
     assert {path.name for path in box.place.folder.iterdir()} == {".lock", "log", "mlflow-auth.db", "mlflow-auth.ini"}
     assert sorted(status for _, status in box.runs()) == ["FINISHED", "KILLED"]
+    with closing(sqlite3.connect(box.workspace / "prefect" / "prefect.db")) as database:
+        ((state, message),) = database.execute(
+            "SELECT name, message FROM flow_run_state ORDER BY timestamp DESC LIMIT 1"
+        )
+    assert state == "Cancelled"
+    assert message.startswith("Stopped by Ctrl-C or SIGTERM. `prefect deployment run --id ")
     assert list(box.workspace.glob(CHECKPOINTS))
     assert "not up" in box.w2v("down", "--workspace", "ws")
 

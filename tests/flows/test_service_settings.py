@@ -16,7 +16,7 @@ import yaml
 from flows.service import supervisor
 from flows.service.exposure import check_ports, mlflow_passwords, names, prefect_passwords, what_is_open
 from flows.service.parts import Part, Service, parts
-from flows.service.place import Place, State
+from flows.service.place import Place, State, clock
 from flows.service.supervisor import Kept
 from flows.service.units import command, compose, systemd
 from tasks._errors import PipelineError
@@ -104,7 +104,7 @@ def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: py
     monkeypatch.setattr(supervisor, "SOON", 0.2)
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
-    kept = Kept(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state)
+    kept = Kept(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state, service.patience)
     starts = [time.monotonic()]
     kept.start()
     while len(starts) < 4:
@@ -124,7 +124,7 @@ def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: 
     code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('there', flush=True); sys.stdin.read()"
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
-    kept = Kept(Part("worker", [sys.executable, "-c", f"{code}; input()"], {}), place, state)
+    kept = Kept(Part("worker", [sys.executable, "-c", f"{code}; input()"], {}), place, state, service.patience)
     kept.start()
     while len(place.processes()) < 1:
         time.sleep(0.01)
@@ -134,6 +134,17 @@ def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: 
     kept.stop()
 
     assert not place.processes()
+
+
+def test_a_time_is_told_with_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the machine at that time, in winter and in summer."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        told = clock(1_795_288_320), clock(1_782_065_520)
+    time.tzset()
+
+    assert told == ("2026-11-21 20:12 CET", "2026-06-21 20:12 CEST")
 
 
 def test_systemd_gets_the_command_that_is_tested(service: Service, tmp_path: Path) -> None:

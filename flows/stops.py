@@ -1,0 +1,42 @@
+"""A flow that somebody stops, by Ctrl-C or SIGTERM, is Cancelled. Crashed, with its alarms, is what nobody wanted."""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import CancelledRun, TerminationSignal
+from prefect.states import Cancelled
+
+from flows.failures import again
+from tasks._errors import TrackingError
+from tasks._runs import shown
+
+log = logging.getLogger("w2v")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def stoppable(work: Callable[P, R]) -> Callable[P, R]:
+    """The work of a flow. Whoever has called a flow that is stopped, such as a sweep, gets Prefect's CancelledRun."""
+
+    @functools.wraps(work)
+    def until_stopped(*arguments: P.args, **named: P.kwargs) -> Any:
+        try:
+            return work(*arguments, **named)
+        except (KeyboardInterrupt, TerminationSignal, CancelledRun):
+            context = FlowRunContext.get()
+            if not context or not context.flow or not context.flow_run:
+                raise
+            message = f"Stopped by Ctrl-C or SIGTERM. `{shown(again(context.flow_run))}` goes on where it stopped."
+            end: State[Any] = Cancelled(message=message)
+            for hook in context.flow.on_cancellation_hooks:
+                try:
+                    hook(context.flow, context.flow_run, end)
+                except TrackingError as error:  # MLflow is away
+                    log.warning("✗ %s", error)
+            return end
+
+    return until_stopped
