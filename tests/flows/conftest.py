@@ -65,6 +65,14 @@ def workspace(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def own(database: Path, tmp_path: Path) -> Path:
+    """A workspace of the test's own."""
+    (tmp_path / "ws").mkdir()
+    shutil.copy(database, tmp_path / "ws" / "mlflow.db")
+    return tmp_path / "ws"
+
+
+@pytest.fixture
 def config(corpus: Path, workspace: Path) -> Config:
     return check(
         {
