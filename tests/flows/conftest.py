@@ -33,9 +33,11 @@ def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def prefect_server(quiet_home: None) -> Iterator[None]:
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    heartless = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})  # its thread ends up to 1 s after its run
+    with prefect_test_harness(server_startup_timeout=120), heartless:
         yield
 
 
