@@ -7,7 +7,9 @@ CONFIG ?= configs/quickstart.toml
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: retrain test benchmark roofline theory lock
+FIRST := $(wildcard tests/flows/test_[a-r]*.py)
+
+.PHONY: retrain test first-half second-half benchmark roofline theory lock
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
@@ -16,7 +18,18 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(MAKE) --no-print-directory --keep-going --jobs=2 first-half second-half
+endif
+
+# All tests in two processes at once, as many only wait for servers. The second half is shown when it has ended.
+first-half:
+	$(BIN)/python -m pytest $(FIRST)
+
+second-half:
+	@log=$$(mktemp); $(BIN)/python -m pytest $(FIRST:%=--ignore=%) >$$log 2>&1; code=$$?; cat $$log; rm $$log; exit $$code
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.side_by_side $(ARGS)

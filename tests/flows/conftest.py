@@ -33,9 +33,11 @@ def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def prefect_server(quiet_home: None) -> Iterator[None]:
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    heartless = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})  # its thread ends up to 1 s after its run
+    with prefect_test_harness(server_startup_timeout=120), heartless:
         yield
 
 
@@ -62,6 +64,14 @@ def workspace(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("workspace")
     shutil.copy(database, path / "mlflow.db")
     return path
+
+
+@pytest.fixture
+def own(database: Path, tmp_path: Path) -> Path:
+    """A workspace of the test's own."""
+    (tmp_path / "ws").mkdir()
+    shutil.copy(database, tmp_path / "ws" / "mlflow.db")
+    return tmp_path / "ws"
 
 
 @pytest.fixture

@@ -1,17 +1,20 @@
 """`w2v` as a person types it: what it prints, and how it ends."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 from mlflow import MlflowClient
+from prefect.settings import PREFECT_API_URL
 
 from configs.schema import Ingestion, Runtime
 from tasks._arithmetic import CONTRARY, PINNED
@@ -203,23 +206,31 @@ def start(words: list[str], log: Path, command: str = "retrain") -> subprocess.P
         )
 
 
-def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_until(found: Callable[[], object], log: Path, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 120
-    while text not in log.read_text():
+    while not found():
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
+        time.sleep(0.02)
+
+
+def checkpoints(workspace: Path) -> set[Path]:
+    return set(workspace.glob("store/training/*/checkpoints/*/state.json"))
+
+
+def start_training(words: list[str], workspace: Path, log: Path) -> subprocess.Popen[bytes]:
+    """A retraining that has come to a checkpoint of its own."""
+    before = checkpoints(workspace)
+    process = start(words, log)
+    wait_until(lambda: checkpoints(workspace) - before, log, process)
+    return process
 
 
 def test_the_pages_end_quietly(workspace: Path, tmp_path: Path) -> None:
     """Ctrl-C to all of the process group of `w2v ui`: 0, no server left, and not a word more."""
     port, log = free_port(), tmp_path / "log"
     process = start(["--workspace", str(workspace), "--port", str(port)], log, "ui")
-    deadline = time.monotonic() + 120
-    while not answers(f"http://127.0.0.1:{port}/health"):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
+    wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), log, process)
     said = log.read_text()
     os.killpg(process.pid, signal.SIGINT)
 
@@ -232,7 +243,7 @@ def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
     """SIGTERM to all of its process group in a short stage: 130, a KILLED run, and no server that outlives it."""
     log = tmp_path / "log"
     process = start(settings(corpus, tmp_path / "ws"), log)
-    wait_for("✓ evaluation", log, process)
+    wait_until(lambda: list(tmp_path.glob("ws/unpublished/*/*")), log, process)  # within a task, not between two
     (server,) = psutil.Process(process.pid).children()
     os.killpg(process.pid, signal.SIGTERM)
 
@@ -244,35 +255,32 @@ def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path) -> None:
+def test_interrupted_terminated_killed_and_finished(own: Path, corpus: Path, tmp_path: Path) -> None:
     """Ctrl-C and SIGTERM in training, to all of its process group as a terminal sends them: a checkpoint, and a KILLED
     run that says how to continue. SIGKILL: it stays RUNNING.
 
     Each start goes on with that same run. In the end it is FINISHED, with the vectors and the curves of a training
     that nobody disturbed.
     """
-    log, workspace = tmp_path / "log", tmp_path / "ws"
+    log, workspace, undisturbed = tmp_path / "log", own, tmp_path / "undisturbed"
+    shutil.copytree(own, undisturbed)
     # single windows are slow enough to be caught at it
-    words = settings(corpus, workspace, "training.batch_size=1", "training.epochs=6", "runtime.checkpoint_interval=0.5")
+    words = settings(corpus, workspace, "training.batch_size=1", "training.epochs=6", "runtime.checkpoint_interval=0.2")
     for number in (signal.SIGINT, signal.SIGTERM):
-        process = start(words, log)
-        wait_for("✓ windows  ", log, process)
-        time.sleep(2)
+        process = start_training(words, workspace, log)
         os.killpg(process.pid, number)
 
         assert process.wait(timeout=30) == 130, log.read_text()
         assert "the same command continues where this one stopped" in log.read_text()
         assert statuses(workspace) == ["KILLED"]
-        assert list(workspace.glob("store/training/*/checkpoints/*/state.json"))
+        assert checkpoints(workspace)
         (run,) = client(workspace).search_runs(["1"])
         assert run.data.tags["how to continue"].startswith("`w2v retrain --set ")
         state, message = on_prefects_page(workspace)
         assert state == "Cancelled"
         assert message.startswith("Stopped by Ctrl-C or SIGTERM. `w2v retrain --set ")
 
-    process = start(words, log)
-    wait_for("✓ windows  ", log, process)
-    time.sleep(1)
+    process = start_training(words, workspace, log)
     (server,) = psutil.Process(process.pid).children()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -284,8 +292,10 @@ def test_interrupted_terminated_killed_and_finished(corpus: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert statuses(workspace) == ["FINISHED"]
 
-    undisturbed = tmp_path / "undisturbed"
-    again = w2v("retrain", *settings(corpus, undisturbed, "training.batch_size=1", "training.epochs=6"))
+    again = w2v(
+        "retrain", *settings(corpus, undisturbed, "training.batch_size=1", "training.epochs=6"),
+        env=os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value()},
+    )  # fmt: skip
     assert again.returncode == 0, again.stderr
     (one,), (other,) = (tuple(place.glob("store/training/*/vectors.parquet")) for place in (workspace, undisturbed))
     assert one.read_bytes() == other.read_bytes()

@@ -1,7 +1,6 @@
 """Nobody looks all day: what is told, and what is closed, on real servers and with processes that are really killed."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -60,14 +59,6 @@ def webhook() -> Iterator[Webhook]:
     with listening(Webhook()) as webhook, pytest.MonkeyPatch.context() as patch:
         patch.setenv("W2V_WEBHOOK", webhook.address)
         yield webhook
-
-
-@pytest.fixture
-def own(database: Path, tmp_path: Path) -> Path:
-    """A workspace of the test's own."""
-    (tmp_path / "ws").mkdir()
-    shutil.copy(database, tmp_path / "ws" / "mlflow.db")
-    return tmp_path / "ws"
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +240,7 @@ def test_killed_on_this_host(corpus: Path, client: SyncPrefectClient, webhook: W
     assert client.read_flow_run(flow_run_id).state.is_crashed()
     tasks = [each for each in client.read_task_runs() if str(each.flow_run_id) == flow_run_id]
     assert {each.state.name for each in tasks} == {"Completed", "Crashed"}
-    assert webhook.of("lost")[-1]["run"] == run.info.run_id
+    assert run.info.run_id in [each["run"] for each in webhook.of("lost")]  # among what the server finds silent
 
 
 def test_another_host_is_known_by_its_heart(corpus: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

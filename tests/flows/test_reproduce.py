@@ -44,9 +44,9 @@ def in_folder(folder: Path) -> list[str]:
     return [f"runtime.workspace={folder}"]
 
 
-def test_rebuilt_to_the_bit(run_id: str, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rebuilt_to_the_bit(run_id: str, workspace: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Everything is computed anew in a fresh workspace, as a run of its own that names the original; all is equal."""
-    original = reproduce.find(run_id, workspace, in_folder(tmp_path))
+    original = reproduce.find(run_id, workspace, in_folder(own))
     assert reproduce.foreseen(original) == []
     done = reproduce.reproduce(original)
     run = MlflowClient(_tracking.workspace_uri(workspace)).get_run(done.run_id)
@@ -55,23 +55,23 @@ def test_rebuilt_to_the_bit(run_id: str, workspace: Path, tmp_path: Path, capsys
     assert "identical, bit for bit" in capsys.readouterr().out
     assert done.run_id != run_id
     assert (run.info.status, run.data.tags["reproduces"]) == ("FINISHED", run_id)
-    assert {path.name for path in (tmp_path / "store").iterdir()} >= set(original.certificate["code"]) - {
+    assert {path.name for path in (own / "store").iterdir()} >= set(original.certificate["code"]) - {
         "commit", "dirty", "lock",
     }  # fmt: skip
     with pytest.raises(InputError, match="would be reused instead of rebuilt"):
-        reproduce.find(run_id, workspace, in_folder(tmp_path))
+        reproduce.find(run_id, workspace, in_folder(own))
     model = _champions.model(_tracking.workspace_uri(workspace), "vectors-reproduced")
     assert model.of_run(done.run_id).decisions == []
     assert model.aliases == {}
 
 
 def test_what_differs_is_said_before_and_by_how_much_after(
-    run_id: str, workspace: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run_id: str, workspace: Path, text: Path, own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line more and another learning rate: both are named before anything runs, and the distance when it has."""
     whole = text.read_bytes()
     text.write_bytes(whole + b"seaa skya suna\n" * 5)
-    original = reproduce.find(run_id, workspace, [*in_folder(tmp_path), "training.learning_rate=0.05"])
+    original = reproduce.find(run_id, workspace, [*in_folder(own), "training.learning_rate=0.05"])
     names = {each.what for each in reproduce.foreseen(original)}
     done = reproduce.reproduce(original)
     text.write_bytes(whole)

@@ -26,10 +26,10 @@ def retraining(settings: list[str], log: Path) -> subprocess.Popen[bytes]:
 
 
 def test_a_retraining_at_work_keeps_what_it_found(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    own: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It has found windows that an earlier run has made, and trains on them while everything else is removed."""
-    workspace, log = tmp_path / "ws", tmp_path / "log"
+    workspace, log = own, tmp_path / "log"
     settings = [f"ingestion.source={corpus}", "ingestion.text_documents=line", f"runtime.workspace={workspace}", *QUICK]
     assert retraining(settings, log).wait() == 0, log.read_text()
 

@@ -87,10 +87,10 @@ def test_another_champion_alone_is_no_reason_to_train(nightly: Config) -> None:
     assert chosen(nightly).config.training.warm_start == vectors_of(NIGHTS[1])
 
 
-def test_it_can_be_reproduced(nightly: Config, workspace: Path, tmp_path: Path) -> None:
+def test_it_can_be_reproduced(nightly: Config, workspace: Path, own: Path) -> None:
     """The logged config names the file that was the champion's then."""
     Path(nightly.ingestion.source, "2026-01-03.txt").unlink(missing_ok=True)
-    original = reproduce.find(NIGHTS[1].run_id, workspace, [f"runtime.workspace={tmp_path}"])
+    original = reproduce.find(NIGHTS[1].run_id, workspace, [f"runtime.workspace={own}"])
 
     assert reproduce.foreseen(original) == []
     assert reproduce.reproduce(original).identical

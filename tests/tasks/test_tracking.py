@@ -179,7 +179,7 @@ def test_a_run_of_a_lost_host_is_closed_by_hand(fresh: Config) -> None:
 
 
 FIRST_RUN = """
-import sys; from pathlib import Path
+import sys; from pathlib import Path; from time import sleep
 from configs.schema import Config, Ingestion, Runtime, Tracking
 from mlflow.entities import Dataset
 from tasks import _tracking
@@ -188,10 +188,10 @@ uri, workspace, barrier = sys.argv[1:]
 config = Config(ingestion=Ingestion(source="x"), tracking=Tracking(uri=uri), runtime=Runtime(workspace=workspace))
 data = [Input(Dataset(f"data {n}", "d" * 32, "local", "{}"), "training") for n in range(50)]
 Path(workspace).mkdir()
-while not Path(barrier).exists(): pass
+while not Path(barrier).exists(): sleep(0.001)
 run_id = _tracking.start(config, workspace, recipe="same")
 Path(workspace, "started").touch()
-while len(list(Path(barrier).parent.glob("*/started"))) < 4: pass
+while len(list(Path(barrier).parent.glob("*/started"))) < 4: sleep(0.001)
 for one in data: Run(uri, run_id).inputs([one])
 print(run_id)
 """

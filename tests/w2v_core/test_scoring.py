@@ -90,7 +90,7 @@ def test_share_of_right_answers() -> None:
 def test_a_thousand_resamples_of_men_take_a_moment() -> None:
     """1,000 resamples of 3,000 pairs stay far below the two seconds an evaluation may spend on them."""
     x, y = correlated(3_000, 0)
-    started = time.perf_counter()
+    started = time.process_time()
     scoring.spearman(x, y, 1_000, rng=rng())
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
