@@ -26,7 +26,9 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
     def until_stopped(*arguments: P.args, **named: P.kwargs) -> Any:
         try:
             return work(*arguments, **named)
-        except (KeyboardInterrupt, TerminationSignal, CancelledRun):
+        except BaseException as error:
+            if not _is_stop(error):
+                raise
             context = FlowRunContext.get()
             if not context or not context.flow or not context.flow_run:
                 raise
@@ -40,3 +42,10 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
             return end
 
     return until_stopped
+
+
+def _is_stop(error: BaseException | None) -> bool:
+    """Also if Prefect, stopped between two tasks, has met another error on its way out."""
+    while error and not isinstance(error, KeyboardInterrupt | TerminationSignal | CancelledRun):
+        error = error.__context__
+    return error is not None

@@ -10,7 +10,10 @@ from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFE
 from flows.service.parts import Service
 
 PROJECT = Path(__file__).parents[2]
-OWN = [PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD, "MLFLOW_TRACKING_URI", "PREFECT_SERVER_DATABASE_CONNECTION_URL"]
+OWN = [
+    PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD, "MLFLOW_TRACKING_URI", "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION",
+]  # fmt: skip
 
 SYSTEMD = """\
 # The retraining service of one user. Save this as ~/.config/systemd/user/w2v.service, then
