@@ -31,6 +31,7 @@ from flows import alarms
 from flows.reconcile import reconcile
 from flows.retain import retain
 from flows.retrain import retrain
+from flows.stops import stoppable
 from tasks import _flow_runs, _heart, _messages, _tracking
 from tasks._errors import InputError
 from tasks._lost import close_lost
@@ -179,6 +180,22 @@ def test_who_is_stopped_has_not_failed(config: Config, client: SyncPrefectClient
     assert run.info.status == "KILLED"
     assert client.read_flow_run(run.data.tags["prefect.flow_run_id"]).state.name == "Cancelled"
     assert webhook.of("failure") == told
+
+
+@pytest.mark.usefixtures("server")
+def test_a_stop_below_another_error_is_a_stop() -> None:
+    """Stopped between two tasks, Prefect itself fails on its way out."""
+
+    @flow
+    @stoppable
+    def torn() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            raise ValueError("Task run is not set")
+
+    with pytest.raises(CancelledRun, match="goes on where it stopped"):
+        torn()
 
 
 @pytest.mark.usefixtures("watched")
