@@ -37,8 +37,8 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
             for hook in context.flow.on_cancellation_hooks:
                 try:
                     hook(context.flow, context.flow_run, end)
-                except TrackingError as error:  # MLflow is away
-                    log.warning("✗ %s", error)
+                except TrackingError as refused:  # MLflow is away
+                    log.warning("✗ %s", refused)
             return end
 
     return until_stopped

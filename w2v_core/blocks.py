@@ -74,7 +74,7 @@ class Blocks(ABC):
         self._vector, self._gradient = np.zeros((2, self.blocks * rows * size), np.float32)
         self._scores, self._weight = np.zeros((2, self.blocks * scores), np.float32)
         self._hidden, self._half_hidden = np.zeros((2, self.blocks * self.length * size), np.float32)
-        self._terms_of_loss = np.zeros((2, self.blocks * scores), np.float32)
+        self._measured = np.zeros((2, self.blocks * scores), np.float32)  # scores, and the terms of their loss
         self._place = np.arange(self.blocks * rows, dtype=np.int32)
         self.pairs, self.loss = 0, 0.0  # of the batches that were measured
 
@@ -150,7 +150,7 @@ class Blocks(ABC):
         np.multiply(hidden.transpose(0, 2, 1), np.float32(0.5), out=half_hidden)
         np.matmul(candidate, half_hidden, out=self.scores)
         if self.batch.measured:
-            scores, terms = (_front(buffer, self.scores.shape) for buffer in self._terms_of_loss)
+            scores, terms = (_front(buffer, self.scores.shape) for buffer in self._measured)
             self.loss += self.loss_of(np.multiply(self.scores, 2, out=scores), terms)
 
         d_scores = np.tanh(self.scores, out=self.scores)
@@ -223,12 +223,11 @@ def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, pla
     _sparsetools.coo_matmat_dense(len(row), width, row, place, scale, gradient.reshape(-1), table.reshape(-1))
 
 
-def softplus(scores: Floats, out: Floats) -> Floats:
-    """log(1 + exp(s)) = −log σ(−s); `scores` become max(s, 0)."""
+def softplus(scores: Floats, out: Floats) -> None:
+    """out = log(1 + exp(s)) = −log σ(−s); `scores` become max(s, 0)."""
     np.exp(np.negative(np.abs(scores, out=out), out=out), out=out)
     np.log1p(out, out=out)
     out += np.maximum(scores, 0, out=scores)
-    return out
 
 
 def _front(buffer: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -115,7 +115,9 @@ def train(
                 )
                 done = (epoch + here.windows / total) / settings.epochs
                 yield Progress(_resumable(here, total, settings), done, used, *step)
-            if not np.isfinite(model.theta.sum()):  # of one number that is not finite, neither is the sum
+            with np.errstate(invalid="ignore"):
+                finite = np.isfinite(model.theta.sum())  # of one number that is not finite, neither is the sum
+            if not finite:
                 raise Diverged(_diverged(here, "vectors that are not finite numbers"))
 
 

@@ -115,7 +115,7 @@ class Poison:
     ) -> Iterator[Step]:
         yield Step(len(windows) - 1, 5, 1.0)
         if not self.loss:
-            self.model.output[0] = np.inf
+            self.model.output[0], self.model.output[1] = np.inf, -np.inf
         yield Step(1, 5, np.nan if self.loss else None)
 
 
