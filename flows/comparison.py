@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from flows.report import table
+from flows.tables import table
 from tasks import _announcement, _champions, _comparison, _comparison_page, _published, _tracking
 from tasks._comparison import Against, Comparison
 from tasks._errors import InputError, StoreError

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from configs import logged
 from configs.schema import Config
+from flows.tables import table
 from tasks import _champions, _messages, _promotion, _tracking
 from tasks._champions import CHALLENGER, CHAMPION, Decision, Model
 from tasks._errors import InputError
@@ -51,21 +51,18 @@ def history(console: Console, workspace: Path, name: str) -> None:
             soft_wrap=True,
         )
         return
-    table = _table(["when (UTC)", "version", "", "champion then", "by", "why"])
-    for each in model.history:
-        when = each.when[:19].replace("T", " ")
-        table.add_row(when, each.version, each.verdict, each.against or "–", each.who, each.why)
-    console.print(table)
+    decisions = [
+        [each.when[:19].replace("T", " "), each.version, each.verdict, each.against or "–", each.who, each.why]
+        for each in model.history
+    ]
+    console.print(table(["when (UTC)", "version", "", "champion then", "by", "why"], decisions))
     console.print()
     _show_aliases(console, model)
 
 
 def show(console: Console, decision: Decision) -> None:
     if decision.figures:
-        table = _table(_promotion.HEAD)
-        for row in _promotion.rows(decision.figures):
-            table.add_row(*row)
-        console.print(table)
+        console.print(table(_promotion.HEAD, _promotion.rows(decision.figures)))
         console.print(f"\n{_promotion.said_of_the_space(decision.figures)}\n", soft_wrap=True)
     console.print(_promotion.sentence(decision), soft_wrap=True)
 
@@ -78,10 +75,3 @@ def _show_aliases(console: Console, model: Model) -> None:
     for alias in (CHAMPION, CHALLENGER):
         if number := model.aliases.get(alias):
             console.print(f"{alias:<11} version {number}, run {model.version(number).run_id}")
-
-
-def _table(head: list[str]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in head:
-        table.add_column(title)
-    return table

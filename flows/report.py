@@ -11,6 +11,7 @@ from configs.schema import Config
 from flows import expectations
 from flows.pipeline import Retrained
 from flows.plan import Plan
+from flows.tables import table
 from tasks import _progress, _tracking
 from tasks._runs import shown
 from tasks._stage import Context
@@ -52,13 +53,6 @@ def show(config: Config, done: Retrained) -> None:
     console.print(f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…", soft_wrap=True)
 
 
-def table(head: list[str], rows: list[list[str]]) -> Table:
-    lines = Table(*head, box=None, padding=(0, 2, 0, 0))
-    for row in rows:
-        lines.add_row(*row)
-    return lines
-
-
 def show_reused(planned: Plan, done: Retrained) -> None:
     """Why nothing was done: each stage is in the store, and this run holds the result."""
     for step in planned.steps:
@@ -72,11 +66,11 @@ def show_reused(planned: Plan, done: Retrained) -> None:
 def show_neighbors(neighbors: Neighbors) -> None:
     """A line a word: its neighbours, nearest first, with their cosine similarity."""
     console.print()
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
+    lines = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    lines.add_column(style="bold", no_wrap=True)
     for word, near in neighbors.items():
-        table.add_row(word, "  ".join(f"{neighbor} [dim]{cosine:.2f}[/dim]" for neighbor, cosine in near))
-    console.print(table)
+        lines.add_row(word, "  ".join(f"{neighbor} [dim]{cosine:.2f}[/dim]" for neighbor, cosine in near))
+    console.print(lines)
 
 
 def show_plan(config: Config, planned: Plan) -> None:
@@ -84,23 +78,23 @@ def show_plan(config: Config, planned: Plan) -> None:
     corpus = expectations.corpus(config, planned)
     expected = expectations.expect(config, corpus) if corpus else {}
     news = new_share(config.ingestion, Context(runtime=config.runtime)) if planned.text_to_come else 1.0
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    lines = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("stage", "", "rows", "disk", "memory", "time"):
-        table.add_column(column, justify="left" if column in ("stage", "") else "right")
+        lines.add_column(column, justify="left" if column in ("stage", "") else "right")
     for step in planned.steps:
         wanted = expected.get(step.label) or expected.get(step.label.partition("-")[0])
         if step.output:
-            table.add_row(f"= {step.label}", f"reused: {_progress.summary(step.output)}")
+            lines.add_row(f"= {step.label}", f"reused: {_progress.summary(step.output)}")
         elif wanted:
             share = news if step.label in ("ingestion", "tokenization") else 1.0
-            table.add_row(
+            lines.add_row(
                 f"+ {step.label}", "runs" if share == 1 else f"runs on what is new, {share:.0%}",
                 f"~{share * wanted.rows:,.0f}", f"~{share * wanted.disk / 1e6:,.0f} MB",
                 f"~{wanted.memory / 1e6:,.0f} MB", f"~{share * wanted.seconds:,.0f} s",
             )  # fmt: skip
         else:
-            table.add_row(f"+ {step.label}", "runs")
-    console.print(table)
+            lines.add_row(f"+ {step.label}", "runs")
+    console.print(lines)
     if corpus is None:
         console.print("\nWhat it takes is known when the text has been downloaded.")
     console.print(f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}", soft_wrap=True)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from prefect import flow
 from prefect.runtime import flow_run as running
 from rich.console import Console
-from rich.table import Table
 
 from configs.schema import Config
 from flows.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
 from flows.stops import stoppable
+from flows.tables import table
 from flows.waiting import required
 from tasks import _noise, _tracking
 from tasks._noise import Noise
@@ -56,15 +56,13 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
 
 def show(console: Console, done: Seeds) -> None:
     """A line a score: its mean, its deviation, and what each seed gave."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("score", "mean", "deviation", *(f"seed {seed}" for seed in done.runs)):
-        table.add_column(title)
-    for each in done.noise:
-        table.add_row(
-            each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", *(f"{value:.4g}" for value in each.values)
-        )
+    head = ["score", "mean", "deviation", *(f"seed {seed}" for seed in done.runs)]
+    rows = [
+        [each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", *(f"{value:.4g}" for value in each.values)]
+        for each in done.noise
+    ]
     console.print()
-    console.print(table)
+    console.print(table(head, rows))
     console.print(f"\n[dim]{_noise.NOTE}[/dim]")
     console.print(f"\nMLflow run   {done.run_id}", soft_wrap=True)
     console.print(f"compare      w2v compare {' '.join(run.run_id for run in done.runs.values())}", soft_wrap=True)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from prefect import flow
 from prefect.runtime import flow_run as running
 from rich.console import Console
-from rich.table import Table
 
 from configs import grids
 from configs.grids import Change, described
@@ -20,6 +19,7 @@ from flows.plan import recipe
 from flows.retrain import LOGGED, retrain
 from flows.starts import chosen
 from flows.stops import stoppable
+from flows.tables import table
 from flows.waiting import required
 from tasks import _contracts, _ranking, _sweep, _tracking
 from tasks._errors import InputError, Paused, StoreError, TrainingError
@@ -146,14 +146,8 @@ def _at(epochs: int, losses: list[float]) -> dict[str, float]:
 
 def show(console: Console, config: Config, done: Swept) -> None:
     """A line a candidate, best first; what mattered; where the best config lies."""
-    head, lines = _sweep.cells(done.sweep)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in head:
-        table.add_column(title)
-    for line in lines:
-        table.add_row(*line)
     console.print()
-    console.print(table)
+    console.print(table(*_sweep.cells(done.sweep)))
     console.print(f"\n[dim]{_sweep.NOTE}[/dim]\n")
     for each in done.sweep.mattered:
         console.print(f"{each.key}  [dim]{_sweep.share(each)}[/dim]")
