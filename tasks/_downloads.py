@@ -4,18 +4,30 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import file_digest, sha256
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from filelock import FileLock
 
 from tasks import _objects
 from tasks._errors import InputError
+from tasks._sources import Source
 from tasks._store import write_whole
 
 SECONDS = 60  # of silence
 BLOCK = 1 << 20  # bytes
 
 Reporter = Callable[[float, float, str], None]
+
+
+def fetched(source: Source, workspace: Path, report: Reporter) -> Path:
+    """Where the content of a source lies that is no file of this machine. Raises InputError if it is not to be had."""
+    path = workspace / source.path
+    if source.on_s3:
+        fetch_object(source.url, source.digest, source.size, path, report)
+    else:
+        fetch(source.url, source.digest, path, report)
+    return path
 
 
 def fetch(url: str, digest: str, path: Path, report: Reporter) -> None:
@@ -73,6 +85,8 @@ def _blocks(url: str) -> Iterator[tuple[bytes, int]]:
             while block := response.read(BLOCK):
                 yield block, total
     except (OSError, HTTPException, ValueError) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection, and whoever keeps the failure keeps it
         raise InputError(
             f"{url} cannot be downloaded: {error}\n"
             "Run the command again when the network is there, or fetch the file yourself and name its path instead."

@@ -108,6 +108,7 @@ def _post(variable: str, message: Message) -> str:
             with urlopen(request, timeout=TIMEOUT):
                 return ""
         except HTTPError as error:
+            error.close()
             fault = f"it answers {error.code} {error.reason}"
             if error.code < 500 and error.code != 429:
                 break

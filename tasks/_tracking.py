@@ -157,13 +157,8 @@ def _existing(found: str, workspace: Path) -> str:
     return found
 
 
-def load_vectors(workspace: Path, run_id: str) -> Vectors:
-    """What a run has learnt, its matrix mapped and not read."""
-    return vectors_of(Run(runs_of(workspace), run_id))
-
-
 def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
-    """Raises TrackingError if the run is unknown or has none."""
+    """What a run has learnt, its matrix mapped and not read. Raises TrackingError if the run is unknown or has none."""
     status = run.record.info.status
     with reached(run.uri) as client:
         if not client.list_artifacts(run.id, name):

@@ -17,7 +17,7 @@ from configs.schema import Ingestion
 from tasks import _contracts
 from tasks._archives import clear_errors
 from tasks._documents import Document
-from tasks._downloads import fetch, fetch_object
+from tasks._downloads import fetched
 from tasks._errors import InputError
 from tasks._reading import read
 from tasks._sieve import DIGEST, Sieve, check
@@ -156,12 +156,7 @@ def _read_all(files: Sequence[Source], config: Ingestion, draft: Draft, context:
     for source in files:
         path = source.path
         if source.url:
-            path = Path(context.runtime.workspace) / path
-            if source.on_s3:
-                draft.report(done, total, f"downloading {source.url}")
-                fetch_object(source.url, source.digest, source.size, path, lambda *_: None)
-            else:
-                fetch(source.url, source.digest, path, draft.report)
+            path = fetched(source, Path(context.runtime.workspace), draft.report)
             total += path.stat().st_size - source.size
         with clear_errors(source.name), open(path, "rb") as file:
             for document in read(file, source.name, config):

@@ -6,6 +6,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.error import HTTPError
 
 import pytest
 
@@ -97,11 +98,15 @@ def test_a_connection_that_breaks_leaves_no_file(site: str, tmp_path: Path) -> N
 
 
 def test_a_missing_page_says_so(site: str, tmp_path: Path) -> None:
-    """The server's own words, and two ways on."""
+    """The server's own words, and two ways on; the connection ends, however long the error is kept."""
     with pytest.raises(
         InputError, match=rf"^{site}/no\.txt cannot be downloaded: HTTP Error 404: .*\nRun the command ag"
-    ):
+    ) as failure:
         fetch(f"{site}/no.txt", DIGEST, tmp_path / "no.txt", silent)
+
+    answer = failure.value.__cause__
+    assert isinstance(answer, HTTPError)
+    assert answer.closed
 
 
 def test_no_network_says_so(tmp_path: Path) -> None:

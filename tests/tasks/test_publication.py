@@ -117,7 +117,7 @@ def test_publishing_again_changes_nothing(published: Published) -> None:
 
 def test_nothing_is_left_elsewhere(published: Published, elsewhere: Path) -> None:
     """No default database, no default artifact folder: all is in the workspace, also after vectors are read back."""
-    _tracking.load_vectors(Path(published.config.runtime.workspace), published.run_id)
+    _tracking.vectors_of(Run(_tracking.uri(published.config), published.run_id))
 
     assert list(elsewhere.iterdir()) == []
 
@@ -190,7 +190,7 @@ def test_the_certificate(published: Published) -> None:
 
 def test_vectors_come_back(published: Published) -> None:
     """By run id as arrays, mapped and not read; and the same from either word2vec file."""
-    words, counts, table = _tracking.load_vectors(Path(published.config.runtime.workspace), published.run_id)
+    words, counts, table = _tracking.vectors_of(Run(_tracking.uri(published.config), published.run_id))
     folder = artifacts(published.client, published.run_id) / "vectors"
 
     assert words == WORDS

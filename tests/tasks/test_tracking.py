@@ -299,7 +299,7 @@ def test_an_unknown_run_is_not_there(config: Config) -> None:
     known = _tracking.start(config, "flow-newest")
 
     with pytest.raises(TrackingError) as error:
-        _tracking.load_vectors(Path(config.runtime.workspace), "no-such-run")
+        _tracking.vectors_of(Run(_tracking.uri(config), "no-such-run"))
     said = str(error.value)
     assert said.startswith(f"there is no run no-such-run\nsought in {_tracking.uri(config)}\nfound     ")
     assert f"{known}  small " in said
@@ -313,13 +313,13 @@ def test_an_unfinished_run_has_no_vectors(config: Config) -> None:
     run_id = _tracking.start(config, "flow-where")
 
     with pytest.raises(TrackingError, match=f"^run {run_id} holds no vectors: it is RUNNING\nName a FINISHED run"):
-        _tracking.load_vectors(Path(config.runtime.workspace), run_id)
+        _tracking.vectors_of(Run(_tracking.uri(config), run_id))
 
 
 def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
     """A mistyped --workspace stays as empty as it was."""
     with pytest.raises(TrackingError, match="there is no workspace here"):
-        _tracking.load_vectors(tmp_path / "mistyped", "no-such-run")
+        _tracking.runs_of(tmp_path / "mistyped")
 
     assert not (tmp_path / "mistyped").exists()
 
