@@ -73,7 +73,7 @@ def fill_mlflow(config: Config, run_id: str, nights: int) -> None:
 
     from tasks import _champions, _tracking
     from tasks._champions import Decision
-    from tasks._runs import reached
+    from tasks._reach import reached
 
     uri = _tracking.uri(config)
     with reached(uri) as client:
@@ -165,7 +165,7 @@ def figures(name: str, config: Config, settings: list[str]) -> dict[str, Any]:
     from prefect.client.schemas.sorting import FlowRunSort
 
     from tasks import _tracking
-    from tasks._runs import reached
+    from tasks._reach import reached
 
     workspace = Path(config.runtime.workspace)
     option = ["--workspace", str(workspace)]

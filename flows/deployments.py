@@ -12,7 +12,7 @@ from flows.commands.common import QUICKSTART, read
 from flows.surroundings import ELSEWHERE
 from tasks import _arithmetic
 from tasks._errors import PipelineError
-from tasks._runs import shown
+from tasks._reach import shown
 
 DESCRIBED = Path(__file__).parents[1] / "prefect.yaml"
 POOL = "w2v"  # of processes

@@ -9,7 +9,8 @@ import pandas as pd
 from flows import vectors
 from tasks import _report, _tracking
 from tasks._ranking import GROUPS, LOSS
-from tasks._runs import known_run, reached
+from tasks._reach import reached
+from tasks._runs import known_run
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Record

@@ -7,8 +7,9 @@ from configs.schema import Config
 from flows import vectors
 from flows.pipeline import Outputs, Retrained, pipeline
 from tasks import _arithmetic, _tracking
+from tasks._files import digest_of
 from tasks._stage import Context, Stage
-from tasks._store import Dataset, digest_of
+from tasks._store import Dataset
 from tasks.evaluation import check_sets
 
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made

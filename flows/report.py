@@ -13,7 +13,7 @@ from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import table
 from tasks import _progress, _tracking
-from tasks._runs import shown
+from tasks._reach import shown
 from tasks._stage import Context
 from tasks.ingestion import new_share
 

@@ -15,9 +15,10 @@ from tasks import _certificate, _champions, _environment, _tracking
 from tasks._certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks._distance import Distance, distance
 from tasks._errors import InputError
+from tasks._files import write_whole
 from tasks._runs import Run
 from tasks._stage import Stage
-from tasks._store import LATEST, Dataset, write_whole
+from tasks._store import LATEST, Dataset
 
 VERDICT = "reproduction"  # the tag, and the name of the file that says more
 MARK = "reproduces"  # in the workspace: the run that is rebuilt there

@@ -15,9 +15,10 @@ from flows.stops import stoppable
 from flows.tables import table
 from flows.waiting import required
 from tasks import _noise, _tracking
+from tasks._files import digest_of, write_whole
 from tasks._noise import Noise
 from tasks._runs import Run
-from tasks._store import LATEST, digest_of, write_whole
+from tasks._store import LATEST
 
 log = logging.getLogger("w2v")
 

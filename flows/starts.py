@@ -11,8 +11,9 @@ from configs.schema import Config
 from flows.plan import recipe
 from tasks import _certificate, _champions, _tracking
 from tasks._errors import InputError
+from tasks._files import digest_of
 from tasks._runs import Run
-from tasks._store import LATEST, Dataset, Store, digest_of
+from tasks._store import LATEST, Dataset, Store
 
 CHAMPION, LAST = "champion", "last"
 OCCASION, CHOSEN = "start.occasion", "start"  # tags: for what it was chosen, and what

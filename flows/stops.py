@@ -12,7 +12,7 @@ from prefect.states import Cancelled
 
 from flows.failures import again
 from tasks._errors import TrackingError
-from tasks._runs import shown
+from tasks._reach import shown
 
 log = logging.getLogger("w2v")
 P = ParamSpec("P")

@@ -23,9 +23,10 @@ from flows.tables import table
 from flows.waiting import required
 from tasks import _contracts, _ranking, _sweep, _tracking
 from tasks._errors import InputError, Paused, StoreError, TrainingError
+from tasks._files import digest_of
 from tasks._ranking import LOSS, Result, Sweep
-from tasks._runs import Run, shown
-from tasks._store import digest_of
+from tasks._reach import shown
+from tasks._runs import Run
 from tasks.training import losses
 
 log = logging.getLogger("w2v")

@@ -16,7 +16,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from tasks._errors import PipelineError
-from tasks._runs import shown
+from tasks._reach import shown
 
 START, STOP = 120, 5  # seconds to wait at most
 ANSWER = 10  # seconds in which a server of the user's has to answer

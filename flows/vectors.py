@@ -8,8 +8,9 @@ import numpy as np
 
 from tasks import _vectors
 from tasks._errors import InputError, UnknownWord
+from tasks._files import write_whole
 from tasks._judges import Space
-from tasks._store import LATEST, Dataset, write_whole
+from tasks._store import LATEST, Dataset
 from tasks._vectors import Vectors
 
 Neighbors = dict[str, list[tuple[str, float]]]

@@ -19,9 +19,10 @@ from configs.schema import Config
 from flows.pipeline import Outputs
 from tasks import _tracking
 from tasks._errors import StoreError, TrackingError, Unreachable
-from tasks._runs import shown
+from tasks._files import write_whole
+from tasks._reach import shown
 from tasks._stage import Context
-from tasks._store import Dataset, Record, Store, write_whole
+from tasks._store import Dataset, Record, Store
 from tasks._uses import Uses
 from tasks.novelty import novelty
 from tasks.promotion import promotion

@@ -7,7 +7,8 @@ import re
 from typing import Any
 from uuid import UUID
 
-from tasks._runs import Run, shown
+from tasks._reach import shown
+from tasks._runs import Run
 
 TRAINING = "workflowType=machine_learning"  # else MLflow's page opens on its GenAI side
 

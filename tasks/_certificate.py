@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 from configs.schema import Config
 from tasks import _vectors
 from tasks._errors import TrackingError
+from tasks._files import digest_of, digest_of_file
 from tasks._runs import Run
-from tasks._store import Dataset, digest_of, digest_of_file
+from tasks._store import Dataset
 from tasks._tracking import parameters
 from tasks._vectors import Vectors
 

@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 
 from configs.schema import Tracking
 from tasks._errors import InputError
+from tasks._reach import reached, shown
 from tasks._rule import Figures
-from tasks._runs import full_id, reached, shown
+from tasks._runs import full_id
 from tasks._store import Record
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases

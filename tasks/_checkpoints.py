@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks._errors import StoreError
-from tasks._store import CHECKPOINTS, digest_of_file, sync, whole, write_whole
+from tasks._files import digest_of_file, sync, whole, write_whole
+from tasks._store import CHECKPOINTS
 
 KEPT = 2
 TABLES = "theta.npy"

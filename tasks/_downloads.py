@@ -11,8 +11,8 @@ from filelock import FileLock
 
 from tasks import _objects
 from tasks._errors import InputError
+from tasks._files import write_whole
 from tasks._sources import Source
-from tasks._store import write_whole
 
 SECONDS = 60  # of silence
 BLOCK = 1 << 20  # bytes

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from tasks import _arithmetic
-from tasks._store import digest_of_file
+from tasks._files import digest_of_file
 
 SOURCE = Path(__file__).parent.parent
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set

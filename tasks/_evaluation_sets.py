@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from tasks._errors import InputError
-from tasks._store import digest_of_file
+from tasks._files import digest_of_file
 
 
 class Pair(NamedTuple):

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks._errors import PipelineError
+from tasks._reach import shown
 from tasks._retention import KEEP
-from tasks._runs import shown
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

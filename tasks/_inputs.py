@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks._files import digest_of
 from tasks._runs import Input
-from tasks._store import Dataset, digest_of
+from tasks._store import Dataset
 
 if TYPE_CHECKING:
     from mlflow.types.schema import Array, DataType

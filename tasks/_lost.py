@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tasks import _heart
 from tasks._flow_runs import FlowRuns
-from tasks._runs import reached
+from tasks._reach import reached
 from tasks._tracking import FLOW_RUN
 from tasks._unfinished import COMMAND, HOST, PID, abandoned, alone, close, silent
 

@@ -19,7 +19,8 @@ from tasks._champions import Decision, Model
 from tasks._errors import TrackingError
 from tasks._lost import Lost
 from tasks._promotion import sentence
-from tasks._runs import Run, shown
+from tasks._reach import shown
+from tasks._runs import Run
 
 TRIES, PAUSE, TIMEOUT = 3, 1.0, 10.0  # seconds
 LINES = 5  # of an error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 import pyarrow as pa
 
 from tasks._errors import InputError
-from tasks._store import digest_of
+from tasks._files import digest_of
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem

@@ -17,8 +17,8 @@ from urllib.request import url2pathname
 from configs.schema import Retention
 from tasks import _champions
 from tasks._errors import InputError, TrackingError
+from tasks._reach import reached, shown
 from tasks._retention import DAY, KEEP, pinned
-from tasks._runs import reached, shown
 from tasks._survey import named_runs
 from tasks._tracking import FLOW_RUN, PARENT
 from tasks._unfinished import HOST

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from tasks import _contracts, _tracking
 from tasks._errors import ContractError, TrackingError
-from tasks._runs import Run, known_run, reached
+from tasks._reach import reached
+from tasks._runs import Run, known_run
 from tasks._store import Manifest
 from tasks._vectors import Vectors
 

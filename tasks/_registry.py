@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tasks import _environment, _vectors
-from tasks._runs import Run, reached
+from tasks._reach import reached
+from tasks._runs import Run
 from tasks._vectors import Vectors
 
 if TYPE_CHECKING:

@@ -6,21 +6,16 @@ where the stretch after a checkpoint is trained again and the clock says somethi
 """
 
 import functools
-import logging
 import math
-import os
 import re
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from socket import gaierror
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from filelock import FileLock
-
-from tasks._errors import TrackingError, Unreachable
+from tasks._errors import TrackingError
+from tasks._reach import reached, shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,19 +26,6 @@ NEWEST = 3  # runs named where one is not found
 START = re.compile("[0-9a-f]{6,31}")  # of a run's id, enough to tell it from the others
 POINTS = 2_000  # of a curve: MLflow's page slows down beyond
 STEPS_PER_MS = 1_000  # a curve's times are as if a million words were read in a second
-AWAY = {502, 503, 504}  # what a proxy answers for a server, and MLflow for its database
-FIRST_ANSWER = 5  # seconds
-DRIVERS = {"boto3": "boto3", "psycopg2": "psycopg2-binary"}  # that an address may ask for: the extras s3 and postgres
-
-DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # an absent server is told within seconds, not minutes
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-}
 
 
 class Input(NamedTuple):
@@ -141,35 +123,6 @@ class Run:
                 client.log_batch(self.id, **batch)
 
 
-@contextmanager
-def reached(uri: str) -> Iterator["MlflowClient"]:
-    """A client for `uri`; whatever MLflow, its database, its files' place or the network refuses is a TrackingError,
-    and an Unreachable where it may pass.
-    """
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
-
-    try:
-        yield _client(uri)
-    except ModuleNotFoundError as error:
-        driver = DRIVERS.get(str(error.name))
-        if driver is None:
-            raise
-        raise TrackingError(
-            f"MLflow at {shown(uri)} needs the package {error.name}, which is not installed\n"
-            f"Install it: pip install {driver}"
-        ) from error
-    except _refusals() as error:
-        away = not uri.startswith("sqlite:") and _away(error)
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        reason = (_unanswered(error) if away else "") or said[0]
-        raise (Unreachable if away else TrackingError)(
-            f"MLflow at {shown(uri)} does not {'answer' if away else 'do what it was asked'}\n{shown(reason)}\n"
-            "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
-            "with neither, runs are kept in the workspace."
-        ) from error
-
-
 def full_id(uri: str, start: str) -> str:
     """The id of the only run whose id starts so; what is no start of one stays as it is, for `known_run` to refuse.
 
@@ -219,80 +172,3 @@ def gathered(workspace: Path, run_id: str) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
-
-
-def shown(text: str) -> str:
-    """The text without the passwords of the addresses in it."""
-    return re.sub(r"//[^@/\s]+@", "//…@", text)
-
-
-@functools.cache
-def _client(uri: str) -> "MlflowClient":
-    from mlflow import MlflowClient
-
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try; the last one is our error
-    if uri.startswith("sqlite:"):
-        _create(Path(uri.removeprefix("sqlite:///")))
-    if uri.startswith("http"):
-        _knock(uri)
-    return MlflowClient(uri, uri)
-
-
-def _knock(uri: str) -> None:
-    """Raise what comes of it at once if nobody answers; each later request is tried again for a while."""
-    from mlflow.utils.credentials import get_default_host_creds
-    from mlflow.utils.rest_utils import http_request
-
-    http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=FIRST_ANSWER)
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    from mlflow.exceptions import MlflowException
-    from requests import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    known = MlflowException, RequestException, SQLAlchemyError, OSError
-    if "boto3" not in sys.modules:
-        return known
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    return *known, Boto3Error, BotoCoreError, ClientError
-
-
-def _away(error: BaseException | None) -> bool:
-    """Whether it is for lack of an answer, here or at the server, whose database or files may be away."""
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import ConnectionError, RetryError, Timeout
-
-    if error is None:
-        return False
-    botocore = sys.modules.get("botocore.exceptions")
-    unanswered = (ConnectionError, RetryError, Timeout, *((botocore.HTTPClientError,) if botocore else ()))
-    answer = getattr(error, "response", None)
-    status = error.get_http_status_code() if isinstance(error, MlflowException) else getattr(answer, "status_code", 0)
-    return isinstance(error, unanswered) or status in AWAY or _away(error.__cause__ or error.__context__)
-
-
-def _unanswered(error: BaseException | None) -> str:
-    """What the network says, without what each library on the way to here says of it; "" if it says nothing."""
-    while error:
-        if isinstance(error, (ConnectionError, TimeoutError, gaierror)):
-            return error.strerror or str(error)
-        error = error.__cause__ or error.__context__
-    return ""
-
-
-def _create(database: Path) -> None:
-    """Make the tables beside, then rename: who is killed at it leaves no half of them, which nobody could mend."""
-    from mlflow import MlflowClient
-
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock"):  # of two processes that create the tables at once, both fail
-        if not database.exists():
-            beside = database.with_name(database.name + ".partial")
-            for leftover in database.parent.glob(f"{beside.name}*"):
-                leftover.unlink()
-            MlflowClient(f"sqlite:///{beside}", f"sqlite:///{beside}").search_experiments(max_results=1)
-            os.replace(beside, database)

@@ -14,9 +14,10 @@ from pydantic import Field
 from configs.schema import Ingestion
 from tasks._archives import TEXT, is_text, suffix
 from tasks._errors import InputError
+from tasks._files import digest_of, digest_of_file
 from tasks._installed_docs import documentation
 from tasks._objects import S3, listed, there
-from tasks._store import Record, digest_of, digest_of_file
+from tasks._store import Record
 
 INSTALLED_DOCS = "installed-docs"
 MAGIC = frozenset("*?[")  # of a glob

@@ -21,8 +21,9 @@ from pydantic import BaseModel
 
 from configs.schema import Runtime
 from tasks import _arithmetic, _progress
+from tasks._files import digest_of
 from tasks._memory import give_back
-from tasks._store import Account, Dataset, Draft, Record, Store, digest_of
+from tasks._store import Account, Dataset, Draft, Record, Store
 from tasks._uses import Uses
 
 Reporter = Callable[[float, float, str], None]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from configs.schema import Training
 from tasks import _contracts, _vectors
 from tasks._errors import InputError
-from tasks._store import digest_of_file
+from tasks._files import digest_of_file
 from tasks._words import list_digest, read_words
 from w2v_core.model import Model, initial, warm
 from w2v_core.randomness import generator

@@ -7,20 +7,19 @@ computes a key; the lock is the operating system's and dies with its holder.
 
 import errno
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow.parquet as pq
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from tasks._errors import ContractError, StoreError
+from tasks._files import digest_of, digest_of_file, sync, write_whole
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
@@ -100,23 +99,6 @@ class Dataset(Record):
         """Of all parts, in order."""
         names = [(part.path, file.name) for part in self.parts for file in part.manifest.files]
         return [path / name for path, name in names if name.endswith(suffix)]
-
-
-def digest_of(value: Any) -> str:
-    """BLAKE2b-128 of a JSON value, 32 hex digits."""
-    return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def digest_of_stream(stream: BinaryIO) -> str:
-    digest = blake2b(digest_size=16)
-    while block := stream.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-def digest_of_file(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return digest_of_stream(stream)
 
 
 def joined(parts: Sequence[Dataset]) -> Account:
@@ -209,30 +191,6 @@ class Store:
 def _entry(path: Path) -> File:
     rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
     return File(name=path.name, digest=digest_of_file(path), bytes=path.stat().st_size, rows=rows)
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Where to write a file that then appears whole or not at all."""
-    beside = path.with_name(path.name + ".partial")
-    yield beside
-    sync(beside)
-    os.replace(beside, path)
-    sync(path.parent)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    with whole(path) as beside:
-        beside.write_bytes(content)
-
-
-def sync(path: Path) -> None:
-    """Push a file or the entries of a folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _commit(path: Path, manifest: Manifest) -> None:

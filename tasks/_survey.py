@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks._reach import reached
 from tasks._retention import Known, pinned
-from tasks._runs import reached
 from tasks._tracking import workspace_uri
 from tasks._unfinished import HOST, abandoned, alone, close
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from tasks import _environment, _heart
 from tasks._environment import Owner
 from tasks._errors import TrackingError
-from tasks._runs import shown
+from tasks._reach import shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

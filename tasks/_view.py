@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tasks._champions import VERDICT
 from tasks._ranking import GROUPS, LOSS
-from tasks._runs import reached
+from tasks._reach import reached
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Record

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tasks._errors import InputError
-from tasks._store import digest_of_file
+from tasks._files import digest_of_file
 
 
 def list_digest(path: str | None, key: str) -> str | None:

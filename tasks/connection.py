@@ -5,8 +5,8 @@ from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
 from tasks import _tracking
+from tasks._reach import reached
 from tasks._retries import may_pass
-from tasks._runs import reached
 
 
 @task(name="connection", task_run_name="connection", cache_policy=NO_CACHE, retry_condition_fn=may_pass)

@@ -19,11 +19,12 @@ from tasks._archives import clear_errors
 from tasks._documents import Document
 from tasks._downloads import fetched
 from tasks._errors import InputError
+from tasks._files import digest_of
 from tasks._reading import read
 from tasks._sieve import DIGEST, Sieve, check
 from tasks._sources import Source, batches, named, source_digests, sources
 from tasks._stage import Context, stage
-from tasks._store import Account, Dataset, Draft, Record, digest_of, joined
+from tasks._store import Account, Dataset, Draft, Record, joined
 
 REPORT_DOCUMENTS = 500  # between two reports
 DIGESTS = "digests"  # a file: of each document, the digest of its text

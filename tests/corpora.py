@@ -3,8 +3,9 @@
 import pyarrow as pa
 
 from tasks import _contracts
+from tasks._files import digest_of
 from tasks._stage import Context
-from tasks._store import Account, Dataset, Draft, digest_of, joined
+from tasks._store import Account, Dataset, Draft, joined
 
 
 def tokens_of(context: Context, shards: list[list[str]]) -> Dataset:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from configs.schema import Config, Training
 from tasks import _contracts, _environment, _vectors
 from tasks._contracts import Contract
+from tasks._files import digest_of
 from tasks._stage import Context
-from tasks._store import Account, Dataset, Draft, digest_of
+from tasks._store import Account, Dataset, Draft
 from tasks.evaluation import evaluation
 
 POINTS = 5  # of the curve

@@ -13,7 +13,7 @@ from flows.service.parts import DATABASE, PARTS, Service
 from flows.service.place import Place, State, clock
 from flows.service.supervisor import STOP, end
 from tasks._errors import PipelineError
-from tasks._runs import shown
+from tasks._reach import shown
 
 LAST_LINES = 8  # of the log, where something does not start
 

@@ -6,7 +6,7 @@ python -m flows.service.tracking_server OPTION …
 import os
 import sys
 
-from tasks._runs import reached
+from tasks._reach import reached
 
 if __name__ == "__main__":
     with reached(os.environ["MLFLOW_BACKEND_STORE_URI"]):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tasks._runs import reached
+from tasks._reach import reached
 from tests.retraining import attempt
 
 FRESH = multiprocessing.get_context("forkserver")  # a new process each time, which need not import everything again

@@ -11,11 +11,21 @@ import pandas as pd
 import pytest
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
-from tasks import _arithmetic, _certificate, _contracts, _figures, _formats, _registry, _report, _runs, _tracking
+from tasks import (
+    _arithmetic,
+    _certificate,
+    _contracts,
+    _figures,
+    _formats,
+    _reach,
+    _registry,
+    _report,
+    _tracking,
+)
 from tasks._errors import InputError, TrackingError
+from tasks._files import digest_of_file
 from tasks._runs import Run
 from tasks._stage import Context
-from tasks._store import digest_of_file
 from tasks.publication import publish
 from tests.learnt import finished_stages
 
@@ -68,7 +78,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Publ
     run_id = _tracking.start(config, "flow-1")
     context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
     stages = finished_stages(config, context, WORDS, clustered())
-    with _runs.reached(context.tracking_uri) as client:
+    with _reach.reached(context.tracking_uri) as client:
         snapshots = []
         for _ in range(2):
             publish.fn(config=config, **stages, context=context)

@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from configs.schema import Config, Ingestion, Runtime
-from tasks import _environment, _runs, _tracking
+from tasks import _environment, _reach, _tracking
 from tasks._retention import DAY, Known, Policy, sweep
 from tasks._stage import Context
 from tasks._store import LATEST, MANIFEST, Account, Dataset, Draft, joined
@@ -203,7 +203,7 @@ def test_mlflow_is_asked(tmp_path: Path) -> None:
     config = Config(ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(tmp_path)))
     names = ("at work", "abandoned", "champion", "deleted")
     runs = {name: _tracking.start(config, name) for name in names}
-    with _runs.reached(_tracking.uri(config)) as client:
+    with _reach.reached(_tracking.uri(config)) as client:
         client.set_tag(runs["at work"], "keep", "true")
         client.set_tag(runs["abandoned"], "owner.started", _environment.owner().started - 1_000)
         client.create_registered_model("vectors")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tasks._errors import StoreError
-from tasks._store import MANIFEST, Account, Dataset, Draft, Store, digest_of, joined
+from tasks._files import digest_of
+from tasks._store import MANIFEST, Account, Dataset, Draft, Store, joined
 
 KEY = digest_of("some inputs")
 

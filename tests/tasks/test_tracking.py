@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking, Training
-from tasks import _certificate, _champions, _environment, _runs, _tracking, _view
+from tasks import _certificate, _champions, _environment, _reach, _runs, _tracking, _view
 from tasks._errors import InputError, TrackingError, Unreachable
 from tasks._runs import Run
 
@@ -38,7 +38,7 @@ def fresh(config: Config, request: pytest.FixtureRequest) -> Config:
 
 
 def client(config: Config) -> "MlflowClient":
-    with _runs.reached(_tracking.uri(config)) as reached:
+    with _reach.reached(_tracking.uri(config)) as reached:
         return reached
 
 
