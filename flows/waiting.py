@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from filelock import FileLock
-from httpx import TransportError
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
 from configs.schema import Config
 from flows.pipeline import Outputs
 from tasks import _tracking
-from tasks._errors import StoreError, TrackingError, Unreachable
+from tasks._errors import StoreError, TrackingError
 from tasks._files import write_whole
 from tasks._reach import shown
+from tasks._retries import may_pass
 from tasks._stage import Context
 from tasks._store import Dataset, Record, Store
 from tasks._uses import Uses
@@ -55,7 +55,7 @@ def patient(task: Task[P, R], config: Config) -> Task[P, R]:
 
     def passes(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
         nonlocal deadline
-        if not isinstance(state.data, Unreachable | TransportError):
+        if not may_pass(task, task_run, state):
             return False
         if deadline == math.inf:
             deadline = time.monotonic() + config.tracking.patience

@@ -8,11 +8,13 @@ where a worker runs it.
 from typing import Any
 from urllib.error import HTTPError, URLError
 
-import httpx
+from httpx import TransportError
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
-PASSING = {408, 425, 429, 502, 503, 504}  # of HTTP's answers, and MLflow's for its database
+from tasks._errors import Unreachable
+
+PASSING = {408, 425, 429, 502, 503, 504}  # of HTTP's answers
 
 
 def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -26,12 +28,6 @@ def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool
 
 
 def _unanswered(error: BaseException) -> bool:
-    from mlflow.exceptions import MlflowException
-    from requests import exceptions as requests
-
     if isinstance(error, HTTPError):
         return error.code in PASSING
-    if isinstance(error, MlflowException):
-        return error.get_http_status_code() in PASSING
-    http = requests.ConnectionError, requests.RetryError, requests.Timeout, httpx.TransportError
-    return isinstance(error, (ConnectionError, TimeoutError, URLError, *http))
+    return isinstance(error, (Unreachable, ConnectionError, TimeoutError, URLError, TransportError))
