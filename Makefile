@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 FIRST := $(wildcard tests/flows/test_[a-r]*.py)
 
-.PHONY: retrain test first-half second-half benchmark roofline theory lock
+.PHONY: retrain test first-half second-half benchmark agreement roofline theory lock
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
@@ -33,6 +33,9 @@ second-half:
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.side_by_side $(ARGS)
+
+agreement: .venv/ready
+	$(BIN)/python -m benchmarks.agreement $(ARGS)
 
 roofline: .venv/ready
 	$(BIN)/python -m benchmarks.core $(ARGS)

@@ -27,6 +27,23 @@ Words of the text a second, of which {kept:.0%} are kept; median of {rounds}, in
 {speed}
 """
 
+AGREEMENT = """\
+## Agreement with gensim
+
+`make agreement`: {megabytes} MB, {epochs} epochs, means over {seeds} seeds ± their deviation; {machine}. *Alike* is
+our core with all made equal to gensim that can be: documents in random order, windows not shortened, noise words drawn
+for each pair, the same tree, the same beginning, batches of 16 without damping; for CBOW at the rate with which the
+exact gradient does what gensim's does (`benchmarks/agreement.py`). The last two columns: the share of the 10 nearest
+neighbours of the 1,000 most frequent words that two of its seeds have in common, and that one of its seeds has in
+common with another seed of gensim.
+
+{rows}
+
+As it is used, gensim reads a text *in order*, and its seeds, which all end with the same documents, share more with
+each other than with anyone who does not. That is why the other sections show less in common between it and us than
+between two of its seeds.
+"""
+
 YEAR = """\
 ## A year of nights
 
@@ -54,6 +71,8 @@ def write_page() -> None:
     page = [(HERE / "preface.md").read_text(), *(section(found[name]) for name in scenarios if name in found)]
     if "core" in found:
         page.append(core(found["core"]))
+    if "agreement" in found:
+        page.append(agreement(found["agreement"]))
     if "a-year" in found:
         page.append(a_year(found["a-year"]))
     (PROJECT / "docs" / "benchmarks.md").write_text("\n".join(page))
@@ -112,6 +131,23 @@ def core(record: dict[str, Any]) -> str:
         rounds=len(record["speed"]["1"]),
         speed=table(["threads", "words/s", "to one"], speed_rows),
     )
+
+
+def agreement(record: dict[str, Any]) -> str:
+    """What benchmarks/agreement.py measured."""
+    names = [name for name in record["rows"][0]["scores"] if not name.endswith("3cosmul")]
+    head = ["", "", *(name.partition("/")[2] for name in names), "shared with itself", "with gensim"]
+    rows = [
+        [f"{row['architecture']}, {row['objective']}", row["who"],
+         *(spread(row["scores"][name], ".3f") for name in names),
+         *(spread(row[name], ".1%") for name in ("shared with itself", "shared with gensim"))]
+        for row in record["rows"]
+    ]  # fmt: skip
+    return AGREEMENT.format(**{**record, "rows": table(head, rows)})
+
+
+def spread(values: list[float], form: str) -> str:
+    return f"{np.mean(values):{form}} ± {np.std(values, ddof=1):{form}}"
 
 
 def a_year(record: dict[str, Any]) -> str:

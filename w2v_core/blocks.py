@@ -50,6 +50,7 @@ class Batch(NamedTuple):
 class Blocks(ABC):
     """What one batch is computed in, allocated once: rows and weights, gathered vectors, scores and gradients."""
 
+    random_order = False  # of the blocks of a shard; else a batch is of consecutive ones
     reach: Floats  # (blocks, T + 2m, T): who is in whose context; for the mean of CBOW, divided by how many are
 
     def __init__(self, settings: Settings, model: Model, fixed: NDArray[np.bool_], candidates: int) -> None:
@@ -207,10 +208,8 @@ class Shard(NamedTuple):
     def __len__(self) -> int:  # blocks, not columns
         return len(self[0])
 
-    def blocks(self, first: int, count: int) -> "Shard":
-        at = slice(first, first + count)
-        near_document = self.near_document[:, at]
-        return Shard(self.row[at], self.document[at], near_document, self.radius[at], self.distance)
+    def blocks(self, at: slice | NDArray[np.int64]) -> "Shard":
+        return Shard(self.row[at], self.document[at], self.near_document[:, at], self.radius[at], self.distance)
 
 
 def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, place: Integers) -> None:

@@ -47,13 +47,15 @@ class InFlight:
         blocks, size = lane.blocks, lane.blocks * lane.length
         shard = Shard.of(windows, lane.length, self.settings.window, lane.skip_gram)
         batches = -(-len(windows) // size)
+        order = generator(self.settings.seed, "order", *place).permutation(len(shard)) if lane.random_order else None
 
         def batches_of(numbers: range) -> Iterator[Batch]:
             """Those of a lane in a round, whose noise words are drawn at once."""
             rng = generator(self.settings.seed, "training", *place, numbers.start)
             noise = lane.draw(len(numbers) * blocks, rng=rng)
             for number, words in zip(numbers, noise.reshape(len(numbers), blocks, noise.shape[1]), strict=True):
-                stack = shard.blocks(number * blocks, min(blocks, len(shard) - number * blocks))
+                at = slice(number * blocks, (number + 1) * blocks)
+                stack = shard.blocks(at if order is None else order[at])
                 yield Batch(number, stack, words[: len(stack)], learning_rate(number * size), number % MEASURED == 0)
 
         with self.libraries.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:

@@ -36,6 +36,8 @@ def lanes(
 
 
 class TreeBlocks(Blocks):
+    random_order = True  # all windows turn the same upper nodes: those of one topic would pull them its way
+
     def __init__(self, settings: Settings, model: Model, frozen: NDArray[np.bool_], paths: Paths) -> None:
         nodes = len(frozen) - 1
         upper = max(nodes - UPPER, 0)  # nodes are numbered as they were joined: the upper ones come last

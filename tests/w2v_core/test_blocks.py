@@ -1,7 +1,7 @@
 """Blocks: the matrix products are the loops they replace, whatever the corpus, the threads or an interruption."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -52,7 +52,12 @@ def noise_of(corpus: Corpus) -> Noise:
 
 
 def oracle_gradient(
-    config: Settings, corpus: Corpus, theta: Table, rows: range, noise: NDArray[np.floating], weight: float
+    config: Settings,
+    corpus: Corpus,
+    theta: Table,
+    rows: Sequence[int] | NDArray[np.int64],
+    noise: NDArray[np.floating],
+    weight: float,
 ) -> tuple[Table, Table, float]:
     """Gradient and terms of every row of θ, and the loss, of the given rows, pair by pair and word by word.
 
@@ -60,11 +65,11 @@ def oracle_gradient(
     """
     windows, paths = corpus.windows, huffman.paths(corpus.counts)
     gradient, terms, loss = np.zeros(theta.shape), np.zeros(theta.shape[:2]), 0.0
-    for i in rows:
+    for number, i in enumerate(rows):
         for mixture, target in oracles.problems(config.architecture, config.combination, windows, np.array([i])):
             h = sum(share * theta[word, 0] for word, share in mixture)
             if config.objective == "negative_sampling":
-                drawn = enumerate(noise[i - rows.start])
+                drawn = enumerate(noise[number])
                 asked = [(target, 1, 1.0), *((word, -1, weight * often) for word, often in drawn if word != target)]
             else:
                 path = range(paths.start[target], paths.start[target + 1])
@@ -98,12 +103,17 @@ def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[
     theta, losses = model.theta.astype(np.float64), []
     before = theta
     strata = Strata(noise_of(corpus).probability, config.shared_negatives)
-    size = config.batch_size
+    size, length = config.batch_size, config.block_length
     assert size != "full"
-    drawn = oracle_noise(config, strata, -(-len(corpus.windows) // size), size // config.block_length)
+    drawn = oracle_noise(config, strata, -(-len(corpus.windows) // size), size // length)
+    every = np.arange(len(corpus.windows))
+    blocks = [every[first : first + length] for first in every[::length]]
+    if config.objective == "hierarchical_softmax":
+        blocks = [blocks[block] for block in generator(config.seed, "order", 0, 0).permutation(len(blocks))]
     for batch, start in enumerate(range(0, len(corpus.windows), size)):
-        rows = range(start, min(start + size, len(corpus.windows)))
-        words = drawn[batch][: -(-len(rows) // config.block_length)]
+        taken = blocks[batch * size // length : (batch + 1) * size // length]
+        rows = np.concatenate(taken)
+        words = drawn[batch][: len(taken)]
         often = np.array([np.bincount(block, minlength=len(theta)) for block in words]).repeat(config.block_length, 0)
         weight = config.negatives / config.shared_negatives
         seen = theta if batch % flight.ROUND == 0 else before  # not what the batch before has changed

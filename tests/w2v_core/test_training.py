@@ -32,9 +32,8 @@ def test_same_seed_same_bits(architecture: str, objective: str, size: int | str)
         tables.append(model.theta)
 
     assert np.array_equal(tables[0], tables[1])
-    in_order = (architecture, objective, size) == ("skip_gram", "hierarchical_softmax", 8)  # by blocks, without noise
     if size != "full":
-        assert np.array_equal(tables[0], tables[2]) == in_order
+        assert not np.array_equal(tables[0], tables[2])
 
 
 @pytest.mark.parametrize("size", SIZES)
