@@ -15,7 +15,7 @@ it is used, which reads the text in its order: the last documents bear on all of
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -101,21 +101,22 @@ class Corpus:
         self.keep = keep_probabilities(self.counts, case["subsample"])
 
     def shipped(self) -> "np.ndarray[Any, Any]":
-        return self.train(self.settings(**self.case["ours"]))
+        return self.train(self.settings(**self.case["ours"]), in_shards)
 
     def alike(self) -> "np.ndarray[Any, Any]":
         n = 2 * self.case["window"] if self.case["architecture"] == "cbow" else 1
         rates = {name: self.case[name] * n**0.5 for name in ("learning_rate", "min_learning_rate")}
         settings = replace(self.settings(), batch_size=16, shared_negatives=0, damping=1e9, **rates)
         tree = Path(f"{self.case['output']}-{PEER}.tree.npz")
-        return self.train(settings, n**-0.25 / settings.vector_size, Paths(**np.load(tree)) if tree.exists() else None)
+        paths = Paths(**np.load(tree)) if tree.exists() else None
+        return self.train(settings, by_documents, n**-0.25 / settings.vector_size, paths)
 
     def settings(self, **ours: Any) -> Settings:
         names = ("architecture", "objective", "vector_size", "negatives", "learning_rate", "min_learning_rate")
         shared = {name: self.case[name] for name in (*names, "epochs")}
         return settings_of(Training(**{**shared, **ours}), self.case["window"], self.case["seed"])
 
-    def train(self, settings: Settings, reach: float | None = None, tree: Paths | None = None) -> Any:
+    def train(self, settings: Settings, cut: "Cut", reach: float | None = None, tree: Paths | None = None) -> Any:
         """The input vectors, which begin within ±reach."""
         model = initial(len(self.words), settings.vector_size, rng=generator(settings.seed, "initial vectors"))
         if reach:
@@ -127,7 +128,8 @@ class Corpus:
             assert isinstance(learning, MiniBatches)
             assert isinstance(learning.objective, HierarchicalSoftmax)
             learning.objective.paths = tree
-        for _ in train(learning, settings, model, lambda epoch, first: shards(epochs[epoch]), rows.__getitem__):
+        shards = partial(self.shards, epochs, cut, settings.seed)
+        for _ in train(learning, settings, model, shards, rows.__getitem__):
             pass
         return model.input
 
@@ -136,11 +138,24 @@ class Corpus:
         drawn = draw(self.document, self.id, self.keep, settings.window, rng=rng)
         return everything(drawn.document, drawn.center, settings.window)
 
+    def shards(self, epochs: list[Windows], cut: "Cut", seed: int, epoch: int, first: int) -> Iterator[Windows]:
+        windows = epochs[epoch]
+        for start, end in cut(windows, generator(seed, "documents", epoch)):
+            yield Windows(windows.document[start:end], windows.center[start:end], windows.radius[start:end])
 
-def shards(windows: Windows) -> Iterator[Windows]:
-    for start in range(0, len(windows), SHARD):
-        part = slice(start, start + SHARD)
-        yield Windows(windows.document[part], windows.center[part], windows.radius[part])
+
+Cut = Callable[[Windows, np.random.Generator], list[tuple[int, int]]]
+
+
+def in_shards(windows: Windows, rng: np.random.Generator) -> list[tuple[int, int]]:
+    return [(start, start + SHARD) for start in range(0, len(windows), SHARD)]
+
+
+def by_documents(windows: Windows, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """In random order. A shard's windows come in random order as well, so here a document's do."""
+    ends = [*np.flatnonzero(np.diff(windows.document)) + 1, len(windows)]
+    found = list(zip([0, *ends[:-1]], ends, strict=True))
+    return [found[place] for place in rng.permutation(len(found))]
 
 
 def compare(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
