@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.page import HERE, OURS, PEER, read_scenarios, write_page
@@ -44,8 +45,9 @@ from w2v_core.windows import Windows, draw, everything
 
 SCENARIOS = ("wikipedia-100mb", "hierarchical-softmax", "cbow", "cbow-hierarchical-softmax")
 MEGABYTES, EPOCHS, SEEDS = 5, 3, (1, 2, 3)
-SHARD = 250_000  # windows, in random order
+SHARD = 250_000  # windows
 IN_ORDER, ALIKE = "gensim, in order", "ours, alike"
+Table = NDArray[np.float32]  # (V, D)
 WHO = (PEER, IN_ORDER, ALIKE, OURS)
 
 
@@ -100,10 +102,10 @@ class Corpus:
         self.document = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         self.keep = keep_probabilities(self.counts, case["subsample"])
 
-    def shipped(self) -> "np.ndarray[Any, Any]":
+    def shipped(self) -> Table:
         return self.train(self.settings(**self.case["ours"]), in_shards)
 
-    def alike(self) -> "np.ndarray[Any, Any]":
+    def alike(self) -> Table:
         n = 2 * self.case["window"] if self.case["architecture"] == "cbow" else 1
         rates = {name: self.case[name] * n**0.5 for name in ("learning_rate", "min_learning_rate")}
         settings = replace(self.settings(), batch_size=16, shared_negatives=0, damping=1e9, **rates)
@@ -116,7 +118,7 @@ class Corpus:
         shared = {name: self.case[name] for name in (*names, "epochs")}
         return settings_of(Training(**{**shared, **ours}), self.case["window"], self.case["seed"])
 
-    def train(self, settings: Settings, cut: "Cut", reach: float | None = None, tree: Paths | None = None) -> Any:
+    def train(self, settings: Settings, cut: "Cut", reach: float | None = None, tree: Paths | None = None) -> Table:
         """The input vectors, which begin within ±reach."""
         model = initial(len(self.words), settings.vector_size, rng=generator(settings.seed, "initial vectors"))
         if reach:

@@ -34,47 +34,20 @@ LEVEL = 1  # of gzip: digits compress little, and more takes twice the time
 def write_text(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
     _check(path, words)
     line = " ".join(["%s", *[DIGITS] * table.shape[1]]) + "\n"
-    with _open(path, "wb") as stream:
+    with _opened(path) as stream:
         stream.write(_head(table))
         for word, row in zip(words, table.tolist(), strict=True):
             stream.write((line % (word, *row)).encode())
     return [path]
 
 
-def read_text(path: Path) -> tuple[list[str], Table]:
-    with _open(path, "rb") as stream:
-        rows, size = map(int, stream.readline().split())
-        table = np.empty((rows, size), np.float32)
-        words = []
-        for row in table:
-            word, *numbers = stream.readline().decode().split()
-            words.append(word)
-            row[:] = numbers
-    return words, table
-
-
 def write_binary(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
     _check(path, words)
-    with _open(path, "wb") as stream:
+    with _opened(path) as stream:
         stream.write(_head(table))
         for word, row in zip(words, table.astype("<f4"), strict=True):
             stream.write(word.encode() + b" " + row.tobytes() + b"\n")
     return [path]
-
-
-def read_binary(path: Path) -> tuple[list[str], Table]:
-    with _open(path, "rb") as stream:
-        rows, size = map(int, stream.readline().split())
-        content = stream.read()
-    table = np.empty((rows, size), np.float32)
-    words = []
-    place = 0
-    for row in table:
-        space = content.index(b" ", place)
-        words.append(content[place:space].decode().lstrip("\n"))
-        row[:] = np.frombuffer(content, "<f4", size, space + 1)
-        place = space + 1 + row.nbytes
-    return words, table
 
 
 def write_parquet(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
@@ -109,13 +82,12 @@ WRITERS = {
 
 
 @contextmanager
-def _open(path: Path, mode: str) -> Iterator[BinaryIO]:
-    """The file's bytes, inflated where it is gzipped; the gzip header holds neither time nor name."""
-    with open(path, mode) as stream:
-        file = cast(BinaryIO, stream)
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file to write to, gzipped if its name ends so; the gzip header holds neither time nor name."""
+    with open(path, "wb") as file:
         if path.suffix == ".gz":
-            with gzip.GzipFile("", mode, LEVEL, file, mtime=0) as inflated:
-                yield cast(BinaryIO, inflated)
+            with gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as zipped:
+                yield cast(BinaryIO, zipped)
         else:
             yield file
 

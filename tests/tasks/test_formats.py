@@ -9,6 +9,7 @@ import pytest
 
 from tasks import _formats
 from tasks._errors import InputError
+from tests.word2vec import read_binary, read_text
 
 WORDS = ["the", "naïve", "東京", "don't"]
 COUNTS = np.array([9, 5, 2, 1])
@@ -19,7 +20,7 @@ TABLE = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 def test_text_comes_back(tmp_path: Path, name: str) -> None:
     """Words come back as they were, numbers to six digits, gzipped or not."""
     [path] = _formats.write_text(tmp_path / name, WORDS, COUNTS, TABLE)
-    words, table = _formats.read_text(path)
+    words, table = read_text(path)
 
     assert words == WORDS
     np.testing.assert_allclose(table, TABLE, rtol=5e-6)
@@ -29,7 +30,7 @@ def test_text_comes_back(tmp_path: Path, name: str) -> None:
 def test_binary_comes_back(tmp_path: Path, name: str) -> None:
     """Words and numbers come back to the bit."""
     [path] = _formats.write_binary(tmp_path / name, WORDS, COUNTS, TABLE)
-    words, table = _formats.read_binary(path)
+    words, table = read_binary(path)
 
     assert words == WORDS
     assert table.tobytes() == TABLE.tobytes()
@@ -58,8 +59,8 @@ def test_a_row_may_hold_any_bytes(tmp_path: Path) -> None:
     table = np.frombuffer(b"    \n\n\n\n  \n \n \n ", "<f4").reshape(2, 2)
     [path] = _formats.write_binary(tmp_path / "v.bin", ["a", "b"], COUNTS[:2], table)
 
-    assert _formats.read_binary(path)[0] == ["a", "b"]
-    assert _formats.read_binary(path)[1].tobytes() == table.tobytes()
+    assert read_binary(path)[0] == ["a", "b"]
+    assert read_binary(path)[1].tobytes() == table.tobytes()
 
 
 def test_gzip_is_the_same_each_time(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from tasks import (
     _certificate,
     _contracts,
     _figures,
-    _formats,
     _reach,
     _registry,
     _report,
@@ -28,6 +27,7 @@ from tasks._runs import Run
 from tasks._stage import Context
 from tasks.publication import publish
 from tests.learnt import finished_stages
+from tests.word2vec import read_binary, read_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -207,8 +207,8 @@ def test_vectors_come_back(published: Published) -> None:
     assert counts.tolist() == list(range(60, 0, -1))
     assert isinstance(table, np.memmap)
     np.testing.assert_array_equal(table, clustered().astype(np.float32))
-    np.testing.assert_array_equal(_formats.read_binary(folder / "vectors.bin")[1], table)
-    np.testing.assert_allclose(_formats.read_text(folder / "vectors.txt.gz")[1], table, rtol=5e-6)
+    np.testing.assert_array_equal(read_binary(folder / "vectors.bin")[1], table)
+    np.testing.assert_allclose(read_text(folder / "vectors.txt.gz")[1], table, rtol=5e-6)
 
 
 @pytest.fixture(scope="module")
