@@ -31,11 +31,12 @@ AGREEMENT = """\
 ## Agreement with gensim
 
 `make agreement`: {megabytes} MB, {epochs} epochs, means over {seeds} seeds ± their deviation; {machine}. *Alike* is
-our core with all made equal to gensim that can be: documents in random order, windows not shortened, noise words drawn
-for each pair, the same tree, the same beginning, batches of 16 without damping; for CBOW at the rate with which the
-exact gradient does what gensim's does (`benchmarks/agreement.py`). The last two columns: the share of the 10 nearest
-neighbours of the 1,000 most frequent words that two of its seeds have in common, and that one of its seeds has in
-common with another seed of gensim.
+our core with all made equal to gensim that can be: documents in random order for both, windows not shortened, noise
+words drawn for each pair, the same tree, the same beginning, batches of 16 without damping; for CBOW at the rate with
+which the exact gradient does what gensim's does (`benchmarks/agreement.py`). *Ours* is the core as it is used, with the
+learning rates of the sections above. The last two columns: the share of the 10 nearest neighbours of the 1,000 most
+frequent words that two of its seeds have in common, and that one of its seeds has in common with another seed of
+gensim.
 
 {rows}
 

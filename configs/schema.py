@@ -97,7 +97,10 @@ class Training(Section):
     batch_size: Count | Literal["full"] = Field(
         1024, description='Windows in a mini-batch; 1 is stochastic gradient descent, "full" is gradient descent.'
     )
-    learning_rate: Annotated[float, Field(gt=0)] = 0.025
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        0.025,
+        description="At its highest. Hierarchical softmax wants about twice as much, CBOW three times.",
+    )
     min_learning_rate: Annotated[float, Field(ge=0)] = 1e-4
     schedule: Literal["linear", "constant", "cosine"] = "linear"
     warmup: Fraction = Field(0.0, description="Share of the training during which the rate rises from its floor.")
