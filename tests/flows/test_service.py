@@ -239,7 +239,7 @@ def test_what_hangs_comes_back(box: Box) -> None:
 def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
     """Then there is no process and no file that says there was one."""
     slow = ["training.batch_size=1", "training.epochs=500", f"runtime.workspace={box.workspace}"]
-    box.run_deployed(load(box.folder / "topics.toml", slow).model_dump(mode="json"))
+    flow_run = box.run_deployed(load(box.folder / "topics.toml", slow).model_dump(mode="json"))
     until(lambda: list(box.workspace.glob(CHECKPOINTS)))
     box.w2v("down", "--workspace", "ws")
 
@@ -250,7 +250,7 @@ def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
     assert sorted(status for _, status in box.runs()) == ["FINISHED", "KILLED"]
     with closing(sqlite3.connect(box.workspace / "prefect" / "prefect.db")) as database:
         ((state, message),) = database.execute(
-            "SELECT name, message FROM flow_run_state ORDER BY timestamp DESC LIMIT 1"
+            "SELECT name, message FROM flow_run_state WHERE flow_run_id = ? ORDER BY timestamp DESC LIMIT 1", [flow_run]
         )
     assert state == "Cancelled"
     assert message.startswith("Stopped by Ctrl-C or SIGTERM. `prefect deployment run --id ")
