@@ -130,7 +130,10 @@ class Corpus:
             assert isinstance(learning, MiniBatches)
             assert isinstance(learning.objective, HierarchicalSoftmax)
             learning.objective.paths = tree
-        shards = partial(self.shards, epochs, cut, settings.seed)
+
+        def shards(epoch: int, first: int) -> Iterator[Windows]:
+            return cut(epochs[epoch], generator(settings.seed, "documents", epoch))
+
         for _ in train(learning, settings, model, shards, rows.__getitem__):
             pass
         return model.input
@@ -140,24 +143,20 @@ class Corpus:
         drawn = draw(self.document, self.id, self.keep, settings.window, rng=rng)
         return everything(drawn.document, drawn.center, settings.window)
 
-    def shards(self, epochs: list[Windows], cut: "Cut", seed: int, epoch: int, first: int) -> Iterator[Windows]:
-        windows = epochs[epoch]
-        for start, end in cut(windows, generator(seed, "documents", epoch)):
-            yield Windows(windows.document[start:end], windows.center[start:end], windows.radius[start:end])
+
+Cut = Callable[[Windows, np.random.Generator], Iterator[Windows]]
 
 
-Cut = Callable[[Windows, np.random.Generator], list[tuple[int, int]]]
+def in_shards(windows: Windows, rng: np.random.Generator) -> Iterator[Windows]:
+    """In the order of the text."""
+    return (windows[start : start + SHARD] for start in range(0, len(windows), SHARD))
 
 
-def in_shards(windows: Windows, rng: np.random.Generator) -> list[tuple[int, int]]:
-    return [(start, start + SHARD) for start in range(0, len(windows), SHARD)]
-
-
-def by_documents(windows: Windows, rng: np.random.Generator) -> list[tuple[int, int]]:
+def by_documents(windows: Windows, rng: np.random.Generator) -> Iterator[Windows]:
     """In random order. A shard's windows come in random order as well, so here a document's do."""
     ends = [*np.flatnonzero(np.diff(windows.document)) + 1, len(windows)]
-    found = list(zip([0, *ends[:-1]], ends, strict=True))
-    return [found[place] for place in rng.permutation(len(found))]
+    parts = [slice(*part) for part in zip([0, *ends[:-1]], ends, strict=True)]
+    return (windows[parts[place]] for place in rng.permutation(len(parts)))
 
 
 def compare(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:

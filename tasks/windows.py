@@ -134,8 +134,8 @@ def _cut(shards: Iterable[Windows], rows: int) -> Iterator[Windows]:
         while sum(map(len, waiting)) > rows:
             joined = _joined(waiting)
             end = int(np.searchsorted(joined.document, joined.document[rows - 1], side="right"))
-            yield _rows(joined, slice(end))
-            waiting = [_rows(joined, slice(end, None))]
+            yield joined[:end]
+            waiting = [joined[end:]]
     yield _joined(waiting)
 
 
@@ -145,10 +145,6 @@ def _joined(shards: list[Windows]) -> Windows:
         np.concatenate([shard.center for shard in shards]),
         np.concatenate([shard.radius for shard in shards]),
     )
-
-
-def _rows(shard: Windows, rows: slice) -> Windows:
-    return Windows(shard.document[rows], shard.center[rows], shard.radius[rows])
 
 
 def _judge_some(shard: Windows, limit: int) -> Windows:

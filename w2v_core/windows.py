@@ -28,6 +28,9 @@ class Windows:
     def __len__(self) -> int:
         return len(self.center)
 
+    def __getitem__(self, rows: slice) -> "Windows":
+        return Windows(self.document[rows], self.center[rows], self.radius[rows])
+
 
 def draw(
     document: NDArray[np.int32],

@@ -24,7 +24,7 @@ def shards_of(corpus: Corpus, size: int) -> list[Windows]:
     """The same windows in shards of `size` rows."""
     whole = corpus.windows
     parts = [slice(start, start + size) for start in range(0, len(whole), size)]
-    return [Windows(whole.document[part], whole.center[part], whole.radius[part]) for part in parts]
+    return [whole[part] for part in parts]
 
 
 def run(
