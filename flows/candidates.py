@@ -1,19 +1,27 @@
 """What a sweep is to train, checked before anything starts; so nothing heavy is imported here."""
 
 import logging
+from pathlib import Path
 
 from configs import grids
 from configs.grids import Change
 from configs.schema import Config
 from flows.plan import recipe
-from tasks import _candidates
+from tasks import _candidates, _outputs
 from tasks._ranking import LOSS, check_score
 
 log = logging.getLogger("w2v")
 
 
-def candidates(config: Config, grid: list[str], random: int | None, by: str) -> list[Change]:
+OURS = "# The best of "  # how a config begins that a sweep has written, and may write again
+
+
+def candidates(
+    config: Config, grid: list[str], random: int | None, by: str, output: Path | None = None
+) -> list[Change]:
     """What is to be trained. Raises ConfigError or InputError for whatever would stop one of them later."""
+    if output:
+        _outputs.check([output], "--output", ours=OURS)
     named = grids.read(grid)
     changes = _candidates.every(named) if random is None else _candidates.drawn(named, random, config.seed)
     variants = [grids.changed(config, change) for change in changes]

@@ -6,18 +6,21 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from flows.tables import table
-from tasks import _announcement, _champions, _comparison, _comparison_page, _published, _tracking
+from tasks import _announcement, _champions, _comparison, _comparison_page, _outputs, _published, _tracking
 from tasks._comparison import Against, Comparison
-from tasks._errors import InputError, StoreError
+from tasks._errors import InputError
 from tasks._report import scores, tabular
 from tasks._runs import Run
 
 FOLDER = "comparisons"  # in the workspace, and among a run's artifacts
+OURS = "<title>w2v compare: "  # in a page that may be written again
 MOVED = 8  # words that the terminal shows
 
 
 def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[Comparison, Path]:
     """published runs → comparison → one page, in the workspace and with each run"""
+    if output:
+        _outputs.check([output], "--output", ours=OURS)
     uri = _tracking.runs_of(workspace)
     found = [_champions.run_id(uri, run_id) for run_id in run_ids]
     if len(set(found)) < len(found):
@@ -26,11 +29,7 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
     page = _comparison_page.html(comparison)
     name = "-".join(run.id[:8] for run in comparison.runs) + ".html"
     target = output or workspace / FOLDER / name
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{target}: cannot be written ({error.strerror}).\nName another --output FILE.") from error
+    _outputs.place_text(target, page)
     with TemporaryDirectory() as folder:
         (Path(folder) / FOLDER).mkdir()
         (Path(folder) / FOLDER / name).write_text(page, encoding="utf-8")

@@ -148,7 +148,7 @@ def _refuse_used(workspace: Path, run_id: str) -> None:
         if not begun or (workspace / LATEST).exists():
             raise InputError(
                 f"{workspace}: there are outputs here already, which would be reused instead of rebuilt\n"
-                "Delete the folder, or choose another with --set runtime.workspace=FOLDER."
+                "Choose another folder with --set runtime.workspace=FOLDER."
             )
 
 

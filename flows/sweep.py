@@ -13,7 +13,7 @@ from configs.grids import Change, described
 from configs.schema import Config
 from configs.writing import toml
 from flows import vectors
-from flows.candidates import candidates
+from flows.candidates import OURS, candidates
 from flows.pipeline import Retrained
 from flows.plan import recipe
 from flows.retrain import LOGGED, retrain
@@ -21,8 +21,8 @@ from flows.starts import chosen
 from flows.stops import stoppable
 from flows.tables import table
 from flows.waiting import required
-from tasks import _contracts, _ranking, _sweep, _tracking
-from tasks._errors import InputError, Paused, StoreError, TrainingError
+from tasks import _contracts, _outputs, _ranking, _sweep, _tracking
+from tasks._errors import InputError, Paused, TrainingError
 from tasks._files import digest_of
 from tasks._ranking import LOSS, Result, Sweep
 from tasks._reach import shown
@@ -57,7 +57,7 @@ def sweep(
     candidates are drawn instead of all combinations trained, and a line may have a range (`0.01..0.1`).
     """
     config = required(chosen(config).config)
-    changes = candidates(config, grid, random, by)
+    changes = candidates(config, grid, random, by, output)
     variants = [grids.changed(config, change) for change in changes]
     result = digest_of([recipe(config), *map(recipe, variants), by, keep_one_in])
     _tracking.close_abandoned(config)
@@ -159,15 +159,11 @@ def show(console: Console, config: Config, done: Swept) -> None:
 def _comment(found: Sweep) -> str:
     best = found.best
     return (
-        f"The best of {len(found.ranked)} candidates: {described(best.change)}\n"
+        f"{OURS.removeprefix('# ')}{len(found.ranked)} candidates: {described(best.change)}\n"
         f"{found.by} = {best.metrics[found.by]:.4g} in run {best.run_id}"
     )
 
 
 def _write(target: Path, text: str) -> Path:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{target}: cannot be written ({error.strerror}).\nName another --output FILE.") from error
+    _outputs.place_text(target, text)
     return target

@@ -133,7 +133,7 @@ def _found(store: Store, file: Path, outputs: Outputs) -> Outputs:
             return found
         raise StoreError(
             f"{file} needs {each.stage}/{each.key}, which {store.root} does not hold whole\n"
-            "Delete the file and retrain, with the same config and data."
+            "Move the file out of that folder and retrain, with the same config and data."
         )
 
     trained = outputs.trained

@@ -114,7 +114,7 @@ def _open(path: Path, contract: Contract) -> pq.ParquetFile:
         file.close()
         raise ContractError(
             f"{path} does not match contract {contract.id}\nexpected  {expected}\nfound     {found} ({stamp})\n"
-            f"It was written by another version: read it with that one, or delete {path.parent} and run again."
+            "It is another file, or another version wrote it: name one of this version, or read it with that one."
         )
     return file
 
@@ -125,5 +125,6 @@ def _checked(path: Path, step):  # type: ignore[no-untyped-def]  # a thunk of ei
     except (pa.ArrowInvalid, OSError) as error:
         raise ContractError(
             f"{path} cannot be read as Parquet: {error}\n"
-            f"The file is damaged: delete {path.parent} and run the command again; it is then made anew."
+            "The file is damaged, or of another format. Run the command again: what the store holds is checked and "
+            "made again. A file of your own is for you to mend or to leave out."
         ) from error

@@ -1,10 +1,10 @@
 """Vectors as other programs read them: one writer a format, each with the words in the order of the rows.
 
-    text       word2vec's own: a line "V D", then a line a word; gzipped where the name ends with .gz
-    binary     word2vec's own: the same first line, then each word, a space, and D little-endian float32
-    parquet    word, count, vector
-    npy        the matrix, and beside it the words, one a line
-    projector  TensorBoard's embedding projector: vectors and words as a pair of .tsv files
+    text       .txt .vec    word2vec's own: a line "V D", then a line a word; gzipped where the name ends with .gz
+    binary     .bin         word2vec's own: the same first line, then each word, a space, and D little-endian float32
+    parquet    .parquet     word, count, vector
+    npy        .npy         the matrix, and beside it the words, one a line
+    projector  .tsv         TensorBoard's embedding projector: vectors and words as a pair of .tsv files
 
 All but Parquet end a word at white space, so a word that holds any is refused there. A file is the same, byte for
 byte, each time it is written.
@@ -12,7 +12,7 @@ byte, each time it is written.
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from configs.loading import ConfigError
 from tasks._errors import InputError
 
 Counts = NDArray[np.int64]  # (V,)
@@ -29,6 +30,45 @@ Table = NDArray[np.float32]  # (V, D)
 
 DIGITS = "%.6g"  # word2vec.c writes %lf; six significant digits keep small components too
 LEVEL = 1  # of gzip: digits compress little, and more takes twice the time
+GZIPPED = ("text", "binary")
+ENDINGS = {
+    ".txt": "text", ".vec": "text", ".bin": "binary", ".parquet": "parquet", ".npy": "npy", ".tsv": "projector",
+}  # fmt: skip
+# endings by which other programs expect what is not written here
+FOREIGN = {
+    ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".csv", ".json", ".jsonl", ".arrow", ".feather", ".npz", ".pkl",
+    ".pickle", ".h5", ".hdf5", ".model", ".kv",
+}  # fmt: skip
+LABELS = {"npy": ".words.txt", "projector": ".words.tsv"}  # the second file of a format, named after the first
+
+
+def format_of(path: Path, wanted: str | None) -> str:
+    """Return the format that the name or `wanted` asks for. Raises ConfigError if neither does, or they differ."""
+    zipped = path.suffix.lower() == ".gz"
+    ending = Path(path.stem).suffix.lower() if zipped else path.suffix.lower()
+    format = wanted or ENDINGS.get(ending)
+    if ending in FOREIGN or not format or ENDINGS.get(ending, format) != format or (zipped and format not in GZIPPED):
+        known = ", ".join(f"{each} ({name})" for each, name in ENDINGS.items())
+        raise ConfigError(
+            f"{path}: the name and the format of an export have to agree\n"
+            f"expected  a name that ends with {known}, the first three also with .gz after it, or --format\n"
+            f"found     {path.name}{f', and --format {wanted}' if wanted else ''}\n"
+            "Name the file after its format; where its name has no such ending, add --format."
+        )
+    return format
+
+
+def targets(path: Path, format: str) -> list[Path]:
+    """The files of an export: the one that is named, and the words beside it where the format is two files."""
+    if format not in LABELS:
+        return [path]
+    stem = path.name[: -len(path.suffix)] if path.suffix.lower() in ENDINGS else path.name
+    return [path, path.with_name(stem + LABELS[format])]
+
+
+def holds_all(words: Sequence[str]) -> bool:
+    """Whether each word can be written in every format."""
+    return not any(map(_cut, words))
 
 
 def write_text(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
@@ -38,7 +78,7 @@ def write_text(path: Path, words: list[str], counts: Counts, table: Table) -> li
         stream.write(_head(table))
         for word, row in zip(words, table.tolist(), strict=True):
             stream.write((line % (word, *row)).encode())
-    return [path]
+    return targets(path, "text")
 
 
 def write_binary(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
@@ -47,27 +87,29 @@ def write_binary(path: Path, words: list[str], counts: Counts, table: Table) -> 
         stream.write(_head(table))
         for word, row in zip(words, table.astype("<f4"), strict=True):
             stream.write(word.encode() + b" " + row.tobytes() + b"\n")
-    return [path]
+    return targets(path, "binary")
 
 
 def write_parquet(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(table.ravel()), table.shape[1])
     pq.write_table(pa.table({"word": words, "count": counts, "vector": vectors}), path, compression="zstd")
-    return [path]
+    return targets(path, "parquet")
 
 
 def write_npy(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
     _check(path, words)
-    matrix, labels = path.with_suffix(".npy"), path.with_suffix(".words.txt")
-    np.save(matrix, table, allow_pickle=False)
+    matrix, labels = targets(path, "npy")
+    with open(matrix, "wb") as stream:  # of a name, np.save would make another
+        np.save(stream, table, allow_pickle=False)
     _write_lines(labels, words)
     return [matrix, labels]
 
 
 def write_projector(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
     _check(path, words)
-    vectors, labels = path.with_suffix(".vectors.tsv"), path.with_suffix(".words.tsv")
-    np.savetxt(vectors, table, fmt=DIGITS, delimiter="\t")
+    vectors, labels = targets(path, "projector")
+    with open(vectors, "wb") as stream:
+        np.savetxt(stream, table, fmt=DIGITS, delimiter="\t")
     _write_lines(labels, ["word\tcount", *(f"{word}\t{count}" for word, count in zip(words, counts, strict=True))])
     return [vectors, labels]
 
@@ -78,14 +120,14 @@ WRITERS = {
     "parquet": write_parquet,
     "npy": write_npy,
     "projector": write_projector,
-}  # each writes beside `path` what its format needs, and returns the files
+}  # each writes the `targets` of its format, and returns them
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """The file to write to, gzipped if its name ends so; the gzip header holds neither time nor name."""
     with open(path, "wb") as file:
-        if path.suffix == ".gz":
+        if path.suffix.lower() == ".gz":
             with gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as zipped:
                 yield cast(BinaryIO, zipped)
         else:
@@ -100,11 +142,16 @@ def _write_lines(path: Path, lines: list[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def _cut(word: str) -> bool:
+    """Whether a reader would end it early, or find none."""
+    return not word or re.search(r"\s", word) is not None
+
+
 def _check(path: Path, words: list[str]) -> None:
     for row, word in enumerate(words):
-        if not word or re.search(r"\s", word):
+        if _cut(word):
             raise InputError(
-                f"{path.name}: word {row} cannot be written in this format\n"
+                f"word {row} cannot be written in this format\n"
                 f"expected  words without white space\nfound     {word!r}\n"
                 "Export as parquet instead, or change tokenization.pattern."
             )

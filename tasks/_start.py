@@ -17,6 +17,7 @@ from w2v_core.model import Model, initial, warm
 from w2v_core.randomness import generator
 from w2v_core.training import Settings
 
+WHICH = "training.warm_start is the vectors.parquet that an earlier `w2v retrain` named at its end."
 FILES = {"warm_start", "frozen", "keep_epochs"}  # what the core does not know: files it starts from, and leaves
 
 
@@ -35,13 +36,28 @@ def start_digests(config: Training) -> list[str | None]:
     frozen = list_digest(config.frozen, "training.frozen")
     if config.warm_start is None:
         return [None, frozen]
+    path = Path(config.warm_start)
     try:
-        return [digest_of_file(Path(config.warm_start)), frozen]
-    except OSError as error:
+        _check_start(path, config.vector_size)
+        return [digest_of_file(path), frozen]
+    except (OSError, ValueError) as error:  # a NUL in the path
         raise InputError(
-            f"{config.warm_start}: cannot read these vectors ({error.strerror}).\n"
-            "training.warm_start is the vectors.parquet that an earlier `w2v retrain` named at its end."
+            f"{path}: cannot read these vectors ({getattr(error, 'strerror', None) or error}).\n{WHICH}"
         ) from error
+
+
+def _check_start(path: Path, vector_size: int) -> None:
+    """Raise InputError if the file holds no vectors of this size, as its columns say; the rows are not read."""
+    size = _size(path)
+    if isinstance(size, str):
+        raise InputError(
+            f"{path}: these vectors cannot be a start\nexpected  a vectors.parquet\nfound     {size}\n{WHICH}"
+        )
+    if size != vector_size:
+        raise InputError(
+            f"{path}: these vectors cannot be a start\nexpected  training.vector_size = {vector_size}\n"
+            f"found     {size} dimensions\nSet training.vector_size={size}, or leave out training.warm_start."
+        )
 
 
 def start(words: list[str], config: Training, seed: int) -> Start:
@@ -65,20 +81,19 @@ def start(words: list[str], config: Training, seed: int) -> Start:
 
 
 def _earlier(path: Path, vector_size: int) -> tuple[list[str], Model]:
-    table = _contracts.read(path, _contracts.vectors(_size(path)))
-    if (found := table["input"].type.list_size) != vector_size:
-        raise InputError(
-            f"{path}: these vectors cannot be a start\nexpected  training.vector_size = {vector_size}\n"
-            f"found     {found} dimensions\nSet training.vector_size={found}, or leave out training.warm_start."
-        )
+    _check_start(path, vector_size)
+    table = _contracts.read(path, _contracts.vectors(vector_size))
     theta = np.stack([_vectors.matrix(table["input"]), _vectors.matrix(table["output"])], axis=1)
     return table["word"].to_pylist(), Model(theta)
 
 
-def _size(path: Path) -> int:
-    """Of the vectors in the file; 1 where there are none, which the contract then tells."""
+def _size(path: Path) -> int | str:
+    """The dimensions of the vectors in the file, or what it is instead."""
+    if path.is_dir():
+        return "a folder"
     try:
-        kind = pq.read_schema(path).field("input").type
-    except (KeyError, pa.ArrowInvalid):
-        return 1
-    return int(kind.list_size) if pa.types.is_fixed_size_list(kind) else 1
+        schema = pq.read_schema(path)
+    except pa.ArrowInvalid:
+        return "a file that is no Parquet, or is damaged"
+    kind = schema.field("input").type if "input" in schema.names else pa.null()
+    return int(kind.list_size) if pa.types.is_fixed_size_list(kind) else f"the columns {', '.join(schema.names)}"

@@ -225,7 +225,7 @@ def _check_version(path: Path, values: Any) -> None:
     if isinstance(found, int) and found != MANIFEST_VERSION:
         raise StoreError(
             f"{path} is of another version\nexpected  version {MANIFEST_VERSION}\nfound     version {found}\n"
-            "Another w2v has written this store: go on with that one, delete the folder, or choose another store with "
+            "Another w2v has written this store: go on with that one, or choose another store with "
             "--set runtime.workspace=FOLDER."
         )
 

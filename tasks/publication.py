@@ -1,6 +1,7 @@
 """Everything a retraining has made → one complete MLflow run, and what Prefect's page says of it."""
 
 import json
+import logging
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +36,8 @@ from tasks._tracking import ALIGNED, NEWS, RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
 
 Rows = list[dict[str, Any]]
+
+log = logging.getLogger("w2v")
 
 
 class Checkpoint(NamedTuple):
@@ -170,6 +173,9 @@ def write_artifacts(
 
 def _write_vectors(folder: Path, learnt: Vectors) -> None:
     _write_table(folder, learnt)
+    if not _formats.holds_all(learnt.words):  # such as phrases
+        log.warning("⚠ words with white space: word2vec's files cannot hold them, and the run has vectors.npy alone")
+        return
     _formats.write_text(folder / "vectors.txt.gz", *learnt)
     _formats.write_binary(folder / "vectors.bin", *learnt)
 

@@ -68,7 +68,9 @@ def sweep(
     from flows import candidates, expectations, plan, report, starts
 
     loaded = starts.chosen(loaded).config
-    candidates.candidates(loaded, grid, random, by)  # what is wrong with the grid is said before a server has started
+    candidates.candidates(
+        loaded, grid, random, by, output
+    )  # what is wrong with the grid is said before a server has started
     expectations.corpus(loaded, plan.plan(loaded))
     serve()
     from flows import sweep as sweeps

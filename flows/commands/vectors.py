@@ -71,16 +71,23 @@ def compare(
 @app.command()
 def export(
     target: Annotated[Path, typer.Argument(help="The file to write.")],
-    format: Annotated[Format, typer.Option(help="npy and projector are two files: vectors and words.")] = Format.text,
+    format: Annotated[
+        Format | None,
+        typer.Option(help="By default what FILE ends with: .txt .vec .bin (also .gz after it) .parquet .npy .tsv."),
+    ] = None,
     run: Run = None,
     epoch: Epoch = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Write the vectors for other programs."""
+    """Write the vectors for other programs; npy and projector (.tsv) are two files, vectors and words."""
     from flows import vectors
-    from tasks import _formats
+    from tasks import _formats, _outputs
 
-    if not target.absolute().parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {target.absolute().parent}", param_hint="TARGET")
-    for path in _formats.WRITERS[format.value](target, *vectors.load(workspace, run, epoch)):
+    named = _formats.format_of(target, format and format.value)
+    files = _formats.targets(target, named)
+    _outputs.check(files, "export", force=force)
+    learnt = vectors.load(workspace, run, epoch)
+    _outputs.place(files, lambda beside: _formats.WRITERS[named](beside, *learnt))
+    for path in files:
         print(path)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from configs.loading import ConfigError
 from tasks import _formats
 from tasks._errors import InputError
 from tests.word2vec import read_binary, read_text
@@ -81,6 +82,44 @@ def test_parquet_holds_counts_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.stack(read["vector"].to_numpy()), TABLE)
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted", "format"),
+    [
+        ("v.txt", None, "text"), ("v.vec", None, "text"), ("V.TXT.GZ", None, "text"), ("v.bin", None, "binary"),
+        ("v.bin.gz", None, "binary"), ("v.parquet", None, "parquet"), ("v.npy", None, "npy"),
+        ("v.tsv", None, "projector"),
+        ("v1.0", "npy", "npy"), ("v", "text", "text"), ("v.gz", "binary", "binary"), ("v.npy", "npy", "npy"),
+    ],
+)  # fmt: skip
+def test_the_name_says_the_format(name: str, wanted: str | None, format: str) -> None:
+    """By its ending, in capitals too; a name without one takes the format that is named."""
+    assert _formats.format_of(Path(name), wanted) == format
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("v", None), ("v1.0", None), ("v.gz", None), ("v.txt.bz2", None), ("v.xz", "text"), ("v.zst", "text"),
+        ("v.parquet", "text"), ("v.npy", "text"), ("v.txt", "binary"), ("v.npy.gz", None), ("v.parquet.gz", "parquet"),
+        ("v.tsv.gz", None), ("v.npz", "npy"), ("v.csv", "text"),
+    ],
+)  # fmt: skip
+def test_a_name_that_says_something_else_is_refused(name: str, wanted: str | None) -> None:
+    """No text is written under the name of another format, and none is guessed."""
+    with pytest.raises(ConfigError, match=r"(?s)have to agree\nexpected  a name that ends with .txt .*\nfound     v"):
+        _formats.format_of(Path(name), wanted)
+
+
+@pytest.mark.parametrize("format", list(_formats.WRITERS))
+def test_each_name_has_files_of_its_own(format: str, tmp_path: Path) -> None:
+    """Two versions side by side: the file that is named is the one that is written, and none is shared."""
+    made = [_formats.WRITERS[format](tmp_path / name, WORDS, COUNTS, TABLE) for name in ("v1.0", "v1.1")]
+
+    assert [files[0].name for files in made] == ["v1.0", "v1.1"]
+    assert made == [_formats.targets(tmp_path / name, format) for name in ("v1.0", "v1.1")]
+    assert len({*made[0], *made[1]}) == len(made[0]) * 2 == len(list(tmp_path.iterdir()))
+
+
 def test_npy_has_its_words_beside_it(tmp_path: Path) -> None:
     """The matrix loads without pickle, and row i belongs to line i."""
     matrix, labels = _formats.write_npy(tmp_path / "v", WORDS, COUNTS, TABLE)
@@ -107,7 +146,7 @@ def test_projector_pair(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["new york", "a\tb", "a\u00a0b", ""])
 def test_white_space_in_a_word_is_refused(tmp_path: Path, format: str, word: str) -> None:
     """A word that the reader would cut is named with its row and the way out, and no file is left."""
-    with pytest.raises(InputError, match=r"(?s)v: word 1 cannot be written .* without white space.*Export as parquet"):
+    with pytest.raises(InputError, match=r"(?s)word 1 cannot be written .* without white space.*Export as parquet"):
         _formats.WRITERS[format](tmp_path / "v", ["the", word], COUNTS[:2], TABLE[:2])
 
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary, Windows
@@ -14,6 +16,7 @@ from tasks import training as module
 from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._errors import InputError, Paused, StoreError, TrainingError
 from tasks._stage import Context
+from tasks._start import start_digests
 from tasks._store import CHECKPOINTS, MANIFEST, Dataset
 from tasks.training import Run, training
 from tasks.vocabulary import vocabulary
@@ -317,6 +320,32 @@ def test_frozen_words_keep_their_vectors(tmp_path: Path) -> None:
 
     assert {word for word, stayed in zip(after.words, same, strict=True) if stayed} == {"sea1", "sky3"}
     assert second.manifest.facts["frozen"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"2 2\nthe 0.1 0.2\nof 0.3 0.4\n", "a file that is no Parquet"),
+        (b"PAR1 cut", "a file that is no Parquet, or is damaged"),
+        (None, "a folder"),
+        ("words", "the columns word, count"),
+    ],
+)
+def test_a_start_that_holds_no_vectors_is_refused(content: bytes | str | None, found: str, tmp_path: Path) -> None:
+    """Before any work, with what is meant instead, and without a word about deleting what is the user's."""
+    path = tmp_path / "x.vec"
+    if content == "words":
+        pq.write_table(pa.table({"word": ["a"], "count": [1]}), path)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.mkdir()
+    with pytest.raises(
+        InputError, match=rf"cannot be a start\nexpected  a vectors.parquet\nfound     {found}"
+    ) as error:
+        start_digests(Training(warm_start=str(path)))
+
+    assert "elete" not in str(error.value)
 
 
 def test_warm_start_of_another_size_is_refused(tmp_path: Path) -> None:

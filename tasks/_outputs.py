@@ -1,0 +1,91 @@
+"""Files that a user names: never over something else, and whole or not at all."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from secrets import token_hex
+
+from configs.loading import ConfigError
+from tasks._errors import StoreError
+from tasks._files import sync
+
+BEGINNING = 1_000  # characters, in which a file says what it is
+
+
+def check(files: Sequence[Path], option: str, *, force: bool = False, ours: str = "") -> None:
+    """Raise ConfigError if a file cannot be written, or is there already: then only what says it is `ours` is replaced,
+    or anything by `force`.
+
+    `option` is what the user named it with.
+    """
+    for file in files:
+        try:
+            fault = _fault(file)
+            taken = not (fault or force) and os.path.lexists(file) and not (ours and ours in _beginning(file))
+        except (OSError, ValueError) as error:  # too long, a loop of links
+            fault, taken = getattr(error, "strerror", None) or str(error), False
+        if fault or taken:
+            raise ConfigError(
+                f"{option} {file}: cannot be written\nexpected  the name of a {'new ' * taken}file\n"
+                f"found     {fault or 'a file that is there already'}\n"
+                f"Name another{', or add --force to replace it' if taken and not ours else ''}."
+            )
+
+
+def _beginning(file: Path) -> str:
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        return stream.read(BEGINNING)
+
+
+def _fault(file: Path) -> str:
+    """What makes it impossible to write a file of this name."""
+    folder = file.absolute().parent
+    if "\0" in str(file):
+        return "a null character in it"
+    if file.is_dir():
+        return "a folder"
+    if file.exists() and not file.is_file():
+        return "a device or pipe"
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"the folder {folder} may not be written to"
+    return ""
+
+
+def place(files: Sequence[Path], write: Callable[[Path], Sequence[Path]]) -> None:
+    """Have `write` make them beside where they go, then rename them: they appear whole, the first one last, or not.
+
+    `write` is given the name to use for the first, and returns what it made, in the order of `files`. Raises StoreError
+    if the disk does not take it.
+    """
+    first = files[0]
+    beside = first.with_name(f".w2v-{token_hex(4)}{first.suffix}")
+    try:
+        first.parent.mkdir(parents=True, exist_ok=True)
+        made = write(beside)
+        for each in made:
+            sync(each)
+        if len(files) > 1:  # an old one beside new words would be read without an error
+            first.unlink(missing_ok=True)
+        for each, file in reversed(list(zip(made, files, strict=True))):
+            os.replace(each, file)
+        sync(first.absolute().parent)
+    except OSError as error:
+        raise StoreError(
+            f"{first}: cannot be written\nexpected  a place that takes the file\nfound     {error.strerror or error}\n"
+            "Name another, or make room there."
+        ) from error
+    finally:
+        for left in first.parent.glob(f"{beside.name.removesuffix(first.suffix)}*"):
+            left.unlink()
+
+
+def place_text(file: Path, text: str) -> None:
+    """The same of one text file."""
+
+    def write(beside: Path) -> list[Path]:
+        beside.write_text(text, encoding="utf-8")
+        return [beside]
+
+    place([file], write)

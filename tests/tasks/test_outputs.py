@@ -1,0 +1,113 @@
+"""Files that a user names: nothing is lost, and nothing is half there."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from configs.loading import ConfigError
+from tasks import _outputs
+from tasks._errors import InputError, StoreError
+
+
+def write(beside: Path) -> list[Path]:
+    """A pair, as npy is one."""
+    beside.write_text("new")
+    beside.with_name(beside.name + ".words").write_text("new words")
+    return [beside, beside.with_name(beside.name + ".words")]
+
+
+def loop(folder: Path) -> Path:
+    (folder / "loop").symlink_to(folder / "loop")
+    return folder / "loop" / "x"
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        (lambda folder: folder, "a folder"),
+        (lambda folder: Path(), "a folder"),
+        (lambda folder: Path("/dev/full"), "a device or pipe"),
+        (lambda folder: folder / "no" / "v.txt", "there is no folder"),
+        (lambda folder: folder / ("x" * 5_000), "File name too long"),
+        (lambda folder: folder / ("é" * 200), "File name too long"),
+        (loop, "Too many levels of symbolic links|there is no folder"),
+        (lambda folder: folder / "a\0b", "null"),
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_what_can_be_no_file_is_told(named: Callable[[Path], Path], found: str, force: bool, tmp_path: Path) -> None:
+    """Before any work, with the option and what is there instead; --force changes nothing about it."""
+    with pytest.raises(ConfigError, match=rf"(?s)^--output .*cannot be written.*found .*({found}).*\nName another"):
+        _outputs.check([named(tmp_path)], "--output", force=force)
+
+
+def test_what_is_there_stays(tmp_path: Path) -> None:
+    """A file is replaced by --force or if it says it is ours; a link without its file is something too."""
+    (tmp_path / "v.txt").write_text("mine")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("v.txt", "dangling"):
+        with pytest.raises(ConfigError, match=r"(?s)expected  the name of a new file.*or add --force"):
+            _outputs.check([tmp_path / "free", tmp_path / name], "export")
+    _outputs.check([tmp_path / "v.txt"], "export", force=True)
+    _outputs.check([tmp_path / "v.txt"], "export", ours="min")
+
+    with pytest.raises(ConfigError, match=r"(?s)is there already\nName another\.$"):
+        _outputs.check([tmp_path / "v.txt"], "--output", ours="# ours")
+
+
+def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write everywhere, so what the system says is put in its mouth."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ConfigError, match="may not be written to"):
+        _outputs.check([tmp_path / "v.txt"], "export")
+
+
+def test_files_appear_together(tmp_path: Path) -> None:
+    """Both or none, with the rights of any new file, and nothing else is left."""
+    files = [tmp_path / "v1.0", tmp_path / "v1.0.words"]
+    _outputs.place(files, write)
+    (tmp_path / "plain").write_text("")
+
+    assert [file.read_text() for file in files] == ["new", "new words"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {
+        stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+    }
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("error", [InputError("a word"), OSError(28, "No space left on device")])
+def test_what_fails_changes_nothing(error: Exception, tmp_path: Path) -> None:
+    """The files that were there stay, and no part of the new ones is left."""
+    files = [tmp_path / "v", tmp_path / "v.words"]
+    for file in files:
+        file.write_text("old")
+
+    def stumble(beside: Path) -> list[Path]:
+        write(beside)
+        raise error
+
+    with pytest.raises((InputError, StoreError), match=r"a word|cannot be written\n.*\n.*No space left"):
+        _outputs.place(files, stumble)
+
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"v": "old", "v.words": "old"}
+
+
+def test_an_old_file_never_stands_beside_new_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever instant a kill picks, the first file is there only with the second one of its own."""
+    files = [tmp_path / "v", tmp_path / "v.words"]
+    for file in files:
+        file.write_text("old")
+    seen = []
+    replace = os.replace
+
+    def watched(source: Path, target: Path) -> None:
+        seen.append([file.read_text() for file in files if file.exists()])
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    _outputs.place(files, write)
+
+    assert seen == [["old"], ["new words"]]
