@@ -11,9 +11,11 @@ from pathlib import Path
 
 import psutil
 
+from flows.guard import authorities
 from tasks._errors import PipelineError
 
 LOOPBACK = "127.0.0.1"
+PROXIES = "W2V_ALLOWED_HOSTS"  # names of proxies, with a port unless it is the usual one
 PREFECT_PASSWORD = "PREFECT_API_AUTH_STRING"  # as clients know it: NAME:PASSWORD
 MLFLOW_NAME, MLFLOW_PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
@@ -54,6 +56,12 @@ def names(host: str) -> list[str]:
     addresses = [each.address for every in interfaces for each in every if each.family == socket.AF_INET]
     own = [socket.gethostname(), socket.getfqdn(), *addresses] if host == "0.0.0.0" else [host]
     return list(dict.fromkeys([*local, *own]))
+
+
+def hosts(host: str, port: int) -> list[str]:
+    """What `Host` may say of a server at the port, a proxy's names included."""
+    proxies = os.environ.get(PROXIES, "").replace(",", " ").split()
+    return [*authorities(names(host), port), *proxies]
 
 
 def prefect_passwords() -> dict[str, str]:

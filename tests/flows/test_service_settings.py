@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from flows.service import supervisor
-from flows.service.exposure import check_ports, mlflow_passwords, names, prefect_passwords, what_is_open
+from flows.service.exposure import check_ports, hosts, mlflow_passwords, names, prefect_passwords, what_is_open
 from flows.service.parts import Part, Service, parts
 from flows.service.place import Place, State, clock
 from flows.service.supervisor import Kept
@@ -70,6 +70,13 @@ def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
     assert f"{socket.gethostname()}:5100" in exposed.command[exposed.command.index("--allowed-hosts") + 1].split(",")
     assert "*" not in " ".join(exposed.command)
     assert names("192.0.2.7") == ["localhost", "127.0.0.1", "192.0.2.7"]
+
+
+def test_a_proxy_gives_the_servers_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside those of the machine, which have the port."""
+    monkeypatch.setenv("W2V_ALLOWED_HOSTS", "vectors.example, other.example:8080")
+
+    assert hosts("127.0.0.1", 4300) == ["localhost:4300", "127.0.0.1:4300", "vectors.example", "other.example:8080"]
 
 
 def test_what_is_open_says_to_whom(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,245 @@
+"""Who may use a server of ours: an ASGI application around another one, which lets in its user and nobody else.
+
+403  `Host` has a name that is not ours (DNS rebinding), or a page of another origin asks in the name of its visitor.
+     Browsers say so in `Origin` and `Sec-Fetch-Site`, which no page can set. Another port is another origin. What a
+     foreign page may do is link to one of ours: a plain navigation, whose answer it does not see.
+401  There is no credential: Basic or Bearer for programs, for browsers a cookie, which the link of a Lock sets.
+
+Cookies know no ports: each server has a name and a value of its own, so that none opens another.
+"""
+
+import base64
+import binascii
+import hmac
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+TOKEN = "w2v"  # the parameter of the link
+LIFE = 30 * 86400  # seconds of the cookie
+DEFAULT_PORTS = ("80", "443")  # which no browser says
+APIS = ("api", "ajax-api")  # the first folder of what is no page
+POLICY_VIOLATION = 1008
+# on each answer: no foreign page may frame it, load it as a picture or script, or hear its address
+SHUT = [
+    (b"content-security-policy", b"frame-ancestors 'self'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"same-origin"),
+]
+UNSEEN = [(b"referrer-policy", b"no-referrer"), (b"cache-control", b"no-store")]
+CHALLENGE = (b"www-authenticate", b'Basic realm="w2v", charset="UTF-8"')
+NOT_OURS = "This server does not answer to that name.\n"
+FOREIGN = "A page of another site may not ask this server.\n"
+LOCKED = "This server is locked: open the link that w2v has printed (`w2v status` prints those of `w2v up` again).\n"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """NAME:PASSWORD, which programs send, and the key of what browsers do."""
+
+    credential: str = field(repr=False)
+    key: str = field(repr=False)
+
+    @classmethod
+    def random(cls) -> "Lock":
+        return cls(f"w2v:{secrets.token_urlsafe(32)}", secrets.token_hex(32))
+
+    def link(self, page: str) -> str:
+        """The page's address, with what lets a browser in once and for all."""
+        parts = urlsplit(page)
+        query = "&".join(filter(None, [parts.query, f"{TOKEN}={self.token('link', parts.port or 80)}"]))
+        return urlunsplit(parts._replace(path=parts.path or "/", query=query))
+
+    def token(self, purpose: str, port: int) -> str:
+        return hmac.new(self.key.encode(), f"{purpose} {port}".encode(), "sha256").hexdigest()
+
+    def opens(self, authorization: str) -> bool:
+        """Whether it is the credential, in either of its forms."""
+        scheme, _, said = authorization.strip().partition(" ")
+        if scheme.lower() == "bearer":
+            return _same(said.strip(), self.credential) or _same(said.strip(), self.credential.partition(":")[2])
+        try:
+            return scheme.lower() == "basic" and _same(base64.b64decode(said, validate=True), self.credential)
+        except (binascii.Error, ValueError):
+            return False
+
+
+class Guard:
+    """`app` behind a lock. `hosts` are our names with their ports, or patterns of them. Without a lock, the app asks for
+    credentials. The health page is open; of `sockets` like Prefect's, the first message has the credential.
+    """
+
+    def __init__(
+        self, app: App, port: int, hosts: Iterable[str], lock: Lock | None, *, health: str = "", sockets: bool = False
+    ) -> None:
+        self._app, self._port, self._lock, self._health, self._sockets = app, port, lock, health, sockets
+        self._hosts = [_authority(host) for host in hosts]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._app(scope, receive, send)
+        elif not self._is_ours(_all(scope["headers"], b"host")):
+            await _refuse(scope, receive, send, 403, NOT_OURS)
+        elif self._is_foreign(scope, scope["headers"]):
+            await _refuse(scope, receive, send, 403, FOREIGN)
+        elif kind == "http":
+            await self._answer(scope, receive, send)
+        elif self._knows(scope["headers"]):
+            await self._app(scope, receive, send)
+        elif self._sockets and "prefect" in _words(_all(scope["headers"], b"sec-websocket-protocol")):
+            await self._app(scope, self._after_its_credential(receive, send), send)
+        else:
+            await _refuse(scope, receive, send, 401, LOCKED)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, lock = scope["headers"], self._lock
+        cookie = [self._cookie(lock)] if lock else []
+        if lock and scope["method"] == "GET" and (clean := self._unlocked(scope, lock)):
+            await _refuse(scope, receive, send, 303, "", [(b"location", clean), *cookie, *UNSEEN])
+        elif self._knows(headers) or (self._health and scope["path"] == self._health):
+            more = SHUT + (cookie if lock and _has_signed_in(headers, lock) else [])
+
+            async def shut(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    message = {**message, "headers": [*message.get("headers", []), *more]}
+                await send(message)
+
+            await self._app(scope, receive, shut)
+        else:
+            await _refuse(scope, receive, send, 401, LOCKED, [CHALLENGE, *UNSEEN])
+
+    def _is_ours(self, hosts: Collection[str]) -> bool:
+        """Whether there is just one, and it is one of our names."""
+        return len(hosts) == 1 and all(self._is_named(_authority(host)) for host in hosts)
+
+    def _is_named(self, authority: str) -> bool:
+        return bool(authority) and any(authority == host or fnmatchcase(authority, host) for host in self._hosts)
+
+    def _is_foreign(self, scope: Scope, headers: Headers) -> bool:
+        """Whether a page of another origin asks, and not by a link that its visitor follows."""
+        if not all(self._is_named(_of_origin(origin)) for origin in _all(headers, b"origin")):
+            return True
+        if set(_all(headers, b"sec-fetch-site")) <= {"same-origin", "none"}:
+            return False
+        mode, destination = _all(headers, b"sec-fetch-mode"), _all(headers, b"sec-fetch-dest")
+        page = scope["path"].lstrip("/").partition("/")[0] not in APIS
+        return not (scope.get("method") == "GET" and mode == ["navigate"] and destination == ["document"] and page)
+
+    def _knows(self, headers: Headers) -> bool:
+        if self._lock is None or any(map(self._lock.opens, _all(headers, b"authorization"))):
+            return True
+        cookie, known = f"w2v-{self._port}", self._lock.token("cookie", self._port)
+        return any(_same(said, known) for said in _cookies(_all(headers, b"cookie"), cookie))
+
+    def _unlocked(self, scope: Scope, lock: Lock) -> bytes:
+        """Where the right link leads without its token; nowhere if it is wrong or none. It stays on this server."""
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        known = lock.token("link", self._port)
+        if not any(_same(value, known) for name, value in pairs if name == TOKEN):
+            return b""
+        rest = urlencode([pair for pair in pairs if pair[0] != TOKEN]).encode()
+        path: bytes = scope.get("raw_path") or scope["path"].encode()
+        return b"/" + path.lstrip(b"/\\") + (b"?" + rest if rest else b"")
+
+    def _cookie(self, lock: Lock) -> tuple[bytes, bytes]:
+        said = f"w2v-{self._port}={lock.token('cookie', self._port)}; Path=/; Max-Age={LIFE}; HttpOnly; SameSite=Lax"
+        return b"set-cookie", said.encode()
+
+    def _after_its_credential(self, receive: Receive, send: Send) -> Receive:
+        """What is received, if the first message has the credential: Prefect's clients send it there, and no header."""
+        first = True
+
+        async def checked() -> Message:
+            nonlocal first
+            message = await receive()
+            if not first or message["type"] != "websocket.receive":
+                return message
+            first = False
+            if self._lock and _same(_token(message), self._lock.credential):
+                return message
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "Invalid token"})
+            return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+
+        return checked
+
+
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, body: str, headers: Headers | None = None
+) -> None:
+    """Answer instead of the app; to a WebSocket before it opens, as far as the server can."""
+    websocket = scope["type"] == "websocket"
+    if websocket:
+        await receive()
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
+    kind, said = ("websocket.http.response" if websocket else "http.response"), body.encode()
+    about = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(said)).encode())]
+    await send({"type": f"{kind}.start", "status": status, "headers": [*about, *(headers or [])]})
+    await send({"type": f"{kind}.body", "body": said})
+
+
+def authorities(names: Iterable[str], port: int) -> list[str]:
+    """What `Host` says of a server at the port, for each name."""
+    return [_authority(f"[{name}]:{port}" if ":" in name else f"{name}:{port}") for name in names]
+
+
+def _authority(host: str) -> str:
+    """As written one way: lower case, no dot at the end of the name, no port that is a default. "" if it is none."""
+    name, colon, port = host.strip().lower().rpartition(":")
+    if not colon or port.endswith("]"):  # no port, but the colons of an IPv6 address
+        name, port = host.strip().lower(), ""
+    name = name.removesuffix(".")
+    if not name or set(name) & set("/@\\#? ") or ":" in name.rpartition("]")[2] or not (port or "0").isdigit():
+        return ""
+    return name if port in ("", *DEFAULT_PORTS) else f"{name}:{port}"
+
+
+def _of_origin(origin: str) -> str:
+    """`null`, which sandboxed pages and files are, is nobody's."""
+    scheme, _, host = origin.strip().partition("://")
+    return _authority(host) if scheme in ("http", "https") else ""
+
+
+def _has_signed_in(headers: Headers, lock: Lock) -> bool:
+    """Whether in a browser's own dialogue, whose answer not every browser sends to WebSockets."""
+    return "navigate" in _all(headers, b"sec-fetch-mode") and any(map(lock.opens, _all(headers, b"authorization")))
+
+
+def _all(headers: Headers, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in headers if key.lower() == name]
+
+
+def _words(values: list[str]) -> list[str]:
+    return [word.strip() for value in values for word in value.split(",")]
+
+
+def _cookies(values: list[str], name: str) -> list[str]:
+    """All of that name: other servers of the host may have set one for a narrower path."""
+    pairs = [pair.strip().partition("=") for value in values for pair in value.split(";")]
+    return [value for key, _, value in pairs if key == name]
+
+
+def _token(message: Message) -> str:
+    try:
+        said = json.loads(message.get("text") or message.get("bytes") or "")
+        return str(said["token"]) if said["type"] == "auth" else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _same(said: str | bytes, known: str) -> bool:
+    """In a time that tells nothing of where they differ."""
+    return hmac.compare_digest(said.encode() if isinstance(said, str) else said, known.encode())
