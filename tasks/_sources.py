@@ -17,6 +17,7 @@ from tasks._errors import InputError
 from tasks._files import digest_of, digest_of_file
 from tasks._installed_docs import documentation
 from tasks._objects import S3, listed, there
+from tasks._own import without_own
 from tasks._store import Record
 
 INSTALLED_DOCS = "installed-docs"
@@ -162,7 +163,14 @@ def _files(entry: str) -> list[tuple[Path, str]]:
     if path.exists() and not path.is_dir():
         return [(path, path.name)]  # a link that is named outright is meant
     root, matches = _matches(path)
-    files = {file: None for match in matches for file in (_inside(match) if match.is_dir() else [match])}
+    every = {file: None for match in matches for file in (_inside(match) if match.is_dir() else [match])}
+    files = without_own(every, root)
+    if every and not files:
+        raise InputError(
+            f"{path}: there is nothing here but files of w2v itself\nexpected  text\n"
+            f"found     {len(every)} files of a workspace or store, which are never a source\n"
+            "Set ingestion.source to a folder of text, or name such a file itself."
+        )
     if not files:
         raise InputError(_nothing_to_read(path) if matches else _missing(path))
     for file in files:

@@ -1,6 +1,7 @@
 """Sources: what a path, folder or glob stands for, in a fixed order, and the digests that notice every change."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,50 @@ def test_nothing_installed_is_named() -> None:
         InputError, match=r'installed-docs: say whose\nexpected  ingestion\.distributions = \["numpy", …\]'
     ):
         names("installed-docs")
+
+
+def as_workspace(folder: Path, *files: str) -> None:
+    for name in (*files, "uses/8d2f00c1", "prefect/storage/0c1f", "service/log", "store/ingestion/k/manifest.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("not a text of the user's")
+
+
+@pytest.mark.parametrize("mark", ["mlflow.db", "uses/.lock", "prefect/prefect.db", "service/.lock"])
+@pytest.mark.parametrize("pattern", ["", "**/*", "*"])
+def test_a_workspace_is_no_source(corpus: Path, mark: str, pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+    """However it is begun and wherever it lies below the source; it is left out by name and count."""
+    before = names(corpus / pattern)
+    as_workspace(corpus / "workspace", mark)
+    as_workspace(corpus / "part" / "other", mark)
+
+    with caplog.at_level("INFO", "w2v"):
+        assert names(corpus / pattern) == before
+    assert f"not a source: {corpus / 'workspace'}, a workspace of w2v (files left out: " in caplog.text
+    assert f"not a source: {corpus / 'part' / 'other'}, a workspace of w2v (files left out: " in caplog.text
+
+
+def test_a_store_is_no_source(corpus: Path) -> None:
+    """Also one that was taken out of its workspace."""
+    before = names(corpus)
+    as_workspace(corpus / "copied")
+    (corpus / "copied" / "store").rename(corpus / "kept")
+    shutil.rmtree(corpus / "copied")
+
+    assert names(corpus) == before
+
+
+def test_text_beside_the_files_of_a_workspace_is_read(corpus: Path) -> None:
+    """A folder that is both a workspace and the source: what we put there is left out, and nothing else."""
+    before = names(corpus / "**/*")
+    as_workspace(corpus, "mlflow.db", "mlflow.db-wal", "latest.json")
+
+    assert names(corpus / "**/*") == before
+
+
+def test_a_workspace_that_is_named_as_the_source_is_refused(tmp_path: Path) -> None:
+    """It is not said to be empty."""
+    as_workspace(tmp_path / "workspace", "mlflow.db")
+
+    with pytest.raises(InputError, match="files of w2v itself"):
+        names(tmp_path / "workspace")
+    assert names(tmp_path / "workspace" / "service" / "log") == ["log"]

@@ -1,0 +1,49 @@
+"""Which files below a source are our own: those of a workspace or a store, which are never taken for text."""
+
+import functools
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tasks._store import LATEST, MANIFEST
+
+log = logging.getLogger("w2v")
+
+# what lies at the top of a workspace
+CONTENTS = frozenset({
+    "comparisons", "downloads", "mlartifacts", "prefect", "prefect-results", "reproductions", "service", "store",
+    "sweeps", "unpublished", "uses", "waiting", LATEST, "promotion.lock", "reproduces", "runs.lock",
+    *("mlflow.db" + end for end in ("", ".lock", ".partial", "-shm", "-wal", "-journal")),
+})  # fmt: skip
+# any of these marks one: with MLflow on a server there is no database, and at first there is no store
+MARKS = ("mlflow.db", "uses/.lock", "prefect/prefect.db", "service/.lock")
+
+
+def without_own(files: Iterable[Path], root: Path) -> list[Path]:
+    """The files, all below `root`, without those of workspaces and stores; what is left out is logged once."""
+    kind = functools.cache(_kind)
+    places = {file: _place(file, root, kind) for file in files}
+    for place, count in sorted(Counter(filter(None, places.values())).items()):
+        _tell(place, kind(place), count)
+    return [file for file, place in places.items() if place is None]
+
+
+def _place(file: Path, root: Path, kind: Callable[[Path], str]) -> Path | None:
+    """The workspace or store that the file belongs to; a root that is a workspace may hold a user's text besides."""
+    inside = file.relative_to(root)
+    below = [root / parent for parent in reversed(inside.parents) if parent.parts]  # the outermost is named
+    if place := next((folder for folder in below if kind(folder)), None):
+        return place
+    return root if kind(root) == "store" or (kind(root) and inside.parts[:1] and inside.parts[0] in CONTENTS) else None
+
+
+def _kind(folder: Path) -> str:
+    if any((folder / mark).exists() for mark in MARKS):
+        return "workspace"
+    return "store" if next(folder.glob(f"ingestion/*/{MANIFEST}"), None) else ""
+
+
+@functools.cache  # logged once
+def _tell(place: Path, kind: str, count: int) -> None:
+    log.info("not a source: %s, a %s of w2v (files left out: %d)", place, kind, count)
