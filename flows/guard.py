@@ -76,7 +76,7 @@ class Lock:
 
 
 class Guard:
-    """`app` behind a lock. `hosts` are our names with their ports, or patterns of them. Without a lock, the app asks for
+    """`app` behind a lock. `hosts` are our names with their ports, or patterns. Without a lock, the app itself asks for
     credentials. The health page is open; of `sockets` like Prefect's, the first message has the credential.
     """
 
