@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
 from configs.loading import ConfigError
 from configs.schema import Config
@@ -19,6 +18,7 @@ from flows import expectations
 from flows.pipeline import Retrained
 from flows.plan import already_done, plan
 from flows.starts import chosen
+from flows.tables import say, table
 from tasks._errors import InputError
 from tasks._ranking import LOSS
 from tasks._sources import missing
@@ -97,18 +97,16 @@ def backfill(config: Config, wanted: list[Partition], *, alone: bool, serve: Cal
 
 def show(console: Console, filled: list[Filled]) -> None:
     """A line a partition: its run, how much it has learnt from, and J(θ)."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("partition", "MLflow run", "words", "J(θ)", ""):
-        table.add_column(title, justify="right" if title in ("words", "J(θ)") else "left", no_wrap=True)
+    rows = []
     for each in filled:
         outputs = each.run.outputs
         words = outputs.trained.vocabulary.manifest.facts["occurrences"]
         loss = outputs.evaluation.manifest.facts["metrics"].get(LOSS)
         said = "" if loss is None else f"{loss:.4g}"
-        table.add_row(each.partition.day, each.run.run_id, f"{words:,}", said, "was there" if each.found else "")
+        rows.append([each.partition.day, each.run.run_id, f"{words:,}", said, "was there" if each.found else ""])
     console.print()
-    console.print(table)
-    console.print("\nNone of them was put forward: `w2v promote VERSION` decides about one, `w2v ui` shows them.")
+    console.print(table(["partition", "MLflow run", "words", "J(θ)", ""], rows, right=["words", "J(θ)"]))
+    say(console, "\nNone of them was put forward: `w2v promote VERSION` decides about one, `w2v ui` shows them.")
 
 
 def _variant(config: Config, learnt: list[Partition]) -> Config:

@@ -9,6 +9,7 @@ import sys
 from flows.commands import retraining, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.commands.common import app
 from flows.surroundings import quiet
+from tasks._terminal import visible
 
 INTERRUPTED = 130  # typer's exit code after Ctrl-C
 GO_ON = "interrupted; the same command continues where this one stopped"
@@ -34,7 +35,7 @@ def main() -> None:
             raise
         from configs.loading import ConfigError
 
-        print(f"error: {_message(error)}", file=sys.stderr)
+        print(f"error: {visible(_message(error))}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from flows.tables import table
+from flows.tables import say, table
 from tasks import _announcement, _champions, _comparison, _comparison_page, _outputs, _published, _tracking
 from tasks._comparison import Against, Comparison
 from tasks._errors import InputError
@@ -43,7 +43,7 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
 def show(console: Console, comparison: Comparison, page: Path) -> None:
     """What differs, which is better and how sure that is, what moved, and where the page lies."""
     for letter, run in zip(comparison.letters, comparison.runs, strict=True):
-        console.print(f"[bold]{letter}[/bold]  {run.name}  [dim]{run.id}[/dim]")
+        say(console, (letter, "bold"), f"  {run.name}  ", (run.id, "dim"))
     console.print()
     if comparison.differing:
         rows = [[key, *values] for key, values in comparison.differing.items()]
@@ -52,9 +52,9 @@ def show(console: Console, comparison: Comparison, page: Path) -> None:
     console.print(table(*_scores(comparison)))
     for letter, against in zip(comparison.letters[1:], comparison.against, strict=True):
         for note in against.notes:
-            console.print(f"[dim]{letter} and A: {note}[/dim]", soft_wrap=True)
+            say(console, (f"{letter} and A: {note}", "dim"))
         _show_space(console, letter, against)
-    console.print(f"\npage  {page.absolute()}", soft_wrap=True)
+    say(console, f"\npage  {page.absolute()}")
 
 
 def _said(comparison: Comparison, link: str) -> str:
@@ -92,7 +92,7 @@ def _show_space(console: Console, letter: str, against: Against) -> None:
     space = against.space
     words = f"{space.shared:,} words shared, {len(space.gained):,} gained, {len(space.lost):,} lost"
     kept = f"the first {space.judged:,} keep {space.overlap:.0%} of their neighbours, mean cosine {space.cosine:.3f}"
-    console.print(f"\n[bold]A → {letter}[/bold]  {words}; {kept} after alignment")
+    say(console, (f"\nA → {letter}", "bold"), f"  {words}; {kept} after alignment")
     moved = [
         [word.word, f"{word.distance:.2f}", " ".join(word.before[:4]), " ".join(word.after[:4])]
         for word in space.moved[:MOVED]

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from configs import logged
 from configs.schema import Config
-from flows.tables import table
+from flows.tables import say, table
 from tasks import _champions, _messages, _promotion, _tracking
 from tasks._champions import CHALLENGER, CHAMPION, Decision, Model
 from tasks._errors import InputError
@@ -45,10 +45,10 @@ def history(console: Console, workspace: Path, name: str) -> None:
     """A line a decision, the oldest first; then who is who now."""
     model = _champions.model(_tracking.runs_of(workspace), name)
     if not model.history:
-        console.print(
+        say(
+            console,
             f"Nothing was decided about the model {name!r} yet: each retraining is, when it ends, and "
             "`w2v promote VERSION` decides by hand.",
-            soft_wrap=True,
         )
         return
     decisions = [
@@ -63,8 +63,8 @@ def history(console: Console, workspace: Path, name: str) -> None:
 def show(console: Console, decision: Decision) -> None:
     if decision.figures:
         console.print(table(_promotion.HEAD, _promotion.rows(decision.figures)))
-        console.print(f"\n{_promotion.said_of_the_space(decision.figures)}\n", soft_wrap=True)
-    console.print(_promotion.sentence(decision), soft_wrap=True)
+        say(console, f"\n{_promotion.said_of_the_space(decision.figures)}\n")
+    say(console, _promotion.sentence(decision))
 
 
 def _config(run: Run) -> Config:
@@ -74,4 +74,4 @@ def _config(run: Run) -> Config:
 def _show_aliases(console: Console, model: Model) -> None:
     for alias in (CHAMPION, CHALLENGER):
         if number := model.aliases.get(alias):
-            console.print(f"{alias:<11} version {number}, run {model.version(number).run_id}")
+            say(console, f"{alias:<11} version {number}, run {model.version(number).run_id}")

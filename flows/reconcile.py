@@ -8,6 +8,7 @@ from rich.console import Console
 
 from configs.schema import Config
 from flows import failures
+from flows.tables import say
 from tasks import _messages, _tracking
 from tasks._flow_runs import FlowRuns, server
 from tasks._lost import Lost, close_lost, close_lost_flow_runs
@@ -30,9 +31,9 @@ def reconcile(config: Config) -> list[Lost]:
 
 def show(console: Console, lost: list[Lost]) -> None:
     if not lost:
-        console.print("every open run has a heart that beats")
+        say(console, "every open run has a heart that beats")
     for each in lost:
         where = f"run {each.run_id} is KILLED" if each.run_id else f"flow run {each.flow_run} is closed"
-        console.print(f"{each.name}: {each.why}; {where}", soft_wrap=True)
+        say(console, f"{each.name}: {each.why}; {where}")
         if each.command:
-            console.print(f"  go on with it: {each.command}", soft_wrap=True)
+            say(console, f"  go on with it: {each.command}")

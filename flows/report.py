@@ -5,20 +5,22 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from configs.schema import Config
 from flows import expectations
 from flows.pipeline import Retrained
 from flows.plan import Plan
-from flows.tables import table
+from flows.tables import cell, say, table
 from tasks import _progress, _tracking
 from tasks._reach import shown
 from tasks._stage import Context
+from tasks._terminal import one_line
 from tasks.ingestion import new_share
 
 log = logging.getLogger("w2v")
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)  # a line is a line in a file
+WIDTH = None if sys.stdout.isatty() else 10_000  # a line is a line in a file
+console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
 Neighbors = dict[str, list[tuple[str, float]]]
 UNJUDGED = (
     "No set judges these vectors, so no later version becomes champion by itself: "
@@ -32,25 +34,22 @@ def show(config: Config, done: Retrained) -> None:
 
     facts = done.outputs.evaluation.manifest.facts
     show_neighbors(facts["neighbors"])
-    scores = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, value in sorted(facts["metrics"].items()):
-        scores.add_row(name, f"{value:.4g}")
     console.print()
-    console.print(scores)
+    console.print(table([], [[name, f"{value:.4g}"] for name, value in sorted(facts["metrics"].items())]))
     if "epochs" in facts:
         console.print()
         console.print(table(*_report.by_epoch(facts["epochs"], facts["metrics"])))
     if warned := _report.warning(facts["metrics"]):
-        console.print(f"\n[bold yellow]⚠ {warned}[/]", soft_wrap=True)
+        say(console, (f"\n⚠ {warned}", "bold yellow"))
     if config.promotion.automatic and not config.evaluation.sets:
-        console.print(f"\n{UNJUDGED}", soft_wrap=True)
+        say(console, f"\n{UNJUDGED}")
 
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {workspace}"
     run = f"{done.run_id}  in" if done.run_id else f"waits: `w2v sync{option}` uploads it to"
-    console.print(f"\nMLflow run   {run} {shown(_tracking.uri(config))}", soft_wrap=True)
-    console.print(f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}", soft_wrap=True)
-    console.print(f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…", soft_wrap=True)
+    say(console, f"\nMLflow run   {run} {shown(_tracking.uri(config))}")
+    say(console, f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}")
+    say(console, f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…")
 
 
 def show_reused(planned: Plan, done: Retrained) -> None:
@@ -65,12 +64,12 @@ def show_reused(planned: Plan, done: Retrained) -> None:
 
 def show_neighbors(neighbors: Neighbors) -> None:
     """A line a word: its neighbours, nearest first, with their cosine similarity."""
-    console.print()
-    lines = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    lines.add_column(style="bold", no_wrap=True)
+    rows = []
     for word, near in neighbors.items():
-        lines.add_row(word, "  ".join(f"{neighbor} [dim]{cosine:.2f}[/dim]" for neighbor, cosine in near))
-    console.print(lines)
+        parts = [part for neighbor, cosine in near for part in (f"{one_line(neighbor)} ", (f"{cosine:.2f}  ", "dim"))]
+        rows.append([cell(word, "bold"), Text.assemble(*parts)])
+    console.print()
+    console.print(table([], rows))
 
 
 def show_plan(config: Config, planned: Plan) -> None:
@@ -78,25 +77,24 @@ def show_plan(config: Config, planned: Plan) -> None:
     corpus = expectations.corpus(config, planned)
     expected = expectations.expect(config, corpus) if corpus else {}
     news = new_share(config.ingestion, Context(runtime=config.runtime)) if planned.text_to_come else 1.0
-    lines = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("stage", "", "rows", "disk", "memory", "time"):
-        lines.add_column(column, justify="left" if column in ("stage", "") else "right")
+    rows = []
     for step in planned.steps:
         wanted = expected.get(step.label) or expected.get(step.label.partition("-")[0])
         if step.output:
-            lines.add_row(f"= {step.label}", f"reused: {_progress.summary(step.output)}")
+            rows.append([f"= {step.label}", f"reused: {_progress.summary(step.output)}"])
         elif wanted:
             share = news if step.label in ("ingestion", "tokenization") else 1.0
-            lines.add_row(
+            rows.append([
                 f"+ {step.label}", "runs" if share == 1 else f"runs on what is new, {share:.0%}",
                 f"~{share * wanted.rows:,.0f}", f"~{share * wanted.disk / 1e6:,.0f} MB",
                 f"~{wanted.memory / 1e6:,.0f} MB", f"~{share * wanted.seconds:,.0f} s",
-            )  # fmt: skip
+            ])  # fmt: skip
         else:
-            lines.add_row(f"+ {step.label}", "runs")
-    console.print(lines)
+            rows.append([f"+ {step.label}", "runs"])
+    titles = ["rows", "disk", "memory", "time"]
+    console.print(table(["stage", "", *titles], rows, right=titles))
     if corpus is None:
-        console.print("\nWhat it takes is known when the text has been downloaded.")
-    console.print(f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}", soft_wrap=True)
+        say(console, "\nWhat it takes is known when the text has been downloaded.")
+    say(console, f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}")
     if planned.nothing_to_do:
-        console.print("nothing to do: `w2v retrain` would only name the run that holds this result")
+        say(console, "nothing to do: `w2v retrain` would only name the run that holds this result")

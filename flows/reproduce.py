@@ -19,6 +19,7 @@ from tasks._files import write_whole
 from tasks._runs import Run
 from tasks._stage import Stage
 from tasks._store import LATEST, Dataset
+from tasks._terminal import visible
 
 VERDICT = "reproduction"  # the tag, and the name of the file that says more
 MARK = "reproduces"  # in the workspace: the run that is rebuilt there
@@ -112,11 +113,11 @@ def reproduce(original: Original) -> Reproduced:
 
 def show_foreseen(original: Original, found: list[Difference]) -> None:
     """A line an ingredient that is the same, or each of its differences."""
-    print(f"run {original.run.id} is rebuilt in {original.config.runtime.workspace}", flush=True)
+    print(visible(f"run {original.run.id} is rebuilt in {original.config.runtime.workspace}"), flush=True)
     for section in INGREDIENTS:
         lines = [_line(each) for each in found if each.what.partition(" ")[0] == section]
         for line in lines:
-            print(f"✗ {line}")
+            print(visible(f"✗ {line}"))
         if not lines:
             print(f"✓ {section:<9} as it was")
     print(flush=True)
@@ -124,7 +125,7 @@ def show_foreseen(original: Original, found: list[Difference]) -> None:
 
 def show(original: Original, done: Reproduced) -> int:
     """The verdict and its reasons; the exit code is 0 if all is identical and 1 if not."""
-    print(f"\n{verdict(original, done)}")
+    print(visible(f"\n{verdict(original, done)}"))
     return int(not done.identical)
 
 

@@ -14,6 +14,7 @@ from tasks._flow_runs import FlowRuns, server
 from tasks._old_runs import Past, Removed
 from tasks._retention import Policy, Swept, sweep
 from tasks._survey import survey
+from tasks._terminal import visible
 
 
 class Retained(NamedTuple):
@@ -59,7 +60,7 @@ def show(config: Config, done: Retained, dry_run: bool) -> None:
     verb = "would go" if dry_run else "removed"
     retention.show(Path(config.runtime.workspace), done.swept, dry_run)
     for run, size in done.runs:
-        print(f"- MLflow run {run.id}  {size / 1e6:8.1f} MB  {run.name}, {run.status}")
+        print(visible(f"- MLflow run {run.id}  {size / 1e6:8.1f} MB  {run.name}, {run.status}"))
     size = sum(each.bytes for each in done.runs)
     print(f"{size / 1e6:,.1f} MB in {len(done.runs)} MLflow runs {verb}, into MLflow's trash first")
     if done.trash:

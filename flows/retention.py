@@ -8,6 +8,7 @@ from tasks._errors import InputError
 from tasks._retention import Policy, Swept, sweep
 from tasks._runs import full_id
 from tasks._survey import survey
+from tasks._terminal import visible
 from tasks._unfinished import elsewhere
 
 
@@ -23,7 +24,7 @@ def collect(workspace: Path, last: int, days: float, *, dry_run: bool) -> None:
 def show(workspace: Path, swept: Swept, dry_run: bool) -> None:
     """A line an output, a line a run, and the sum."""
     for item in swept.garbage:
-        print(f"- {item.path.relative_to(workspace)!s:<50} {item.bytes / 1e6:8.1f} MB  {item.reason}")
+        print(f"- {visible(item.path.relative_to(workspace)):<50} {item.bytes / 1e6:8.1f} MB  {item.reason}")
     for run in swept.runs:
         print(f"{'=' if run.id in swept.kept else '-'} run {run.id}  {swept.kept.get(run.id, 'not kept')}")
         if elsewhere(run.status, run.host):

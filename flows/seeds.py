@@ -12,7 +12,7 @@ from configs.schema import Config
 from flows.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
 from flows.stops import stoppable
-from flows.tables import table
+from flows.tables import say, table
 from flows.waiting import required
 from tasks import _noise, _tracking
 from tasks._files import digest_of, write_whole
@@ -64,9 +64,9 @@ def show(console: Console, done: Seeds) -> None:
     ]
     console.print()
     console.print(table(head, rows))
-    console.print(f"\n[dim]{_noise.NOTE}[/dim]")
-    console.print(f"\nMLflow run   {done.run_id}", soft_wrap=True)
-    console.print(f"compare      w2v compare {' '.join(run.run_id for run in done.runs.values())}", soft_wrap=True)
+    say(console, (f"\n{_noise.NOTE}", "dim"))
+    say(console, f"\nMLflow run   {done.run_id}")
+    say(console, f"compare      w2v compare {' '.join(run.run_id for run in done.runs.values())}")
 
 
 def _vectors(run: Retrained) -> bytes:

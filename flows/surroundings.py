@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from tasks._terminal import Visible
+
 # of each process that runs a flow, also of those that a worker starts
 ELSEWHERE = {
     "PREFECT_LOGGING_EXTRA_LOGGERS": "w2v",
@@ -44,7 +46,7 @@ def quiet() -> None:
     for name, value in (ELSEWHERE | HERE).items():
         os.environ.setdefault(name, value)
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter("%(message)s"))
+    terminal.setFormatter(Visible("%(message)s"))
     log = logging.getLogger("w2v")
     log.addHandler(terminal)
     log.setLevel(logging.INFO)

@@ -19,7 +19,7 @@ from flows.plan import recipe
 from flows.retrain import LOGGED, retrain
 from flows.starts import chosen
 from flows.stops import stoppable
-from flows.tables import table
+from flows.tables import say, table
 from flows.waiting import required
 from tasks import _contracts, _outputs, _ranking, _sweep, _tracking
 from tasks._errors import InputError, Paused, TrainingError
@@ -149,11 +149,11 @@ def show(console: Console, config: Config, done: Swept) -> None:
     """A line a candidate, best first; what mattered; where the best config lies."""
     console.print()
     console.print(table(*_sweep.cells(done.sweep)))
-    console.print(f"\n[dim]{_sweep.NOTE}[/dim]\n")
+    say(console, (f"\n{_sweep.NOTE}\n", "dim"))
     for each in done.sweep.mattered:
-        console.print(f"{each.key}  [dim]{_sweep.share(each)}[/dim]")
-    console.print(f"\nMLflow run   {done.run_id}  in {shown(_tracking.uri(config))}", soft_wrap=True)
-    console.print(f"best config  {done.best}     train it   w2v retrain {done.best}", soft_wrap=True)
+        say(console, f"{each.key}  ", (_sweep.share(each), "dim"))
+    say(console, f"\nMLflow run   {done.run_id}  in {shown(_tracking.uri(config))}")
+    say(console, f"best config  {done.best}     train it   w2v retrain {done.best}")
 
 
 def _comment(found: Sweep) -> str:

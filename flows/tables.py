@@ -1,12 +1,30 @@
-"""How a table looks in a terminal."""
+"""How sentences and tables look in a terminal; text from elsewhere is never markup."""
 
 from collections.abc import Iterable, Sequence
 
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from tasks._terminal import one_line, visible
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    lines = Table(*head, box=None, padding=(0, 2, 0, 0))
+def say(console: Console, *parts: str | tuple[str, str]) -> None:
+    """Print one paragraph, which is not wrapped; a part may come with its style."""
+    pieces = [part if isinstance(part, tuple) else (part, "") for part in parts]
+    console.print(Text.assemble(*((visible(text), style) for text, style in pieces)), soft_wrap=True)
+
+
+def cell(text: str, style: str = "") -> Text:
+    return Text(one_line(text), style)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequence[str] = ()) -> Table:
+    """A column a title of the head, those in `right` with their cells at the right; without a head, no titles."""
+    width = max(map(len, rows := list(rows)), default=0)
+    lines = Table(box=None, padding=(0, 2, 0, 0), show_header=bool(head))
+    for number, title in enumerate(head or [""] * width):
+        lines.add_column(cell(title), justify="right" if title in right else "left", no_wrap=number == 0)
     for row in rows:
-        lines.add_row(*row)
+        lines.add_row(*(each if isinstance(each, Text) else cell(each) for each in row))
     return lines

@@ -10,6 +10,7 @@ from tasks._certificate import Certificate
 from tasks._errors import InputError
 from tasks._runs import Run
 from tasks._store import Store
+from tasks._terminal import visible
 
 SIGNS = {True: "✓", False: "✗", None: "–"}
 
@@ -26,7 +27,7 @@ def examine(workspace: Path, run_id: str) -> int:
     run = Run(uri, _champions.run_id(uri, run_id))
     findings = list(verify(run, Store(workspace / "store")))
     for finding in findings:
-        print(f"{SIGNS[finding.good]} {finding.subject:<13} {finding.text}")
+        print(visible(f"{SIGNS[finding.good]} {finding.subject:<13} {finding.text}"))
     faults = {finding.subject for finding in findings if finding.good is False}
     if faults & {"artifacts", "parameters", "scores", "epochs"}:
         print(f"\nWhat MLflow has of this run was changed since: `w2v reproduce {run.id}` rebuilds it as it was.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tasks._courier import Courier
+from tasks._terminal import one_line
 
 if TYPE_CHECKING:
     from tasks._store import Dataset
@@ -57,11 +58,12 @@ class Report:
         if self._bar is None:
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-            columns = ("  {task.description:<12}", BarColumn(), "{task.percentage:>3.0f}%", TimeRemainingColumn())
-            progress = Progress(*columns, TextColumn("{task.fields[text]}"), transient=True)
+            name = TextColumn("  {task.description:<12}", markup=False)
+            columns = (name, BarColumn(), "{task.percentage:>3.0f}%", TimeRemainingColumn())
+            progress = Progress(*columns, TextColumn("{task.fields[text]}", markup=False), transient=True)
             self._bar = self._stack.enter_context(progress)
-            self._bar.add_task(self._name, total=total, text=text)
-        self._bar.update(self._bar.task_ids[0], completed=done, total=total, text=text)
+            self._bar.add_task(self._name, total=total, text=one_line(text))
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total, text=one_line(text))
 
     def _publish(self, percent: float, text: str) -> None:
         """Move the artifact of the Prefect task run we are in, if any; a server that is away is said once."""

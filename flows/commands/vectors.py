@@ -83,6 +83,7 @@ def export(
     """Write the vectors for other programs; npy and projector (.tsv) are two files, vectors and words."""
     from flows import vectors
     from tasks import _formats, _outputs
+    from tasks._terminal import visible
 
     named = _formats.format_of(target, format and format.value)
     files = _formats.targets(target, named)
@@ -90,4 +91,4 @@ def export(
     learnt = vectors.load(workspace, run, epoch)
     _outputs.place(files, lambda beside: _formats.WRITERS[named](beside, *learnt))
     for path in files:
-        print(path)
+        print(visible(path))

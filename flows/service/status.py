@@ -9,6 +9,7 @@ from flows.service.exposure import PREFECT_PASSWORD
 from flows.service.health import answers, ask, moment
 from flows.service.parts import PARTS
 from flows.service.place import Life, Place, State, clock
+from tasks._terminal import visible
 
 LAST = 5  # runs
 LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # not what comes each quarter of an hour
@@ -58,7 +59,9 @@ def _show_runs(state: State) -> None:
     print("" if coming else "\nno retraining is scheduled")
     for run in _runs(state, LOOKED_FOR, {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC", LAST):
         began = clock(moment(run["start_time"])) if run["start_time"] else "not begun"
-        print(f"last run  {began}  {run['name']}  {run['state_name']}  {state.prefect}/runs/flow-run/{run['id']}")
+        print(
+            f"last run  {began}  {visible(run['name'])}  {run['state_name']}  {state.prefect}/runs/flow-run/{run['id']}"
+        )
 
 
 def _runs(state: State, flows: list[str], kind: dict[str, list[str]], order: str, limit: int) -> list[dict[str, Any]]:
