@@ -9,6 +9,7 @@ import sys
 from flows.commands import retraining, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.commands.common import app
 from flows.surroundings import quiet
+from tasks._interrupts import hung_up
 from tasks._terminal import visible
 
 INTERRUPTED = 130  # typer's exit code after Ctrl-C
@@ -22,7 +23,8 @@ def main() -> None:
     quiet()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
     try:
-        app()
+        with hung_up():
+            app()
     except SystemExit as end:
         if end.code == INTERRUPTED:
             print(GO_ON, file=sys.stderr)

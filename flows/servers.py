@@ -1,7 +1,6 @@
 """MLflow's pages on a workspace, until Ctrl-C."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +22,6 @@ def mlflow_ui(workspace: Path, port: int) -> None:
     command += ["--uvicorn-opts", "--log-level warning", "--backend-store-uri", uri]
     # one worker and no job runner: two processes instead of fifteen
     quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    signal.signal(signal.SIGHUP, signal.default_int_handler)  # the terminal was closed
     # in a group of its own it hears of Ctrl-C from us alone, and so need not say that it was aborted
     with subprocess.Popen(command, env=quiet, stdin=subprocess.DEVNULL, process_group=0) as server:
         try:

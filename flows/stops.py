@@ -1,4 +1,4 @@
-"""A flow that somebody stops, by Ctrl-C or SIGTERM, is Cancelled. Crashed, with its alarms, is what nobody wanted."""
+"""A flow stopped by Ctrl-C, SIGTERM or a closed terminal is Cancelled. Crashed, with its alarms, is what fails."""
 
 import functools
 import logging
@@ -12,6 +12,7 @@ from prefect.states import Cancelled
 
 from flows.failures import again
 from tasks._errors import TrackingError
+from tasks._interrupts import hung_up
 from tasks._reach import shown
 
 log = logging.getLogger("w2v")
@@ -25,14 +26,16 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(work)
     def until_stopped(*arguments: P.args, **named: P.kwargs) -> Any:
         try:
-            return work(*arguments, **named)
+            with hung_up():
+                return work(*arguments, **named)
         except BaseException as error:
             if not _is_stop(error):
                 raise
             context = FlowRunContext.get()
             if not context or not context.flow or not context.flow_run:
                 raise
-            message = f"Stopped by Ctrl-C or SIGTERM. `{shown(again(context.flow_run))}` goes on where it stopped."
+            command = shown(again(context.flow_run))
+            message = f"Stopped by Ctrl-C, SIGTERM or a closed terminal. `{command}` goes on where it stopped."
             end: State[Any] = Cancelled(message=message)
             for hook in context.flow.on_cancellation_hooks:
                 try:

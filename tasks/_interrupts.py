@@ -1,10 +1,17 @@
-"""Ctrl-C and SIGTERM as a flag: work that must not be torn apart looks at it where it may stop."""
+"""Ctrl-C, SIGTERM and a closed terminal: as a flag for work that must not be torn apart, and as one way to end.
 
+A signal that was ignored when the process started stays ignored: SIGHUP under `nohup`, SIGINT in a background job of a
+shell without job control.
+"""
+
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+STREAMS = (0, 1, 2)  # standard input, output and error
 
 
 class Interrupt:
@@ -28,7 +35,8 @@ def interruptible() -> Iterator[Interrupt]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    former = {number: signal.signal(number, interrupt.catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if not ignored(number)]
+    former = {number: signal.signal(number, interrupt.catch) for number in heard}
     try:
         yield interrupt
     finally:
@@ -36,3 +44,38 @@ def interruptible() -> Iterator[Interrupt]:
             signal.signal(number, handler)
     if interrupt.signal is not None:
         signal.raise_signal(interrupt.signal)
+
+
+@contextmanager
+def hung_up() -> Iterator[None]:
+    """Within the block, treat a closed terminal (SIGHUP) as SIGTERM, and write no more to that terminal.
+
+    A handler that the caller has set, or SIGHUP ignored, is left as it is.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+        yield
+        return
+    terminals = [stream for stream in STREAMS if os.isatty(stream)]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        _silence(terminals)
+        signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGHUP, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def ignored(number: int) -> bool:
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
+def _silence(streams: list[int]) -> None:
+    """A last message to a terminal that is gone would fail, and hide how the work has ended."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in streams:
+        os.dup2(nowhere, stream)
+    os.close(nowhere)

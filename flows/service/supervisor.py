@@ -21,6 +21,7 @@ from flows.service.health import answers, hangs
 from flows.service.parts import Part, Service, parts
 from flows.service.place import MARK, Life, Place, State
 from tasks._errors import PipelineError
+from tasks._interrupts import ignored
 
 log = logging.getLogger("w2v.service")
 
@@ -36,7 +37,8 @@ def supervise(service: Service) -> None:
     place = Place(Path(service.workspace))
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
+        if not ignored(number):
+            signal.signal(number, lambda *_: stopping.set())
     with place.lock.acquire(timeout=SOON):
         _log_to(place)
         us = psutil.Process()

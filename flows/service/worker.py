@@ -4,6 +4,7 @@ python -m flows.service.worker CONFIG [SECTION.KEY=VALUE …]
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -13,5 +14,6 @@ if __name__ == "__main__":
     from flows.deployments import deploy
 
     deploy(Path(sys.argv[1]), sys.argv[2:])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a worker told to end interrupts itself, and would not hear of it
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", POOL]
     os.execv(command[0], command)

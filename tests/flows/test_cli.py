@@ -289,7 +289,7 @@ def test_interrupted_terminated_killed_and_finished(own: Path, corpus: Path, tmp
         assert run.data.tags["how to continue"].startswith("`w2v retrain --set ")
         state, message = on_prefects_page(workspace)
         assert state == "Cancelled"
-        assert message.startswith("Stopped by Ctrl-C or SIGTERM. `w2v retrain --set ")
+        assert message.startswith("Stopped by Ctrl-C, SIGTERM or a closed terminal. `w2v retrain --set ")
 
     process = start_training(words, workspace, log)
     (server,) = psutil.Process(process.pid).children()
