@@ -12,6 +12,7 @@ import base64
 import binascii
 import hmac
 import json
+import os
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+SETTINGS = "W2V_GUARD"  # tells a server in a process of its own what to be guarded by: no command line has it
 TOKEN = "w2v"  # the parameter of the link
 LIFE = 30 * 86400  # seconds of the cookie
 DEFAULT_PORTS = ("80", "443")  # which no browser says
@@ -173,6 +175,19 @@ class Guard:
             return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
 
         return checked
+
+
+def told(port: int, hosts: Iterable[str], lock: Lock | None) -> dict[str, str]:
+    """The environment of a process that serves `guarded(app)`."""
+    known = [lock.credential, lock.key] if lock else []
+    return {SETTINGS: json.dumps({"port": port, "hosts": list(hosts), "lock": known})}
+
+
+def guarded(app: App, *, health: str, sockets: bool = False) -> Guard:
+    """As the environment tells, without which nothing is served."""
+    said = json.loads(os.environ[SETTINGS])
+    lock = Lock(*said["lock"]) if said["lock"] else None
+    return Guard(app, said["port"], said["hosts"], lock, health=health, sockets=sockets)
 
 
 async def _refuse(

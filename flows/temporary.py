@@ -15,6 +15,7 @@ import time
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from flows.guard import Lock, authorities, told
 from tasks._errors import PipelineError
 from tasks._reach import shown
 
@@ -33,15 +34,17 @@ def ensure_server() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    lock = Lock.random()
     # as Prefect tells its own
     about = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+    about |= told(port, authorities(["127.0.0.1"], port), lock)
     server = subprocess.Popen(
         [sys.executable, "-m", "flows.temporary", str(port)],
         stdin=subprocess.PIPE, process_group=0, env=os.environ | about,
     )  # fmt: skip
     atexit.register(_end, server)  # before Prefect registers what it still sends at the end, hence after that
     _wait_for(server, f"http://127.0.0.1:{port}/api/health")
-    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    os.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_API_AUTH_STRING": lock.credential}
 
 
 def _check(address: str) -> None:
@@ -86,10 +89,7 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    import uvicorn
+    from flows import prefect_server
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    uvicorn.run(
-        "prefect.server.api.server:create_app",
-        factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="error",
-    )  # fmt: skip
+    prefect_server.serve("127.0.0.1", int(sys.argv[1]))

@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
+import httpx
 import pytest
 
 from flows import temporary
@@ -40,3 +44,30 @@ def test_a_server_of_ones_own_that_is_away_is_an_error_with_a_way_out(monkeypatc
     with pytest.raises(PipelineError, match=r"http://…@127.0.0.1:9/api does not answer\n.*\n.*unset") as error:
         temporary.ensure_server()
     assert "secret" not in str(error.value)
+
+
+def test_a_temporary_server_answers_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Who does not have its password, which is new each time and in this process alone, is refused; Prefect has it."""
+    for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
+        monkeypatch.setenv(name, "")  # set back at the end
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    ends: list[tuple[Callable[..., None], Any]] = []
+    monkeypatch.setattr(temporary.atexit, "register", lambda end, server: ends.append((end, server)))
+    temporary.ensure_server()
+    flows, password = f"{os.environ['PREFECT_API_URL']}/flows/filter", os.environ["PREFECT_API_AUTH_STRING"]
+    who = (password.partition(":")[0], password.partition(":")[2])
+    try:
+        asked = [httpx.post(flows, content="{}", auth=auth).status_code for auth in (None, ("w2v", "no"))]
+        foreign = httpx.post(flows, content="{}", auth=who, headers={"Host": "elsewhere.example"})
+        page = httpx.post(flows, content="{}", auth=who, headers={"Origin": "null"})
+        known = httpx.post(flows, content="{}", auth=who)
+        files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+        (line,) = [Path(f"/proc/{server.pid}/cmdline").read_bytes() for _, server in ends]
+    finally:
+        for end, server in ends:
+            end(server)
+
+    assert asked == [401, 401]
+    assert (foreign.status_code, page.status_code, known.status_code) == (403, 403, 200)
+    assert not [content for content in files if password[4:].encode() in content]
+    assert password[4:].encode() not in line

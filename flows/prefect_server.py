@@ -1,0 +1,29 @@
+"""Prefect's server behind our guard: the same program as `prefect server start`, with callers asked who they are.
+
+python -m flows.prefect_server HOST PORT     (flows.guard.told is its environment)
+"""
+
+import os
+import sys
+
+from flows.guard import guarded
+
+
+def serve(host: str, port: int) -> None:
+    """Until SIGTERM."""
+    os.environ.pop("PREFECT_SERVER_API_AUTH_STRING", None)  # the guard asks, and Prefect's pages need not ask again
+    import uvicorn
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings().server.api
+    app = guarded(create_app(final=True), health="/api/health", sockets=True)
+    uvicorn.run(
+        app, host=host, port=port, log_level="error", access_log=False, server_header=False,
+        timeout_keep_alive=settings.keepalive_timeout, ws_ping_interval=settings.websocket_ping_interval,
+        ws_ping_timeout=settings.websocket_ping_timeout,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))
