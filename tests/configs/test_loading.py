@@ -43,18 +43,30 @@ def test_settings_change_one_value(setting: str, section: str, key: str, value: 
         ({"trainig": {}}, "test.toml: unknown key trainig\ndid you mean `training`?"),
         ({"training": {"learning_rat": 1}}, "unknown key training.learning_rat\ndid you mean `learning_rate`?"),
         ({"windows": {"zzz": 1}}, "unknown key windows.zzz\nknown keys: window, shard_rows"),
-        ({"training": {"epochs": 0}}, "training.epochs\nexpected  a whole number, at least 1\nfound     0"),
-        ({"training": {"epochs": "3"}}, "training.epochs\nexpected  a whole number, at least 1\nfound     '3'"),
+        (
+            {"training": {"epochs": 0}},
+            "expected  a whole number, at least 1, at most 10,000\nfound     0",
+        ),
+        (
+            {"training": {"epochs": "3"}},
+            "expected  a whole number, at least 1, at most 10,000\nfound     '3'",
+        ),
         ({"training": {"objective": "nce"}}, "expected  'negative_sampling' or 'softmax' or 'hierarchical_softmax'\n"),
-        ({"training": {"batch_size": "half"}}, "expected  a whole number, at least 1, or 'full'\nfound     'half'"),
+        (
+            {"training": {"batch_size": "half"}},
+            "at most 1,000,000, or 'full'\nfound     'half'",
+        ),
         ({"training": {"learning_rate": 1e-5}}, "min_learning_rate 0.0001 is above learning_rate 1e-05"),
         ({"training": 3}, "test.toml: training\nexpected  a section of keys\nfound     3"),
         ({"windows": {"window": 300}}, "window\nexpected  a whole number, at least 1, at most 255\nfound     300"),
         ({"vocabulary": {"subsample": 1.0}}, "subsample\nexpected  a number, at least 0, below 1\nfound     1.0"),
         ({"tokenization": {"sentences": "yes"}}, "sentences\nexpected  true or false\nfound     'yes'"),
         ({"evaluation": {"probes": "king"}}, "probes\nexpected  a list of texts\nfound     'king'"),
-        ({"ingestion": {}}, "ingestion.source\nexpected  a text, or a list of texts\nfound     nothing"),
-        ({"ingestion": {"source": 3}}, "ingestion.source\nexpected  a text, or a list of texts\nfound     3"),
+        (
+            {"ingestion": {}},
+            "characters, or a list of texts, not empty\nfound     nothing",
+        ),
+        ({"ingestion": {"source": 3}}, "characters, or a list of texts, not empty\nfound     3"),
     ],
 )
 def test_wrong_values_are_named(values: dict[str, object], message: str) -> None:
@@ -68,12 +80,15 @@ def test_wrong_values_are_named(values: dict[str, object], message: str) -> None
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["training.epochs=abc"], "--set training.epochs=abc: training.epochs\nexpected  a whole number, at least 1\n"),
+        (["training.epochs=abc"], "--set training.epochs=abc: training.epochs\nexpected  a whole number, at least 1, "),
         (["training.epochs=3", "training.epochs=0"], "--set training.epochs=0: training.epochs\n"),
         (["training={epochs=0}"], "--set training={epochs=0}: training.epochs\n"),
         (["seed.x=1"], "--set seed.x=1: seed\nexpected  a whole number, at least 0"),
         (["training.epoch=3"], "--set training.epoch=3: unknown key training.epoch\ndid you mean `epochs`?"),
-        (["training.epochs=3"], "test.toml: training.negatives\nexpected  a whole number, at least 1\nfound     0"),
+        (
+            ["training.epochs=3"],
+            "test.toml: training.negatives\nexpected  a whole number, at least 1, at most",
+        ),
     ],
 )
 def test_the_blame_is_where_it_was_said(tmp_path: Path, settings: list[str], message: str) -> None:
@@ -93,7 +108,8 @@ def test_values_that_do_not_fit_together_name_all_their_places() -> None:
 
     assert str(error.value) == (
         "the defaults, --set training.learning_rate=1e-5: training\n"
-        "min_learning_rate 0.0001 is above learning_rate 1e-05"
+        "min_learning_rate 0.0001 is above learning_rate 1e-05\n"
+        "What each key takes is in configs/schema.py."
     )
 
 
@@ -157,3 +173,112 @@ def test_changes_are_part_of_the_name() -> None:
     assert load(None, changes).name == "retraining epochs=3 window=2 seed=7"
     assert load(None, [*changes, "name=mine"]).name == "mine"
     assert load(None, changes[:1]).name == "retraining"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("name=2024", "2024"), ("name=2024-11-30", "2024-11-30"), ("name=1.50", "1.50"), ("name=true", "true"),
+        ("ingestion.source=2024", "2024"), ("ingestion.text_column=7", "7"), ("tracking.experiment=007", "007"),
+        ("training.batch_size=7", 7), ("seed=2024", 2024),
+    ],
+)  # fmt: skip
+def test_a_text_may_look_like_a_number(setting: str, value: object) -> None:
+    """What is typed for a key that takes a text is that text; nobody has to know TOML's quotes."""
+    config = load(None, ["ingestion.source=a.txt", setting])
+    *sections, key = setting.partition("=")[0].split(".")
+
+    assert getattr(getattr(config, sections[0]) if sections else config, key) == value
+
+
+def test_a_table_keeps_what_it_does_not_name(tmp_path: Path) -> None:
+    """--set training={epochs=3} changes the epochs alone."""
+    (tmp_path / "a.toml").write_text("ingestion.source = 'a.txt'\ntraining.vector_size = 7\n")
+    training = load(tmp_path / "a.toml", ["training={epochs=3}"]).training
+
+    assert (training.epochs, training.vector_size) == (3, 7)
+
+
+IMPOSSIBLE = [
+    "ingestion.source=", 'ingestion.source=[""]', "ingestion.source=[]", 'ingestion.source="a\\u0000b"',
+    "ingestion.source=" + "x" * 20_000, "ingestion.document_length=1180591620717411303424", "ingestion.shard_mb=100000",
+    "ingestion.max_rejected_fraction=nan", "vocabulary.fixed=", "vocabulary.subsample=nan", "vocabulary.max_size=0",
+    "windows.window=256", "windows.held_out_windows=99999999999", "windows.shard_rows=99999999999999",
+    "training.epochs=99999999999999999999", "training.epochs=0x" + "f" * 5_000, "training.epochs=" + "9" * 5_000,
+    "training.vector_size=1000000000", "training.negatives=1000000000", "training.learning_rate=inf",
+    "training.learning_rate=nan", "training.damping=1e300", "training.batch_size=999999999", "training.keep_epochs=101",
+    "training.warm_start=", "evaluation.bootstrap=1000000000", "evaluation.probes=[[]]", "tracking.uri=",
+    "tracking.experiment=", "tracking.experiment=" + "x" * 501, 'tracking.experiment="a\\nb"',
+    "tracking.registered_model=a/b", "tracking.registered_model=", "tracking.registered_model=a:b",
+    "tracking.registered_model=it's", "tracking.registered_model=a@champion", "tracking.registered_model=..",
+    "tracking.registered_model=" + "x" * 300, "tracking.patience=inf", "promotion.margin=2", "promotion.max_drift=-1",
+    "schedule.cron=", "schedule.cron=every night", "schedule.cron=60 3 * * *", "schedule.cron=0 24 * * *",
+    "schedule.cron=0 3 31-1 * *", "schedule.cron=*/0 3 * * *", "schedule.cron=0 3 * 13 *", "schedule.cron=0 3 * * mo",
+    "schedule.timezone=Berlin", "schedule.timezone=", "schedule.timezone=../../etc/passwd",
+    "runtime.training_threads=100000", "runtime.threads=-1", "runtime.log_interval=0", "runtime.lost_after=inf",
+    "runtime.checkpoint_interval=nan", "runtime.workspace=", "notify.webhook=https://hooks.example/secret",
+    "notify.late_after=1e300", 'notify.on=["everything"]', "retention.runs_days=inf", "retention.runs_days=nan",
+    "retention.outputs_last=-1", "retention.trash_days=1e9", "name=", "name=   ", 'name="two\\nlines"',
+    "name=" + "x" * 201, "seed=-1", "seed=99999999999999999999", "seed=1\nname=x", "version=2", "a.b.c.d=1", ".=1",
+    "training..epochs=1", "training.=1", "training.epochs", "=", "evaluation.probes=" + "[" * 5_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", IMPOSSIBLE, ids=lambda setting: setting[:40])
+def test_what_cannot_be_is_refused_at_the_door(setting: str) -> None:
+    """Numbers without bound, names that MLflow or Prefect would refuse after the work, texts that are none."""
+    with pytest.raises(
+        ConfigError, match=r"(?s)^(the defaults, )?--set .*\n(expected|unknown key|known keys).*\n.*[.`]$"
+    ) as error:
+        load(None, ["ingestion.source=a.txt", setting])
+
+    assert len(str(error.value)) < 1_000 + 2 * len(setting)
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 3 * * *", "*/15 * * * *", "0 0-6/2 1,15 * mon-fri", "59 23 31 dec 7", "5 4 * jan,JUL sun"]
+)
+def test_times_of_cron(cron: str) -> None:
+    """Numbers, names, lists, ranges and steps; Prefect takes each of them too."""
+    from prefect.client.schemas.schedules import CronSchedule
+
+    assert load(None, ["ingestion.source=a.txt", f"schedule.cron={cron}"]).schedule.cron == cron
+    assert CronSchedule(cron=cron).cron == cron
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xef\xbb\xbfseed = 3\n[ingestion]\nsource = 'a.txt'\n", ""),
+        ("seed = 3\n".encode("utf-16"), "byte 0 is not UTF-8\nSave it as UTF-8"),
+        (b"name = 'caf\xe9'\n", "byte 11 is not UTF-8"),
+        (b"x = " + b"[" * 5_000 + b"]" * 5_000, "nested too deeply"),
+        (b"seed = " + b"9" * 5_000, "is not TOML"),
+        (b"seed = 1\nseed = 2\n", "is not TOML: Cannot overwrite a value"),
+        (b"# long\n" * 200_000, "is no config\nexpected  TOML of a few lines"),
+        (b"name = 'a\x00b'\n", "is not TOML"),
+        (b"", "ingestion"),
+        (None, "cannot read this config (Is a directory)"),
+    ],
+)
+def test_files_that_are_no_config(content: bytes | None, message: str, tmp_path: Path) -> None:
+    """A byte-order mark is no letter; every other file is refused by what it is."""
+    path = tmp_path / "a.toml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    if not message:
+        assert load(path).seed == 3
+        return
+    with pytest.raises(ConfigError) as error:
+        load(path)
+
+    assert message in str(error.value)
+    assert str(error.value).startswith(str(path))
+
+
+def test_devices_are_no_config() -> None:
+    """What never ends is not read to its end."""
+    with pytest.raises(ConfigError, match="/dev/zero is no config"):
+        load("/dev/zero")

@@ -1,0 +1,79 @@
+"""Names and times that other programs would refuse later, checked when the config is read."""
+
+import re
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
+
+LONGEST = 200  # characters: MLflow on PostgreSQL takes 250 of a run's name, and a time comes after it
+CUT = "…"
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CRON = {"a minute": (0, 59), "an hour": (0, 23), "a day of the month": (1, 31), "a month": (1, 12), "a day": (0, 7)}
+NAMED = {
+    "a month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+    "a day": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
+}  # in cron, from the first number on
+
+
+def _printable(name: str) -> str:
+    if CONTROL.search(name) or not name.strip():
+        raise ValueError(f"expected  a name on one line\nfound     {name!r:.100}")
+    return name
+
+
+def _model(name: str) -> str:
+    if re.search(r"[/:@'\"`\\]", name) or name.strip() != name or name in {".", ".."}:
+        raise ValueError(
+            f"expected  a name without / : @ \\ and quotation marks, for MLflow's registry\nfound     {name!r:.100}"
+        )
+    return name
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no path, a folder of zones
+        raise ValueError(f"expected  a time zone, such as `Europe/Berlin`\nfound     {name!r:.100}") from None
+    return name
+
+
+def _cron(text: str) -> str:
+    fields = text.split()
+    if len(fields) != len(CRON):
+        raise ValueError(f"expected  five fields, such as `0 3 * * *`\nfound     {text!r:.100}")
+    for (what, (low, high)), field in zip(CRON.items(), fields, strict=True):
+        if not all(_times(part, what, low, high) for part in field.split(",")):
+            raise ValueError(
+                f"expected  {what}: numbers from {low} to {high}, *, lists, ranges and steps\nfound     {field!r:.100}"
+            )
+    return text
+
+
+def _times(part: str, what: str, low: int, high: int) -> bool:
+    """Whether it is `*`, a number or a range, any of them with a step."""
+    times, slash, step = part.partition("/")
+    if slash and not (step.isascii() and step.isdigit() and 0 < int(step) <= high):
+        return False
+    if times == "*":
+        return True
+    ends = [_number(end, what) for end in times.split("-")]
+    return len(ends) <= 2 and all(low <= end <= high for end in ends) and ends == sorted(ends)
+
+
+def _number(text: str, what: str) -> int:
+    named = NAMED.get(what, [])
+    if text.lower() in named:
+        return named.index(text.lower()) + CRON[what][0]
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else -1
+
+
+def shortened(name: str) -> str:
+    """The name, cut where it would be too long."""
+    return name if len(name) <= LONGEST else name[: LONGEST - len(CUT)] + CUT
+
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_printable)]
+ModelName = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_printable), AfterValidator(_model)]
+Cron = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_cron)]
+Zone = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_zone)]
