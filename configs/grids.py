@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from configs.loading import ConfigError, check, put, value_of
+from configs.loading import ConfigError, check, fitting, put, value_of
 from configs.schema import Config
 
 NUMBER = r"\s*([-+.\deE_]*\d\.?)\s*"
@@ -52,7 +52,7 @@ def read(entries: Iterable[str]) -> Grid:
             raise ConfigError(f"{said}\n{reason}")
         if key in grid:
             raise ConfigError(f"{said}\n{key} is named twice: give all its values at once, separated by commas")
-        grid[key] = _values(text, said)
+        grid[key] = _values(key, text, said)
     return grid
 
 
@@ -69,16 +69,20 @@ def described(change: Change) -> str:
     return " ".join(f"{key}={value}" for key, value in change.items())
 
 
-def _values(text: str, said: str) -> list[Any] | Range:
+def _values(key: str, text: str, said: str) -> list[Any] | Range:
     if ends := RANGE.fullmatch(text):
         low, high = map(value_of, ends.groups())
         if not (isinstance(low, int | float) and isinstance(high, int | float) and low < high):
             raise ConfigError(f"{said}\nexpected  a range from a smaller to a larger number, such as 0.01..0.1")
         return Range(low, high)
+    parts = [part.strip() for part in text.split(",")]
     try:
-        values: list[Any] = tomllib.loads(f"values = [{text}]")["values"]
-    except tomllib.TOMLDecodeError:
-        values = [value_of(part.strip()) for part in text.split(",")]
+        table = tomllib.loads(f"values = [{text}]")
+        values: list[Any] = table["values"] if len(table) == 1 else parts
+    except (ValueError, RecursionError):  # TOMLDecodeError is one, a number of 5,000 digits another
+        values = [value_of(part) for part in parts]
+    if len(values) == len(parts):
+        values = [fitting(key.split("."), value, part) for value, part in zip(values, parts, strict=True)]
     if not values or "" in values:
         raise ConfigError(f"{said}\nexpected  values separated by commas\nfound     {text or 'nothing'}")
     if twice := [value for number, value in enumerate(values) if value in values[:number]]:

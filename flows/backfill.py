@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from configs.loading import ConfigError
+from configs.names import shortened
 from configs.schema import Config
 from flows import expectations
 from flows.pipeline import Retrained
@@ -112,5 +113,5 @@ def show(console: Console, filled: list[Filled]) -> None:
 def _variant(config: Config, learnt: list[Partition]) -> Config:
     source = config.ingestion.model_copy(update={"source": [each.source for each in learnt]})
     by_hand = config.promotion.model_copy(update={"automatic": False})
-    name = f"{config.name} {learnt[-1].day}"
+    name = shortened(f"{config.name} {learnt[-1].day}")
     return config.model_copy(update={"name": name, "ingestion": source, "promotion": by_hand})

@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run as running
 from rich.console import Console
 
+from configs.names import shortened
 from configs.schema import Config
 from flows.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
@@ -38,7 +39,7 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     config = required(config)
     by_hand = config.promotion.model_copy(update={"automatic": False})  # variants are measured, not put forward
     variants = [
-        config.model_copy(update={"seed": seed, "name": f"{config.name} seed {seed}", "promotion": by_hand})
+        config.model_copy(update={"seed": seed, "name": shortened(f"{config.name} seed {seed}"), "promotion": by_hand})
         for seed in range(config.seed, config.seed + seeds)
     ]
     runs = {variant.seed: retrain(variant) for variant in variants}

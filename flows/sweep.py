@@ -10,6 +10,7 @@ from rich.console import Console
 
 from configs import grids
 from configs.grids import Change, described
+from configs.names import shortened
 from configs.schema import Config
 from configs.writing import toml
 from flows import vectors
@@ -115,7 +116,7 @@ class Climb:
     def _train(self, change: Change, divisor: int) -> Result:
         variant = grids.changed(self._config, change)
         by_hand = variant.promotion.model_copy(update={"automatic": False})  # candidates are measured, not put forward
-        name = f"{self._config.name} {described(change)}"
+        name = shortened(f"{self._config.name} {described(change)}")
         variant = variant.model_copy(update={"name": name, "promotion": by_hand})
         number, epochs = len(self.trained), variant.training.epochs // divisor
         log.info("· %s, to epoch %d of %d", described(change), epochs, variant.training.epochs)

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -21,6 +21,7 @@ from tasks._own import without_own
 from tasks._store import Record
 
 INSTALLED_DOCS = "installed-docs"
+SHOWN = 200  # characters of a name in an error
 MAGIC = frozenset("*?[")  # of a glob
 BATCH = 4_000_000  # bytes of the files that are read together, on average
 
@@ -43,6 +44,26 @@ class Source(Record):
     def changed(self) -> bool:
         """Whether the file is not any more what the digest says."""
         return not self.recorded and _local(self.path, self.name).digest != self.digest
+
+
+def _findable(
+    by_entry: Callable[[Ingestion], Iterator[tuple[str, list[Source]]]],
+) -> Callable[[Ingestion], Iterator[tuple[str, list[Source]]]]:
+    """Make an InputError of what the system says of a name that can be none."""
+
+    def guarded(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
+        try:
+            yield from by_entry(config)
+        except (OSError, ValueError, RuntimeError) as error:  # too long, a loop of links, no such user, no glob, no URL
+            name = named(config)
+            raise InputError(
+                f"{name[:SHOWN] + '…' if len(name) > SHOWN else name}: cannot be looked up\n"
+                f"expected  a file, folder, glob, URL or s3:// prefix\n"
+                f"found     {getattr(error, 'strerror', None) or str(error)[:SHOWN]}\n"
+                "Mend ingestion.source."
+            ) from error
+
+    return guarded
 
 
 def sources(config: Ingestion) -> list[Source]:
@@ -82,6 +103,7 @@ def source_digests(config: Ingestion) -> list[dict[str, Any]]:
     ]
 
 
+@_findable
 def _by_entry(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
     for entry in [config.source] if isinstance(config.source, str) else config.source:
         if entry == INSTALLED_DOCS:

@@ -81,6 +81,8 @@ def windows(
 
     if epoch is not None and longest < max(2, config.window):
         raise InputError(_too_wide(config.window, longest))
+    if epoch is not None and not written:
+        raise InputError(_none_left(known))
     draft.facts.update(words=words, epoch=epoch)
     left_out = {"unknown": words - known, "subsampled": known - written}
     return Account(unit="windows", read=words, written=written, left_out=left_out)
@@ -157,6 +159,13 @@ def _judge_some(shard: Windows, limit: int) -> Windows:
 
 def _longest(row: NDArray[np.int32]) -> int:
     return int(np.bincount(row - row[0]).max()) if len(row) else 0
+
+
+def _none_left(known: int) -> str:
+    return (
+        "no window is left in an epoch\nexpected  words to learn from\n"
+        f"found     {known:,} words, all thinned out as too frequent\nRaise vocabulary.subsample, or set it to 0."
+    )
 
 
 def _too_wide(window: int, longest: int) -> str:

@@ -65,6 +65,12 @@ def test_parts_are_one_corpus(context: Context, epoch: int | None) -> None:
     assert drawn[0].digest == drawn[1].digest
 
 
+def test_a_draw_without_windows_is_refused(context: Context) -> None:
+    """A threshold that thins all words out is named, where later a division by zero would be all that is said."""
+    with pytest.raises(InputError, match=r"no window is left in an epoch\nexpected(?s:.*)Raise vocabulary\.subsample"):
+        drawn(context, 0, subsample=1e-12)
+
+
 def test_radii_are_from_one_to_window(context: Context) -> None:
     """Every radius of a draw lies in 1 … window, and each occurs."""
     assert set(columns(drawn(context, 0, window=3))["radius"]) == {1, 2, 3}
