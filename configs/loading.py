@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from configs.addresses import shown
 from configs.names import CONTROL, shortened
 from configs.schema import Config
 
@@ -36,6 +37,9 @@ TELLING = ("tokenization.", "vocabulary.", "windows.", "training.", "seed=")  # 
 
 class ConfigError(ValueError):
     """The config names an unknown key, an impossible value, or a file that is not there."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shown(message))
 
 
 def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
@@ -101,10 +105,10 @@ def _set(values: dict[str, Any], setting: str) -> None:
     keys = _keys(setting)
     if not equals or not all(keys):
         raise ConfigError(
-            f"--set {setting}\nexpected  section.key=value, such as training.epochs=3\n"
+            f"--set {shown(setting)}\nexpected  section.key=value, such as training.epochs=3\n"
             f"found     {'no key' if equals else 'no ='}\nWrite the key, = and the value, without blanks between them."
         )
-    put(values, keys, fitting(keys, value_of(text.strip()), text.strip()), f"--set {setting}")
+    put(values, keys, fitting(keys, value_of(text.strip()), text.strip()), f"--set {shown(setting)}")
 
 
 def put(values: dict[str, Any], keys: Sequence[str], value: Any, said: str) -> None:
@@ -148,7 +152,7 @@ def _keys(setting: str) -> list[str]:
 def _sentence(item: Any, place: str, settings: Sequence[str]) -> str:
     keys, expected = _described([str(key) for key in item["loc"]])
     name = ".".join(keys)
-    said = [f"--set {each}" for each in settings if all(a == b for a, b in zip(_keys(each), keys, strict=False))]
+    said = [f"--set {shown(each)}" for each in settings if all(a == b for a, b in zip(_keys(each), keys, strict=False))]
     if item["type"] == "value_error":  # of a section's values together, in the schema's own words
         places = [place, *said] if "$ref" in _schema(keys)[1] else said[-1:] or [place]
         return f"{', '.join(places)}: {name}\n{item['ctx']['error']}"

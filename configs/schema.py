@@ -5,10 +5,11 @@ whatever they say, the same data and code give the same bits on the same kernels
 """
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from configs.addresses import has_secret, shown
 from configs.names import Cron, ModelName, Name, Zone
 
 VERSION: Literal[1] = 1  # of the config as runs log it: see logged.py
@@ -21,20 +22,22 @@ Text = Annotated[str, Field(min_length=1, max_length=10_000)]  # an empty one is
 Event = Literal["failure", "rejection", "drift", "promotion", "late", "lost"]
 
 
-def _without_password(addresses: str | list[str] | None) -> str | list[str] | None:
-    """A config is logged, stored with deployments, and shown."""
-    for address in [addresses] if isinstance(addresses, str) else addresses or []:
-        if re.search(r"//[^/@\s]*:[^/@\s]*@|[?&]secret_key=", address):
-            raise ValueError(
-                "found     an address with a password, which would be logged with the config\n"
-                "Give MLflow's in MLFLOW_TRACKING_URI, and S3's keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
-                "another text that wants one is to be downloaded first."
-            )
-    return addresses
-
-
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    @field_validator("*")
+    @classmethod
+    def _without_secret(cls, value: Any) -> Any:
+        """A config is logged, stored with deployments, and shown."""
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and has_secret(text):
+                raise ValueError(
+                    "expected  an address without a password, token, key or signature: configs are logged\n"
+                    f"found     {shown(text)}\n"
+                    "Give MLflow's in MLFLOW_TRACKING_URI, and S3's keys in AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY; another text that wants one is to be downloaded first."
+                )
+        return value
 
     @model_validator(mode="after")
     def _no_null_character(self) -> Self:
@@ -49,7 +52,7 @@ class Section(BaseModel):
 class Ingestion(Section):
     """Where the text comes from, and what counts as one document."""
 
-    source: Annotated[Text | Annotated[list[Text], Field(min_length=1)], AfterValidator(_without_password)] = Field(
+    source: Text | Annotated[list[Text], Field(min_length=1)] = Field(
         description="A file, folder, glob, http(s) URL or s3://bucket/prefix, or a list of them; `installed-docs` "
         "reads the documentation of installed Python packages."
     )
@@ -188,9 +191,7 @@ class Tracking(Section):
     # of a schema, Prefect takes every key named `required` away, also this section's: so more than is left is allowed
     model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("additionalProperties"))
 
-    uri: Annotated[Text | None, AfterValidator(_without_password)] = Field(
-        None, description="By default MLFLOW_TRACKING_URI, else SQLite inside the workspace."
-    )
+    uri: Text | None = Field(None, description="By default MLFLOW_TRACKING_URI, else SQLite inside the workspace.")
     required: bool = Field(
         True,
         description="Whether a run needs MLflow; else it does without while MLflow is away, and waits for `w2v sync`.",

@@ -3,8 +3,10 @@
 Exit codes: 0 done, 1 the work failed, 2 wrong use, 130 interrupted.
 """
 
+import os
 import signal
 import sys
+import traceback
 
 from flows.commands import retraining, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.commands.common import app
@@ -33,11 +35,11 @@ def main() -> None:
         if "prefect.exceptions" in sys.modules and isinstance(error, sys.modules["prefect.exceptions"].CancelledRun):
             print(GO_ON, file=sys.stderr)
             sys.exit(INTERRUPTED)
-        if debug:
-            raise
+        from configs.addresses import shown
         from configs.loading import ConfigError
 
-        print(f"error: {visible(_message(error))}", file=sys.stderr)
+        said = traceback.format_exc().rstrip() if debug else f"error: {_message(error)}"
+        print(visible(shown(said, *os.environ.values())), file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from configs.addresses import shown
 from configs.loading import ConfigError
 from configs.schema import Config
 from flows.commands.common import QUICKSTART, read
 from flows.surroundings import ELSEWHERE
 from tasks import _arithmetic
 from tasks._errors import PipelineError
-from tasks._reach import shown
 
 DESCRIBED = Path(__file__).parents[1] / "prefect.yaml"
 POOL = "w2v"  # of processes
@@ -40,7 +40,8 @@ def deploy(config_path: Path, settings: list[str]) -> list[str]:
     if done.returncode:
         reason = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise PipelineError(
-            f"{DESCRIBED} cannot be deployed to {shown(server)}\n{reason}\n`prefect deploy --all` beside it says more."
+            f"{DESCRIBED} cannot be deployed to {shown(server)}\n{shown(reason, server)}\n"
+            "`prefect deploy --all` beside it says more."
         )
     return _deployed(model)
 
@@ -88,7 +89,7 @@ def _have_pool(server: str) -> None:
         pass
     except (HTTPError, RuntimeError) as error:
         raise PipelineError(
-            f"the Prefect server at {shown(server)} does not answer: {error}\n"
+            f"the Prefect server at {shown(server)} does not answer: {shown(str(error), server)}\n"
             "Start it, or name another in PREFECT_API_URL (and PREFECT_API_AUTH_STRING, if it asks for a password)."
         ) from error
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from configs.addresses import shown
 from configs.schema import Config
 from flows import expectations
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
 from tasks import _progress, _tracking
-from tasks._reach import shown
 from tasks._stage import Context
 from tasks._terminal import one_line
 from tasks.ingestion import new_share

@@ -13,7 +13,6 @@ from prefect.states import Cancelled
 from flows.failures import again
 from tasks._errors import TrackingError
 from tasks._interrupts import hung_up
-from tasks._reach import shown
 
 log = logging.getLogger("w2v")
 P = ParamSpec("P")
@@ -34,7 +33,7 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
             context = FlowRunContext.get()
             if not context or not context.flow or not context.flow_run:
                 raise
-            command = shown(again(context.flow_run))
+            command = again(context.flow_run)
             message = f"Stopped by Ctrl-C, SIGTERM or a closed terminal. `{command}` goes on where it stopped."
             end: State[Any] = Cancelled(message=message)
             for hook in context.flow.on_cancellation_hooks:

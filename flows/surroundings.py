@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from configs.addresses import shown
 from tasks._terminal import Visible
 
 # of each process that runs a flow, also of those that a worker starts
@@ -23,6 +24,13 @@ HERE = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
+
+
+class Masking(Visible):
+    """The same without the secrets of addresses, whoever quotes them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
 
 
 def settle(workspace: Path) -> None:
@@ -46,7 +54,7 @@ def quiet() -> None:
     for name, value in (ELSEWHERE | HERE).items():
         os.environ.setdefault(name, value)
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(Visible("%(message)s"))
+    terminal.setFormatter(Masking("%(message)s"))
     log = logging.getLogger("w2v")
     log.addHandler(terminal)
     log.setLevel(logging.INFO)

@@ -9,6 +9,7 @@ from prefect.runtime import flow_run as running
 from rich.console import Console
 
 from configs import grids
+from configs.addresses import shown
 from configs.grids import Change, described
 from configs.names import shortened
 from configs.schema import Config
@@ -26,7 +27,6 @@ from tasks import _contracts, _outputs, _ranking, _sweep, _tracking
 from tasks._errors import InputError, Paused, TrainingError
 from tasks._files import digest_of
 from tasks._ranking import LOSS, Result, Sweep
-from tasks._reach import shown
 from tasks._runs import Run
 from tasks.training import losses
 

@@ -15,9 +15,9 @@ import time
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from configs.addresses import shown
 from flows.guard import Lock, authorities, told
 from tasks._errors import PipelineError
-from tasks._reach import shown
 
 START, STOP = 120, 5  # seconds to wait at most
 ANSWER = 10  # seconds in which a server of the user's has to answer
@@ -54,8 +54,9 @@ def _check(address: str) -> None:
     try:
         httpx.get(f"{address.rstrip('/')}/health", timeout=ANSWER, verify=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = shown(str(error), address) or type(error).__name__
         raise PipelineError(
-            f"Prefect's server at {shown(address)} does not answer\n{error or type(error).__name__}\n"
+            f"Prefect's server at {shown(address)} does not answer\n{reason}\n"
             "Start it, name another in PREFECT_API_URL, or unset that: then a temporary one serves this command."
         ) from error
 

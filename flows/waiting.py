@@ -14,12 +14,12 @@ from filelock import FileLock
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
+from configs.addresses import shown
 from configs.schema import Config
 from flows.pipeline import Outputs
 from tasks import _tracking
 from tasks._errors import StoreError, TrackingError
 from tasks._files import write_whole
-from tasks._reach import shown
 from tasks._retries import may_pass
 from tasks._stage import Context
 from tasks._store import Dataset, Record, Store

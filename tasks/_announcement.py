@@ -3,11 +3,10 @@
 import json
 import logging
 import os
-import re
 from typing import Any
 from uuid import UUID
 
-from tasks._reach import shown
+from configs.addresses import public, shown
 from tasks._runs import Run
 
 TRAINING = "workflowType=machine_learning"  # else MLflow's page opens on its GenAI side
@@ -55,12 +54,14 @@ def announce_page(page: str, key: str, description: str) -> None:
         try:
             _put(None, key, page, description)
         except HTTPError as error:
-            log.warning("⚠ Prefect at %s was not told of it (%s); MLflow has it all.", shown(server), error)
+            log.warning(
+                "⚠ Prefect at %s was not told of it (%s); MLflow has it all.", shown(server), shown(str(error), server)
+            )
 
 
 def link(run: Run, artifact: str = "") -> str:
     """The run's page, or that of a file of it: on its server, without its password, or where `w2v ui` has it."""
-    server = re.sub("//[^/@]+@", "//", run.uri) if run.uri.startswith("http") else "http://127.0.0.1:5000"
+    server = public(run.uri) if run.uri.startswith("http") else "http://127.0.0.1:5000"
     place = f"experiments/{run.record.info.experiment_id}/runs/{run.id}{f'/artifacts/{artifact}' if artifact else ''}"
     return f"{server.rstrip('/')}/#/{place}?{TRAINING}"
 

@@ -6,9 +6,10 @@ its time: nothing overwrites it, and the history of a model is what its versions
 
 from typing import Literal, NamedTuple
 
+from configs.addresses import shown
 from configs.schema import Tracking
 from tasks._errors import InputError
-from tasks._reach import reached, shown
+from tasks._reach import reached
 from tasks._rule import Figures
 from tasks._runs import full_id
 from tasks._store import Record

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from configs.addresses import shown
 from tasks import _arithmetic
 from tasks._files import digest_of_file
 
@@ -43,8 +44,8 @@ def owner() -> Owner:
 
 
 def command() -> str:
-    """How this process was started, for a shell."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """How this process was started, for a shell; without the secrets of addresses."""
+    return shlex.join([Path(sys.argv[0]).name, *map(shown, sys.argv[1:])])
 
 
 def user() -> str:

@@ -11,9 +11,14 @@ PipelineError            the command line shows it as one message and exits with
     └── Unreachable      MLflow does not answer, and may do so later
 """
 
+from configs.addresses import shown
+
 
 class PipelineError(Exception):
-    """Says the place, the expectation, the finding and the next step."""
+    """Says the place, the expectation, the finding and the next step; no secret of an address, whoever quotes it."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shown(message))
 
 
 class InputError(PipelineError):

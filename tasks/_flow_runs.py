@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from configs.addresses import shown
 from tasks._errors import PipelineError
-from tasks._reach import shown
 from tasks._retention import KEEP
 
 if TYPE_CHECKING:

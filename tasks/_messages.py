@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from configs.addresses import shown
 from configs.schema import Event, Notify, Promotion
 from tasks import _announcement
 from tasks._champions import Decision, Model
 from tasks._errors import TrackingError
 from tasks._lost import Lost
 from tasks._promotion import sentence
-from tasks._reach import shown
 from tasks._runs import Run
 
 TRIES, PAUSE, TIMEOUT = 3, 1.0, 10.0  # seconds

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from configs.addresses import shown
 from configs.schema import Retention
 from tasks import _champions
 from tasks._errors import InputError, TrackingError
-from tasks._reach import reached, shown
+from tasks._reach import reached
 from tasks._retention import DAY, KEEP, pinned
 from tasks._survey import named_runs
 from tasks._tracking import FLOW_RUN, PARENT
@@ -114,7 +115,7 @@ def purge(uri: str, days: float) -> str:
     )  # fmt: skip
     if done.returncode:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise TrackingError(f"`mlflow gc` did not purge the trash of {shown(uri)}\n{shown(last)}")
+        raise TrackingError(f"`mlflow gc` did not purge the trash of {shown(uri)}\n{shown(last, database)}")
     number = done.stdout.count("Run with ID")
     return f"{number} runs purged that were deleted {days:g} days ago or earlier"
 

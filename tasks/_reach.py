@@ -3,7 +3,6 @@
 import functools
 import logging
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from configs.addresses import shown
 from tasks._errors import TrackingError, Unreachable
 
 if TYPE_CHECKING:
@@ -56,15 +56,10 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
         said = str(error).strip().splitlines() or [type(error).__name__]
         reason = (_unanswered(error) if away else "") or said[0]
         raise (Unreachable if away else TrackingError)(
-            f"MLflow at {shown(uri)} does not {'answer' if away else 'do what it was asked'}\n{shown(reason)}\n"
+            f"MLflow at {shown(uri)} does not {'answer' if away else 'do what it was asked'}\n{shown(reason, uri)}\n"
             "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
             "with neither, runs are kept in the workspace."
         ) from error
-
-
-def shown(text: str) -> str:
-    """The text without the passwords of the addresses in it."""
-    return re.sub(r"//[^@/\s]+@", "//…@", text)
 
 
 @functools.cache

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from configs.addresses import shown
 from tasks._errors import TrackingError
-from tasks._reach import reached, shown
+from tasks._reach import reached
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

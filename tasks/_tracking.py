@@ -13,11 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from configs.addresses import shown
 from configs.schema import Config
 from tasks import _environment, _heart, _vectors
 from tasks._errors import TrackingError, Unreachable
 from tasks._files import digest_of
-from tasks._reach import reached, shown
+from tasks._reach import reached
 from tasks._runs import Run, gathered, known_run
 from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors

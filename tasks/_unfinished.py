@@ -13,7 +13,6 @@ from filelock import FileLock
 from tasks import _environment, _heart
 from tasks._environment import Owner
 from tasks._errors import TrackingError
-from tasks._reach import shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,7 +30,7 @@ def owner_tags() -> dict[str, str]:
         HOST: owner.host,
         PID: str(owner.pid),
         STARTED: str(owner.started),
-        COMMAND: shown(_environment.command()),
+        COMMAND: _environment.command(),
         _heart.BEAT: _heart.now(),
     }
 

@@ -7,13 +7,13 @@ import time
 from collections import deque
 from pathlib import Path
 
+from configs.addresses import shown
 from flows.service.exposure import LOOPBACK, check_ports, mlflow_passwords, prefect_passwords, what_is_open
 from flows.service.health import answers
 from flows.service.parts import DATABASE, PARTS, Service
 from flows.service.place import Place, State, clock
 from flows.service.supervisor import STOP, end
 from tasks._errors import PipelineError
-from tasks._reach import shown
 
 LAST_LINES = 8  # of the log, where something does not start
 

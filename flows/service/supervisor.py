@@ -20,6 +20,7 @@ from flows.service.exposure import passwords_asked_for
 from flows.service.health import answers, hangs
 from flows.service.parts import Part, Service, parts
 from flows.service.place import MARK, Life, Place, State
+from flows.surroundings import Masking
 from tasks._errors import PipelineError
 from tasks._interrupts import ignored
 
@@ -189,7 +190,7 @@ def _log_to(place: Place) -> None:
     """The file, and standard error for who stays with the service."""
     file = RotatingFileHandler(place.log, maxBytes=LOG_SIZE, backupCount=LOGS, encoding="utf-8")
     for handler in (file, logging.StreamHandler()):
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        handler.setFormatter(Masking("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         log.addHandler(handler)
     log.setLevel(logging.INFO)
 

@@ -118,15 +118,34 @@ def test_values_that_do_not_fit_together_name_all_their_places() -> None:
     [
         {"tracking": {"uri": "postgresql://me:hunter2@host/mlflow"}},
         {"ingestion": {"source": ["a.txt", "https://me:hunter2@host/text.gz"]}},
+        {"ingestion": {"source": "s3://bucket/prefix?secret_key=hunter2"}},
+        {"evaluation": {"similarity": ["https://hunter2@host/pairs.tsv"]}},
+        {"training": {"warm_start": "https://host/vectors.parquet?X-Amz-Signature=hunter2"}},
+        {"name": "of https://host/?token=hunter2"},
     ],
 )
-def test_a_password_in_an_address_is_refused(values: dict[str, object]) -> None:
-    """Configs are logged; the error does not repeat it. An address with a name alone, or a port, has none."""
-    with pytest.raises(ConfigError, match="an address with a password") as error:
+def test_a_secret_in_an_address_is_refused(values: dict[str, object]) -> None:
+    """Wherever it stands, since configs are logged; the error does not repeat it. A port or a user alone is none."""
+    with pytest.raises(ConfigError, match="an address without a password") as error:
         check({**MINIMAL, **values}, "test.toml")
 
     assert "hunter2" not in str(error.value)
-    check({**MINIMAL, "tracking": {"uri": "http://me@host:5000/a:b@c"}}, "test.toml")
+    check({**MINIMAL, "tracking": {"uri": "postgresql://me@host:5000/mlflow"}}, "test.toml")
+
+
+@pytest.mark.parametrize("setting", ["tracking.uri=postgresql://u:hunter 2@h/db", "epochs=http://h/?key=hunter2 2"])
+def test_a_secret_in_a_setting_is_not_repeated(setting: str) -> None:
+    """Nor in an error of another kind."""
+    with pytest.raises(ConfigError) as error:
+        load(None, [setting])
+
+    assert "hunter" not in str(error.value)
+
+
+def test_the_webhook_is_the_name_of_a_variable() -> None:
+    """Its address is the secret."""
+    with pytest.raises(ConfigError, match=r"notify\.webhook(?s:.*)expected  a text, matching"):
+        check({**MINIMAL, "notify": {"webhook": "https://hooks.example.org/T0/B0"}}, "test.toml")
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -84,6 +84,19 @@ def test_debug_shows_where() -> None:
     assert "Traceback" in w2v("--debug", "retrain", "nowhere.toml").stderr
 
 
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_secrets_of_addresses_are_not_printed(debug: list[str], tmp_path: Path) -> None:
+    """Whoever quotes them: a setting, a place, a library that cannot read the address, and the traceback of it."""
+    refused = w2v(*debug, "plan", "--set", "tracking.uri=postgresql://me:hunter 2@host/db")
+    wrong = {"MLFLOW_TRACKING_URI": "http://me:hunter2/x@[half/?token=hunter3", "PREFECT_HOME": str(tmp_path / "home")}
+    unread = w2v(*debug, "history", "--workspace", str(tmp_path), env=os.environ | wrong)
+
+    assert refused.returncode == 2
+    assert unread.returncode == 1
+    assert "hunter" not in refused.stdout + refused.stderr + unread.stdout + unread.stderr
+    assert all("…" in answer.stderr for answer in (refused, unread))
+
+
 def test_plan_starts_nothing(corpus: Path, tmp_path: Path) -> None:
     """Every stage is named with what it is expected to take, and the store stays empty."""
     answer = w2v("plan", *settings(corpus, tmp_path / "ws"))
