@@ -6,10 +6,10 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from flows.tables import say, table
-from tasks import _announcement, _champions, _comparison, _comparison_page, _outputs, _published, _tracking
+from tasks import _announcement, _champions, _comparison, _comparison_page, _markdown, _outputs, _published, _tracking
 from tasks._comparison import Against, Comparison
 from tasks._errors import InputError
-from tasks._report import scores, tabular
+from tasks._report import scores
 from tasks._runs import Run
 
 FOLDER = "comparisons"  # in the workspace, and among a run's artifacts
@@ -60,9 +60,13 @@ def show(console: Console, comparison: Comparison, page: Path) -> None:
 def _said(comparison: Comparison, link: str) -> str:
     """Markdown."""
     named = zip(comparison.letters, comparison.runs, strict=True)
-    runs = "\n".join(f"- {letter}: {run.name}, run `{run.id}`" for letter, run in named)
+    runs = "\n".join(f"- {letter}: {_markdown.text(run.name)}, run `{run.id}`" for letter, run in named)
     return "\n\n".join(
-        [runs, tabular(*_scores(comparison)), f"[The whole comparison]({link}), kept with each of the runs"]
+        [
+            runs,
+            _markdown.tabular(*_scores(comparison)),
+            f"{_markdown.link('The whole comparison', link)}, kept with each of the runs",
+        ]
     )
 
 

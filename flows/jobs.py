@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows import reproduce as reproduction
 from flows.retention import collect
 from flows.stops import stoppable
+from tasks import _markdown
 
 
 @flow(name="reproduce", flow_run_name="run {run} once more", log_prints=True)
@@ -18,7 +19,7 @@ def reproduce(run: str, workspace: Path = Path("workspace"), settings: list[str]
     reproduction.show_foreseen(original, reproduction.foreseen(original))
     done = reproduction.reproduce(original)
     reproduction.show(original, done)
-    page = f"```\n{reproduction.verdict(original, done)}\n```"
+    page = _markdown.block(reproduction.verdict(original, done))
     create_markdown_artifact(page, "reproduction", description="Whether the run is the same once more")
     return done.run_id
 

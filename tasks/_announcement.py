@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from configs.addresses import public, shown
+from tasks import _markdown
 from tasks._runs import Run
 
 TRAINING = "workflowType=machine_learning"  # else MLflow's page opens on its GenAI side
@@ -71,7 +72,7 @@ def _link(flow_run: UUID, run: Run, said: str) -> None:
     from prefect.client.orchestration import get_client
 
     where = "" if run.uri.startswith("http") else " (while `w2v ui` runs)"
-    _put(flow_run, "mlflow-run", f"[the MLflow run]({link(run)}){where}", said)
+    _put(flow_run, "mlflow-run", f"{_markdown.link('the MLflow run', link(run))}{where}", said)
     with get_client(sync_client=True) as client:
         client.update_flow_run_labels(flow_run, {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)})
 

@@ -105,7 +105,9 @@ def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float
     taken = np.empty((0, 4))  # left, bottom, right, top of what is written, in pixels
     for word, place, size, color in zip(words, places, sizes, colors, strict=True):
         x, y = place
-        text = axes.text(x, y, word, size=size, color=color, ha="center", va="center", family=_fonts().families)
+        text = axes.text(
+            x, y, word, size=size, color=color, parse_math=False, ha="center", va="center", family=_fonts().families
+        )
         left, bottom, right, top = text.get_window_extent().extents
         for step in STEPS * (0.6 * (right - left), top - bottom):
             box = np.array([left, bottom, right, top]) + np.tile(step, 2)

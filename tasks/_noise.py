@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from tasks._report import ABOUT_SCORES, tabular
+from tasks import _spreadsheet
+from tasks._markdown import tabular
+from tasks._report import ABOUT_SCORES
 from tasks._runs import Run
 
 NOTE = (
@@ -53,7 +55,7 @@ def publish(parent: Run, children: dict[int, Run], found: list[Noise]) -> None:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "scores").mkdir()
-        frame.to_csv(folder / "scores" / "seeds.csv", index=False)
+        _spreadsheet.write(frame, folder / "scores" / "seeds.csv")
         (folder / "report.md").write_text(page, encoding="utf-8")
         parent.files(folder)
     parent.tag({"mlflow.note.content": page, "seeds": " ".join(map(str, children))})

@@ -6,10 +6,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from configs.schema import Promotion
-from tasks import _announcement, _champions, _environment, _published, _rule
+from tasks import _announcement, _champions, _environment, _markdown, _published, _rule
 from tasks._champions import CHAMPION, VERDICT, Decision, Model, Version
 from tasks._errors import InputError, TrackingError
-from tasks._report import tabular
+from tasks._markdown import tabular
 from tasks._runs import Run, gathered
 
 
@@ -60,7 +60,7 @@ def record(workspace: Path, model: Model, decision: Decision) -> None:
         (folder / VERDICT / f"{name}.md").write_text(text, encoding="utf-8")
         run.files(folder)
     run.tag({VERDICT: decision.verdict})
-    _announcement.announce_page(text, "promotion", sentence(decision))
+    _announcement.announce_page(text, "promotion", _markdown.text(sentence(decision)))
 
 
 def sentence(decision: Decision) -> str:
@@ -76,8 +76,8 @@ def sentence(decision: Decision) -> str:
 def page(model: Model, decision: Decision) -> str:
     """Markdown."""
     parts = [
-        f"`{model.name}` {sentence(decision)}.",
-        f"Decided by {decision.who} at {decision.when}; run `{decision.run_id}`.",
+        f"{_markdown.code(model.name)} {_markdown.text(sentence(decision))}.",
+        f"Decided by {_markdown.text(decision.who)} at {decision.when}; run `{decision.run_id}`.",
     ]
     if decision.figures:
         parts += [tabular(HEAD, rows(decision.figures)), said_of_the_space(decision.figures)]

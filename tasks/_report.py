@@ -6,6 +6,8 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.schema import Config
+from tasks import _markdown
+from tasks._markdown import tabular
 from tasks._store import Manifest
 
 ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that are no scores themselves
@@ -78,7 +80,7 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
     warned = warning(facts["metrics"])
     return "\n\n".join([
-        f"**{config.name}**: {_summary(config, stages)}",
+        f"**{_markdown.text(config.name)}**: {_summary(config, stages)}",
         *([f"⚠ {warned}"] if warned else []),
         tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
         *([tabular(*by_epoch(facts["epochs"], facts["metrics"]))] if "epochs" in facts else []),
@@ -96,7 +98,7 @@ def _summary(config: Config, stages: dict[str, Manifest]) -> str:
     return (
         f"vectors of {stages['vocabulary'].facts['words']:,} words in {training.vector_size} dimensions, "
         f"from {stages['vocabulary'].facts['occurrences']:,} words of "
-        f"{', '.join(f'`{each}`' for each in ([source] if isinstance(source, str) else source))}; "
+        f"{', '.join(map(_markdown.code, [source] if isinstance(source, str) else source))}; "
         f"{_spaced(training.architecture)} with {_spaced(training.objective)}, window {config.windows.window}, "
         f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}."
     )
@@ -121,9 +123,3 @@ def _account(name: str, manifest: Manifest) -> list[str]:
     account = manifest.account
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in account.left_out.items() if count)
     return [name, f"{account.read:,} {account.unit}", f"{account.written:,}", left_out]
-
-
-def tabular(head: list[str], rows: list[list[str]]) -> str:
-    """Markdown; a bar in a cell breaks nothing."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

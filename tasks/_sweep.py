@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from configs.grids import described
-from tasks import _announcement, _sweep_figure
+from tasks import _announcement, _spreadsheet, _sweep_figure
+from tasks._markdown import block, code, tabular
 from tasks._ranking import Mattered, Sweep, mean_ranks
-from tasks._report import tabular
 from tasks._runs import Run, gathered
 
 NOTE = "The mean rank is over these scores, among the candidates that trained as long."
@@ -69,18 +69,18 @@ def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
     """The best one's scores under their own names, the table, the picture, and the best config as a file."""
     head, lines = cells(sweep)
     page = "\n\n".join([
-        f"{len(sweep.ranked)} candidates, ranked by `{sweep.by}`; best is `{described(sweep.best.change)}`, "
+        f"{len(sweep.ranked)} candidates, ranked by `{sweep.by}`; best is {code(described(sweep.best.change))}, "
         f"run `{sweep.best.run_id}`.",
         tabular(head, lines),
         NOTE,
-        "\n".join(f"- `{each.key}`: {share(each)}" for each in sweep.mattered),
-        f"`best.toml`, which `w2v retrain` takes:\n\n```toml\n{best}```",
+        "\n".join(f"- {code(each.key)}: {share(each)}" for each in sweep.mattered),
+        f"`best.toml`, which `w2v retrain` takes:\n\n{block(best, 'toml')}",
     ])  # fmt: skip
     parent.metrics({score: value for score, value in sweep.best.metrics.items() if score in sweep.scores}, step=0)
     with gathered(workspace, parent.id) as folder:
         for name in ("figures", "scores"):
             (folder / name).mkdir()
-        frame(sweep).to_csv(folder / "scores" / "sweep.csv", index=False)
+        _spreadsheet.write(frame(sweep), folder / "scores" / "sweep.csv")
         _sweep_figure.draw(sweep).savefig(folder / "figures" / "what-mattered.png")
         (folder / "best.toml").write_text(best, encoding="utf-8")
         (folder / "report.md").write_text(page, encoding="utf-8")

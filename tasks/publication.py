@@ -23,8 +23,10 @@ from tasks import (
     _figures,
     _formats,
     _inputs,
+    _markdown,
     _registry,
     _report,
+    _spreadsheet,
     _vectors,
 )
 from tasks._live import CURVES, log_curve
@@ -72,7 +74,7 @@ def publish(
     name = config.tracking.registered_model
     aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
     said = [run.record.data.tags.get(NEWS), aligned and str(aligned)]
-    page = "\n\n".join([_report.markdown(config, manifests), *filter(None, said)])
+    page = "\n\n".join([_report.markdown(config, manifests), *(_markdown.text(each) for each in said if each)])
 
     run.inputs([
         _inputs.dataset("documents", [documents], "tokenization"),
@@ -159,11 +161,10 @@ def write_artifacts(
 
     shutil.copy(evaluation.path / "evaluation.parquet", folder / "scores")  # what a paired comparison needs
     items = _contracts.read(evaluation.path / "evaluation.parquet", _contracts.EVALUATION)
-    _report.sections(items).to_csv(folder / "scores" / "analogies.csv", index=False)
-    _report.neighbors(manifests["evaluation"].facts["neighbors"]).to_csv(
-        folder / "scores" / "neighbors.csv", index=False
-    )
-    _report.bands(manifests["evaluation"].facts["bands"]).to_csv(folder / "scores" / "bands.csv", index=False)
+    facts = manifests["evaluation"].facts
+    _spreadsheet.write(_report.sections(items), folder / "scores" / "analogies.csv")
+    _spreadsheet.write(_report.neighbors(facts["neighbors"]), folder / "scores" / "neighbors.csv")
+    _spreadsheet.write(_report.bands(facts["bands"]), folder / "scores" / "bands.csv")
     for name, manifest in manifests.items():
         (folder / "manifests" / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")

@@ -112,7 +112,7 @@ def test_what_has_no_secret_stays(scheme: str, host: str, path: list[str], param
 
 
 @pytest.mark.parametrize("address", [
-    "postgresql://mlflow@db/mlflow", "postgresql+psycopg2://mlflow@db:5432/mlflow", "sqlite:////home/u@host:1/x.db",
+    "postgresql://mlflow@db/mlflow", "postgresql+psycopg2://mlflow@db:5432/mlflow", "sqlite:////srv/u@host:1/x.db",
     "abfss://container@account.dfs.core.windows.net/a", "s3://bucket/u@h:1", "http://host:8081/repository/@scope/a.txt",
     "file:///a@b:c", "installed-docs", "data/a@b.txt", "http://[::1]:5000/a@b",
     "http://127.0.0.1:5000/#/experiments/1/runs/ab?workflowType=machine_learning", "https://h/?password=&token=",

@@ -1,6 +1,7 @@
 """Publication: one complete run, the same however often it is published, and a model that serves alone."""
 
 import json
+import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
 from tasks import (
@@ -16,6 +18,7 @@ from tasks import (
     _certificate,
     _contracts,
     _figures,
+    _heart,
     _reach,
     _registry,
     _report,
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 SETS = {
     "pairs.tsv": "alpha0\talpha1\t9\nbeta0\tbeta1\t8\nalpha0\tbeta0\t2\nalpha2\tzebra\t1\n",
-    "family.txt": ": one\nalpha0 alpha1 beta0 beta1\n",
+    "family.txt": ": =one\nalpha0 alpha1 beta0 beta1\n",
 }
 WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta", "gamma")]
 
@@ -96,7 +99,7 @@ def snapshot(client: "MlflowClient", run_id: str) -> dict[str, Any]:
         "runs": [each.info.run_id for each in client.search_runs([experiment])],
         "status": run.info.status,
         "params": run.data.params,
-        "tags": run.data.tags,
+        "tags": {name: value for name, value in run.data.tags.items() if name != _heart.BEAT},
         "points": {key: [(each.step, each.value, each.timestamp) for each in found] for key, found in points.items()},
         "inputs": sorted((each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs),
         "outputs": [each.model_id for each in run.outputs.model_outputs],
@@ -389,7 +392,30 @@ def test_the_report(published: Published) -> None:
         "high": None,
         "coverage": None,
     }
-    assert _report.tabular(["a"], [["x|y"]]) == "| a |\n| --- |\n| x\\|y |"
+
+
+def test_words_and_names_are_no_markdown(published: Published) -> None:
+    """They neither break the tables of the report, nor become links or elements of the page."""
+    manifests = {name: each.manifest for name, each in published.stages.items() if name != "draws"}
+    judged = manifests["evaluation"]
+    near = {"[x](javascript:x)": [("a|b", 1.0), ("<img src=x onerror=alert(1)>", 0.9)], "`y\n# z": [("=1+1", 0.8)]}
+    manifests["evaluation"] = judged.model_copy(update={"facts": judged.facts | {"neighbors": near}})
+    ingestion = published.config.ingestion.model_copy(update={"source": "`</code><b>.txt"})
+    config = published.config.model_copy(update={"name": "<i>*small*|", "ingestion": ingestion})
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table")
+    page, plain = (reader.render(_report.markdown(each, manifests)) for each in (config, published.config))
+
+    assert set(re.findall(r"<(\w+)", page)) == set(re.findall(r"<(\w+)", plain))
+    assert page.count("<tr>") == plain.count("<tr>")
+    assert "<td>a|b, &lt;img src=x onerror=alert(1)&gt;</td>" in page
+    assert "<td>`y # z</td>" in page
+
+
+def test_tables_for_people_hold_no_formula(published: Published) -> None:
+    """They are CSV, which is opened in spreadsheets: a section of analogies is called `=one` here."""
+    table = pd.read_csv(artifacts(published.client, published.run_id) / "scores" / "analogies.csv")
+
+    assert table["section"].tolist() == ["'=one", "total"]
 
 
 def test_analogies_by_section() -> None:
