@@ -28,6 +28,7 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
         _already(place.state)
         return
     end(place.processes())  # of a supervisor that was killed
+    place.sweep()
     _check(service, database)
     if service.host != LOOPBACK:
         print(what_is_open(service.host, service.ports), flush=True)
@@ -58,9 +59,11 @@ def down(workspace: Path) -> None:
         print("stopped; the log stays in", place.log)
     elif left := place.processes():  # its supervisor was killed
         end(left)
+        place.sweep()
         place.clear()
         print(f"stopped {len(left)} processes that had lost their supervisor")
     else:
+        place.sweep()
         print(f"{workspace}: the service is not up")
 
 

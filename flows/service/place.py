@@ -6,6 +6,7 @@ crash of the machine; what the other files say counts only while the lock is hel
 
 import json
 import os
+import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 from tasks._errors import PipelineError
 
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
+ATTEMPTS = "prefect-workspace-attempt-*"  # what Prefect's worker calls the folder of a flow run's environment
 MARK = "W2V_SERVICE"  # in the environment of all that the service has started: the folder
 
 
@@ -64,6 +66,7 @@ class Place:
     def __init__(self, workspace: Path) -> None:
         self.folder = workspace.absolute() / "service"
         self.log = self.folder / "log"
+        self.temporary = self.folder / "tmp"  # of all that the service has started
         self._state = self.folder / "state.json"
 
     @property
@@ -98,6 +101,14 @@ class Place:
 
     def clear(self) -> None:
         self._state.unlink(missing_ok=True)
+
+    def sweep(self, pattern: str = "") -> None:
+        """Delete temporary files, or folders of them that have such a name.
+
+        Prefect's worker writes the environment of each flow run there, passwords included; killed, it deletes nothing.
+        """
+        for left in self.temporary.glob(pattern) if pattern else [self.temporary]:
+            shutil.rmtree(left, ignore_errors=True)
 
     def processes(self) -> list[psutil.Process]:
         """All that the service has started, directly or not, and that still runs."""

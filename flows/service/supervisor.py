@@ -19,7 +19,7 @@ import psutil
 from flows.service.exposure import passwords_asked_for
 from flows.service.health import answers, hangs
 from flows.service.parts import Part, Service, parts
-from flows.service.place import MARK, Life, Place, State
+from flows.service.place import ATTEMPTS, MARK, Life, Place, State
 from flows.surroundings import Masking
 from tasks._errors import PipelineError
 from tasks._interrupts import ignored
@@ -60,6 +60,7 @@ def supervise(service: Service) -> None:
             for each in reversed(kept):
                 each.stop()
             end(place.processes())  # what has left its parent
+            place.sweep()
             place.clear()
             log.info("stopped")
 
@@ -91,8 +92,13 @@ class Kept:
         self._due, self._delay = 0.0, float(SOON)
 
     def start(self) -> None:
+        if self.name == "worker":
+            self._place.sweep(ATTEMPTS)  # of one that was killed
+        self._place.temporary.mkdir(parents=True, exist_ok=True)
+        self._place.temporary.chmod(0o700)
+        ours = {MARK: str(self._place.folder), "TMPDIR": str(self._place.temporary)}
         self._process = subprocess.Popen(
-            self._part.command, env=os.environ | self._part.environment | {MARK: str(self._place.folder)},
+            self._part.command, env=os.environ | self._part.environment | ours,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             process_group=0,
         )  # fmt: skip
