@@ -77,8 +77,9 @@ def unit(
     """Print what makes systemd or Docker Compose run `w2v up` with these options."""
     from flows.service import units
 
-    service = _service(load(config, settings), config, settings, prefect_port, mlflow_port, expose, patience)
-    print(units.UNITS[manager.value](service))
+    loaded = load(config, settings)
+    service = _service(loaded, config, settings, prefect_port, mlflow_port, expose, patience)
+    print(units.UNITS[manager.value](service, loaded.notify.webhook))
 
 
 def _service(

@@ -6,21 +6,36 @@ import shlex
 import sys
 from pathlib import Path
 
+from configs.schema import Notify
 from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
-from flows.service.parts import Service
+from flows.service.parts import DATABASE, Service
+from flows.service.place import MARK
+from flows.surroundings import ELSEWHERE, HERE
 
+WEBHOOK = Notify().webhook
 PROJECT = Path(__file__).parents[2]
-OWN = [
-    PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD, "MLFLOW_TRACKING_URI", "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+# what the service may need of its user's environment, and a container or systemd does not have
+WANTED = [
+    PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD, "W2V_ALLOWED_HOSTS", "MLFLOW_TRACKING_URI",
+    "MLFLOW_FLASK_SERVER_SECRET_KEY",
+    "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_S3_ENDPOINT_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY",
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION",
+    "AWS_DEFAULT_REGION", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",
+    "no_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "TZ",
 ]  # fmt: skip
+FAMILIES = ("AWS_", "MLFLOW_", "PREFECT_", "W2V_")  # of these also what else is set where the unit is made
+# `up` refuses the first; the second is in the workspace; the others it says itself, to each part what it needs
+NOT_WANTED = {"PREFECT_API_URL", "PREFECT_HOME", DATABASE, MARK, *ELSEWHERE, *HERE}
 
 SYSTEMD = """\
 # The retraining service of one user. Save this as ~/.config/systemd/user/w2v.service, then
 #   systemctl --user daemon-reload
 #   systemctl --user enable --now w2v
 #   loginctl enable-linger              it starts with the machine, not with your first login
-# Passwords, if any, are lines of NAME=VALUE in ~/.config/w2v/environment, which only you may read (chmod 600).
+# The service has nothing of your shell's environment: passwords, the webhook, proxies, keys of S3 and settings of
+# Prefect and MLflow are lines of NAME=VALUE in ~/.config/w2v/environment, which only you may read (chmod 600).
+# Where this was made, there were: {set}
 [Unit]
 Description=w2v: Prefect, MLflow and the scheduled retraining of {workspace}
 
@@ -88,13 +103,20 @@ def command(service: Service) -> list[str]:
     return words + (["--expose", service.host] if service.host != LOOPBACK else [])
 
 
-def systemd(service: Service) -> str:
+def variables(webhook: str) -> list[str]:
+    """The names of those the service may need."""
+    others = sorted(name for name in os.environ if name.startswith(FAMILIES) and name not in NOT_WANTED)
+    return list(dict.fromkeys([webhook, *WANTED, *others]))
+
+
+def systemd(service: Service, webhook: str = WEBHOOK) -> str:
     words = shlex.join([str(Path(sys.executable).parent / "w2v"), *command(service)])
     escaped = words.replace("%", "%%").replace("$", "$$")  # systemd's own signs
-    return SYSTEMD.format(workspace=service.workspace, directory=Path.cwd(), command=escaped)
+    known = ", ".join(name for name in variables(webhook) if os.environ.get(name)) or "none of them"
+    return SYSTEMD.format(workspace=service.workspace, directory=Path.cwd(), command=escaped, set=known)
 
 
-def compose(service: Service) -> str:
+def compose(service: Service, webhook: str = WEBHOOK) -> str:
     folders = [Path.cwd(), Path(service.config).parent, Path(service.workspace)]
     outermost = dict.fromkeys(each for each in folders if not any(other in each.parents for other in folders))
     return COMPOSE.format(
@@ -104,7 +126,7 @@ def compose(service: Service) -> str:
         user=f"{os.getuid()}:{os.getgid()}",
         directory=_yaml(str(Path.cwd())),
         volumes=_yaml([f"{folder}:{folder}" for folder in outermost]),  # the same paths inside: runs remember them
-        environment="\n".join(f"      - {name}" for name in OWN),
+        environment="\n".join(f"      - {name}" for name in variables(webhook)),
         test=_yaml(["CMD", "w2v", "status", "--workspace", service.workspace]),
     )
 

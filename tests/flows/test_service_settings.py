@@ -1,6 +1,7 @@
 """The service before it starts: ports, addresses, passwords, and the files that have others start it."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.service import supervisor
+from flows.service import control, supervisor, units
 from flows.service.exposure import check_ports, hosts, mlflow_passwords, names, prefect_passwords, what_is_open
 from flows.service.parts import Part, Service, parts
 from flows.service.place import Place, State, clock
@@ -22,6 +23,14 @@ from flows.service.units import command, compose, systemd
 from tasks._errors import PipelineError
 
 W2V = Path(sys.executable).parent / "w2v"
+PROJECT = Path(__file__).parents[2]
+# what `w2v up` says to its parts, what prefect.yaml says to flow runs, and the password of another command
+OURS = units.NOT_WANTED | {
+    "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS", "PREFECT_UI_API_URL", "PREFECT_UI_ENABLED",
+    "MLFLOW_AUTH_ADMIN_USERNAME", "MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_AUTH_CONFIG_PATH",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "PREFECT_TASKS_DEFAULT_RETRIES", "PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS",
+    "W2V_CONFIG", "W2V_SETTINGS", "W2V_SERVICE", "W2V_SERVE_PASSWORD",
+}  # fmt: skip
 VARIABLES = ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 
 
@@ -179,5 +188,61 @@ def test_compose_gets_the_same_command(service: Service, monkeypatch: pytest.Mon
     assert [word.replace("$$", "$") for word in described["command"]] == ["w2v", *command(service)]
     assert described["network_mode"] == "host"
     assert set(VARIABLES) <= set(described["environment"])
+    assert len(described["environment"]) == len(set(described["environment"]))
     assert "secret" not in text
     assert "Never run" in text
+
+
+def told_to_set() -> set[str]:
+    """The variables of Prefect, MLflow, S3 and ours that the documentation speaks of, or the code looks for."""
+    docs = "".join((PROJECT / name).read_text() for name in ("README.md", "docs/operate.md"))
+    code = "".join(file.read_text() for room in ("flows", "tasks") for file in (PROJECT / room).rglob("*.py"))
+    asked = re.findall(r'environ(?:\.get)?[\[(]"(\w+)"|"(W2V_[A-Z_]+)"', code)
+    return {*re.findall(r"\b(?:W2V|MLFLOW|PREFECT|AWS)_[A-Z_]+[A-Z]\b", docs), *(a or b for a, b in asked)}
+
+
+def test_units_pass_what_the_documentation_says_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable, but what `w2v up` says itself; the webhook by the name it has in the config; and proxies, which
+    Python takes in either case.
+    """
+    monkeypatch.setenv("PREFECT_SERVER_UI_STATIC_DIRECTORY", "/srv/ui")
+    passed = units.variables("MY_WEBHOOK")
+    proxies = {f"{kind}_proxy" for kind in ("http", "https", "no")}
+
+    assert told_to_set() - OURS <= {*passed, "W2V_WEBHOOK"}
+    assert {"MY_WEBHOOK", "PREFECT_SERVER_UI_STATIC_DIRECTORY", "TZ"} <= set(passed)
+    assert proxies | {name.upper() for name in proxies} <= set(passed)
+    assert not units.NOT_WANTED & set(passed)
+
+
+def test_systemd_says_what_to_write_down(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of what is set in the shell that makes the unit, which the service will not have; never a value."""
+    monkeypatch.setenv("W2V_WEBHOOK", "https://hooks.example.org/horse")
+    text = systemd(service)
+
+    assert re.search(r"# Where this was made, there were: .*\bW2V_WEBHOOK\b", text)
+    assert "horse" not in text
+
+
+def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's worker writes the environment of a flow run in the folder it is given for temporary files, which is the
+    service's own: it is gone when the worker is started again, and all else there after `w2v down`.
+    """
+    place = Place(Path(service.workspace))
+    left = place.temporary / "prefect-workspace-attempt-x" / "workspace.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("horse-battery")
+    (place.temporary / "of-a-flow-run-at-work").touch()
+    say = Part("worker", [sys.executable, "-c", "import tempfile; print(tempfile.gettempdir())"], {})
+    kept = Kept(say, place, State("http://127.0.0.1:1", "http://127.0.0.1:1", 0, 0, []), 1)
+    monkeypatch.setattr(kept, "_copy", lambda process: None)
+    kept.start()
+    assert kept._process
+    with kept._process as process:
+        said, _ = process.communicate()
+
+    assert said.strip() == str(place.temporary)
+    assert place.temporary.stat().st_mode & 0o077 == 0
+    assert [path.name for path in place.temporary.iterdir()] == ["of-a-flow-run-at-work"]
+    control.down(place.folder.parent)
+    assert not place.temporary.exists()
