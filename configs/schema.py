@@ -4,7 +4,6 @@
 whatever they say, the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
 """
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
