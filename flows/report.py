@@ -1,6 +1,7 @@
 """What the terminal says at the end, and before the start."""
 
 import logging
+import shlex
 import sys
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def show(config: Config, done: Retrained) -> None:
         say(console, f"\n{UNJUDGED}")
 
     workspace = config.runtime.workspace
-    option = "" if workspace == "workspace" else f" --workspace {workspace}"
+    option = "" if workspace == "workspace" else f" --workspace {shlex.quote(workspace)}"
     run = f"{done.run_id}  in" if done.run_id else f"waits: `w2v sync{option}` uploads it to"
     say(console, f"\nMLflow run   {run} {shown(_tracking.uri(config))}")
     say(console, f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}")

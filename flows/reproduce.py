@@ -18,7 +18,7 @@ from tasks._errors import InputError
 from tasks._files import write_whole
 from tasks._runs import Run
 from tasks._stage import Stage
-from tasks._store import LATEST, Dataset
+from tasks._store import LATEST, Dataset, Store
 from tasks._terminal import visible
 
 VERDICT = "reproduction"  # the tag, and the name of the file that says more
@@ -66,6 +66,9 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     # an address that the environment gives may hold a password, and stays there
     values["tracking"]["uri"] = None if os.environ.get("MLFLOW_TRACKING_URI") else run.uri
     values["tracking"]["registered_model"] += "-reproduced"  # no candidate beside the models it may equal
+    if start := values["training"]["warm_start"]:  # a path of when the workspace was perhaps elsewhere
+        here = Store(workspace / "store").own(Path(start))
+        values["training"]["warm_start"] = str(here) if here.exists() else start
     values["runtime"]["workspace"] = str(workspace / "reproductions" / run_id)
     config = check(set_values(values, settings), place, settings)
     _refuse_used(Path(config.runtime.workspace), run_id)

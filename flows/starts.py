@@ -13,7 +13,7 @@ from tasks import _certificate, _champions, _tracking
 from tasks._errors import InputError
 from tasks._files import digest_of
 from tasks._runs import Run
-from tasks._store import LATEST, Dataset, Store
+from tasks._store import Store, latest
 
 CHAMPION, LAST = "champion", "last"
 OCCASION, CHOSEN = "start.occasion", "start"  # tags: for what it was chosen, and what
@@ -36,7 +36,7 @@ def chosen(config: Config) -> Start:
     before = _tracking.find_tagged(config, OCCASION, occasion)
     if before:
         named = before.data.params["training.warm_start"]
-        file = None if named == "None" else Path(named)
+        file = None if named == "None" else _store_of(config).own(Path(named))
         if file is None or file.exists():
             return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: before.data.tags[CHOSEN]})
     file, what = _champion(config) if asked == CHAMPION else _last(config)
@@ -54,7 +54,7 @@ def _champion(config: Config) -> tuple[Path | None, str]:
     if champion is None:
         return None, f"cold: {name!r} has no champion yet"
     certificate = _certificate.read(Run(uri, champion.run_id))
-    store, place = Store(Path(config.runtime.workspace) / "store"), certificate["store"]["vectors"]
+    store, place = _store_of(config), certificate["store"]["vectors"]
     found = store.find(*place.split("/"))
     if found is None or found.digest != certificate["stages"]["vectors"]:
         raise InputError(
@@ -68,8 +68,10 @@ def _champion(config: Config) -> tuple[Path | None, str]:
 
 
 def _last(config: Config) -> tuple[Path | None, str]:
-    try:
-        last = Dataset.model_validate_json((Path(config.runtime.workspace) / LATEST).read_bytes())
-    except FileNotFoundError:
+    if (last := latest(Path(config.runtime.workspace))) is None:
         return None, "cold: nothing was trained here yet"
-    return last.path.absolute() / VECTORS, f"the last vectors, {last.key}"
+    return last.path / VECTORS, f"the last vectors, {last.key}"
+
+
+def _store_of(config: Config) -> Store:
+    return Store(Path(config.runtime.workspace) / "store")

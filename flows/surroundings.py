@@ -37,7 +37,11 @@ def settle(workspace: Path) -> None:
     """Give Prefect a home in the workspace, and the servers of its service (`w2v up`), unless the user has others."""
     from flows.service.place import join
     from tasks._errors import StoreError
+    from tasks._moved import relocate
+    from tasks._places import check_name
 
+    check_name(workspace)
+    relocate(workspace)
     home = Path(os.environ.setdefault("PREFECT_HOME", str(workspace.absolute() / "prefect")))
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -46,6 +50,11 @@ def settle(workspace: Path) -> None:
             f"{home}: the workspace cannot be written ({error.strerror}).\n"
             "Make the folder writable, or choose another with --set runtime.workspace=FOLDER."
         ) from error
+    if "?" in str(home):  # which Prefect would take for the end of the path
+        from tasks._places import address_of
+
+        database = address_of(home / "prefect.db").replace("sqlite:", "sqlite+aiosqlite:", 1)
+        os.environ.setdefault("PREFECT_SERVER_DATABASE_CONNECTION_URL", database)
     join(workspace)
 
 

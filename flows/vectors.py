@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks import _vectors
+from tasks import _store, _vectors
 from tasks._errors import InputError, UnknownWord
 from tasks._files import write_whole
 from tasks._judges import Space
@@ -32,10 +32,14 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> V
         if epoch:
             return _registry.earlier(Run(uri, run_id), epoch)[0]
         return of_run(uri, run_id, registered=_champions.is_alias(run))
-    try:
-        latest = Dataset.model_validate_json((workspace / LATEST).read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.") from None
+    if (latest := _store.latest(workspace)) is None:
+        raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.")
+    if not latest.path.exists():
+        raise InputError(
+            f"{workspace}: the vectors of the last retraining are not in the store any more\n"
+            f"expected  {latest.path}\nfound     no such folder\n"
+            "Run the same `w2v retrain` again, which makes them again, or name a --run, whose files MLflow has."
+        )
     if epoch and epoch not in (kept := _vectors.kept(latest)):
         raise _vectors.not_kept("the last retraining", epoch, kept)
     return _vectors.load(latest, epoch)

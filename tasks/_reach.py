@@ -14,6 +14,8 @@ from filelock import FileLock
 
 from configs.addresses import shown
 from tasks._errors import TrackingError, Unreachable
+from tasks._moved import relocate
+from tasks._places import DATABASE, address_of, database_at
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,6 +43,10 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
 
+    database = database_at(uri)
+    if database and database.name == DATABASE:  # of a workspace
+        relocate(database.parent)
+        _forget_places()
     try:
         yield _client(uri)
     except ModuleNotFoundError as error:
@@ -62,14 +68,20 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
         ) from error
 
 
+def _forget_places() -> None:
+    """MLflow remembers by a run's id where its files are: those of a copied workspace would go to the original."""
+    if utils := sys.modules.get("mlflow.tracking._tracking_service.utils"):
+        utils._artifact_repos_cache.clear()
+
+
 @functools.cache
 def _client(uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try; the last one is our error
-    if uri.startswith("sqlite:"):
-        _create(Path(uri.removeprefix("sqlite:///")))
+    if database := database_at(uri):
+        _create(database)
     if uri.startswith("http"):
         _knock(uri)
     return MlflowClient(uri, uri)
@@ -124,11 +136,13 @@ def _create(database: Path) -> None:
     """Make the tables beside, then rename: who is killed at it leaves no half of them, which nobody could mend."""
     from mlflow import MlflowClient
 
+    if database.exists():
+        return
     database.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{database}.lock"):  # of two processes that create the tables at once, both fail
         if not database.exists():
             beside = database.with_name(database.name + ".partial")
             for leftover in database.parent.glob(f"{beside.name}*"):
                 leftover.unlink()
-            MlflowClient(f"sqlite:///{beside}", f"sqlite:///{beside}").search_experiments(max_results=1)
+            MlflowClient(address_of(beside), address_of(beside)).search_experiments(max_results=1)
             os.replace(beside, database)

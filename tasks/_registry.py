@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tasks import _environment, _vectors
+from tasks._places import artifact_address
 from tasks._reach import reached
 from tasks._runs import Run
 from tasks._vectors import Vectors
@@ -125,7 +126,10 @@ def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> Non
         pyfunc.save_model(
             path=folder,
             python_model=str(CODE),
-            artifacts={"vectors": str(vectors / "vectors.npy"), "vocabulary": str(vectors / "vocabulary.parquet")},
+            artifacts={
+                "vectors": artifact_address(vectors / "vectors.npy"),
+                "vocabulary": artifact_address(vectors / "vocabulary.parquet"),
+            },
             signature=_signature(),
             pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow"),
             mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),

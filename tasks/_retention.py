@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from tasks import _store
 from tasks._errors import ContractError
-from tasks._store import LATEST, MANIFEST, Dataset
+from tasks._store import MANIFEST, Dataset, Store
 from tasks._uses import Uses
 
 DAY = 86_400.0  # seconds
@@ -122,18 +123,16 @@ def _remove(path: Path) -> bool:
 
 def _latest(workspace: Path) -> set[str]:
     """The vectors that `w2v neighbors` asks."""
-    try:
-        latest = Dataset.model_validate_json((workspace / LATEST).read_bytes())
-    except FileNotFoundError:
+    if (latest := _store.latest(workspace)) is None:
         return set()
     return {f"{latest.stage}/{latest.key}"}
 
 
 def _starts(workspace: Path, runs: list[Known]) -> set[str]:
     """The trainings in this store that these runs started from."""
-    store = (workspace / "store").absolute()
-    paths = [Path(run.warm_start).absolute() for run in runs if run.warm_start]
-    return {path.parent.relative_to(store).as_posix() for path in paths if path.is_relative_to(store)}
+    store = Store(workspace / "store")
+    paths = [store.own(Path(run.warm_start)) for run in runs if run.warm_start]
+    return {path.parent.relative_to(store.root).as_posix() for path in paths if path.is_relative_to(store.root)}
 
 
 def _parts(workspace: Path, place: str) -> set[str]:

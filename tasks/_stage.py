@@ -19,7 +19,7 @@ from typing import Any, overload
 
 from pydantic import BaseModel
 
-from configs.schema import Runtime
+from configs.schema import Runtime, Training
 from tasks import _arithmetic, _progress
 from tasks._files import digest_of
 from tasks._memory import give_back
@@ -223,6 +223,8 @@ def _is_module(name: str) -> bool:
 def _part(value: Any) -> Any:
     if isinstance(value, Dataset):
         return value.digest
+    if isinstance(value, Training):
+        return value.model_dump(mode="json") | {"warm_start": None}  # its digest is outside
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, list | tuple):

@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
 LATEST = "latest.json"  # in the workspace: the training output of the last retraining
 MANIFEST_VERSION = 1
+KEY_LENGTH = 32  # hex digits
 
 
 class Record(BaseModel):
@@ -111,6 +112,15 @@ def joined(parts: Sequence[Dataset]) -> Account:
     return Account(unit=accounts[0].unit, read=read, written=written, left_out=left_out)
 
 
+def latest(workspace: Path) -> Dataset | None:
+    """The training output of the last retraining; the store may have moved since, and its path says where it was."""
+    try:
+        noted = Dataset.model_validate_json((workspace / LATEST).read_bytes())
+    except FileNotFoundError:
+        return None
+    return noted.model_copy(update={"path": workspace.absolute() / "store" / noted.stage / noted.key})
+
+
 class Draft:
     """An output in the making: a stage writes its files to `path` and says what each holds."""
 
@@ -148,6 +158,11 @@ class Store:
         if [part and part.digest for part in parts] != [part.digest for part in manifest.parts]:
             return None
         return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
+
+    def own(self, path: Path) -> Path:
+        """A file of this store that was named when the store was elsewhere; any other path as it is."""
+        *_, folder, stage, key, name = ("", "", "", *path.absolute().parts)
+        return self.root / stage / key / name if folder == self.root.name and len(key) == KEY_LENGTH else path
 
     def make(
         self,

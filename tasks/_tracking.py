@@ -18,6 +18,7 @@ from configs.schema import Config
 from tasks import _environment, _heart, _vectors
 from tasks._errors import TrackingError, Unreachable
 from tasks._files import digest_of
+from tasks._places import ARTIFACTS, DATABASE, address_of, artifact_address, check_name, database_at
 from tasks._reach import reached
 from tasks._runs import Run, gathered, known_run
 from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
@@ -46,7 +47,10 @@ def uri(config: Config) -> str:
 
 def workspace_uri(workspace: Path) -> str:
     """MLFLOW_TRACKING_URI, else a database in the workspace."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.absolute()}/mlflow.db"
+    if elsewhere := os.environ.get("MLFLOW_TRACKING_URI"):
+        return elsewhere
+    check_name(workspace)
+    return address_of(workspace / DATABASE)
 
 
 @contextmanager
@@ -153,7 +157,8 @@ def runs_of_config(config: Config) -> str:
 
 
 def _existing(found: str, workspace: Path) -> str:
-    if found.startswith("sqlite:") and not Path(found.removeprefix("sqlite:///")).exists():
+    database = database_at(found)
+    if database and not database.exists():
         missing = "no runs yet" if workspace.exists() else "there is no workspace here"
         raise TrackingError(f"{workspace}: {missing}.\nRun `w2v retrain` first, or name a --workspace.")
     return found
@@ -217,8 +222,8 @@ def _create_experiment(client: "MlflowClient", config: Config) -> str:
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
-    database = uri(config).removeprefix("sqlite:///")
-    beside = str(Path(database).absolute().parent / "mlartifacts") if database != uri(config) else None
+    database = database_at(uri(config))
+    beside = artifact_address(database.absolute().parent / ARTIFACTS) if database else None
     tags = {"mlflow.experimentKind": "custom_model_development"}
     try:
         client.create_experiment(config.tracking.experiment, artifact_location=beside, tags=tags)

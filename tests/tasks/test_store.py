@@ -11,7 +11,7 @@ import pytest
 
 from tasks._errors import StoreError
 from tasks._files import digest_of
-from tasks._store import MANIFEST, Account, Dataset, Draft, Store, joined
+from tasks._store import LATEST, MANIFEST, Account, Dataset, Draft, Store, joined, latest
 
 KEY = digest_of("some inputs")
 
@@ -222,3 +222,18 @@ def test_store_may_move(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "here", tmp_path / "there")
 
     assert Store(tmp_path / "there").find("demo", KEY) is not None
+
+
+def test_what_is_noted_of_a_store_is_found_where_it_is_now(tmp_path: Path) -> None:
+    """The last output and a file named by its path, after a move; other files are no business of the store."""
+    made = make(Store(tmp_path / "ws" / "store"))
+    (tmp_path / "ws" / LATEST).write_text(made.model_dump_json())
+    (tmp_path / "ws").rename(tmp_path / "moved")
+    found, store = latest(tmp_path / "moved"), Store(tmp_path / "moved" / "store")
+
+    assert found
+    assert found.path == store.root / "demo" / KEY
+    assert found.manifest.digest == made.digest
+    assert store.own(made.path / "part.parquet") == found.path / "part.parquet"
+    assert store.own(tmp_path / "vectors.parquet") == tmp_path / "vectors.parquet"
+    assert latest(tmp_path) is None

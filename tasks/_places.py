@@ -1,0 +1,62 @@
+"""Addresses of MLflow's database and files in a folder of any name.
+
+SQLAlchemy takes what follows a `?` for options, and MLflow unquotes a plain path: `ws%25` would be read from `ws%`.
+"""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import url2pathname
+
+from tasks._errors import StoreError
+
+DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # in a workspace
+LONGEST = 480  # bytes of a workspace's path: SQLite opens no file whose path has more than about 500
+SPECIAL = re.compile(r"[%#?;\x00-\x1f\x7f-\x9f]")  # in a path that MLflow would not read as it is written
+
+
+def address_of(database: Path) -> str:
+    """The SQLite address of a file."""
+    place = str(database.absolute())
+    return f"sqlite:///file:{quote(place)}?uri=true" if "?" in place else f"sqlite:///{place}"
+
+
+def database_at(address: str) -> Path | None:
+    """The file of an SQLite address; None for another kind of address."""
+    if not address.startswith("sqlite:"):
+        return None
+    place = address.removeprefix("sqlite:///").partition("?")[0]
+    return Path(unquote(place.removeprefix("file:")) if place.startswith("file:") else place)
+
+
+def artifact_address(folder: Path) -> str:
+    """A folder as MLflow is to be told of it: its path, or where MLflow would misread that, its file URI."""
+    place = folder.absolute()
+    return place.as_uri() if SPECIAL.search(str(place)) else str(place)
+
+
+def artifact_folder(address: str) -> Path | None:
+    """The folder that MLflow reads and writes under a local address; None for another kind of address."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("", "file") or not parts.path.startswith("/"):
+        return None
+    return Path(url2pathname(parts.path if parts.scheme else address))
+
+
+def check_name(workspace: Path) -> None:
+    """Raises StoreError, before anything is written, for a path that SQLite cannot open."""
+    place = str(workspace.absolute())
+    size = len(os.fsencode(place))
+    if size > LONGEST:
+        raise StoreError(
+            f"the path of the workspace is too long for SQLite\nexpected  at most {LONGEST} bytes\n"
+            f"found     {size} bytes: {place[:40]}…\nChoose a shorter one with --workspace."
+        )
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise StoreError(
+            f"the path of the workspace is not UTF-8, which SQLite needs\nfound     {place!r}\n"
+            "Rename the folder, or choose another with --workspace."
+        ) from None

@@ -1,0 +1,247 @@
+"""A workspace that was moved or copied: its databases are told, and the place where it was is left alone."""
+
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tasks import _unfinished
+from tasks._errors import StoreError
+from tasks._moved import PLACES, relocate
+from tasks._places import address_of, artifact_address, artifact_folder
+from tasks._reach import reached
+from tasks._runs import Run
+
+# columns of MLflow's tables that are named as if they held a place, and hold none of the workspace
+ELSEWHERE = {
+    "evaluation_dataset_records.source", "issues.root_causes", "issues.source_run_id", "logged_models.source_run_id",
+    "mcp_access_endpoints.url", "mcp_server_versions.source", "runs.source_name", "runs.source_version", "webhooks.url",
+    "trace_info.db_payload_generation",
+}  # fmt: skip
+
+
+@pytest.fixture
+def original(database: Path, tmp_path: Path) -> Path:
+    """A workspace with a run, its files, a model and a version."""
+    place = tmp_path / "original"
+    place.mkdir()
+    shutil.copy(database, place / "mlflow.db")
+    fill(place)
+    return place
+
+
+def fill(place: Path) -> None:
+    (place / "report.md").write_text("words")
+    with reached(address_of(place / "mlflow.db")) as client:
+        experiment = client.create_experiment("e", artifact_location=artifact_address(place / "mlartifacts"))
+        run = client.create_run(experiment).info.run_id
+        client.log_artifact(run, str(place / "report.md"))
+        model = client.create_logged_model(experiment, "m", source_run_id=run)
+        client.create_registered_model("vectors")
+        client.create_model_version("vectors", model.artifact_location, run, model_id=model.model_id)
+        client.log_param(run, "training.warm_start", place / "store" / "training" / "k" / "vectors.parquet")
+    with closing(sqlite3.connect(place / "mlflow.db")) as writing, writing:
+        source = json.dumps({"uri": str(place / "store" / "ingestion" / "k")})
+        writing.execute("INSERT INTO datasets VALUES ('d', 1, 'n', 'x', 'local', ?, NULL, NULL)", [source])
+
+
+def run_of(place: Path) -> Run:
+    with reached(address_of(place / "mlflow.db")) as client:
+        (record,) = client.search_runs(["1"])
+    return Run(address_of(place / "mlflow.db"), record.info.run_id)
+
+
+def files_of(place: Path) -> set[str]:
+    """Of the run, where MLflow now looks for them: in the workspace."""
+    folder = artifact_folder(run_of(place).record.info.artifact_uri)
+
+    assert folder
+    assert folder.is_relative_to(place)
+    return {file.name for file in folder.iterdir()}
+
+
+def mentions(database: Path, place: Path) -> set[str]:
+    """Each column of a database with the place in it."""
+    found = set()
+    with closing(sqlite3.connect(database)) as reading:
+        for (table,) in reading.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for _, column, *_ in reading.execute(f'PRAGMA table_info("{table}")').fetchall():
+                asked = f'SELECT 1 FROM "{table}" WHERE instr(CAST("{column}" AS TEXT), ?)'
+                if reading.execute(asked, [str(place)]).fetchone():
+                    found.add(f"{table}.{column}")
+    return found
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_copy_leaves_the_original_alone(original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What it reads and writes is its own, and history says what it said; one line tells of it, once."""
+    before = content(original)
+    copy = shutil.copytree(original, tmp_path / "copy ü%25?")
+    run = run_of(copy)
+    with reached(run.uri) as client:
+        client.log_text(run.id, "news", "later.txt")
+
+    assert files_of(copy) == {"report.md", "later.txt"}
+    assert content(original) == before
+    assert mentions(copy / "mlflow.db", original) == {"params.value"}
+    assert caplog.messages == [f"workspace moved from {original} to {copy}: 6 places relocated"]
+
+
+@pytest.mark.parametrize("way", ["plain", "ö 100%25", "a?b#c"])
+def test_a_move_there_and_back(way: str, original: Path, tmp_path: Path) -> None:
+    """From any name to any other, and what is written on the way is found at the end."""
+    there = shutil.move(original, tmp_path / way)
+    run = run_of(there)
+    with reached(run.uri) as client:
+        client.log_text(run.id, "news", "later.txt")
+    shutil.move(there, original)
+
+    assert files_of(original) == {"report.md", "later.txt"}
+    assert mentions(original / "mlflow.db", there) == set()
+
+
+def test_copies_are_used_in_turn(original: Path, tmp_path: Path) -> None:
+    """Neither is moved by the use of the other."""
+    copies = [original, *(shutil.copytree(original, tmp_path / name) for name in "ab")]
+    for _ in range(2):
+        for place in copies:
+            assert files_of(place) == {"report.md"}
+            assert not any(mentions(place / "mlflow.db", each) - {"params.value"} for each in copies if each != place)
+
+
+def test_another_name_of_the_same_folder_is_no_move(
+    original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A link, or a mount beside the folder: nothing is changed."""
+    (tmp_path / "link").symlink_to(original)
+    before = (original / "mlflow.db").read_bytes()
+    relocate(tmp_path / "link")
+
+    assert (original / "mlflow.db").read_bytes() == before
+    assert not caplog.messages
+
+
+def test_places_that_are_chosen_stay(original: Path, tmp_path: Path) -> None:
+    """An experiment's files in a bucket, in another folder, or in an `mlartifacts` that was no workspace's."""
+    chosen = tmp_path / "shared" / "mlartifacts"
+    chosen.mkdir(parents=True)
+    with reached(address_of(original / "mlflow.db")) as client:
+        for name, place in (("a", chosen), ("b", "s3://bucket/mlartifacts"), ("c", tmp_path / "c")):
+            client.create_experiment(name, artifact_location=str(place))
+    copy = shutil.copytree(original, tmp_path / "copy")
+    with reached(address_of(copy / "mlflow.db")) as client:
+        places = {each.name: each.artifact_location for each in client.search_experiments()}
+
+    assert places["e"] == str(copy / "mlartifacts")
+    assert [places[name] for name in "abc"] == [str(chosen), "s3://bucket/mlartifacts", str(tmp_path / "c")]
+
+
+def test_the_experiments_of_a_server_move_too(original: Path, tmp_path: Path) -> None:
+    """It gives each a folder of its own in `mlartifacts`."""
+    with closing(sqlite3.connect(original / "mlflow.db")) as writing, writing:
+        writing.execute("UPDATE experiments SET artifact_location = artifact_location || '/1' WHERE name = 'e'")
+    moved = shutil.move(original, tmp_path / "moved")
+    relocate(moved)
+
+    assert mentions(moved / "mlflow.db", original) == {"params.value"}
+
+
+def test_files_that_were_left_behind_are_counted(
+    original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A copy of the database alone does not write to the original, and says what is missing."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    shutil.copy(original / "mlflow.db", copy)
+    relocate(copy)
+
+    assert caplog.messages[1:] == [f"The files of 1 runs are still there: copy {original}/mlartifacts here"]
+    assert "runs.artifact_uri" not in mentions(copy / "mlflow.db", original)
+
+
+def test_what_prefect_is_still_to_run_moves(original: Path, tmp_path: Path) -> None:
+    """Deployments, and flow runs that have not ended; the user's own folders and history stay."""
+    (original / "prefect").mkdir()
+    parameters = json.dumps({"config": {"runtime": {"workspace": str(original)}, "source": f"{original}-text"}})
+    with closing(sqlite3.connect(original / "prefect" / "prefect.db")) as writing, writing:
+        writing.execute("CREATE TABLE deployment (parameters JSON, infra_overrides JSON, path TEXT, pull_steps JSON)")
+        writing.execute("CREATE TABLE flow_run (parameters JSON, state_type TEXT)")
+        writing.execute("INSERT INTO deployment VALUES (?, '{}', ?, ?)", [parameters, str(original), str(original)])
+        writing.executemany(
+            "INSERT INTO flow_run VALUES (?, ?)", [(parameters, "SCHEDULED"), (parameters, "COMPLETED")]
+        )
+    moved = shutil.move(original, tmp_path / "moved")
+    relocate(moved)
+
+    with closing(sqlite3.connect(moved / "prefect" / "prefect.db")) as reading:
+        found = reading.execute("SELECT parameters, path, pull_steps FROM deployment").fetchone()
+        rows = reading.execute("SELECT parameters FROM flow_run ORDER BY state_type DESC").fetchall()
+    expected = {"config": {"runtime": {"workspace": str(moved)}, "source": f"{original}-text"}}
+    assert (json.loads(found[0]), *found[1:]) == (expected, str(original), str(original))
+    assert [json.loads(row[0]) for row in rows] == [expected, json.loads(parameters)]
+
+
+def test_what_cannot_be_written_is_not_half_written(original: Path, tmp_path: Path) -> None:
+    """A disk that refuses in the middle: the next opening does all of it."""
+    moved = shutil.move(original, tmp_path / "moved")
+    with closing(sqlite3.connect(moved / "mlflow.db")) as writing, writing:
+        writing.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON model_versions BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    before = (moved / "mlflow.db").read_bytes()
+    with pytest.raises(StoreError, match="moved here, and mlflow") as told:
+        relocate(moved)
+    assert "refused" in str(told.value)
+
+    assert (moved / "mlflow.db").read_bytes() == before
+    with closing(sqlite3.connect(moved / "mlflow.db")) as writing, writing:
+        writing.execute("DROP TRIGGER refuse")
+    relocate(moved)
+
+    assert mentions(moved / "mlflow.db", original) == {"params.value"}
+
+
+def test_a_workspace_is_not_moved_from_under_a_run(original: Path, tmp_path: Path) -> None:
+    """Nor from under the service; a copy of one that is at work may be opened."""
+    run = run_of(original)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        run.tag(_unfinished.owner_tags() | {_unfinished.PID: other.pid, _unfinished.STARTED: time.time()})
+        relocate(shutil.copytree(original, tmp_path / "copy"))
+        moved = shutil.move(original, tmp_path / "moved")
+        with pytest.raises(
+            StoreError, match=f"run {run.id} is at work in this workspace, which it knows as {original}"
+        ):
+            relocate(moved)
+        other.communicate(b"\n")
+    (moved / "service").mkdir()
+    with FileLock(moved / "service" / ".lock"), pytest.raises(StoreError, match="the service is at work"):
+        relocate(moved)
+    relocate(moved)
+
+    assert files_of(moved) == {"report.md"}
+
+
+def test_the_columns_that_hold_places_are_known(database: Path) -> None:
+    """A version of MLflow with another column that is named like one has to be looked at: add it to PLACES or here."""
+    named = re.compile("artifact|location|path|root|source(?!_id|_type)|storage|uri|url|folder|payload")
+    with closing(sqlite3.connect(database)) as reading:
+        tables = [row[0] for row in reading.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {
+            f"{table}.{row[1]}" for table in tables for row in reading.execute(f'PRAGMA table_info("{table}")')
+            if "CHAR" in row[2].upper() or row[2].upper() in ("TEXT", "JSON")
+        }  # fmt: skip
+    ours = {f"{table}.{column}" for table, every in PLACES.items() for column in every}
+
+    assert ours <= columns
+    assert {name for name in columns if named.search(name.split(".")[1])} <= ours | ELSEWHERE
