@@ -20,8 +20,8 @@ from tasks._runs import Run
 from tasks._stage import Stage
 from tasks._store import LATEST, Dataset, Store
 from tasks._terminal import visible
+from tasks._turns import VERDICT
 
-VERDICT = "reproduction"  # the tag, and the name of the file that says more
 MARK = "reproduces"  # in the workspace: the run that is rebuilt there
 
 
@@ -71,7 +71,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
         values["training"]["warm_start"] = str(here) if here.exists() else start
     values["runtime"]["workspace"] = str(workspace / "reproductions" / run_id)
     config = check(set_values(values, settings), place, settings)
-    _refuse_used(Path(config.runtime.workspace), run_id)
+    _refuse_used(config, run_id)
     return Original(run, certificate, config)
 
 
@@ -144,16 +144,23 @@ def verdict(original: Original, done: Reproduced) -> str:
     return "\n".join([*lines, *(f"  {_line(each)}" for each in done.ingredients)])
 
 
-def _refuse_used(workspace: Path, run_id: str) -> None:
+def _refuse_used(config: Config, run_id: str) -> None:
     """Only a folder without a store will do, or the one where an earlier attempt at the same was interrupted."""
+    workspace = Path(config.runtime.workspace)
     mark = workspace / MARK
     if (workspace / "store").exists():
         begun = mark.exists() and mark.read_text() == run_id
-        if not begun or (workspace / LATEST).exists():
+        if not begun or ((workspace / LATEST).exists() and _judged(config, run_id)):
             raise InputError(
                 f"{workspace}: there are outputs here already, which would be reused instead of rebuilt\n"
-                "Choose another folder with --set runtime.workspace=FOLDER."
+                "Delete the folder, or choose another with --set runtime.workspace=FOLDER."
             )
+
+
+def _judged(config: Config, run_id: str) -> bool:
+    """Whether the newest reproduction of the run has its verdict."""
+    newest = _tracking.find_tagged(config, _tracking.REPRODUCES, run_id)
+    return newest is None or VERDICT in newest.data.tags
 
 
 def _line(difference: Difference) -> str:

@@ -54,22 +54,25 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run → champion or not
 
     A run that `reproduces` another names it in a tag, and is made even where that other one holds the same result.
-    One that is made for a `parent` run is shown below it. Raises Paused when the training has done `pause_after` epochs
-    of more; called again, it goes on from there.
+    While another process makes the same result, this one waits for it. One that is made for a `parent` run is shown
+    below it. Raises Paused when the training has done `pause_after` epochs of more; called again, it goes on.
     """
     with _tracking.unless_required(config):
         connection(config)
     config, noted = chosen(config)
-    planned, result, run_id = plan(config), recipe(config), ""
+    planned, result = plan(config), recipe(config)
     if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         _announcement.announce_found(Run(_tracking.uri(config), finished.run_id))
         return finished
+    run_id, made = "", False
     with _tracking.unless_required(config):
-        run_id = _tracking.start(config, str(running.id), recipe=result, reproduces=reproduces, parent=parent)
-        if noted:
+        run_id, made = _tracking.begin(config, str(running.id), recipe=result, reproduces=reproduces, parent=parent)
+        if noted and not made:
             Run(_tracking.uri(config), run_id).tag(noted)
             log.info("  %-12s %s", "warm start", noted[CHOSEN])
+    if made:
+        return _again(config, planned, run_id)
     place = _tracking.uri(config) if run_id else ""  # what a run without MLflow uses, its recipe uses
     context = Context(runtime=config.runtime, tracking_uri=place, run_id=run_id or result, pause_after=pause_after)
 
@@ -78,6 +81,16 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
         run_id = ""
         waiting.keep(config, str(running.id), result, outputs)
     vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
+    return Retrained(run_id, outputs)
+
+
+def _again(config: Config, planned: Plan, run_id: str) -> Retrained:
+    """The outputs of a run that is finished: of another process, or of another store."""
+    log.info("run %s holds this very result: what the store lacks of it is made again", run_id)
+    context = Context(runtime=config.runtime, run_id=run_id)
+    outputs = pipeline(config, functools.partial(_run, context, planned))
+    vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
+    _announcement.announce_found(Run(_tracking.uri(config), run_id))
     return Retrained(run_id, outputs)
 
 

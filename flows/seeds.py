@@ -46,12 +46,19 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     write_whole(Path(config.runtime.workspace) / LATEST, _vectors(runs[config.seed]))
     found = _noise.noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
 
+    _tracking.close_abandoned(config)
     result = digest_of([run.outputs.evaluation.key for run in runs.values()])
-    if parent := _tracking.find_finished(config, result):
+    parent, finished = _tracking.begin(config, str(running.id), f"{config.name}, {seeds} seeds", recipe=result)
+    if finished:
         log.info("nothing to do: run %s sums these seeds up", parent)
         return Seeds(parent, runs, found)
-    uri, parent = _tracking.uri(config), _tracking.start(config, str(running.id), f"{config.name}, {seeds} seeds")
-    _noise.publish(Run(uri, parent), {seed: Run(uri, run.run_id) for seed, run in runs.items()}, found)
+    uri = _tracking.uri(config)
+    _noise.publish(
+        Run(uri, parent),
+        Path(config.runtime.workspace),
+        {seed: Run(uri, run.run_id) for seed, run in runs.items()},
+        found,
+    )
     Run(uri, parent).tag({_tracking.RESULT: result})
     return Seeds(parent, runs, found)
 

@@ -62,9 +62,8 @@ def sweep(
     variants = [grids.changed(config, change) for change in changes]
     result = digest_of([recipe(config), *map(recipe, variants), by, keep_one_in])
     _tracking.close_abandoned(config)
-    finished = _tracking.find_finished(config, result)
     title = f"{config.name}, sweep of {len(changes)}"
-    parent = finished or _tracking.start(config, str(running.id), title, recipe=result)
+    parent, finished = _tracking.begin(config, str(running.id), title, recipe=result)
 
     climb = Climb(config, by, parent)
     epochs = min(variant.training.epochs for variant in variants)
@@ -78,7 +77,7 @@ def sweep(
     vectors.make_latest(Path(config.runtime.workspace), climb.runs[found.best.run_id].outputs.trained.vectors)
     best = toml(grids.changed(config, found.best.change), _comment(found))
     if finished:
-        log.info("nothing to do: run %s sums this sweep up", finished)
+        log.info("nothing to do: run %s sums this sweep up", parent)
     else:
         run = Run(_tracking.uri(config), parent)
         _sweep.publish(run, Path(config.runtime.workspace), found, best)

@@ -108,7 +108,9 @@ def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
         return finished
     _tracking.close_abandoned(config)
     name = f"{config.name} {waiting.when.astimezone():%m-%d %H:%M:%S}"
-    run_id = _tracking.start(config, waiting.flow_run_id, name, waiting.recipe)
+    run_id, made = _tracking.begin(config, waiting.flow_run_id, name, waiting.recipe)
+    if made:
+        return run_id
     _use(workspace, run_id, outputs)
     context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
     novelty.fn(config, *outputs.trained[:3], context)

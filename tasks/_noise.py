@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from tasks import _spreadsheet
 from tasks._markdown import tabular
 from tasks._report import ABOUT_SCORES
-from tasks._runs import Run
+from tasks._runs import Run, gathered
 
 NOTE = (
     "Two runs whose scores differ by less than about three deviations may differ by their seeds alone; "
@@ -35,7 +34,7 @@ def noise(metrics: Sequence[dict[str, float]]) -> list[Noise]:
     return [Noise(name, statistics.fmean(row), statistics.stdev(row), row) for name, row in columns.items()]
 
 
-def publish(parent: Run, children: dict[int, Run], found: list[Noise]) -> None:
+def publish(parent: Run, workspace: Path, children: dict[int, Run], found: list[Noise]) -> None:
     """The means under the scores' own names, the deviations, a table, a page; the seeds' runs become its children."""
     for child in children.values():
         child.tag({"mlflow.parentRunId": parent.id})
@@ -52,8 +51,7 @@ def publish(parent: Run, children: dict[int, Run], found: list[Noise]) -> None:
         tabular(["score", "mean", "deviation", "seeds"], rows),
         NOTE,
     ])  # fmt: skip
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+    with gathered(workspace, parent.id) as folder:
         (folder / "scores").mkdir()
         _spreadsheet.write(frame, folder / "scores" / "seeds.csv")
         (folder / "report.md").write_text(page, encoding="utf-8")

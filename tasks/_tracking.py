@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 from configs.addresses import shown
 from configs.schema import Config
-from tasks import _environment, _heart, _vectors
+from tasks import _environment, _heart, _turns, _vectors
 from tasks._errors import TrackingError, Unreachable
 from tasks._files import digest_of
 from tasks._places import ARTIFACTS, DATABASE, address_of, artifact_address, check_name, database_at
 from tasks._reach import reached
 from tasks._runs import Run, gathered, known_run
-from tasks._unfinished import CLOSED, HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
+from tasks._turns import AtWork, Turn
+from tasks._unfinished import HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as Record
 
-FLOW_RUN, RESULT = "prefect.flow_run_id", "result.key"  # tags that runs are found by
+FLOW_RUN, RESULT = "prefect.flow_run_id", _turns.RESULT  # tags that runs are found by
 NEWS = "corpus.news"  # the tag that says what is new in the text
-REPRODUCES = "reproduces"  # the tag that names the original
+REPRODUCES = _turns.REPRODUCES
 DIGEST = "config.digest"  # the tag: equal digests, equal settings; a parameter would be one that always differs
 PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows a run below another
 LONGEST = 6_000  # characters of a parameter; config.json has them all
@@ -71,29 +72,55 @@ def _go_on(place: str, reason: str) -> None:
     )
 
 
-def start(
+def begin(
     config: Config, flow_run_id: str, name: str = "", recipe: str = "", reproduces: str = "", parent: str = ""
-) -> str:
-    """The id of the flow run's MLflow run: the one it has already, when a flow is retried; the one of this recipe that
-    did not finish; or a new one.
+) -> Turn:
+    """The flow run's MLflow run, RUNNING and owned by this process: the one it has already, when a flow is retried; the
+    one of this recipe that did not finish; or a new one. Or the one that holds the recipe's result, left as it is.
+
+    While another process makes the same result, wait for it.
     """
-    with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
-        experiment = _experiment(client, config) or _create_experiment(client, config)
-        named = {RECIPE: recipe, REPRODUCES: reproduces, PARENT: parent}
-        tags = _tags(config, flow_run_id) | {tag: value for tag, value in named.items() if value}
-        title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
-        record = _find(client, experiment, FLOW_RUN, flow_run_id)
-        record = record or (_unfinished(client, experiment, recipe) if recipe and not reproduces else None)
-        record = record or client.create_run(experiment, tags=tags, run_name=title)
-        run = Run(uri(config), record.info.run_id)
-        run.tag(tags)  # what is continued has another owner now
-        reopen(client, record)
-        run.parameters(parameters(config))
-        with gathered(Path(config.runtime.workspace), run.id) as folder:
-            (folder / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
-            run.files(folder)
+    named = {RECIPE: recipe, REPRODUCES: reproduces, PARENT: parent}
+    tags = _tags(config, flow_run_id) | {tag: value for tag, value in named.items() if value}
+    title = name or f"{config.name} {datetime.now():%m-%d %H:%M:%S}"
+    while True:
+        try:
+            with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
+                experiment = _experiment(client, config) or _create_experiment(client, config)
+                with _turn(client, experiment, config, tags, title) as record:
+                    run = Run(uri(config), record.info.run_id)
+                    if _turns.holds_result(record):
+                        return Turn(run.id, finished=True)
+                    run.tag(tags)  # what is continued has another owner now
+                    reopen(client, record)
+            break
+        except AtWork as other:
+            _turns.wait(uri(config), other.record, config.runtime.lost_after, config.tracking.patience)
+    run.parameters(parameters(config))
+    with gathered(Path(config.runtime.workspace), run.id) as folder:
+        (folder / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
+        run.files(folder)
     _heart.start(run, config.runtime.lost_after)
-    return run.id
+    return Turn(run.id, finished=False)
+
+
+def start(config: Config, flow_run_id: str, name: str = "", **tags: str) -> str:
+    """The id alone."""
+    return begin(config, flow_run_id, name, **tags).run_id
+
+
+@contextmanager
+def _turn(
+    client: "MlflowClient", experiment: str, config: Config, tags: dict[str, str], title: str
+) -> "Iterator[Record]":
+    if record := _find(client, experiment, FLOW_RUN, tags[FLOW_RUN]):
+        yield record
+    elif RECIPE in tags:
+        shared = uri(config) != address_of(Path(config.runtime.workspace) / DATABASE)
+        with _turns.turn(client, experiment, tags, title, shared=shared) as record:
+            yield record
+    else:
+        yield client.create_run(experiment, tags=tags, run_name=title)
 
 
 def finish_flow_run(config: Config, flow_run_id: str, status: str) -> None:
@@ -134,10 +161,10 @@ def stop(config: Config, run_id: str) -> None:
 
 
 def find_finished(config: Config, result: str) -> str | None:
-    """The newest complete run of this very result."""
+    """The newest complete run of this very result; a reproduction is another's copy."""
     with reached(uri(config)) as client:
-        record = _find(client, _experiment(client, config), RESULT, result, "FINISHED")
-    return record.info.run_id if record else None
+        found = _search(client, _experiment(client, config), RESULT, result, "FINISHED")
+    return next((record.info.run_id for record in found if REPRODUCES not in record.data.tags), None)
 
 
 def find_tagged(config: Config, tag: str, value: str) -> "Record | None":
@@ -170,9 +197,9 @@ def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
     with reached(run.uri) as client:
         if not client.list_artifacts(run.id, name):
             raise TrackingError(f"run {run.id} holds no vectors: it is {status}\nName a FINISHED run.")
-    folder = run.fetch(name)
     try:
-        return _vectors.mapped(folder)
+        with run.fetched(name) as folder:
+            return _vectors.mapped(folder)
     except OSError as error:
         raise TrackingError(f"run {run.id} holds no vectors ({error}).\nName a FINISHED run.") from error
 
@@ -231,12 +258,6 @@ def _create_experiment(client: "MlflowClient", config: Config) -> str:
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
     return str(_experiment(client, config))
-
-
-def _unfinished(client: "MlflowClient", experiment: str, recipe: str) -> "Record | None":
-    """The newest run of the recipe that was interrupted or has failed; a RUNNING one has a process of its own."""
-    runs = _search(client, experiment, RECIPE, recipe, "")
-    return next((record for record in runs if record.info.status in CLOSED), None)
 
 
 def _find(client: "MlflowClient", experiment: str | None, tag: str, value: str, status: str = "") -> "Record | None":

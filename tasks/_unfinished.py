@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
 RECIPE, CONTINUE = "result.recipe", "how to continue"  # tags
+CLAIM = "claim"  # the tag of a run that is not worked on yet: see _turns
 HOST, PID, STARTED, COMMAND = "owner.host", "owner.pid", "owner.started", "owner.command"
 CLOSED = {"KILLED", "FAILED"}
 
@@ -36,14 +37,17 @@ def owner_tags() -> dict[str, str]:
 
 
 def alone(workspace: Path) -> FileLock:
-    """Of two starts at once in a workspace, one goes on with the interrupted run, and the other finds it RUNNING."""
+    """Of two starts at once in a workspace, one has the run, and the other finds it RUNNING."""
     workspace.mkdir(parents=True, exist_ok=True)
     return FileLock(workspace / "runs.lock")
 
 
 def close(client: "MlflowClient", record: "Record", status: str) -> None:
-    """End the run; one that is not FINISHED says how to go on with it."""
+    """End the run; one that is not FINISHED says how to go on with it. A mere claim is withdrawn."""
     _heart.stop(record.info.run_id)
+    if CLAIM in record.data.tags:
+        client.delete_run(record.info.run_id)
+        return
     if status in CLOSED:
         command = record.data.tags.get(COMMAND, "w2v retrain")
         way = f"`{command}` goes on with this run where it stopped, as long as config, data and code are the same."

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL
 
-from configs.schema import Config
+from configs.schema import Config, Runtime
 from flows import comparison, vectors
 from flows.pipeline import Retrained
 from flows.plan import plan
@@ -109,6 +111,41 @@ def test_the_same_again_is_nothing_to_do(config: Config, first: Retrained) -> No
     assert plan(config).nothing_to_do
     assert retrain(config) == first
     assert len(client.search_runs(["1"])) == before
+
+
+def test_a_store_that_is_gone_is_made_again_for_the_same_run(config: Config, first: Retrained) -> None:
+    """The same bits as before; the run that holds the result is left as it is, and no version comes after it."""
+    client = MlflowClient(_tracking.uri(config))
+    before = client.get_run(first.run_id).to_dictionary(), len(client.search_runs(["1"]))
+    shutil.rmtree(Path(config.runtime.workspace) / "store")
+
+    assert retrain(config) == first
+    assert plan(config).nothing_to_do
+    assert (client.get_run(first.run_id).to_dictionary(), len(client.search_runs(["1"]))) == before
+    assert len(client.search_model_versions("name = 'vectors'")) == 1
+
+
+def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
+    """One process makes it, and the other waits, says so, and finds it made."""
+    values = config.model_copy(update={"runtime": Runtime(workspace=str(own)), "seed": 5}).model_dump(mode="json")
+    code = "import json, sys; from flows.surroundings import quiet; quiet(); from flows.retrain import retrain\n"
+    code += "from configs.schema import Config; print(retrain(Config.model_validate(json.loads(sys.argv[1]))).run_id)"
+    environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value()}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, json.dumps(values)], env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=300) for process in both]
+    (run,) = MlflowClient(f"sqlite:///{own}/mlflow.db").search_runs(["1"])
+
+    assert [process.returncode for process in both] == [0, 0], said
+    assert [out.strip() for out, _ in said] == [run.info.run_id] * 2
+    assert sum("holds this very result" in error for _, error in said) == 1
+    assert run.info.status == "FINISHED"
+    assert len(MlflowClient(f"sqlite:///{own}/mlflow.db").search_model_versions("name = 'vectors'")) == 1
 
 
 def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tasks import _certificate, _champions, _environment, _reach, _runs, _tracki
 from tasks._errors import InputError, TrackingError, Unreachable
 from tasks._retries import _unanswered
 from tasks._runs import Run
+from tasks._turns import VERDICT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -69,14 +70,34 @@ def test_an_unfinished_run_is_continued_by_its_recipe(fresh: Config) -> None:
     assert "how to continue" not in run.data.tags
 
 
-@pytest.mark.parametrize("status", ["RUNNING", "FINISHED"])
-def test_a_run_at_work_or_done_is_not_continued(fresh: Config, status: str) -> None:
-    """Two starts at once are two runs, and so is a start after the end."""
-    first = _tracking.start(fresh, "flow-1", recipe="same")
-    if status == "FINISHED":
-        _tracking.finish_flow_run(fresh, "flow-1", status)
+def test_a_run_that_holds_the_result_is_left_as_it_is(fresh: Config) -> None:
+    """A start after the end is told which one it is; a run that ended without a result is none."""
+    empty = _tracking.start(fresh, "flow-1", recipe="same")
+    _tracking.finish_flow_run(fresh, "flow-1", "FINISHED")
+    done = _tracking.start(fresh, "flow-2", recipe="same")
+    Run(_tracking.uri(fresh), done).tag({_tracking.RESULT: "abc"})
+    _tracking.finish_flow_run(fresh, "flow-2", "FINISHED")
+    before = client(fresh).get_run(done)
+    found = _tracking.begin(fresh, "flow-3", recipe="same")
 
+    assert done != empty
+    assert found == (done, True)
+    assert client(fresh).get_run(done).to_dictionary() == before.to_dictionary()
+
+
+def test_a_reproduction_is_a_run_of_its_own(fresh: Config) -> None:
+    """It holds no result for others, is made again when it is asked for again, and goes on if it has no verdict."""
+    first = _tracking.start(fresh, "flow-1", recipe="same", reproduces="original")
+    Run(_tracking.uri(fresh), first).tag({_tracking.RESULT: "abc"})
+    _tracking.finish_flow_run(fresh, "flow-1", "FINISHED")
+
+    assert _tracking.find_finished(fresh, "abc") is None
     assert _tracking.start(fresh, "flow-2", recipe="same") != first
+    assert _tracking.start(fresh, "flow-3", recipe="same", reproduces="original") == first
+
+    Run(_tracking.uri(fresh), first).tag({VERDICT: "identical"})
+    _tracking.finish_flow_run(fresh, "flow-3", "FINISHED")
+    assert _tracking.start(fresh, "flow-4", recipe="same", reproduces="original") != first
 
 
 def test_every_setting_is_a_parameter(fresh: Config) -> None:
@@ -190,7 +211,7 @@ config = Config(ingestion=Ingestion(source="x"), tracking=Tracking(uri=uri), run
 data = [Input(Dataset(f"data {n}", "d" * 32, "local", "{}"), "training") for n in range(50)]
 Path(workspace).mkdir()
 while not Path(barrier).exists(): sleep(0.001)
-run_id = _tracking.start(config, workspace, recipe="same")
+run_id = _tracking.start(config, workspace, recipe=workspace)
 Path(workspace, "started").touch()
 while len(list(Path(barrier).parent.glob("*/started"))) < 4: sleep(0.001)
 for one in data: Run(uri, run_id).inputs([one])

@@ -1,0 +1,138 @@
+"""One result, one run: of several processes that are to make the same, one makes it and the others wait for it.
+
+Starts in one workspace are kept apart by a file lock (`_unfinished.alone`). Starts from several workspaces meet at
+MLflow's server alone, which has no locks. There each creates a run as its claim, and then looks for others: the one
+that sees no other has its turn, and one that sees another withdraws. Of two claims, the later one sees the other.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from tasks import _environment, _heart
+from tasks._errors import PipelineError, TrackingError, Unreachable
+from tasks._reach import reached
+from tasks._unfinished import CLAIM, CLOSED, HOST, PID, RECIPE, abandoned, close, silent
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as Record
+
+RESULT = "result.key"  # the tag that is set when all is there
+REPRODUCES = "reproduces"  # the tag that names the original
+VERDICT = "reproduction"  # the tag that completes a reproduction
+PAUSE = 1.0  # seconds between two looks at another process's run
+
+log = logging.getLogger("w2v")
+
+
+class Turn(NamedTuple):
+    run_id: str
+    finished: bool  # the run holds the result already: there is nothing to log
+
+
+class AtWork(PipelineError):
+    """Another process is making the same result."""
+
+    def __init__(self, record: "Record") -> None:
+        super().__init__(f"run {record.info.run_id} is making this very result.\nWait until it ends.")
+        self.record = record
+
+
+@contextmanager
+def turn(
+    client: "MlflowClient", experiment: str, tags: dict[str, str], title: str, *, shared: bool
+) -> "Iterator[Record]":
+    """The run of this recipe: one that holds its result, else an unfinished one, else a new one.
+
+    It is this process's when the block is left, which is to make it RUNNING. `shared` says that other workspaces use
+    the same MLflow. Raises AtWork if another process works on such a run.
+    """
+    claim = client.create_run(experiment, tags=tags | {CLAIM: "1"}, run_name=title) if shared else None
+    taken = None
+    try:
+        runs = [run for run in _same(client, experiment, tags) if not claim or run.info.run_id != claim.info.run_id]
+        for run in runs:
+            if at_work(run):
+                raise AtWork(run)
+        found = _finished(runs) or _unfinished(runs)
+        record = found or claim or client.create_run(experiment, tags=tags, run_name=title)
+        yield record
+        taken = record
+    finally:
+        if claim and claim is taken:
+            client.delete_tag(claim.info.run_id, CLAIM)
+        elif claim:
+            client.delete_run(claim.info.run_id)
+
+
+def at_work(record: "Record") -> bool:
+    """Whether another process has it, as far as can be seen from here."""
+    tags, owner = record.data.tags, _environment.owner()
+    if record.info.status != "RUNNING" or record.info.lifecycle_stage == "deleted" or HOST not in tags:
+        return False
+    ours = (tags[HOST], int(tags[PID])) == (owner.host, owner.pid)
+    return not ours and not abandoned(record)
+
+
+def wait(uri: str, record: "Record", lost_after: float, patience: float) -> None:
+    """Return when the run is not at work any more; one whose process has died is closed.
+
+    Raises Unreachable if MLflow does not answer for `patience` seconds.
+    """
+    tags, run_id = record.data.tags, record.info.run_id
+    if CLAIM not in tags:
+        log.info(
+            "run %s is making this very result, in process %s of host %s: waiting for it …",
+            run_id,
+            tags[PID],
+            tags[HOST],
+        )
+    answered = beaten = time.monotonic()
+    beat = _heart.last(record)
+    while at_work(record):
+        time.sleep(random.uniform(0.5, 1.5) * PAUSE)  # so that of two that have withdrawn, one comes back first
+        try:
+            with reached(uri) as client:
+                record = client.get_run(run_id)
+                answered = time.monotonic()
+                if _heart.last(record) != beat:
+                    beat, beaten = _heart.last(record), answered
+                quiet = answered - beaten > lost_after * _heart.PATIENCE and silent(record, lost_after)
+                if abandoned(record) or quiet:
+                    close(client, record, "KILLED")
+                    return
+        except Unreachable:
+            if time.monotonic() - answered > patience:
+                raise
+        except TrackingError:  # it was deleted for good; else the next start meets the same error, and tells it
+            return
+
+
+def _same(client: "MlflowClient", experiment: str, tags: dict[str, str]) -> "list[Record]":
+    """The runs of the recipe, the newest first: reproductions of the same original, or those that are none."""
+    runs = client.search_runs([experiment], f"tags.`{RECIPE}` = '{tags[RECIPE]}'")
+    return [run for run in runs if run.data.tags.get(REPRODUCES) == tags.get(REPRODUCES)]
+
+
+def _finished(runs: "list[Record]") -> "Record | None":
+    """A reproduction is made again each time that it is asked for."""
+    return next((run for run in runs if holds_result(run) and REPRODUCES not in run.data.tags), None)
+
+
+def holds_result(run: "Record") -> bool:
+    return run.info.status == "FINISHED" and RESULT in run.data.tags
+
+
+def _unfinished(runs: "list[Record]") -> "Record | None":
+    """The newest that was interrupted or has failed, or that this process itself has left open."""
+    return next((run for run in runs if CLAIM not in run.data.tags and _goes_on(run)), None)
+
+
+def _goes_on(run: "Record") -> bool:
+    tags, status = run.data.tags, run.info.status
+    unjudged = status == "FINISHED" and REPRODUCES in tags and VERDICT not in tags
+    return status in CLOSED or unjudged or (status == "RUNNING" and HOST in tags)
