@@ -59,7 +59,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     certificate = _certificate.read(run)
     place = f"config.json of run {run_id}"
     try:
-        values = logged.read(run.fetch("config.json").read_text(encoding="utf-8"), place).model_dump(mode="json")
+        values = logged.read(run.text("config.json"), place).model_dump(mode="json")
     except ConfigError as error:
         commit = certificate["code"].get("commit", "unknown")
         raise ConfigError(f"{error}\nAnother version of the code wrote it: check out commit {commit}.") from None

@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import State
@@ -11,6 +12,7 @@ from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.states import Cancelled
 
 from flows.failures import again
+from tasks import _scratch
 from tasks._errors import TrackingError
 from tasks._interrupts import hung_up
 
@@ -25,7 +27,7 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(work)
     def until_stopped(*arguments: P.args, **named: P.kwargs) -> Any:
         try:
-            with hung_up():
+            with hung_up(), _scratch.used(_workspace()):
                 return work(*arguments, **named)
         except BaseException as error:
             if not _is_stop(error):
@@ -44,6 +46,14 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
             return end
 
     return until_stopped
+
+
+def _workspace() -> Path:
+    """Of the flow run at work: the one of its config, where it has one."""
+    context = FlowRunContext.get()
+    parameters = context.parameters or {} if context else {}
+    config = parameters.get("config")
+    return Path(config.runtime.workspace if config else parameters.get("workspace", "workspace"))
 
 
 def _is_stop(error: BaseException | None) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tasks import _certificate, _champions, _registry, _tracking
@@ -50,8 +49,8 @@ def verify(run: Run, store: Store) -> Iterator[Finding]:
 
 def _artifacts(run: Run, certificate: Certificate) -> Iterator[Finding]:
     wanted = certificate["artifacts"]
-    with TemporaryDirectory() as folder:
-        found = _certificate.digests(run.fetch("", folder))
+    with run.fetched() as folder:
+        found = _certificate.digests(folder)
     bad = {name: "is missing" if name not in found else "differs" for name in wanted if found.get(name) != wanted[name]}
     yield from (Finding(False, "artifacts", f"{name} {fault}") for name, fault in bad.items())
     yield Finding(not bad, "artifacts", f"{len(wanted) - len(bad)} of {len(wanted)} are as certified")
@@ -74,12 +73,11 @@ def _epochs(run: Run, certificate: Certificate) -> Iterator[Finding]:
 
 
 def _fault(run: Run, epoch: int, wanted: dict[str, dict[str, object]]) -> str:
-    with TemporaryDirectory() as folder:
-        try:
-            learnt, scores = _registry.earlier(run, epoch, folder)
-        except InputError:
-            return "is missing"
-        same = _certificate.of_learnt(learnt).items() <= wanted["tables"].items()
+    try:
+        learnt, scores = _registry.earlier(run, epoch)
+    except InputError:
+        return "is missing"
+    same = _certificate.of_learnt(learnt).items() <= wanted["tables"].items()
     return "" if same and scores == wanted["scores"] else "differs"
 
 

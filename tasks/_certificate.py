@@ -103,13 +103,14 @@ def read(run: Run) -> Certificate:
             f"run {run.id} has no certificate ({FILE})\nIt was not finished, or logged by an older version: "
             "name a finished run, or retrain with its config.json."
         )
-    path = run.fetch(FILE)
-    if digest_of_file(path) != run.record.data.tags[DIGEST]:
+    with run.fetched(FILE) as path:
+        content = path.read_bytes()
+    if blake2b(content, digest_size=16).hexdigest() != run.record.data.tags[DIGEST]:
         raise TrackingError(
             f"run {run.id}: {FILE} is not what the run's tag {DIGEST} says\n"
             "The certificate was changed after the run, so nothing can be held against it."
         )
-    certificate: Certificate = json.loads(path.read_bytes())
+    certificate: Certificate = json.loads(content)
     if certificate["version"] != VERSION:
         raise TrackingError(
             f"run {run.id}: {FILE} is of version {certificate['version']}, and this program reads {VERSION}\n"

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import psutil
 
 from configs.addresses import shown
-from tasks import _arithmetic
 from tasks._files import digest_of_file
 
 SOURCE = Path(__file__).parent.parent
@@ -64,6 +63,8 @@ def commit() -> dict[str, str]:
 
 def describe() -> dict[str, Any]:
     """All of it as JSON."""
+    from tasks import _arithmetic  # and with it NumPy, which a process needs not load to say who it is
+
     return {
         "git": commit(),
         "python": platform.python_version(),

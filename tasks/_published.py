@@ -1,6 +1,5 @@
 """What MLflow holds of a finished run, as a comparison needs it: nothing is sought in the store."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -46,12 +45,13 @@ def load(uri: str, run_id: str) -> Published:
     try:
         with reached(uri) as client:
             history = {metric: client.get_metric_history(run_id, metric) for metric in CURVES}
-            scores, manifests = (Path(client.download_artifacts(run_id, name)) for name in ("scores", "manifests"))
-        items = _contracts.read(scores / "evaluation.parquet", _contracts.EVALUATION)
-        judged, documents = (
-            Manifest.model_validate_json((manifests / f"{name}.json").read_bytes())
-            for name in ("evaluation", "documents")
-        )
+        with Run(uri, run_id).fetched("scores") as scores:
+            items = _contracts.read(scores / "evaluation.parquet", _contracts.EVALUATION)
+        with Run(uri, run_id).fetched("manifests") as manifests:
+            judged, documents = (
+                Manifest.model_validate_json((manifests / f"{name}.json").read_bytes())
+                for name in ("evaluation", "documents")
+            )
     except (ContractError, TrackingError, ValidationError, OSError) as error:
         lines = str(error).splitlines()
         raise TrackingError(

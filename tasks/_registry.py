@@ -5,10 +5,7 @@ run. A step done before is found and not repeated, so that publishing again make
 """
 
 import json
-import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING
 from tasks import _environment, _vectors
 from tasks._places import artifact_address
 from tasks._reach import reached
-from tasks._runs import Run
+from tasks._runs import Run, fetched
 from tasks._vectors import Vectors
 
 if TYPE_CHECKING:
@@ -44,23 +41,13 @@ def log_model(run: Run, vectors: Path, parameters: dict[str, str], *, epoch: int
             run.record.info.experiment_id, _name(epoch), source_run_id=run.id, params=parameters, model_type="word2vec"
         )
         if model.status != "READY":
-            with TemporaryDirectory(dir=vectors.parent) as folder, _temporary_files(folder):
+            with TemporaryDirectory(dir=vectors.parent) as folder:
                 _pack(Path(folder) / "model", model, run.id, vectors)
                 client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
             _link(client, run, model, step)
             client.finalize_logged_model(model.model_id, "READY")
     model_id: str = model.model_id
     return model_id
-
-
-@contextmanager
-def _temporary_files(folder: str) -> Iterator[None]:
-    """MLflow copies the vectors on the way: into this folder, which is swept if we are killed."""
-    former, tempfile.tempdir = tempfile.tempdir, folder
-    try:
-        yield
-    finally:
-        tempfile.tempdir = former
 
 
 def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
@@ -82,20 +69,17 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
     return number
 
 
-def earlier(run: Run, epoch: int, folder: str | None = None) -> tuple[Vectors, dict[str, float]]:
-    """The vectors of an earlier epoch, mapped and not read, and its scores; from a copy in the folder, if one is given.
+def earlier(run: Run, epoch: int) -> tuple[Vectors, dict[str, float]]:
+    """The vectors of an earlier epoch, mapped and not read, and its scores.
 
     Raises InputError, which names the epochs that are kept, if this one is not.
     """
-    from mlflow.artifacts import download_artifacts
-
     with reached(run.uri) as client:
         if (model := _find(client, run, epoch)) is None:
             kept = _vectors.epochs(each.name for each in _models(client, run))
             raise _vectors.not_kept(f"run {run.id}", epoch, kept)
-        place = f"{model.artifact_location}/artifacts"
-        found = Path(download_artifacts(artifact_uri=place, dst_path=folder, tracking_uri=run.uri))
-    return _vectors.mapped(found), {metric.key: metric.value for metric in model.metrics or []}
+    with fetched(run.uri, model.artifact_location, "artifacts") as found:
+        return _vectors.mapped(found), {metric.key: metric.value for metric in model.metrics or []}
 
 
 def _models(client: "MlflowClient", run: Run, only: str = "") -> "list[LoggedModel]":

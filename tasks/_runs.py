@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.addresses import shown
@@ -98,10 +99,16 @@ class Run:
         with reached(self.uri) as client:
             client.log_dict(self.id, dict(value), name)
 
-    def fetch(self, name: str, folder: str | None = None) -> Path:
-        """A file or folder of the run: a copy in the folder, or where it lies, brought here if it is elsewhere."""
-        with reached(self.uri) as client:
-            return Path(client.download_artifacts(self.id, name, folder))
+    @contextmanager
+    def fetched(self, name: str = "") -> Iterator[Path]:
+        """A file or folder of the run, or all of it: see `fetched`."""
+        with fetched(self.uri, self.record.info.artifact_uri, name) as found:
+            yield found
+
+    def text(self, name: str) -> str:
+        """Of one of its files."""
+        with self.fetched(name) as found:
+            return found.read_text(encoding="utf-8")
 
     def _logged(self, key: str) -> set[int]:
         """At which steps the curve has a point: from before this process, or by it."""
@@ -161,6 +168,23 @@ def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
         f"found     {(chr(10) + ' ' * 10).join(found) or 'no runs'}\n"
         "These are the newest; `w2v ui` shows all. Runs kept elsewhere: name a --workspace, or set MLFLOW_TRACKING_URI."
     )
+
+
+@contextmanager
+def fetched(uri: str, location: str, name: str) -> Iterator[Path]:
+    """A file or folder of what MLflow keeps at the location: where it lies if that is here, else a copy for the block.
+
+    What is mapped stays readable after the block: its file goes when nothing uses it any more.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    with TemporaryDirectory() as folder:
+        with reached(uri):
+            repository = get_artifact_repository(location, tracking_uri=uri)
+            here = isinstance(repository, LocalArtifactRepository)
+            found = Path(repository.download_artifacts(name, None if here else folder))
+        yield found
 
 
 @contextmanager

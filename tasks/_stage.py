@@ -44,6 +44,7 @@ MACHINERY = {
         "_progress",
         "_retries",
         "_runs",
+        "_scratch",
         "_stage",
         "_store",
         "_unfinished",

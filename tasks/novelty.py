@@ -49,9 +49,10 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
 
 def _of(run: Run) -> Corpus:
     """The corpus of a published run."""
-    manifests = run.fetch("manifests")
-    documents, vocabulary = (_manifest(manifests / f"{name}.json") for name in ("documents", "vocabulary"))
-    return _corpus(documents, vocabulary, pq.read_table(run.fetch(f"{VECTORS}/vocabulary.parquet")))
+    with run.fetched("manifests") as manifests:
+        documents, vocabulary = (_manifest(manifests / f"{name}.json") for name in ("documents", "vocabulary"))
+    with run.fetched(f"{VECTORS}/vocabulary.parquet") as words:
+        return _corpus(documents, vocabulary, pq.read_table(words))
 
 
 def _manifest(file: Path) -> Manifest:

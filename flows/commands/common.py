@@ -22,9 +22,19 @@ Epoch = Annotated[
     int | None, typer.Option(min=1, help="An earlier epoch that training.keep_epochs has kept; by default the end.")
 ]
 RunId = Annotated[str, typer.Argument(help="An MLflow run id, its first six characters or more, or `champion`.")]
-Workspace = Annotated[Path, typer.Option(help="The folder of the store and the tracking database.")]
+Workspace = Annotated[
+    Path, typer.Option(help="The folder of the store and the tracking database.", callback=lambda given: tidy(given))
+]
 Model = Annotated[str, typer.Option(help="The registered model: tracking.registered_model.")]
 Many = Annotated[int, typer.Option("-k", min=1, help="How many.")]
+
+
+def tidy(workspace: Path) -> Path:
+    """The workspace, in which temporary files lie from now on."""
+    from tasks import _scratch
+
+    _scratch.settle(workspace)
+    return workspace
 
 
 @app.callback()

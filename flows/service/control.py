@@ -13,6 +13,7 @@ from flows.service.health import answers
 from flows.service.parts import DATABASE, PARTS, Service
 from flows.service.place import Place, State, clock
 from flows.service.supervisor import STOP, end
+from tasks import _scratch
 from tasks._errors import PipelineError
 
 LAST_LINES = 8  # of the log, where something does not start
@@ -35,7 +36,7 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
     os.environ[DATABASE] = database
     supervisor = [sys.executable, "-m", "flows.service.supervisor", str(service)]
     if foreground:
-        os.execv(supervisor[0], supervisor)
+        os.execve(supervisor[0], supervisor, _scratch.outer())
     _detach(supervisor, place)
 
 
@@ -86,7 +87,12 @@ def _check(service: Service, database: str) -> None:
 
 def _detach(command: list[str], place: Place) -> None:
     supervisor = subprocess.Popen(
-        command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        env=_scratch.outer(),
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _tell(supervisor, place)

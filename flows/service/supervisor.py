@@ -21,6 +21,7 @@ from flows.service.health import answers, hangs
 from flows.service.parts import Part, Service, parts
 from flows.service.place import ATTEMPTS, MARK, Life, Place, State
 from flows.surroundings import Masking
+from tasks import _scratch
 from tasks._errors import PipelineError
 from tasks._interrupts import ignored
 
@@ -40,7 +41,7 @@ def supervise(service: Service) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if not ignored(number):
             signal.signal(number, lambda *_: stopping.set())
-    with place.lock.acquire(timeout=SOON):
+    with place.lock.acquire(timeout=SOON), _scratch.used(Path(service.workspace)):
         _log_to(place)
         us = psutil.Process()
         addresses = service.address("prefect"), service.address("mlflow")

@@ -167,7 +167,7 @@ def test_what_is_new_in_the_text_is_said(story: Story) -> None:
     assert second.metrics["corpus/outside"] == 1.0  # its only token is "new"
     assert second.metrics["corpus/divergence"] == 0.0
     assert "Against the corpus of version 1: 1 documents (+0)" in second.tags[_tracking.NEWS]
-    assert second.tags[_tracking.NEWS] in Run(story.uri, story.runs[1]).fetch("report.md").read_text()
+    assert second.tags[_tracking.NEWS] in Run(story.uri, story.runs[1]).text("report.md")
 
 
 def test_deciding_again_changes_nothing(story: Story) -> None:
@@ -243,7 +243,7 @@ def test_aligned_to_the_champion(story: Story) -> None:
     stages = finished_stages(aligned, context, WORDS, clustered(5))
     publish.fn(config=aligned, **stages, context=context)
     number = story.model.of_run(run.id).number
-    digest = run.fetch("reproducibility.json").read_bytes()
+    digest = run.text("reproducibility.json")
     MlflowClient(story.uri).set_registered_model_alias("vectors", "champion", number)
     publish.fn(config=aligned, **stages, context=context)
 
@@ -256,8 +256,8 @@ def test_aligned_to_the_champion(story: Story) -> None:
     np.testing.assert_array_equal(turned, served)
     assert metrics["alignment/cosine_before"] < 0.9
     assert metrics["alignment/cosine_after"] == pytest.approx(1)
-    assert run.fetch("reproducibility.json").read_bytes() == digest
-    assert "turned to the axes of version 1: the mean cosine of 60 words" in run.fetch("report.md").read_text()
+    assert run.text("reproducibility.json") == digest
+    assert "turned to the axes of version 1: the mean cosine of 60 words" in run.text("report.md")
 
 
 def model_id(run: Run) -> str:

@@ -1,0 +1,123 @@
+"""Temporary files, ours and those of MLflow, Matplotlib and Prefect: in the workspace, `tmp/<host>-<pid>-<start>`.
+
+The folder is removed when its process ends, and by the next start where that was killed. A workspace that cannot be
+written, or is not there, has it among the system's temporary files, where it is swept likewise.
+"""
+
+import atexit
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from tasks import _environment
+from tasks._environment import Owner
+
+FOLDER, ELSEWHERE = "tmp", "w2v-tmp"  # in the workspace; among the system's temporary files
+NAME = re.compile(r"(?P<host>.*)-(?P<pid>\d+)-(?P<started>\d+)")
+FORGOTTEN = 7 * 24 * 3600  # seconds after which the folder of another host is swept: its processes cannot be seen
+MATPLOTLIB = "MPLCONFIGDIR"  # where Matplotlib keeps its list of fonts, which takes it seconds to make
+
+
+def settle(workspace: Path) -> None:
+    """Use it from now on, until this process ends."""
+    using = used(workspace)
+    using.__enter__()
+    atexit.register(using.__exit__, None, None, None)
+
+
+@contextmanager
+def used(workspace: Path) -> Iterator[None]:
+    """For the block, have this process and those that it starts make their temporary files there."""
+    folder = None if _active() else _make(workspace)
+    if folder is None:
+        yield
+        return
+    names = {"TMPDIR": str(folder)}
+    if MATPLOTLIB not in os.environ:
+        names[MATPLOTLIB] = str(_fonts(folder, workspace))
+    environment = {name: os.environ.get(name) for name in names}
+    former = tempfile.tempdir
+    os.environ |= names
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = former
+        for name, value in environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        _remove(folder)
+
+
+def outer() -> dict[str, str]:
+    """The environment without it, for a process that outlives this one."""
+    return {name: value for name, value in os.environ.items() if not (name in ("TMPDIR", MATPLOTLIB) and _active())}
+
+
+def _active() -> bool:
+    return Path(tempfile.tempdir or "").name == _name(_environment.owner())
+
+
+def _name(owner: Owner) -> str:
+    return f"{owner.host}-{owner.pid}-{owner.started:.0f}"
+
+
+def _make(workspace: Path) -> Path | None:
+    """None where nothing can be written at all: then whoever needs a file says so."""
+    places = [workspace.absolute() / FOLDER] if workspace.is_dir() else []
+    for place in [*places, Path(tempfile.gettempdir()) / f"{ELSEWHERE}-{os.getuid()}"]:
+        folder = place / _name(_environment.owner())
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sweep(place)
+            return folder
+    return None
+
+
+def _sweep(place: Path) -> None:
+    """Remove what processes have left that were killed."""
+    us = _environment.owner()
+    for folder in place.iterdir():
+        found = NAME.fullmatch(folder.name)
+        if found and found["host"] == us.host:
+            dead = not Owner(us.host, int(found["pid"]), float(found["started"])).alive
+        else:
+            dead = time.time() - folder.stat().st_mtime > FORGOTTEN
+        if dead and not _in_use(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether a process still works with it that the dead one has started."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get("TMPDIR") == str(folder):
+                return True
+    return False
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # others use it
+        folder.parent.rmdir()
+
+
+def _fonts(folder: Path, workspace: Path) -> Path:
+    """Matplotlib's folder, with the list of fonts of the user's own if there is one."""
+    place = workspace.absolute() / "matplotlib" if folder.parent.name == FOLDER else folder / "matplotlib"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    if not place.exists() and (lists := list(cache.glob("fontlist-*.json"))):
+        with suppress(OSError):
+            place.mkdir()
+            for fonts in lists:
+                shutil.copy(fonts, place)
+    return place
