@@ -14,29 +14,56 @@ from tasks._runs import Run
 
 
 def promote(console: Console, workspace: Path, name: str, wanted: str, accept_drift: bool, because: str) -> int:
-    """Decide by the rule in the config of the version's run, which it was registered with; 1 if it is kept back."""
+    """Decide by the rule in the config of the version's run, which it was registered with; 1 if it is kept back.
+
+    A decision whose process was killed is recorded to its end first, and is the answer if it was asked the same.
+    """
     uri = _tracking.runs_of(workspace)
     with _promotion.alone(workspace):
-        model = _champions.model(uri, name)
-        version = model.version(wanted)
-        run = Run(uri, version.run_id)
-        if original := run.record.data.tags.get(_tracking.REPRODUCES):
-            raise InputError(f"version {version.number} is a reproduction of run {original}\nPromote that one instead.")
-        config = _config(run)
-        decision = _promotion.decide(model, version, config.promotion, accept_drift=accept_drift, because=because)
-        _promotion.record(workspace, model, decision)
-    _messages.tell(config.notify, _messages.of_decision(config.promotion, model, decision))
-    show(console, decision)
+        model, decision = _go_on(workspace, uri, name)
+        if decision is None or not _answers(decision, model, wanted, because):
+            version = model.version(wanted)
+            run = Run(uri, version.run_id)
+            if original := run.record.data.tags.get(_tracking.REPRODUCES):
+                raise InputError(
+                    f"version {version.number} is a reproduction of run {original}\nPromote that one instead."
+                )
+            rule = _config(run).promotion
+            decision = _promotion.decide(model, version, rule, accept_drift=accept_drift, because=because)
+            _promotion.record(workspace, model, decision)
+    _tell(console, model, decision)
     return int(decision.verdict == "kept back")
 
 
 def rollback(console: Console, workspace: Path, name: str, because: str) -> None:
     uri = _tracking.runs_of(workspace)
     with _promotion.alone(workspace):
-        model = _champions.model(uri, name)
-        decision = _promotion.restore(model, because)
+        model, decision = _go_on(workspace, uri, name)
+        if decision is None or decision.verdict != "restored":
+            decision = _promotion.restore(model, because)
+            _promotion.record(workspace, model, decision)
+    _tell(console, model, decision)
+
+
+def _go_on(workspace: Path, uri: str, name: str) -> tuple[Model, Decision | None]:
+    """The model, and the decision about it that was interrupted, which is recorded now."""
+    model = _champions.model(uri, name)
+    if decision := _promotion.interrupted(model):
         _promotion.record(workspace, model, decision)
-    config = _config(Run(uri, decision.run_id))
+        model = _champions.model(uri, name)
+    return model, decision
+
+
+def _answers(decision: Decision, model: Model, wanted: str, because: str) -> bool:
+    """Whether `w2v promote` has asked for this decision, before it was killed."""
+    if wanted == CHALLENGER and CHALLENGER not in model.aliases:  # a challenger is none when it is champion
+        return decision.verdict == "promoted"
+    kept_back = decision.verdict == "kept back" and not because
+    return model.aliases.get(wanted, wanted) == decision.version and (decision.verdict == "promoted" or kept_back)
+
+
+def _tell(console: Console, model: Model, decision: Decision) -> None:
+    config = _config(Run(model.uri, decision.run_id))
     _messages.tell(config.notify, _messages.of_decision(config.promotion, model, decision))
     show(console, decision)
 
@@ -68,7 +95,7 @@ def show(console: Console, decision: Decision) -> None:
 
 
 def _config(run: Run) -> Config:
-    return logged.read(run.fetch("config.json").read_text(), f"config.json of run {run.id}")
+    return logged.read(run.text("config.json"), f"config.json of run {run.id}")
 
 
 def _show_aliases(console: Console, model: Model) -> None:

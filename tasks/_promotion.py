@@ -10,6 +10,7 @@ from tasks import _announcement, _champions, _environment, _markdown, _published
 from tasks._champions import CHAMPION, VERDICT, Decision, Model, Version
 from tasks._errors import InputError, TrackingError
 from tasks._markdown import tabular
+from tasks._reach import reached
 from tasks._runs import Run, gathered
 
 
@@ -49,18 +50,34 @@ def restore(model: Model, because: str) -> Decision:
     return _decision(before, model.version(CHAMPION), "restored", because or "no reason was given")
 
 
+def interrupted(model: Model) -> Decision | None:
+    """The newest decision, if its process died before all of it was recorded: whoever decides next records it first."""
+    if not model.history:
+        return None
+    last = model.history[-1]
+    run = Run(model.uri, last.run_id)
+    with reached(model.uri) as client:
+        files = {file.path for file in client.list_artifacts(run.id, VERDICT)}
+    whole = files >= {f"{VERDICT}/{_name(last)}.{kind}" for kind in ("json", "md")}
+    return None if whole and run.record.data.tags.get(VERDICT) == last.verdict else last
+
+
 def record(workspace: Path, model: Model, decision: Decision) -> None:
     """In the registry, in the version's MLflow run, and on Prefect's page."""
     _champions.settle(model, decision)
     run, text = Run(model.uri, decision.run_id), page(model, decision)
     with gathered(workspace, run.id) as folder:
-        name = decision.when.replace(":", "")
         (folder / VERDICT).mkdir()
-        (folder / VERDICT / f"{name}.json").write_text(decision.model_dump_json(indent=1), encoding="utf-8")
-        (folder / VERDICT / f"{name}.md").write_text(text, encoding="utf-8")
+        (folder / VERDICT / f"{_name(decision)}.json").write_text(decision.model_dump_json(indent=1), encoding="utf-8")
+        (folder / VERDICT / f"{_name(decision)}.md").write_text(text, encoding="utf-8")
         run.files(folder)
     run.tag({VERDICT: decision.verdict})
     _announcement.announce_page(text, "promotion", _markdown.text(sentence(decision)))
+
+
+def _name(decision: Decision) -> str:
+    """Of its files, by its time."""
+    return decision.when.replace(":", "")
 
 
 def sentence(decision: Decision) -> str:
