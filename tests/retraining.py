@@ -1,4 +1,5 @@
-"""A retraining as `flows.retrain` does it, without Prefect's server: a process that starts quickly and may be killed.
+"""A retraining as `flows.retrain` does it, without Prefect's server, and other work that a test kills: a process that
+starts quickly and may be killed.
 
 python -m tests.retraining SECTION.KEY=VALUE …
 """
@@ -7,15 +8,25 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
+from mlflow import MlflowClient
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from rich.console import Console
+
 from configs.loading import load
-from flows.pipeline import pipeline
+from configs.schema import Config
+from flows import backfill, promotion, reproduce, seeds, sweep, waiting
+from flows.pipeline import Outputs, pipeline
 from flows.plan import already_done, plan, recipe
 from flows.surroundings import quiet
 from flows.vectors import make_latest
-from tasks import _tracking
+from tasks import _scratch, _tracking
+from tasks._errors import InputError
 from tasks._stage import Context
 from tasks.publication import publish
 
@@ -27,15 +38,82 @@ def retrain(settings: list[str]) -> None:
     if already_done(config, plan(config)):
         return
     flow_run_id = str(uuid4())
-    run_id = _tracking.start(config, flow_run_id, recipe=recipe(config))
+    run_id, made = _tracking.begin(config, flow_run_id, recipe=recipe(config))
+    assert not made
     context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
-    outputs = pipeline(config, lambda stage, **arguments: stage.compute(context=context, **arguments))
+    outputs = _outputs(config, context)
     publish.fn(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
-    make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
+    make_latest(_workspace(config), outputs.trained.vectors)
     _tracking.finish_flow_run(config, flow_run_id, "FINISHED")
 
 
-def attempt(settings: list[str], folder: Path, log: Path, last: int) -> None:
+def _sweep(settings: list[str]) -> None:
+    sweep.sweep(load(None, settings), ["training.learning_rate=0.02,0.05"], keep_one_in=2)
+
+
+def _seeds(settings: list[str]) -> None:
+    seeds.retrain_seeds(load(None, settings), 2)
+
+
+def _backfill(settings: list[str]) -> None:
+    config = load(None, settings)
+    days = backfill.partitions(config, date(2026, 1, 1), date(2026, 1, 2), skip_missing=False)
+    backfill.backfill(config, days, alone=False, serve=lambda: None)
+
+
+def _reproduce(settings: list[str]) -> None:
+    """What was reproduced is not reproduced again."""
+    workspace = _workspace(load(None, settings))
+    (run,) = [run for run in _runs(workspace) if _tracking.REPRODUCES not in run.data.tags]
+    with suppress(InputError):
+        assert reproduce.reproduce(reproduce.find(run.info.run_id, workspace, [])).identical
+
+
+def _sync(settings: list[str]) -> None:
+    waiting.sync(_workspace(load(None, settings)))
+
+
+def _promote(settings: list[str]) -> None:
+    """The second version against the first. What is champion already cannot be promoted."""
+    with suppress(InputError):
+        workspace = _workspace(load(None, settings))
+        promotion.promote(Console(quiet=True), workspace, "vectors", "2", accept_drift=False, because="a test")
+
+
+WORK: dict[str, Callable[[list[str]], None]] = {
+    "retrain": retrain, "sweep": _sweep, "seeds": _seeds, "backfill": _backfill,
+    "reproduce": _reproduce, "sync": _sync, "promote": _promote,
+}  # fmt: skip
+
+
+def prepare(work: str, settings: list[str]) -> None:
+    """What has to be there before the work starts."""
+    quiet()
+    config = load(None, settings)
+    if work in ("reproduce", "promote"):
+        retrain(settings)
+    if work == "promote":
+        workspace = _workspace(config)
+        promotion.promote(Console(quiet=True), workspace, "vectors", "1", accept_drift=False, because="")
+        retrain([*settings, "seed=2"])
+    if work == "sync":
+        outputs = _outputs(config, Context(runtime=config.runtime, run_id=recipe(config)))
+        waiting.keep(config, str(uuid4()), recipe(config), outputs)
+
+
+def _outputs(config: Config, context: Context) -> Outputs:
+    return pipeline(config, lambda stage, **arguments: stage.compute(context=context, **arguments))
+
+
+def _workspace(config: Config) -> Path:
+    return Path(config.runtime.workspace)
+
+
+def _runs(workspace: Path) -> list[object]:
+    return list(MlflowClient(f"sqlite:///{workspace}/mlflow.db").search_runs(["1"]))
+
+
+def attempt(work: str, settings: list[str], folder: Path, log: Path, last: int, server: str) -> None:
     """In a process group of its own, which is killed just before its change number `last` to the files of the folder.
 
     The last line of the log says how many changes there were.
@@ -48,7 +126,12 @@ def attempt(settings: list[str], folder: Path, log: Path, last: int) -> None:
     changes = Changes(folder, last)
     sys.addaudithook(changes)
     quiet()
-    retrain(settings)
+    folder.mkdir(exist_ok=True)
+    with (
+        _scratch.used(folder),
+        temporary_settings({PREFECT_API_URL: server or None, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        WORK[work](settings)
     print(changes.number, flush=True)
 
 
