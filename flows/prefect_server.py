@@ -4,13 +4,14 @@ python -m flows.prefect_server HOST PORT     (flows.guard.told is its environmen
 """
 
 import os
+import socket
 import sys
 
 from flows.guard import guarded
 
 
-def serve(host: str, port: int) -> None:
-    """Until SIGTERM."""
+def serve(listening: socket.socket) -> None:
+    """Until SIGTERM. Exits with 1 if it cannot start."""
     os.environ.pop("PREFECT_SERVER_API_AUTH_STRING", None)  # the guard asks, and Prefect's pages need not ask again
     import uvicorn
     from prefect.server.api.server import create_app
@@ -18,12 +19,16 @@ def serve(host: str, port: int) -> None:
 
     settings = get_current_settings().server.api
     app = guarded(create_app(final=True), health="/api/health", sockets=True)
-    uvicorn.run(
-        app, host=host, port=port, log_level="error", access_log=False, server_header=False,
-        timeout_keep_alive=settings.keepalive_timeout, ws_ping_interval=settings.websocket_ping_interval,
-        ws_ping_timeout=settings.websocket_ping_timeout,
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="error", access_log=False, server_header=False,
+            timeout_keep_alive=settings.keepalive_timeout, ws_ping_interval=settings.websocket_ping_interval,
+            ws_ping_timeout=settings.websocket_ping_timeout,
+        )
     )  # fmt: skip
+    server.run(sockets=[listening])
+    sys.exit(not server.started)
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=2048))

@@ -11,7 +11,7 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import failures, vectors, waiting
+from flows import failures, temporary, vectors, waiting
 from flows.naming import named
 from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
@@ -28,12 +28,15 @@ from tasks.publication import publish
 
 log = logging.getLogger("w2v")
 log.setLevel(logging.INFO)  # Prefect shows what it says, but sets no level
+NOT_ON_PAGE = "prefect.missing"  # the tag that says why Prefect has no record of the run
 
 
 def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Whatever way the flow ends, so does its MLflow run. (Prefect passes these names as keywords.)"""
     config = Config.model_validate(flow_run.parameters["config"])
     status = "FINISHED" if state.is_completed() else "FAILED" if state.is_failed() else "KILLED"
+    if missing := temporary.missing():
+        _tracking.tag_flow_run(config, str(flow_run.id), {NOT_ON_PAGE: missing})
     _tracking.finish_flow_run(config, str(flow_run.id), status)
 
 

@@ -130,6 +130,12 @@ def finish_flow_run(config: Config, flow_run_id: str, status: str) -> None:
             close(client, record, status)
 
 
+def tag_flow_run(config: Config, flow_run_id: str, tags: dict[str, str]) -> None:
+    """Of the flow run's MLflow run, if it has one."""
+    if run_id := find_of_flow_run(config, flow_run_id):
+        Run(uri(config), run_id).tag(tags)
+
+
 def find_of_flow_run(config: Config, flow_run_id: str) -> str | None:
     with reached(uri(config)) as client:
         record = _find(client, _experiment(client, config), FLOW_RUN, flow_run_id)

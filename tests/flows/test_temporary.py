@@ -1,47 +1,241 @@
-"""The temporary Prefect server: said when it does not start, left out where there is another."""
+"""The temporary Prefect server: waited for while it works, replaced where it dies, done without if it cannot start."""
 
 import os
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
+import psutil
 import pytest
+from mlflow import MlflowClient
 
 from flows import temporary
+from flows.temporary import Temporary
+from tasks import _patience
 from tasks._errors import PipelineError
 
+W2V = Path(sys.executable).parent / "w2v"
+# small batches, so that the training lasts
+SETTINGS = [
+    "ingestion.text_documents=line", "vocabulary.min_count=1", "vocabulary.subsample=0", "training.vector_size=8",
+    "training.damping=0.5", "training.batch_size=2", "training.epochs=3", "runtime.threads=1",
+]  # fmt: skip
+LINES = [
+    "", "= ingestion", "= tokenization", "= vocabulary", "novelty", "✓ windows-held-out", "✓ windows ", "✓ training",
+    "✓ evaluation", "✓ promotion",
+]  # fmt: skip
+SOME = ["", "✓ windows ", "✓ evaluation"]
 
-def test_a_server_that_does_not_start_is_an_error_with_a_way_out() -> None:
-    """What it ended with, and how to go on with a server of one's own."""
-    with (
-        subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as server,
-        pytest.raises(PipelineError, match=r"ended with exit code 3\n.*PREFECT_API_URL"),
-    ):
-        temporary._wait_for(server, "http://127.0.0.1:1/api/health")
+
+class Retraining:
+    """`w2v retrain` with a temporary server, and what it has said so far."""
+
+    def __init__(self, corpus: Path, workspace: Path, *changes: str) -> None:
+        named = [f"ingestion.source={corpus}", f"runtime.workspace={workspace}", *SETTINGS, *changes]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        self.said = ""
+        self.process = subprocess.Popen(
+            [W2V, "retrain", *(word for each in named for word in ("--set", each))], env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        with self.process.stdout as lines:
+            for line in lines:
+                self.said += line
+
+    def until(self, words: str) -> None:
+        while words not in self.said:
+            assert self.process.poll() is None, self.said
+            time.sleep(0.02)
+
+    @property
+    def server(self) -> psutil.Process:
+        while not (found := psutil.Process(self.process.pid).children()):
+            assert self.process.poll() is None, self.said
+            time.sleep(0.02)
+        return found[0]
+
+    def ended(self) -> int:
+        code = self.process.wait()
+        self._reader.join()
+        return code
 
 
-def test_a_server_of_ones_own_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No other is started beside it, whatever it answers."""
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+@pytest.fixture(scope="module")
+def prepared(corpus: Path, workspace: Path) -> Path:
+    """A workspace where all up to the training is there already."""
+    done = Retraining(corpus, workspace)
+    assert done.ended() == 0, done.said
+    return workspace
+
+
+@pytest.mark.parametrize(
+    "line", [each if each in SOME else pytest.param(each, marks=pytest.mark.long) for each in LINES]
+)
+def test_a_server_that_is_killed_is_replaced(line: str, prepared: Path, corpus: Path) -> None:
+    """At whatever instant: the retraining goes on and ends well, on Prefect's page too, where its tasks follow."""
+    work = Retraining(corpus, prepared, f"seed={100 + LINES.index(line)}")
+    server = work.server
+    work.until(line)
+    server.kill()
+
+    assert work.ended() == 0, work.said
+    assert "the temporary Prefect server ended: killed by signal 9; another takes its place" in work.said
+    run = newest(prepared)
+    assert run.info.status == "FINISHED"
+    with sqlite3.connect(prepared / "prefect" / "prefect.db") as database:
+        of = "SELECT state_name FROM flow_run WHERE id = ?"
+        tasks = "SELECT name, state_name FROM task_run WHERE flow_run_id = ?"
+        named = (run.data.tags["prefect.flow_run_id"],)
+        assert database.execute(of, named).fetchall() == [("Completed",)]
+        assert {state for _, state in database.execute(tasks, named)} == {"Completed", "Cached"}
+    database.close()
+
+
+def test_where_no_server_can_be_had_the_run_goes_on(corpus: Path, own: Path) -> None:
+    """Prefect's database is damaged: told with its cause; the run is complete in MLflow, and says so."""
+    (own / "prefect").mkdir()
+    (own / "prefect" / "prefect.db").write_bytes(os.urandom(5_000))
+    work = Retraining(corpus, own)
+
+    assert work.ended() == 0, work.said
+    assert "there is no temporary Prefect server: its database is damaged. Put the file of a backup there" in work.said
+    assert "Traceback" not in work.said
+    run = newest(own)
+    assert (run.info.status, run.data.tags["prefect.missing"]) == ("FINISHED", "its database is damaged")
+    assert {"model.version", "promotion", "result.key"} <= set(run.data.tags)
+
+
+def test_where_no_server_stays_alive_the_run_goes_on(prepared: Path, corpus: Path) -> None:
+    """Each is killed, from the training on: what stands in for them takes the flow over, and it ends well."""
+    work = Retraining(corpus, prepared, "seed=200")
+    work.until("✓ windows ")
+    while "there is no temporary Prefect server" not in work.said:
+        with suppress(psutil.Error):
+            work.server.kill()
+        time.sleep(0.1)
+
+    assert work.ended() == 0, work.said
+    run = newest(prepared)
+    assert (run.info.status, run.data.tags["prefect.missing"]) == ("FINISHED", "killed by signal 9")
+
+
+def newest(workspace: Path) -> Any:
+    return MlflowClient(f"sqlite:///{workspace}/mlflow.db").search_runs(["1"])[0]
+
+
+@pytest.fixture
+def instead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Temporary]:
+    """What is started for a server is another program."""
+    monkeypatch.setattr(temporary, "COMMAND", [sys.executable, "-c", request.param])
+    monkeypatch.setattr(temporary, "HUNG", 1)
+    monkeypatch.setattr(temporary, "ASKED", 1)
+    started = Temporary()
+    yield started
+    started.end()
+
+
+ENDS = "import sys; print('sqlite3.OperationalError: database or disk is full'); sys.exit(3)"
+HANGS = "import time; time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    ("instead", "why"),
+    [
+        (ENDS, "its database has no space left: the disk is full"),
+        ("raise SystemExit(3)", "exit code 3"),
+        (HANGS, "it did not work for 1 seconds"),
+    ],
+    indirect=["instead"],
+)
+def test_a_server_that_does_not_start_is_done_without(
+    instead: Temporary, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that ends, and one that neither answers nor works; why is told, and a client gets answers all the same."""
+    instead.wait()
+
+    assert instead.missing == why
+    assert f"there is no temporary Prefect server: {why}" in caplog.text
+    name, _, password = instead.lock.credential.partition(":")
+    with httpx.Client(auth=(name, password), base_url=f"{instead.address}/api") as client:
+        made = client.post("/flow_runs/", json={"name": "of nobody"}).json()
+        assert client.get(f"/flow_runs/{made['id']}").json()["name"] == "of nobody"
+    assert httpx.get(f"{instead.address}/api/flow_runs/{made['id']}").status_code == 401
+
+
+class Site(BaseHTTPRequestHandler):
+    """Takes its time, and gives always the same answer."""
+
+    def __init__(self, seconds: float, status: int, *arguments: object) -> None:
+        self.seconds, self.status = seconds, status
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        time.sleep(self.seconds)
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(b'"3.8.8"')
+
+    def log_message(self, *arguments: object) -> None: ...
+
+
+@pytest.fixture
+def own_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server of the user's that needs so many seconds for an answer of this status."""
+    with HTTPServer(("127.0.0.1", 0), partial(Site, *request.param)) as server:
         address = f"http://127.0.0.1:{server.server_port}/api"
         monkeypatch.setenv("PREFECT_API_URL", address)
-        monkeypatch.delattr(subprocess, "Popen")
-        Thread(target=server.handle_request).start()
+        monkeypatch.delattr(subprocess, "Popen")  # no other is started beside it
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield address
+        server.shutdown()
+
+
+@pytest.mark.parametrize("own_server", [(0, 200), (0, 501)], indirect=True)
+def test_a_server_of_ones_own_is_left_alone(own_server: str) -> None:
+    """No other is started beside it, whatever it answers."""
+    temporary.ensure_server()
+
+    assert os.environ["PREFECT_API_URL"] == own_server
+
+
+@pytest.mark.parametrize("own_server", [(0.6, 200)], indirect=True)
+def test_a_server_of_ones_own_that_is_busy_is_waited_for(
+    own_server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And it is said that it is waited for."""
+    monkeypatch.setattr(_patience, "SOON", 0.1)
+    with caplog.at_level("INFO", "w2v"):
         temporary.ensure_server()
 
-    assert os.environ["PREFECT_API_URL"] == address
+    assert f"waiting for Prefect's server at {own_server} (load " in caplog.text
+
+
+@pytest.mark.parametrize("own_server", [(0, 401)], indirect=True)
+def test_a_server_of_ones_own_that_refuses_us_is_no_absent_one(own_server: str) -> None:
+    """The variable with name and password is named."""
+    with pytest.raises(PipelineError, match=r"refuses who we say we are\n.*\n.*PREFECT_API_AUTH_STRING"):
+        temporary.ensure_server()
 
 
 def test_a_server_of_ones_own_that_is_away_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which one, without its password, and what to do; it is said before anything is done."""
     monkeypatch.setenv("PREFECT_API_URL", "http://someone:secret@127.0.0.1:9/api")
 
-    with pytest.raises(PipelineError, match=r"http://…@127.0.0.1:9/api does not answer\n.*\n.*unset") as error:
+    with pytest.raises(PipelineError, match=r"http://…@127.0.0.1:9/api does not answer\n.*refused\n.*unset") as error:
         temporary.ensure_server()
     assert "secret" not in str(error.value)
 
@@ -51,8 +245,9 @@ def test_a_temporary_server_answers_nobody_else(monkeypatch: pytest.MonkeyPatch,
     for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
         monkeypatch.setenv(name, "")  # set back at the end
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    ends: list[tuple[Callable[..., None], Any]] = []
-    monkeypatch.setattr(temporary.atexit, "register", lambda end, server: ends.append((end, server)))
+    monkeypatch.setattr(temporary, "_serving", None)
+    ends: list[Callable[[], None]] = []
+    monkeypatch.setattr(temporary.atexit, "register", ends.append)
     temporary.ensure_server()
     flows, password = f"{os.environ['PREFECT_API_URL']}/flows/filter", os.environ["PREFECT_API_AUTH_STRING"]
     who = (password.partition(":")[0], password.partition(":")[2])
@@ -62,12 +257,12 @@ def test_a_temporary_server_answers_nobody_else(monkeypatch: pytest.MonkeyPatch,
         page = httpx.post(flows, content="{}", auth=who, headers={"Origin": "null"})
         known = httpx.post(flows, content="{}", auth=who)
         files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
-        (line,) = [Path(f"/proc/{server.pid}/cmdline").read_bytes() for _, server in ends]
+        lines = ["".join(each.cmdline()) for each in psutil.Process().children()]
     finally:
-        for end, server in ends:
-            end(server)
+        for end in ends:
+            end()
 
     assert asked == [401, 401]
     assert (foreign.status_code, page.status_code, known.status_code) == (403, 403, 200)
     assert not [content for content in files if password[4:].encode() in content]
-    assert password[4:].encode() not in line
+    assert not [line for line in lines if password[4:] in line]

@@ -1,0 +1,36 @@
+"""Whether the Prefect server that the user names answers: asked before any work is done for it."""
+
+import os
+
+from configs.addresses import shown
+from tasks import _patience, _refusals
+from tasks._errors import PipelineError
+
+CONNECTED = 30.0  # seconds for the connection, which the system makes however busy the server is
+ANSWERED = 120.0  # seconds for an answer; Prefect's client asks six times
+WAY = "Start it, name another in PREFECT_API_URL, or unset that: then a temporary one serves this command."
+
+
+def check(address: str) -> None:
+    """A server that is busy is waited for. Raises PipelineError, which says why, if it is absent or refuses us."""
+    import httpx
+    from prefect.client.orchestration import SyncPrefectClient
+
+    place = f"Prefect's server at {shown(address)}"
+    name, key = os.environ.get("PREFECT_API_AUTH_STRING"), os.environ.get("PREFECT_API_KEY")
+    limits = {"timeout": httpx.Timeout(ANSWERED, connect=CONNECTED)}
+    try:
+        with (
+            _patience.told(place),
+            SyncPrefectClient(address, auth_string=name, api_key=key, httpx_settings=limits) as client,
+        ):
+            client.api_version()
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
+        refusal = _refusals.cause(error)
+        *_, first = _refusals.chain(error)
+        said = shown(next(iter(str(first).splitlines()), ""), address) or type(first).__name__
+        if refusal is None and any(isinstance(each, httpx.HTTPStatusError) for each in _refusals.chain(error)):
+            return  # whatever else it answers is an answer: what it thinks of us is Prefect's to say
+        raise PipelineError(
+            f"{place} {refusal.what if refusal else 'does not answer'}\n{said}\n{refusal.way if refusal else WAY}"
+        ) from error

@@ -1,0 +1,92 @@
+"""What a disk, a database or a server refuses, told by its cause: what it is, and what to do about it.
+
+A cause is known by the number that the operating system gives, by the status of an answer, or by the words of SQLite,
+alembic, OpenSSL and MLflow, which reach us below several other errors.
+"""
+
+import errno
+import re
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Refusal(NamedTuple):
+    what: str  # after the place
+    way: str  # what to do
+    passes: bool = False  # by itself
+
+
+BACKUP = "docs/operate.md, *Back up, restore, upgrade*"
+LOCKED = Refusal("is locked by another process", "It is waited for; `fuser FILE` names the process.", passes=True)
+DAMAGED = Refusal("is damaged", f"Put the file of a backup there, or move it away: a new one is made. See {BACKUP}.")
+FULL = Refusal(
+    "has no space left: the disk is full",
+    "Nothing finished is lost. Free some space (`w2v gc --dry-run`), or move the workspace with "
+    "--set runtime.workspace=FOLDER, and run the command again.",
+)
+READ_ONLY = Refusal(
+    "cannot be written",
+    "Make it writable for this user, or choose another workspace with --set runtime.workspace=FOLDER.",
+)
+FAULTY = Refusal("cannot be read or written: the disk has an error", f"Look after the disk. See {BACKUP}.")
+VERSION = Refusal("is of another version", f"Upgrade what is older: the database, or this installation. See {BACKUP}.")
+CERTIFICATE = Refusal(
+    "has a certificate that is not trusted",
+    "Name the certificate of its authority: REQUESTS_CA_BUNDLE and SSL_CERT_FILE; or use http:// if it has none.",
+)
+PASSWORD = Refusal(
+    "refuses who we say we are",
+    "Set the name and password that it asks for: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+    "PREFECT_API_AUTH_STRING=NAME:PASSWORD for Prefect.",
+)
+NAME = Refusal(
+    "refuses a name", "Name another: --set tracking.experiment=NAME or --set tracking.registered_model=NAME."
+)
+
+NUMBERS = {
+    errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY, errno.EACCES: READ_ONLY, errno.EPERM: READ_ONLY,
+    errno.EIO: FAULTY,
+}  # fmt: skip
+STATUS = {401: PASSWORD, 403: PASSWORD, 507: FULL}
+WORDS = {
+    r"database (table )?is locked": LOCKED,
+    r"database or disk is full|No space left on device|Disk quota exceeded": FULL,
+    r"(readonly|read-only) (database|file system)|unable to open database file": READ_ONLY,
+    r"file is not a database|disk image is malformed|malformed database schema|incomplete startup packet": DAMAGED,
+    r"disk I/O error": FAULTY,
+    r"out-of-date database schema|Can't locate revision": VERSION,
+    r"CERTIFICATE_VERIFY_FAILED|SSLError|\[SSL": CERTIFICATE,
+    r"Permission denied": READ_ONLY,
+    r"[Ii]nvalid (experiment|(registered )?model|run) name|(Experiment|Registered model) name (cannot|must)": NAME,
+    r"Name must be less than": NAME,
+}
+
+
+def cause(error: BaseException | None) -> Refusal | None:
+    """The first that is known, of the error and of those that it came of."""
+    return next((found for each in chain(error) if (found := _of(each))), None)
+
+
+def in_words(text: str) -> Refusal | None:
+    return next((refusal for words, refusal in WORDS.items() if re.search(words, text)), None)
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _of(error: BaseException) -> Refusal | None:
+    if isinstance(error, OSError) and error.errno in NUMBERS:
+        return NUMBERS[error.errno]
+    return STATUS.get(_status(error)) or in_words(str(error))
+
+
+def _status(error: BaseException) -> int:
+    """Of HTTP, as each of the libraries on the way keeps it."""
+    mlflow = sys.modules.get("mlflow.exceptions")
+    if mlflow and isinstance(error, mlflow.MlflowException):
+        return int(error.get_http_status_code())
+    return int(getattr(getattr(error, "response", None), "status_code", None) or 0)
