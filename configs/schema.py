@@ -6,10 +6,11 @@ whatever they say, the same data and code give the same bits on the same kernels
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from configs.addresses import has_secret, shown
 from configs.names import Cron, ModelName, Name, Zone
+from configs.workspaces import folder
 
 VERSION: Literal[1] = 1  # of the config as runs log it: see logged.py
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -230,7 +231,9 @@ class Schedule(Section):
 class Runtime(Section):
     """How the work is done; none of it changes a result but `portable`, by the kernels that are part of the keys."""
 
-    workspace: Text = Field("workspace", description="Folder of the store, the tracking database and Prefect's files.")
+    workspace: Annotated[Text, AfterValidator(lambda text: str(folder(text)))] = Field(
+        "workspace", description="Folder of the store, the tracking database and Prefect's files."
+    )
     threads: Annotated[int, Field(ge=0, le=1_024)] = Field(0, description="0 uses every core.")
     training_threads: Annotated[int, Field(ge=1, le=256)] = Field(
         2, description="Of the training itself, which makes use of two."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from configs import workspaces
 from flows import vectors
 from tasks import _report, _tracking
 from tasks._ranking import GROUPS, LOSS
@@ -15,16 +16,15 @@ from tasks._runs import known_run
 if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
-WORKSPACE = Path("workspace")
 ABOUT = ["run", "name", "status", "started", "minutes", "parent"]
 
 
-def runs(workspace: str | Path = WORKSPACE) -> pd.DataFrame:
+def runs(workspace: str | Path | None = None) -> pd.DataFrame:
     """A row a run, newest first, under its id: what it is, its parameters and its metrics, named as in MLflow.
 
     A parameter that is a number in every run is one here. Raises TrackingError if there are no runs yet.
     """
-    with reached(_tracking.runs_of(Path(workspace))) as client:
+    with reached(_tracking.runs_of(_folder(workspace))) as client:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         page = client.search_runs(experiments)
         rows = [_row(record) for record in page]
@@ -35,12 +35,12 @@ def runs(workspace: str | Path = WORKSPACE) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns)).set_index("run").apply(_numbers)
 
 
-def scores(run_ids: str | Sequence[str], workspace: str | Path = WORKSPACE) -> pd.DataFrame:
+def scores(run_ids: str | Sequence[str], workspace: str | Path | None = None) -> pd.DataFrame:
     """A row a run and a score: its value, its 95% interval, and the share of the items it could be measured on.
 
     Raises TrackingError if a run is unknown.
     """
-    uri = _tracking.runs_of(Path(workspace))
+    uri = _tracking.runs_of(_folder(workspace))
     parts = []
     for run_id in [run_ids] if isinstance(run_ids, str) else run_ids:
         with reached(uri) as client:
@@ -51,20 +51,24 @@ def scores(run_ids: str | Sequence[str], workspace: str | Path = WORKSPACE) -> p
 
 
 def neighbors(
-    words: str | Sequence[str], k: int = 10, run: str | None = None, workspace: str | Path = WORKSPACE
+    words: str | Sequence[str], k: int = 10, run: str | None = None, workspace: str | Path | None = None
 ) -> pd.DataFrame:
     """A row a word and a neighbour, nearest first: its rank from 1, and its cosine; of the last run, or of `run`.
 
     Raises InputError if a word is unknown, TrackingError if the run is.
     """
     asked = [words] if isinstance(words, str) else list(words)
-    found = vectors.neighbors(vectors.space(Path(workspace), run), asked, k)
+    found = vectors.neighbors(vectors.space(_folder(workspace), run), asked, k)
     rows = [
         (word, rank, neighbor, cosine)
         for word, nearest in found.items()
         for rank, (neighbor, cosine) in enumerate(nearest, 1)
     ]
     return pd.DataFrame(rows, columns=["word", "rank", "neighbor", "cosine"]).set_index(["word", "rank"])
+
+
+def _folder(workspace: str | Path | None) -> Path:
+    return workspaces.folder(workspace) if workspace else workspaces.default()
 
 
 def _row(record: "Record") -> dict[str, Any]:

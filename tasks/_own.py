@@ -13,7 +13,7 @@ log = logging.getLogger("w2v")
 # what lies at the top of a workspace
 CONTENTS = frozenset({
     "comparisons", "downloads", "mlartifacts", "prefect", "prefect-results", "reproductions", "service", "store",
-    "sweeps", "unpublished", "uses", "waiting", LATEST, "promotion.lock", "reproduces", "runs.lock",
+    "sweeps", "tmp", "unpublished", "uses", "waiting", LATEST, "promotion.lock", "reproduces", "runs.lock",
     *("mlflow.db" + end for end in ("", ".lock", ".partial", "-shm", "-wal", "-journal")),
 })  # fmt: skip
 # any of these marks one: with MLflow on a server there is no database, and at first there is no store

@@ -5,12 +5,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from configs.workspaces import VARIABLE, folder, placed
 from flows.surroundings import settle
 
 if TYPE_CHECKING:
     from configs.schema import Config
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.toml"
+
+
+def _folder(text: str) -> Path:
+    try:
+        return folder(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _typed(context: typer.Context, option: typer.CallbackParam, folder: Path | None) -> Path | None:
+    """None for what the environment says, which --set has precedence over: `placed` looks there itself."""
+    source = context.get_parameter_source(str(option.name))
+    return folder if source and source.name == "COMMANDLINE" else None
+
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 ConfigFile = Annotated[Path, typer.Argument(help="The experiment, a TOML file.", show_default="quickstart.toml")]
@@ -22,9 +37,21 @@ Epoch = Annotated[
     int | None, typer.Option(min=1, help="An earlier epoch that training.keep_epochs has kept; by default the end.")
 ]
 RunId = Annotated[str, typer.Argument(help="An MLflow run id, its first six characters or more, or `champion`.")]
+FOLDER = "The folder of the store and the tracking database."
 Workspace = Annotated[
-    Path, typer.Option(help="The folder of the store and the tracking database.", callback=lambda given: tidy(given))
-]
+    Path,
+    typer.Option(
+        "--workspace", metavar="FOLDER", parser=_folder, envvar=VARIABLE, callback=lambda given: tidy(given),
+        help=FOLDER,
+    ),
+]  # fmt: skip
+Placed = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace", metavar="FOLDER", parser=_folder, envvar=VARIABLE, callback=_typed,
+        help=f"{FOLDER} It has precedence over runtime.workspace of CONFIG.",
+    ),
+]  # fmt: skip
 Model = Annotated[str, typer.Option(help="The registered model: tracking.registered_model.")]
 Many = Annotated[int, typer.Option("-k", min=1, help="How many.")]
 
@@ -42,9 +69,9 @@ def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceb
     """Retrain word2vec: from raw text to compared, logged word vectors."""
 
 
-def load(path: Path, settings: list[str] | None) -> "Config":
+def load(path: Path, settings: list[str] | None, workspace: Path | None = None) -> "Config":
     """The config of a file with its changes, and the surroundings it asks for."""
-    config = read(path, settings or [])
+    config = read(path, placed(settings or [], workspace))
     prepare(config)
     return config
 
@@ -52,6 +79,7 @@ def load(path: Path, settings: list[str] | None) -> "Config":
 def read(path: Path, settings: list[str]) -> "Config":
     from configs import loading
 
+    settings = placed(settings)
     own_text = path == QUICKSTART and any(setting.startswith("ingestion.source") for setting in settings)
     return loading.load(None if own_text else path, settings)  # quickstart's probes and epochs suit its own text only
 

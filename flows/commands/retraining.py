@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.common import QUICKSTART, ConfigFile, RunId, Settings, Workspace, app, load, prepare, serve
+from flows.commands.common import QUICKSTART, ConfigFile, Placed, RunId, Settings, Workspace, app, load, prepare, serve
 
 LOSS = "loss/held_out"  # MLflow's name of J(θ)
 
@@ -16,10 +16,11 @@ LOSS = "loss/held_out"  # MLflow's name of J(θ)
 def retrain(
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
+    workspace: Placed = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train as many seeds, and say how far luck puts scores apart.")] = 1,
 ) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     from flows import expectations, plan, report, starts
 
     begun = starts.chosen(loaded).config
@@ -51,6 +52,7 @@ def sweep(
     ],
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
+    workspace: Placed = None,
     random: Annotated[
         int | None, typer.Option(min=2, metavar="N", help="Draw N candidates instead of all combinations.")
     ] = None,
@@ -64,7 +66,7 @@ def sweep(
 
     What they have in common is prepared once. Interrupted and started again, the sweep goes on.
     """
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     from flows import candidates, expectations, plan, report, starts
 
     loaded = starts.chosen(loaded).config
@@ -84,6 +86,7 @@ def backfill(
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day.")],
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
+    workspace: Placed = None,
     alone: Annotated[
         bool, typer.Option("--alone", help="Learn from each partition alone, not from all so far.")
     ] = False,
@@ -95,7 +98,7 @@ def backfill(
 
     Each learns from all partitions from the first to its own. Interrupted and started again, it goes on.
     """
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     from flows import backfill, report
 
     wanted = backfill.partitions(loaded, first.date(), last.date(), skip_missing=skip_missing)
@@ -103,9 +106,9 @@ def backfill(
 
 
 @app.command()
-def plan(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+def plan(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
     """Say what would run, what is reused, and the order of magnitude of what it takes."""
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     from flows import plan, report, starts
 
     start = starts.chosen(loaded)

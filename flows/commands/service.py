@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.common import QUICKSTART, ConfigFile, Settings, Workspace, app, load
+from configs.workspaces import placed
+from flows.commands.common import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -33,6 +34,7 @@ class Manager(StrEnum):
 def up(
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
+    workspace: Placed = None,
     prefect_port: PrefectPort = 4200,
     mlflow_port: MLflowPort = 5000,
     expose: Expose = LOOPBACK,
@@ -40,7 +42,7 @@ def up(
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay with it, for systemd and the like.")] = False,
 ) -> None:
     """Start Prefect, MLflow and a worker that retrains as scheduled, on 127.0.0.1, and keep them running."""
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     from flows.service import control
     from tasks import _tracking
 
@@ -69,6 +71,7 @@ def unit(
     manager: Manager,
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
+    workspace: Placed = None,
     prefect_port: PrefectPort = 4200,
     mlflow_port: MLflowPort = 5000,
     expose: Expose = LOOPBACK,
@@ -77,7 +80,7 @@ def unit(
     """Print what makes systemd or Docker Compose run `w2v up` with these options."""
     from flows.service import units
 
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     service = _service(loaded, config, settings, prefect_port, mlflow_port, expose, patience)
     print(units.UNITS[manager.value](service, loaded.notify.webhook))
 
@@ -93,5 +96,6 @@ def _service(
 ) -> "Service":
     from flows.service.parts import Service
 
-    workspace = str(Path(loaded.runtime.workspace).absolute())
-    return Service(workspace, str(config.absolute()), settings or [], expose, prefect_port, mlflow_port, patience)
+    workspace = Path(loaded.runtime.workspace).absolute()
+    said = placed(settings or [], workspace)
+    return Service(str(workspace), str(config.absolute()), said, expose, prefect_port, mlflow_port, patience)

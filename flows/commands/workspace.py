@@ -5,20 +5,21 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.common import QUICKSTART, ConfigFile, Settings, Workspace, app, load, serve
+from configs.workspaces import placed
+from flows.commands.common import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load, serve
 from flows.surroundings import settle
 
 
 @app.command()
-def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
     """Deploy retrain with its schedule, and what goes with it, to the Prefect server of PREFECT_API_URL.
 
     Done again, it changes what is deployed. The schedule is `[schedule]` in CONFIG; all else is in prefect.yaml.
     """
-    load(config, settings)
+    load(config, settings, workspace)
     from flows import deployments
 
-    for name in deployments.deploy(config, settings or []):
+    for name in deployments.deploy(config, placed(settings or [], workspace)):
         print(f"✓ {name}")
     print(f"\nA worker runs them, where the text is:  prefect worker start --pool {deployments.POOL}")
 
@@ -56,6 +57,7 @@ def gc(
 def retain(
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
+    workspace: Placed = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, and its size.")] = False,
 ) -> None:
     """Remove what [retention] does not keep: MLflow runs with their files, Prefect's flow runs, stage outputs.
@@ -63,7 +65,7 @@ def retain(
     Always kept: runs at work, runs whose registered model has an alias or was champion before, runs with the tag
     `keep`, and the parents and children of these.
     """
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     from tasks import _tracking
 
     _tracking.runs_of_config(loaded)
@@ -74,12 +76,12 @@ def retain(
 
 
 @app.command()
-def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
     """Close runs whose process is gone or has stopped beating, in MLflow and in Prefect, and tell of them.
 
     runtime.lost_after says how long a run of another host may be silent.
     """
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     from tasks import _tracking
 
     _tracking.runs_of_config(loaded)
@@ -90,9 +92,9 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None) -> Non
 
 
 @app.command()
-def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None) -> None:
+def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
     """Have Prefect's server tell of runs that are late or have stopped beating, and send a test message each way."""
-    loaded = load(config, settings)
+    loaded = load(config, settings, workspace)
     from flows import alarms
 
     raise typer.Exit(alarms.show(loaded))

@@ -28,6 +28,7 @@ def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name, value in settings.items():
             patch.setenv(name, value)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.delenv("W2V_WORKSPACE", raising=False)
         yield
 
 

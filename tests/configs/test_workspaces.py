@@ -1,0 +1,47 @@
+"""Which folder is the workspace, by whom it is said."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.loading import ConfigError, load
+from configs.workspaces import KEY, VARIABLE, default, placed
+
+
+def said(settings: list[str], asked: str | None = None) -> str:
+    settings = placed(["ingestion.source=x", *settings], Path(asked) if asked else None)
+    return load(None, settings).runtime.workspace
+
+
+def test_the_command_line_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--workspace and --set alike; the environment before the config; where nobody says it, `workspace`."""
+    assert said([]) == str(default()) == "workspace"
+    monkeypatch.setenv(VARIABLE, "of the environment")
+
+    assert said([]) == str(default()) == "of the environment"
+    assert said([f"{KEY}=set"]) == "set"
+    assert said([], "asked") == said([f"{KEY}=./asked"], "asked") == "asked"
+
+
+def test_two_that_differ_are_refused() -> None:
+    """It is not guessed which is meant."""
+    with pytest.raises(ConfigError, match=r"two workspaces are asked for\nfound     --workspace b and --set runtime"):
+        placed([f"{KEY}=a"], Path("b"))
+
+
+@pytest.mark.parametrize("name", ["123", "true", 'a"b\\c', "a = b", "ü #1", "[x]", "-x"])
+def test_any_name_arrives(name: str) -> None:
+    """None of it is taken for TOML."""
+    assert said([], name) == name
+
+
+def test_a_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment, in a setting, in a config; a user that does not exist is an error."""
+    monkeypatch.setenv("HOME", "/home/of/mine")
+
+    assert said([f"{KEY}=~/ws"]) == said([], "~/ws") == "/home/of/mine/ws"
+    with pytest.raises(ConfigError, match="no such user"):
+        said([f"{KEY}=~nosuchuser/ws"])
+    monkeypatch.setenv(VARIABLE, "~nosuchuser/ws")
+    with pytest.raises(ConfigError, match=r"W2V_WORKSPACE: .*no such user"):
+        said([])

@@ -1,0 +1,43 @@
+"""What all commands have in common, by the list of them that typer has."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from configs.workspaces import VARIABLE
+from flows.cli import app
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def words_of(name: str) -> list[str]:
+    """The fewest that the command takes."""
+    values = {"from": "2026-01-01", "to": "2026-01-02", "grid": "seed=1,2", "manager": "systemd"}
+    words = [name]
+    for parameter in COMMANDS[name].params:
+        if parameter.required:
+            option = parameter.opts[0] if parameter.param_type_name == "option" else ""
+            words += [*([option] if option else []), values.get(option.strip("-") or str(parameter.name), "abcdef")]
+    return words + (["fedcba"] if name == "compare" else [])
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_takes_a_workspace(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As --workspace and in W2V_WORKSPACE; one that has a config refuses two that differ, before anything is done."""
+    (option,) = (each for each in COMMANDS[name].params if each.name == "workspace")
+    monkeypatch.chdir(tmp_path)
+    words = words_of(name)
+    wrong = CliRunner().invoke(app, [*words, "--workspace", "~nosuchuser/ws"])
+
+    assert (option.opts, option.envvar) == (["--workspace"], VARIABLE)
+    assert "no such user" in wrong.output
+    assert wrong.exit_code == 2
+    if "config" in {each.name for each in COMMANDS[name].params}:
+        for about in ({}, {VARIABLE: "c"}):
+            both = CliRunner().invoke(app, [*words, "--set", "runtime.workspace=a", "--workspace", "b"], env=about)
+            assert "two workspaces are asked for" in str(both.exception)
+        of_environment = CliRunner().invoke(app, words, env={VARIABLE: "x/" * 300})
+        assert "too long for SQLite" in str(of_environment.exception)
+    assert not list(tmp_path.iterdir())
