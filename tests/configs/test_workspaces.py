@@ -37,9 +37,9 @@ def test_any_name_arrives(name: str) -> None:
 
 def test_a_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the environment, in a setting, in a config; a user that does not exist is an error."""
-    monkeypatch.setenv("HOME", "/home/of/mine")
+    monkeypatch.setenv("HOME", "/my/own")
 
-    assert said([f"{KEY}=~/ws"]) == said([], "~/ws") == "/home/of/mine/ws"
+    assert said([f"{KEY}=~/ws"]) == said([], "~/ws") == "/my/own/ws"
     with pytest.raises(ConfigError, match="no such user"):
         said([f"{KEY}=~nosuchuser/ws"])
     monkeypatch.setenv(VARIABLE, "~nosuchuser/ws")
