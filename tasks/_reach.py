@@ -3,9 +3,10 @@
 import functools
 import logging
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from socket import gaierror
 from typing import TYPE_CHECKING
@@ -13,16 +14,23 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from configs.addresses import shown
+from tasks import _patience
 from tasks._errors import TrackingError, Unreachable
+from tasks._locked import patient, patiently
 from tasks._moved import relocate
 from tasks._places import DATABASE, address_of, database_at
+from tasks._refusals import cause
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 AWAY = {502, 503, 504}  # what a proxy answers for a server, and MLflow for its database
-FIRST_ANSWER = 5  # seconds
+CONNECTED, ANSWERED = 10, 300  # seconds, at first: the system connects us at once, however busy the server is
 DRIVERS = {"boto3": "boto3", "psycopg2": "psycopg2-binary"}  # that an address may ask for: the extras s3 and postgres
+START = (
+    "Start it, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
+    "with neither, runs are kept in the workspace."
+)
 
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -43,11 +51,11 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
 
-    database = database_at(uri)
-    if database and database.name == DATABASE:  # of a workspace
-        relocate(database.parent)
-        _forget_places()
     try:
+        database = database_at(uri)
+        if database and database.name == DATABASE:  # of a workspace
+            relocate(database.parent)
+            _forget_places()
         yield _client(uri)
     except ModuleNotFoundError as error:
         driver = DRIVERS.get(str(error.name))
@@ -58,14 +66,20 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
             f"Install it: pip install {driver}"
         ) from error
     except _refusals() as error:
-        away = not uri.startswith("sqlite:") and _away(error)
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        reason = (_unanswered(error) if away else "") or said[0]
-        raise (Unreachable if away else TrackingError)(
-            f"MLflow at {shown(uri)} does not {'answer' if away else 'do what it was asked'}\n{shown(reason, uri)}\n"
-            "Start it if it is a server, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
-            "with neither, runs are kept in the workspace."
-        ) from error
+        raise _told(uri, error) from error
+
+
+def _told(uri: str, error: Exception) -> TrackingError:
+    """By its cause, if that is known."""
+    refusal, away = cause(error), database_at(uri) is None and _away(error)
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    reason = shown((_unanswered(error) if away else "") or said[0], uri)
+    if refusal and not refusal.passes:
+        return TrackingError(f"MLflow at {shown(uri)} {refusal.what}\n{reason}\n{refusal.way}")
+    if away:
+        return Unreachable(f"MLflow at {shown(uri)} does not answer\n{reason}\n{START}")
+    way = "`w2v doctor` looks at it." if database_at(uri) else START
+    return TrackingError(f"MLflow at {shown(uri)} does not do what it was asked\n{reason}\n{way}")
 
 
 def _forget_places() -> None:
@@ -80,11 +94,21 @@ def _client(uri: str) -> "MlflowClient":
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try; the last one is our error
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its tracebacks of what is our error
     if database := database_at(uri):
-        _create(database)
+        patiently(str(database), lambda: _open(database))
+        return patient(patiently(str(database), lambda: MlflowClient(uri, uri)), str(database))
     if uri.startswith("http"):
-        _knock(uri)
+        with _patience.told(f"MLflow at {shown(uri)}"):
+            _knock(uri)
     return MlflowClient(uri, uri)
+
+
+def _open(database: Path) -> None:
+    """Make it if need be, and look into it: of one that cannot be read MLflow would say so after two minutes."""
+    _create(database)
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as reading:
+        reading.execute("SELECT name FROM sqlite_master").fetchall()
 
 
 def _knock(uri: str) -> None:
@@ -92,7 +116,7 @@ def _knock(uri: str) -> None:
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
-    http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=FIRST_ANSWER)
+    http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=(CONNECTED, ANSWERED))
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -100,7 +124,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
-    known = MlflowException, RequestException, SQLAlchemyError, OSError
+    known = MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, OSError
     if "boto3" not in sys.modules:
         return known
     from boto3.exceptions import Boto3Error

@@ -35,6 +35,7 @@ CERTIFICATE = Refusal(
     "has a certificate that is not trusted",
     "Name the certificate of its authority: REQUESTS_CA_BUNDLE and SSL_CERT_FILE; or use http:// if it has none.",
 )
+TLS = Refusal("does not speak TLS as we do", "Look at the address: http:// where the server has no TLS.")
 PASSWORD = Refusal(
     "refuses who we say we are",
     "Set the name and password that it asks for: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
@@ -56,7 +57,8 @@ WORDS = {
     r"file is not a database|disk image is malformed|malformed database schema|incomplete startup packet": DAMAGED,
     r"disk I/O error": FAULTY,
     r"out-of-date database schema|Can't locate revision": VERSION,
-    r"CERTIFICATE_VERIFY_FAILED|SSLError|\[SSL": CERTIFICATE,
+    r"CERTIFICATE_VERIFY_FAILED": CERTIFICATE,
+    r"SSLError|\[SSL": TLS,
     r"Permission denied": READ_ONLY,
     r"[Ii]nvalid (experiment|(registered )?model|run) name|(Experiment|Registered model) name (cannot|must)": NAME,
     r"Name must be less than": NAME,

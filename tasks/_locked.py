@@ -1,0 +1,58 @@
+"""A client of MLflow that waits while another process has locked the database, however long, and says so.
+
+MLflow itself waits 20 seconds. A lock of SQLite's is the operating system's and ends with the process that holds it;
+what was asked for has been undone by then, so it may be asked for again.
+"""
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from tasks._patience import AGAIN
+from tasks._refusals import LOCKED, cause
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PAUSE = 0.5  # seconds between two attempts
+
+R = TypeVar("R")
+log = logging.getLogger("w2v")
+
+
+def patiently(place: str, ask: Callable[[], R]) -> R:
+    """What is asked for, once no other process is in the way."""
+    told = 0.0
+    while True:
+        try:
+            return ask()
+        except Exception as error:
+            if cause(error) != LOCKED:
+                raise
+            if not told or time.monotonic() - told > AGAIN:
+                told = time.monotonic()
+                log.warning("waiting for %s, which another process has locked …", place)
+        time.sleep(PAUSE)
+
+
+def patient(client: "MlflowClient", place: str) -> "MlflowClient":
+    """The client, each of whose requests waits so."""
+    return cast("MlflowClient", _Patient(client, place))
+
+
+class _Patient:
+    def __init__(self, client: "MlflowClient", place: str) -> None:
+        self._client, self._place = client, place
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not callable(found):
+            return found
+
+        @functools.wraps(found)
+        def asked(*arguments: Any, **named: Any) -> Any:
+            return patiently(self._place, lambda: found(*arguments, **named))
+
+        return asked

@@ -1,0 +1,176 @@
+"""What MLflow, its database and its disk refuse is told by its cause: one message and one way out each."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tasks import _refusals
+from tasks._errors import TrackingError, Unreachable
+from tasks._reach import reached
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "runs.db"
+    with reached(f"sqlite:///{path}"):
+        return path
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "w2v-test", str(place)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk can be mounted by root alone, and not in every container")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def tagged(database: Path) -> None:
+    with reached(f"sqlite:///{database}") as client:
+        client.set_experiment_tag("0", "tag", "value")
+
+
+def damaged(database: Path) -> None:
+    database.write_bytes(os.urandom(9_000))
+
+
+def torn(database: Path) -> None:
+    """Its first page is whole."""
+    whole = database.read_bytes()
+    database.write_bytes(whole[:4_096] + os.urandom(len(whole) - 4_096))
+
+
+def upgraded(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as writing, writing:
+        writing.execute("UPDATE alembic_version SET version_num = 'of the future'")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said", "way"),
+    [
+        (damaged, "is damaged", r"docs/operate\.md, \*Back up"),
+        (torn, "is damaged", r"docs/operate\.md, \*Back up"),
+        (upgraded, "is of another version", "Upgrade what is older"),
+    ],
+)
+def test_a_database_tells_what_is_wrong(
+    spoil: Callable[[Path], None], said: str, way: str, made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Which one, what, and the way out; no traceback before it, and soon."""
+    database = tmp_path / "runs.db"
+    shutil.copy(made, database)
+    spoil(database)
+
+    with pytest.raises(TrackingError, match=rf"{database} {said}\n.*\n.*{way}") as error:
+        tagged(database)
+    assert "Start it" not in str(error.value)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def fill(disk: Path) -> None:
+    with suppress(OSError), (disk / "filler").open("wb") as filler:
+        while True:
+            filler.write(bytes(4_096))
+            filler.flush()
+
+
+def test_a_full_disk_is_told(made: Path, disk: Path) -> None:
+    """With what frees space."""
+    database = disk / "runs.db"
+    shutil.copy(made, database)
+    fill(disk)
+
+    with pytest.raises(TrackingError, match=r"the disk is full\n.*\n.*w2v gc"):
+        tagged(database)
+
+
+def test_a_read_only_disk_is_told(made: Path, disk: Path) -> None:
+    """What can be read is read; what cannot be written is said."""
+    database = disk / "runs.db"
+    shutil.copy(made, database)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+    with reached(f"sqlite:///{database}") as client:
+        assert client.get_experiment("0")
+    with pytest.raises(TrackingError, match=r"cannot be written\n.*\n.*writable"):
+        tagged(database)
+
+
+def test_a_lock_is_waited_for(made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Said once, and done when the other process has ended."""
+    database = tmp_path / "runs.db"
+    shutil.copy(made, database)
+    other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    threading.Timer(3, other.close).start()
+    began = time.monotonic()
+    tagged(database)
+
+    assert time.monotonic() - began > 2.5
+    assert caplog.text.count(f"waiting for {database}, which another process has locked") == 1
+
+
+class Site(BaseHTTPRequestHandler):
+    """Has no good answer."""
+
+    def __init__(self, status: int, *arguments: object) -> None:
+        self.status = status
+        super().__init__(*arguments)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else self.status)
+        self.end_headers()
+        self.wfile.write(b"no")
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("scheme", "status", "kind", "said"),
+    [
+        ("http", 401, TrackingError, r"refuses who we say we are\n.*\n.*MLFLOW_TRACKING_PASSWORD"),
+        ("http", 403, TrackingError, r"refuses who we say we are\n.*\n.*MLFLOW_TRACKING_PASSWORD"),
+        ("http", 503, Unreachable, r"does not answer\n.*\nStart it"),
+        ("https", 200, TrackingError, r"does not speak TLS as we do\n.*\n.*http://"),
+    ],
+)
+def test_a_server_tells_what_is_wrong(
+    scheme: str, status: int, kind: type[Exception], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is refused is told which variables to set, and not to start what runs."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with HTTPServer(("127.0.0.1", 0), partial(Site, status)) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        with pytest.raises(kind, match=said), reached(f"{scheme}://127.0.0.1:{server.server_port}") as client:
+            client.search_experiments(max_results=1)
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        ("(sqlite3.OperationalError) disk I/O error", _refusals.FAULTY),
+        ("certificate verify failed: [SSL: CERTIFICATE_VERIFY_FAILED]", _refusals.CERTIFICATE),
+        ("Invalid experiment name: ''. Expects a string.", _refusals.NAME),
+        ("OSError: [Errno 122] Disk quota exceeded", _refusals.FULL),
+        ("all is well", None),
+    ],
+)
+def test_words_are_known(words: str, refusal: object) -> None:
+    """Of what cannot be made to happen here."""
+    assert _refusals.in_words(words) == refusal
