@@ -29,7 +29,7 @@ SECONDS = 5.0  # of asking, each way
 
 def publish(workspace: Path, words: int, dimensions: int) -> None:
     """A run with these vectors, its model, and that as champion."""
-    config = Config(ingestion=Ingestion(source=""), runtime=Runtime(workspace=str(workspace)))
+    config = Config(ingestion=Ingestion(source="-"), runtime=Runtime(workspace=str(workspace)))
     run = Run(_tracking.uri(config), _tracking.start(config, "serving"))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / _tracking.VECTORS

@@ -59,13 +59,20 @@ class Ingestion(Section):
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Required for a URL: the download's digest.")
     distributions: list[Text] = Field([], description="The packages `installed-docs` reads.")
     text_documents: Literal["file", "line"] = Field("file", description="What is one document in a .txt file.")
-    text_column: Text = Field("text", description="The column that holds the text (.jsonl, .csv, .parquet).")
+    text_column: Text = Field("text", description="The column that holds the text (JSON, CSV, TSV, Parquet, Arrow).")
     id_column: Text | None = Field(None, description="The column that names the document; without it, file and row do.")
     document_length: Annotated[int, Field(ge=1, le=10**8)] = Field(
         100_000, description="Longer documents are cut at white space, in characters; each piece counts as a document."
     )
+    duplicates: Literal["keep", "drop"] | None = Field(
+        None,
+        description="What becomes of a text that was there before. By default whole files and docstrings, which are "
+        "copies, are dropped; lines and rows, such as baskets, logs and chats, are kept.",
+    )
     max_rejected_fraction: Fraction = Field(
-        0.2, description="The stage fails if more documents than this are undecodable, empty or exact duplicates."
+        0.2,
+        description="The stage fails if more than this of the documents, or of the characters, is undecodable, empty "
+        "or, where `duplicates` says nothing of it, dropped as a duplicate.",
     )
     shard_mb: Annotated[int, Field(ge=1, le=1_024)] = Field(
         2, description="Text in one Parquet shard of documents, in MB."

@@ -2,22 +2,23 @@
 
 import io
 import lzma
+import shutil
 import stat
 import struct
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
 from tasks._errors import InputError
+from tasks._kinds import BY_SUFFIX, is_text, is_told, suffix
 
 ARROW_NAMES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-COMPRESSED = {*ARROW_NAMES, ".xz"}
-TEXT = {"", ".txt", ".md", ".rst", ".jsonl", ".csv", ".parquet"}
 # what zipfile, lzma and pyarrow raise on bytes that make no sense; tests damage files at random to find more
 DAMAGE = (
     EOFError, OSError, ValueError, NotImplementedError, pa.ArrowException,
@@ -25,17 +26,8 @@ DAMAGE = (
 )  # fmt: skip
 GROWTH = 200  # text shrinks to a third or a tenth; a bomb, to a thousandth
 HARMLESS = 100_000_000  # bytes that may come out of anything
-
-
-def suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
-
-
-def is_text(name: str, *, archives: bool = False) -> bool:
-    """Whether a file met in a folder or an archive is read: not hidden, and with a known suffix or none."""
-    inner = name[: -len(suffix(name))] if suffix(name) in COMPRESSED else name
-    known = suffix(inner) in TEXT or (archives and suffix(name) == ".zip")
-    return known and not any(part.startswith(".") for part in PurePosixPath(name).parts)
+LINE = 64  # bytes that a line or a row weighs beside its own: it takes as much time
+IN_MEMORY = 1 << 26  # bytes of a file that has to be sought in
 
 
 @contextmanager
@@ -43,6 +35,15 @@ def clear_errors(name: str) -> Iterator[None]:
     """Damage in the file `name`, in the words of the one who must act."""
     try:
         yield
+    except (PermissionError, IsADirectoryError, FileNotFoundError) as error:
+        raise InputError(
+            f"{name} cannot be read: {error.strerror}\nMend its permissions, or leave it out of ingestion.source."
+        ) from error
+    except NotImplementedError as error:
+        raise InputError(
+            f"{name} cannot be read: {error}\n"
+            "It is written in a way that few programs read: write it again with their usual settings."
+        ) from error
     except DAMAGE as error:
         raise InputError(
             f"{name} cannot be read: {error}\n"
@@ -60,38 +61,82 @@ class Growth:
     def add(self, plain: int) -> None:
         """So many bytes more. Raises InputError as soon as they are too many."""
         self._plain += plain
-        if self._plain > max(HARMLESS, GROWTH * self._packed):
+        self.check(self._plain)
+
+    def check(self, plain: int) -> None:
+        """Raises InputError if so many bytes are too many."""
+        if plain > max(HARMLESS, GROWTH * self._packed):
             raise InputError(
                 f"{self._name} grows out of all proportion\n"
                 f"expected  at most {GROWTH} times its {self._packed:,} bytes\n"
-                f"found     {self._plain:,} bytes or more\n"
+                f"found     {plain:,} bytes or more\n"
                 "It may be a decompression bomb: unpack it yourself if you trust it."
             )
 
 
-def inflated(stream: BinaryIO, name: str, growth: Growth) -> tuple[BinaryIO, str]:
-    """The stream without its compression, and the name without the suffix that told it."""
-    kind = suffix(name)
-    if kind not in COMPRESSED:
-        return stream, name
-    if kind == ".xz":
+def peeked(stream: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
+    """The first bytes, and a stream, buffered, that begins with them."""
+    head = b""
+    while len(head) < size and (more := stream.read(size - len(head))):
+        head += more
+    if stream.seekable():
+        stream.seek(0)
+        return head, stream
+    return head, cast(BinaryIO, io.BufferedReader(_Rejoined(head, stream), 1 << 20))
+
+
+def inflated(stream: BinaryIO, name: str, growth: Growth) -> BinaryIO:
+    """The stream, still to be buffered, without the compression that the name tells."""
+    if suffix(name) == ".xz":
         plain: Any = lzma.open(stream)  # noqa: SIM115  # left to whoever reads it
     else:
-        plain = pa.CompressedInputStream(stream, ARROW_NAMES[kind])  # notices a missing end, as zstandard's does not
-    return io.BufferedReader(_Bounded(plain, growth), 1 << 20), name[: -len(kind)]
+        # notices a missing end, as zstandard's does not
+        plain = pa.CompressedInputStream(stream, ARROW_NAMES[suffix(name)])
+    return cast(BinaryIO, _Bounded(plain, growth))
 
 
 def members(file: BinaryIO, name: str, growth: Growth) -> Iterator[tuple[BinaryIO, str]]:
-    """The text files in a zip archive, in its order, as streams and names."""
+    """The text files in a zip archive, in its order, as streams, still to be buffered, and names."""
     with zipfile.ZipFile(file) as archive:
         inside = [info for info in archive.infolist() if not info.is_dir()]
         for info in inside:
             _refuse_dangerous(name, info)
-        growth.add(sum(info.file_size for info in inside))  # zipfile reads no more of a member than it says
-        for info in inside:
-            if is_text(info.filename):
-                with archive.open(info) as member:
-                    yield cast(BinaryIO, member), f"{name}/{info.filename}"
+        growth.check(sum(info.file_size for info in inside))  # zipfile reads no more of a member than it says
+        found = [info for info in inside if is_text(info.filename) and info.file_size]
+        if not found and any(is_told(info.filename) for info in inside):
+            raise InputError(no_text(name, [info.filename for info in inside]))
+        for info in found:
+            with archive.open(info) as member:
+                yield cast(BinaryIO, _Bounded(member, growth)), f"{name}/{info.filename}"
+
+
+def unread_members(file: BinaryIO) -> list[str]:
+    """The files in a zip archive that are not read, and not only leftovers."""
+    with zipfile.ZipFile(file) as archive:
+        names = [info.filename for info in archive.infolist() if info.file_size and not info.is_dir()]
+    return [name for name in names if not is_text(name) and is_told(name)]
+
+
+@contextmanager
+def sought(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """The same to seek in: what comes out of a compression is put into memory, or into a file where it is large."""
+    if stream.seekable():
+        yield stream
+        return
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as copy:
+        shutil.copyfileobj(stream, copy, 1 << 20)
+        copy.seek(0)
+        yield cast(BinaryIO, copy)
+
+
+def no_text(place: Path | str, names: Sequence[str]) -> str:
+    """That nothing of this is read."""
+    kinds = sorted({suffix(name) for name in names})
+    return (
+        f"{place}: no file here is known as text\n"
+        f"expected  {', '.join(sorted(BY_SUFFIX))}, also compressed or zipped, or names without a suffix\n"
+        f"found     {', '.join(kinds) or 'no files'}\nName such files one by one or with a glob to read them as text."
+    )
 
 
 def _refuse_dangerous(name: str, info: zipfile.ZipInfo) -> None:
@@ -118,5 +163,24 @@ class _Bounded(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         count: int = self._plain.readinto(buffer)
-        self._growth.add(count)
+        self._growth.add(count + LINE * bytes(buffer[:count]).count(b"\n"))
         return count
+
+
+class _Rejoined(io.RawIOBase):
+    """What was read of a stream, and then the stream."""
+
+    def __init__(self, head: bytes, rest: Any) -> None:
+        self._head, self._rest = head, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._head:
+            count: int = self._rest.readinto(buffer)
+            return count
+        part = self._head[: len(buffer)]
+        buffer[: len(part)] = part
+        self._head = self._head[len(part) :]
+        return len(part)

@@ -1,13 +1,19 @@
 """A document: a text, its name, and where it was found; longer ones are cut, and nothing of them is lost.
 
-Text is UTF-8. While it is read, any other byte is a lone surrogate, and a document that holds one has no text.
+Text is UTF-8. While it is read, any other byte is a lone surrogate. A word that holds one, or a zero byte, is left out
+and counted: that is the damage, and what is around it is sound.
 """
 
 import io
+import re
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from configs.schema import Ingestion
+
+# a word: what damage reaches as far as, up to white space or punctuation of any script's, but what joins within words
+WORD = re.compile(r"[^\s!-&(-,./:-@\[-^`{-~\u2010-\u2018\u201a-\u205e\u3000-\u303f\uff01-\uff0f]+")
+FLAW = re.compile("[\0\ud800-\udfff]")
 
 
 class Document(NamedTuple):
@@ -15,6 +21,10 @@ class Document(NamedTuple):
     text: str | None  # None: not UTF-8, or binary
     place: str  # where in the file it begins, or where it cannot be decoded
     piece: int = 1  # of a text that was cut
+    unit: Literal["file", "line", "row", "docstring"] = "row"  # what its text is in the place that it is from
+    damaged: int = 0  # words that were left out
+    lost: int = 0  # characters of these
+    flaw: str = ""  # where the first of them is
 
     @property
     def name(self) -> str:
@@ -45,35 +55,61 @@ def texts(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
     with io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="\n") as file:
         for text in cut(file.readline if lines else file.read, config.document_length):
             source = f"{name}:{line}" if lines else name
-            if (flaw := _flaw(text)) is not None:
-                yield Document(source, None, f"byte {offset + _bytes(text[:flaw]):,}", piece)
-            elif text.strip() or not (lines or offset):  # what else is blank only separates
-                yield Document(source, text.removesuffix("\n"), f"byte {offset:,}", piece)
+            if text.strip() or not (lines or offset):  # what else is blank only separates
+                found = Document(
+                    source, text.removesuffix("\n"), f"byte {offset:,}", piece, "line" if lines else "file"
+                )
+                yield _mended(found, offset)
             offset += _bytes(text)
             line, piece = (line + 1, 1) if lines and text.endswith("\n") else (line, piece + 1)
 
 
-def row(source: str, text: str, place: str, config: Ingestion) -> Iterator[Document]:
-    """A row that was found at `place`; its text is decoded as a whole or not at all."""
-    if _flaw(text) is not None:
-        yield Document(source, None, place)
+def row(
+    source: str, text: str, place: str, config: Ingestion, unit: Literal["row", "docstring"] = "row"
+) -> Iterator[Document]:
+    """A row that was found at `place`."""
+    if len(text) <= config.document_length:
+        yield _mended(Document(source, text, place, 1, unit))
         return
-    for piece, part in enumerate(cut(io.StringIO(text).read, config.document_length), start=1):
-        yield Document(source, part, place, piece)
+    for piece, part in enumerate(cut(io.StringIO(text, newline="\n").read, config.document_length), start=1):
+        yield _mended(Document(source, part, place, piece, unit))
+
+
+def broken(source: str, place: str, lost: int) -> Document:
+    """A row that cannot be told from what is around it, of so many characters."""
+    return Document(source, None, place, damaged=1, lost=lost, flaw=place)
+
+
+def _mended(document: Document, offset: int | None = None) -> Document:
+    """The document without its damaged words, or without a text if nothing is left; it begins at byte `offset`."""
+    text = document.text or ""
+    if "\0" not in text and _encodes(text):
+        return document
+    first = FLAW.search(text)
+    assert first
+    place = document.place if offset is None else f"byte {offset + _bytes(text[: first.start()]):,}"
+    bad = [match for match in WORD.finditer(text) if FLAW.search(match[0])]
+    kept, end = [], 0
+    for match in bad:
+        kept.append(text[end : match.start()])
+        end = match.end()
+    rest = "".join([*kept, text[end:]])
+    lost = len(text) - len(rest)
+    if not re.search(r"\w", rest):
+        return document._replace(text=None, place=place, damaged=len(bad), lost=lost, flaw=place)
+    return document._replace(text=rest, damaged=len(bad), lost=lost, flaw=place)
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _last_space(text: str, length: int) -> int:
     return next((end for end in range(length, 0, -1) if text[end].isspace() or text[end - 1].isspace()), length)
-
-
-def _flaw(text: str) -> int | None:
-    """The first place that is no text: a byte that was not UTF-8, or the zero byte of a binary file."""
-    zero = text.find("\0")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        return error.start if zero < 0 else min(error.start, zero)
-    return None if zero < 0 else zero
 
 
 def _bytes(text: str) -> int:

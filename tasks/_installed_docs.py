@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from configs.schema import Ingestion
-from tasks._documents import Document, row
+from tasks._documents import Document, broken, row
 from tasks._errors import InputError
 
 SUFFIXES = {".py", ".md", ".rst", ".txt"}
@@ -42,12 +42,12 @@ def docstrings(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docum
         with warnings.catch_warnings(action="ignore"):  # about other people's escape sequences
             tree = ast.parse(stream.read())
     except (SyntaxError, ValueError, RecursionError) as error:
-        yield Document(name, None, f"line {getattr(error, 'lineno', 1)}")
+        yield broken(name, f"line {getattr(error, 'lineno', 1)}", 0)
         return
     for node in _documented(tree):
         if text := ast.get_docstring(node):
             line = node.body[0].lineno
-            yield from row(f"{name}:{line}", text, f"line {line}", config)
+            yield from row(f"{name}:{line}", text, f"line {line}", config, "docstring")
 
 
 def _documented(tree: ast.Module) -> Iterator[DOCUMENTED]:

@@ -117,6 +117,11 @@ def partly(name: str, new: int, parts: int) -> None:
     log.info("  %-12s %d of %d parts %s new", name, new, parts, "is" if new == 1 else "are")
 
 
+def told(name: str, text: str) -> None:
+    """Something that nobody would look for, at a stage's end."""
+    log.info("  %-12s %s", name, text)
+
+
 def summary(dataset: "Dataset") -> str:
     """`4,104 documents (12 empty, 310 duplicate left out), 33 MB in 3 files`."""
     manifest = dataset.manifest

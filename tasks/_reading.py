@@ -1,24 +1,86 @@
-"""Any file as documents: what its name says about compression and format decides how it is read."""
+"""Any file as documents: its name and its first bytes decide how it is read, or that it is not."""
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import BinaryIO
 
 from configs.schema import Ingestion
-from tasks._archives import Growth, clear_errors, inflated, members, suffix
-from tasks._documents import Document, texts
+from tasks._archives import LINE, Growth, clear_errors, inflated, members, peeked, sought
+from tasks._columnar_rows import arrow_rows, parquet_rows
+from tasks._csv_rows import csv_rows, tsv_rows
+from tasks._documents import Document, broken, texts
+from tasks._errors import InputError
 from tasks._installed_docs import docstrings
-from tasks._rows import csv_rows, json_lines, parquet_rows
+from tasks._json_rows import json_lines, json_values
+from tasks._kinds import COLUMNAR, COMPRESSED, ZIP, inner, suffix
+from tasks._recognition import HEAD, recognised, refuse_no_zip, refuse_uncompressed
 
 Reader = Callable[[BinaryIO, str, Ingestion], Iterator[Document]]
-READERS: dict[str, Reader] = {".jsonl": json_lines, ".csv": csv_rows, ".parquet": parquet_rows, ".py": docstrings}
+READERS: dict[str, Reader] = {
+    "text": texts,
+    "json lines": json_lines,
+    "json": json_values,
+    "csv": csv_rows,
+    "tsv": tsv_rows,
+    "parquet": parquet_rows,
+    "arrow": arrow_rows,
+}  # of each format in tasks/_kinds.py
 
 
 def read(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """The documents of one file, in order. Raises InputError if it is damaged or lacks the columns named."""
+    """The documents of one file, in order; of no bytes, none. Raises InputError if it is refused or damaged."""
     with clear_errors(name):
         growth = Growth(name, file.seek(0, io.SEEK_END))
-        file.seek(0)
-        for packed, member in members(file, name, growth) if suffix(name) == ".zip" else [(file, name)]:
-            stream, inner = inflated(packed, member, growth)
-            yield from READERS.get(suffix(inner), texts)(stream, member, config)
+        head, file = peeked(_rewound(file), HEAD)
+        if not head:
+            return
+        if suffix(name) != ZIP:
+            yield from _one(file, name, config, growth)
+            return
+        refuse_no_zip(head, name)
+        for member, inside in members(file, name, growth):
+            yield from _one(member, inside, config, growth)
+
+
+def read_installed(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
+    """The documentation in a file that a package brings; one that is no text is left out, as nobody chose it."""
+    if suffix(name) == ".py":
+        yield from docstrings(file, name, config)
+        return
+    try:
+        yield from read(file, name, config)
+    except InputError:
+        yield broken(name, "byte 0", 0)
+
+
+def _one(packed: BinaryIO, name: str, config: Ingestion, growth: Growth) -> Iterator[Document]:
+    """The documents of a file that is no archive."""
+    head, stream = peeked(packed, HEAD)
+    if head and suffix(name) in COMPRESSED:
+        refuse_uncompressed(head, name)
+        head, stream = peeked(inflated(stream, name, growth), HEAD)
+    if not head:
+        return
+    kind = recognised(head, name)
+    if kind not in COLUMNAR:
+        yield from READERS[kind](stream, name, config)
+        return
+    with sought(stream) if kind == "parquet" else nullcontext(stream) as file:
+        for document in READERS[kind](file, name, config):
+            growth.add(LINE + len(document.text or ""))
+            yield document
+
+
+def _rewound(file: BinaryIO) -> BinaryIO:
+    file.seek(0)
+    return file
+
+
+def kind_of(file: BinaryIO, name: str) -> str:
+    """The format in which a file that is neither compressed nor an archive would be read; none if it is refused."""
+    head, _ = peeked(file, HEAD)
+    try:
+        return recognised(head, inner(name)) if head else ""
+    except InputError:
+        return ""

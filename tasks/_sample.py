@@ -1,18 +1,22 @@
 """What a source amounts to, seen from its beginning with the ingestion's own readers, before anything starts."""
 
+from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import pyarrow.parquet as pq
-
 from configs.schema import Ingestion
-from tasks._archives import clear_errors, suffix
+from tasks import _progress
+from tasks._applicable import check_applicable
+from tasks._archives import clear_errors
+from tasks._columnar_rows import row_count
 from tasks._documents import Document
+from tasks._kinds import COMPRESSED, by_name, suffix
 from tasks._objects import opened
-from tasks._reading import read
-from tasks._sieve import Sieve, check
+from tasks._reading import read, read_installed
+from tasks._sieve import ANY, Sieve, check
 from tasks._sources import Source, sources
+from tasks._unread import said, unread_files
 
 FILES = 50  # looked into, evenly apart in the order of the sources
 ENOUGH = 8_000_000  # characters read in all; of the files after that, only the first document
@@ -32,29 +36,51 @@ def sample(config: Ingestion, workspace: Path) -> Corpus | None:
     None if a download has not been fetched yet. Raises InputError where ingestion would: for what cannot be read,
     columns that are not there and, if everything was seen, too much that is no text.
     """
-    planned = [_fetched(source, workspace) for source in sources(config)]
+    every = sources(config)
+    check_applicable(config, every)
+    planned = [_fetched(source, workspace) for source in every]
     there = [source for source in planned if not source.url or source.on_s3 or source.path.exists()]
-    sieve = Sieve()
+    sieve = Sieve(config)
     seen: list[Document] = []
     whole = len(there) == len(planned) <= FILES
     documents = characters = size = 0.0
+    may_repeat: list[int] = []  # hashes of texts
     budget: float = ENOUGH
+    kept_characters = 0
     for source in there[:: max(1, ceil(len(there) / FILES))]:
         found, share, cost = _beginning(source, config, budget)
-        kept = [document for document, _ in sieve(found)]
+        sifted = list(sieve(found))
+        kept = [document for document, _ in sifted]
+        may_repeat += [hash(document.text) for document, digest in sifted if digest == ANY]
+        length = sum(len(document.text or "") for document in kept)
+        kept_characters += length
         if budget > 0:  # a single document says little of its file
             documents += len(kept) / share
-            characters += sum(len(document.text or "") for document in kept) / share
+            characters += length / share
             size += source.size
         budget -= cost
         whole = whole and share == 1
         seen += found
+    for text in filter(None, [*_repetitions(sieve, may_repeat), said(unread_files(config, every, workspace))]):
+        _progress.told("ingestion", text)
     if whole:
-        check(config, sieve.account, sieve.first, sieve.original(seen))
+        check(config, sieve.account, sieve.losses, kept_characters, sieve.original(seen))
     if len(there) < len(planned):
         return None
     growth = sum(source.size for source in there) / size if size else 0.0
     return Corpus(documents * growth, characters * growth)
+
+
+def _repetitions(sieve: Sieve, may_repeat: list[int]) -> Iterator[str]:
+    """What becomes of the texts that repeat others, if there are any among the first."""
+    read, copies = sieve.account.read, sieve.account.left_out["duplicate"]
+    repeated = len(may_repeat) - len(set(may_repeat))
+    if repeated:
+        share = f"{repeated:,} of the first {len(may_repeat):,} lines or rows"
+        yield f"{share} repeat others and are kept (ingestion.duplicates=drop would leave them out)"
+    if copies:
+        share = f"{copies:,} of the first {read:,} documents"
+        yield f"{share} repeat others and are left out (ingestion.duplicates=keep would keep them)"
 
 
 def _fetched(source: Source, workspace: Path) -> Source:
@@ -75,12 +101,11 @@ def _beginning(source: Source, config: Ingestion, budget: float) -> tuple[list[D
     found: list[Document] = []
     cost = 0
     with clear_errors(source.name), _opened(source) as file:
-        for document in read(file, source.name, config):
+        for document in (read_installed if source.installed else read)(file, source.name, config):
             found.append(document)
             cost += ROW + (config.document_length if document.text is None else len(document.text))
             if cost >= budget:
-                if suffix(source.name) == ".parquet":  # its rows are counted; where the file is read says nothing
-                    rows = pq.ParquetFile(file).metadata.num_rows
-                    return found, sum(document.piece == 1 for document in found) / rows, cost
+                if by_name(source.name) == "parquet" and suffix(source.name) not in COMPRESSED:  # its rows are counted
+                    return found, sum(document.piece == 1 for document in found) / row_count(file), cost
                 return found, file.tell() / source.size, cost
     return found, 1.0, cost

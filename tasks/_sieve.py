@@ -1,74 +1,146 @@
-"""Which documents are kept: each text once, nothing empty and nothing undecodable; the rest is counted by reason."""
+"""Which documents are kept: nothing empty, nothing undecodable, copies once; what is left out is counted by reason."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+
+from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks._documents import Document
 from tasks._errors import InputError
 from tasks._sources import named
-from tasks._store import Account
+from tasks._store import Account, Record
 
 DIGEST = 16  # bytes
+ANY = bytes(DIGEST)  # instead of the digest of a text that may repeat
+COPIES = {"file", "docstring"}  # what only repeats because it was copied
+
+
+class Losses(Record):
+    """What was left out beside whole documents, and where."""
+
+    characters: dict[str, int] = Field({})  # by reason, of whole documents and damaged words
+    damaged: int = 0  # words that hold what is not UTF-8
+    first: dict[str, str] = Field({})  # reason → where it was met first
+
+    def __add__(self, other: "Losses") -> "Losses":
+        characters = Counter(self.characters)
+        characters.update(other.characters)
+        return Losses(
+            characters=dict(characters), damaged=self.damaged + other.damaged, first={**other.first, **self.first}
+        )
+
+    def told(self) -> str:
+        """The damage in a line; nothing where there was none."""
+        if not self.damaged:
+            return ""
+        words = "word" if self.damaged == 1 else "words"
+        lost = self.characters.get("undecodable", 0)
+        return (
+            f"{self.damaged:,} {words} with bytes that are not UTF-8 left out ({lost:,} characters), the first in "
+            + (self.first["damaged"])
+        )
 
 
 class Sieve:
-    """Lets each text through once, with its digest, and counts what it holds back by reason."""
+    """Lets texts through, with their digests, and counts what it holds back by reason."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Ingestion) -> None:
+        self._choice = config.duplicates
         self._read = 0
         self._left_out = {"undecodable": 0, "empty": 0, "duplicate": 0}
-        self.first: dict[str, str] = {}  # reason → where it was met first
+        self._lost = dict.fromkeys(self._left_out, 0)
+        self._damaged = 0
+        self._first: dict[str, str] = {}
         self.repeated = b""  # the digest of the first duplicate
         self._seen: set[bytes] = set()
 
     def __call__(self, documents: Iterable[Document]) -> Iterator[tuple[Document, bytes]]:
         for document, digest in _digested(documents):
             self._read += 1
-            if reason := self._reason(document, digest):
+            self._damaged += document.damaged
+            self._lost["undecodable"] += document.lost
+            if document.damaged:
+                self._first.setdefault("damaged", f"{document.name}, {document.flaw}")
+            drops = self._choice == "drop" or (self._choice is None and document.unit in COPIES)
+            if reason := self._reason(document, digest, drops=drops):
                 self._left_out[reason] += 1
-                self.first.setdefault(reason, _place(document))
-            else:
+                self._lost[reason] += len(document.text or "")
+                self._first.setdefault(reason, _place(document))
+            elif drops:
                 self._seen.add(digest)
                 yield document, digest
+            else:
+                yield document, ANY
 
     @property
     def account(self) -> Account:
         rejected = sum(self._left_out.values())
         return Account(unit="documents", read=self._read, written=self._read - rejected, left_out=self._left_out)
 
+    @property
+    def losses(self) -> Losses:
+        return Losses(characters=self._lost, damaged=self._damaged, first=self._first)
+
     def original(self, again: Iterable[Document]) -> str:
         """Where the text of the first duplicate was met before; sought in the same documents, not remembered."""
         found = (_place(document) for document, digest in _digested(again) if digest == self.repeated)
         return next(found) if self.repeated else ""
 
-    def _reason(self, document: Document, digest: bytes) -> str:
+    def _reason(self, document: Document, digest: bytes, *, drops: bool) -> str:
         if document.text is None:
             return "undecodable"
         if not digest:
             return "empty"
-        if digest in self._seen:
+        if drops and digest in self._seen:
             self.repeated = self.repeated or digest
             return "duplicate"
         return ""
 
 
-def check(config: Ingestion, account: Account, first: dict[str, str], original: str) -> None:
-    """Raises InputError if nothing was kept, or too little; `original` is what the first duplicate repeats."""
-    rejected = sum(account.left_out.values())
-    if account.written and rejected <= config.max_rejected_fraction * account.read:
+def check(config: Ingestion, account: Account, losses: Losses, kept: int, original: str) -> None:
+    """Raises InputError if nothing was kept, or too little: of documents, or of characters, of which `kept` were kept.
+
+    `original` is what the first duplicate repeats. Duplicates that the config says to drop are no loss.
+    """
+    counted = {"undecodable", "empty"} | ({"duplicate"} if config.duplicates is None else set())
+    rejected = sum(count for reason, count in account.left_out.items() if reason in counted)
+    lost = sum(count for reason, count in losses.characters.items() if reason in counted)
+    share = max(rejected / max(1, account.read), lost / max(1, lost + kept))
+    if account.written and share <= config.max_rejected_fraction:
         return
-    reasons = [f"{n:,} {reason}, the first in {first[reason]}" for reason, n in account.left_out.items() if n]
-    if original:
-        reasons[-1] += f", which repeats {original}"
-    what = f"{rejected:,} of {account.read:,} documents were rejected" if account.read else "there is no document"
-    found = "\n          ".join(reasons) or "nothing"
     raise InputError(
-        f"{named(config)}: {what}\n"
+        f"{named(config)}: {_what(account, rejected, lost / max(1, lost + kept))}\n"
         f"expected  some text, at most {config.max_rejected_fraction:.0%} of it not UTF-8, empty or repeated\n"
-        f"found     {found}\n"
-        "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."
+        f"found     {_reasons(account, losses, original)}\n{_way(config, account, losses)}"
     )
+
+
+def _what(account: Account, rejected: int, share: float) -> str:
+    if not account.read:
+        return "there is no document"
+    characters = f" with {share:.1%} of the characters" if share else ""
+    return f"{rejected:,} of {account.read:,} documents{characters} were rejected"
+
+
+def _reasons(account: Account, losses: Losses, original: str) -> str:
+    first = losses.first
+    found = [f"{n:,} {reason}, the first in {first[reason]}" for reason, n in account.left_out.items() if n]
+    if original:
+        found[-1] += f", which repeats {original}"
+    return "\n          ".join([*found, *filter(None, [losses.told()])]) or "nothing"
+
+
+def _way(config: Ingestion, account: Account, losses: Losses) -> str:
+    ways = ["Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."]
+    if losses.characters.get("undecodable") or account.left_out.get("undecodable"):
+        ways.append("A text in another encoding: iconv -f CP1252 -t UTF-8 FILE > NEW, say, or its own name for CP1252.")
+    if account.left_out.get("duplicate"):
+        ways.append(
+            'Texts that are to repeat: ingestion.duplicates = "keep"; that are not: "drop", which is then no loss.'
+        )
+    return "\n".join(ways)
 
 
 def _digested(documents: Iterable[Document]) -> Iterator[tuple[Document, bytes]]:

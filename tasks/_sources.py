@@ -2,9 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from difflib import get_close_matches
-from itertools import takewhile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,17 +10,17 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from configs.schema import Ingestion
-from tasks._archives import TEXT, is_text, suffix
+from tasks import _folders
+from tasks._archives import clear_errors, no_text
 from tasks._errors import InputError
 from tasks._files import digest_of, digest_of_file
 from tasks._installed_docs import documentation
+from tasks._kinds import is_text, is_told
 from tasks._objects import S3, listed, there
-from tasks._own import without_own
 from tasks._store import Record
 
 INSTALLED_DOCS = "installed-docs"
 SHOWN = 200  # characters of a name in an error
-MAGIC = frozenset("*?[")  # of a glob
 BATCH = 4_000_000  # bytes of the files that are read together, on average
 
 
@@ -39,6 +37,11 @@ class Source(Record):
     @property
     def on_s3(self) -> bool:
         return self.url.startswith(S3)
+
+    @property
+    def installed(self) -> bool:
+        """Whether it is a file of a package."""
+        return self.recorded and not self.url
 
     @property
     def changed(self) -> bool:
@@ -69,6 +72,18 @@ def _findable(
 def sources(config: Ingestion) -> list[Source]:
     """Every file that will be read, in order. Raises InputError if one of the config's sources is not there."""
     return [source for _, found in _by_entry(config) for source in found]
+
+
+def unread(config: Ingestion) -> list[str]:
+    """What folders, patterns and prefixes among the config's sources hold besides, by name."""
+    found: list[str] = []
+    for entry in _entries(config):
+        if entry.startswith(S3):
+            every = (each.name for each in listed(entry) if each.url != entry)
+            found += [name for name in every if not is_text(name, archives=True) and is_told(name)]
+        elif entry != INSTALLED_DOCS and "://" not in entry:
+            found += _folders.files(entry).unread
+    return found
 
 
 def batches(planned: Iterable[Source]) -> list[list[Source]]:
@@ -103,9 +118,13 @@ def source_digests(config: Ingestion) -> list[dict[str, Any]]:
     ]
 
 
+def _entries(config: Ingestion) -> list[str]:
+    return [config.source] if isinstance(config.source, str) else config.source
+
+
 @_findable
 def _by_entry(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
-    for entry in [config.source] if isinstance(config.source, str) else config.source:
+    for entry in _entries(config):
         if entry == INSTALLED_DOCS:
             yield from _installed(config)
         elif entry.startswith(S3):
@@ -113,7 +132,7 @@ def _by_entry(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
         elif "://" in entry:
             yield entry, [_download(entry, config)]
         else:
-            yield entry, [_local(path, name) for path, name in _files(entry)]
+            yield entry, [_local(path, name) for path, name in _folders.files(entry).files]
 
 
 def _installed(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
@@ -153,7 +172,7 @@ def _objects(url: str) -> list[Source]:
     every = listed(url)
     found = [each for each in every if is_text(each.name, archives=True) or each.url == url]
     if not found:
-        raise InputError(_no_text(url, sorted({suffix(each.name) for each in every})))
+        raise InputError(no_text(url, [each.name for each in every]))
     return [
         Source(
             name=each.name,
@@ -168,8 +187,9 @@ def _objects(url: str) -> list[Source]:
 
 
 def _local(path: Path, name: str) -> Source:
-    status = path.stat()
-    digest = _digest(path, status.st_size, status.st_mtime_ns, status.st_ino)
+    with clear_errors(name):
+        status = path.stat()
+        digest = _digest(path, status.st_size, status.st_mtime_ns, status.st_ino)
     return Source(name=os.fsencode(name).decode(errors="replace"), digest=digest, path=path, size=status.st_size)
 
 
@@ -179,84 +199,6 @@ def _digest(path: Path, size: int, modified: int, inode: int) -> str:
     return digest_of_file(path)
 
 
-def _files(entry: str) -> list[tuple[Path, str]]:
-    """The files that a path or glob stands for, sorted, with their names relative to its fixed part."""
-    path = Path(entry).expanduser()
-    if path.exists() and not path.is_dir():
-        return [(path, path.name)]  # a link that is named outright is meant
-    root, matches = _matches(path)
-    every = {file: None for match in matches for file in (_inside(match) if match.is_dir() else [match])}
-    files = without_own(every, root)
-    if every and not files:
-        raise InputError(
-            f"{path}: there is nothing here but files of w2v itself\nexpected  text\n"
-            f"found     {len(every)} files of a workspace or store, which are never a source\n"
-            "Set ingestion.source to a folder of text, or name such a file itself."
-        )
-    if not files:
-        raise InputError(_nothing_to_read(path) if matches else _missing(path))
-    for file in files:
-        _refuse_leading_out(file, root)
-    return [(file, file.relative_to(root).as_posix()) for file in files]
-
-
 def missing(entry: str) -> bool:
     """Whether nothing is there under this path, glob or prefix."""
-    if entry.startswith(S3):
-        return not there(entry)
-    return not _matches(Path(entry).expanduser())[1]
-
-
-def _matches(path: Path) -> tuple[Path, list[Path]]:
-    """The fixed part of a path or glob, and what is there."""
-    if path.exists():
-        return path, [path]
-    root = Path(*takewhile(lambda part: not MAGIC.intersection(part), path.parts))
-    return root, sorted(root.glob(path.relative_to(root).as_posix())) if root != path else []
-
-
-def _refuse_leading_out(file: Path, root: Path) -> None:
-    """Whoever may write to a watched folder must not choose what else of this machine is read."""
-    target = file.resolve()
-    fault = "" if target.is_relative_to(root.resolve()) else f"leads out of {root}"
-    if not target.is_file():
-        fault = "leads nowhere" if file.is_symlink() else "is no regular file"
-    if fault:
-        raise InputError(
-            f"{file} {fault}\nexpected  files, or links to files in {root}\nfound     {target}\n"
-            "Put a copy there, or name the file itself in ingestion.source."
-        )
-
-
-def _inside(folder: Path) -> list[Path]:
-    """The files in a folder and below that can be read; links to folders are not followed."""
-    found = [Path(place, file) for place, _, files in os.walk(folder) for file in files]
-    return sorted(file for file in found if is_text(file.relative_to(folder).as_posix(), archives=True))
-
-
-def _missing(path: Path) -> str:
-    folder = next(parent for parent in path.parents if parent.is_dir())
-    wanted = path.relative_to(folder).parts[0]
-    names = sorted(inside.name for inside in folder.iterdir())
-    far = folder != path.parent
-    near = get_close_matches(wanted, names, n=1, cutoff=0.6 if far else 0.3)
-    if near:
-        nearest = f"In {folder.absolute()}, the nearest is {near[0]}."
-    elif far:
-        nearest = f"There is no {folder.absolute() / wanted}."
-    else:
-        nearest = f"In {folder.absolute()}, there are {', '.join(names[:10]) or 'no files'}."
-    return f"{path}: no such file or folder\n{nearest}\nSet ingestion.source to what is there."
-
-
-def _nothing_to_read(folder: Path) -> str:
-    kinds = sorted({suffix(file) for _, _, files in os.walk(folder) for file in files})
-    return _no_text(folder, kinds)
-
-
-def _no_text(place: Path | str, kinds: Sequence[str]) -> str:
-    return (
-        f"{place}: no file here is known as text\n"
-        f"expected  {', '.join(sorted(TEXT - {''}))}, also compressed or zipped, or names without a suffix\n"
-        f"found     {', '.join(kinds) or 'no files'}\nName such files one by one or with a glob to read them as text."
-    )
+    return not there(entry) if entry.startswith(S3) else _folders.missing(entry)

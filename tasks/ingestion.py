@@ -1,4 +1,4 @@
-"""text → documents: read what is new in the sources, keep each text once, and count what is left out by reason.
+"""text → documents: read what is new in the sources, keep copies once, and count what is left out by reason.
 
 The files are read in batches. Each is an output of its own, known by its files' digests, which many corpora may share:
 of a corpus that has grown, only the new batches are read. The result has no history: it is what reading everything at
@@ -14,17 +14,19 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from configs.schema import Ingestion
-from tasks import _contracts
+from tasks import _contracts, _progress
+from tasks._applicable import check_applicable
 from tasks._archives import clear_errors
 from tasks._documents import Document
 from tasks._downloads import fetched
 from tasks._errors import InputError
 from tasks._files import digest_of
-from tasks._reading import read
-from tasks._sieve import DIGEST, Sieve, check
+from tasks._reading import read, read_installed
+from tasks._sieve import ANY, DIGEST, Losses, Sieve, check
 from tasks._sources import Source, batches, named, source_digests, sources
 from tasks._stage import Context, stage
 from tasks._store import Account, Dataset, Draft, Record, joined
+from tasks._unread import said, unread_files
 
 REPORT_DOCUMENTS = 500  # between two reports
 DIGESTS = "digests"  # a file: of each document, the digest of its text
@@ -34,6 +36,7 @@ DIGESTS = "digests"  # a file: of each document, the digest of its text
 def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     """One row a document, in the order of the sources and numbered within its part; a text that is cut is several."""
     planned = sources(config)
+    check_applicable(config, planned)
     if digest_of(ingestion.inputs(config=config)) != draft.path.name:
         raise InputError(_changed(named(config)))
     cut = batches(planned)
@@ -48,10 +51,15 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     account, kept = joined(found), joined(draft.parts).written
     account.left_out["duplicate"] += account.written - kept
     account = account.model_copy(update={"written": kept})
+    characters, before = (sum(part.manifest.facts["characters"] for part in each) for each in (draft.parts, found))
     first, original = _first(found, repeated)
-    check(config, account, first, original)
-    characters = sum(part.manifest.facts["characters"] for part in draft.parts)
-    draft.facts.update(files=len(planned), characters=characters, first_left_out=first)
+    again = Losses(characters={"duplicate": before - characters}, first=first)
+    losses = sum((_losses(batch) for batch in found), again)
+    check(config, account, losses, characters, original)
+    besides = unread_files(config, planned, Path(context.runtime.workspace))
+    draft.facts.update(files=len(planned), characters=characters, losses=losses.model_dump(), unread=len(besides))
+    for text in filter(None, (losses.told(), said(besides), _repetitions(found))):
+        _progress.told("ingestion", text)
     return account
 
 
@@ -78,7 +86,7 @@ class Rows(Record):
 @stage
 def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Context) -> Account:
     """Some files, each text once among them, with the digests that tell whether it is in other batches too."""
-    sieve = Sieve()
+    sieve = Sieve(config)
     with open(draft.file(DIGESTS), "wb") as digests:
 
         def kept() -> Iterator[Document]:
@@ -89,7 +97,7 @@ def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Contex
         _write(_shards(kept(), config.shard_mb * 1_000_000), draft)
     if changed := [file.name for file in files if file.changed]:
         raise InputError(_changed(", ".join(changed[:5])))
-    draft.facts.update(first_left_out=sieve.first, repeated=sieve.repeated.hex())
+    draft.facts.update(losses=sieve.losses.model_dump(), repeated=sieve.repeated.hex())
     return sieve.account
 
 
@@ -118,12 +126,22 @@ def _repeated(batches: Iterable[Dataset]) -> Iterator[list[int]]:
     for batch in batches:
         digests = _digests(batch)
         yield [row for row, digest in enumerate(digests) if digest in seen]
-        seen.update(digests)
+        seen.update(digest for digest in digests if digest != ANY)
 
 
 def _digests(batch: Dataset) -> list[bytes]:
     content = (batch.path / DIGESTS).read_bytes()
     return [content[start : start + DIGEST] for start in range(0, len(content), DIGEST)]
+
+
+def _repetitions(found: Sequence[Dataset]) -> str:
+    """What became of texts that repeat others; nothing where none was let through unasked."""
+    kept = any(ANY in _digests(batch) for batch in found)
+    return "lines and rows that repeat others are kept: ingestion.duplicates" if kept else ""
+
+
+def _losses(batch: Dataset) -> Losses:
+    return Losses.model_validate(batch.manifest.facts["losses"])
 
 
 def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dict[str, str], str]:
@@ -136,7 +154,7 @@ def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dic
             digest = bytes.fromhex(facts["repeated"]) or _digests(batch)[rows[0]]
             if not facts["repeated"]:
                 first["duplicate"] = _name(batch, rows[0])
-        first = facts["first_left_out"] | first
+        first = facts["losses"]["first"] | first
     if not digest:
         return first, ""
     every = ((batch, _digests(batch)) for batch in found)
@@ -160,7 +178,7 @@ def _read_all(files: Sequence[Source], config: Ingestion, draft: Draft, context:
             path = fetched(source, Path(context.runtime.workspace), draft.report)
             total += path.stat().st_size - source.size
         with clear_errors(source.name), open(path, "rb") as file:
-            for document in read(file, source.name, config):
+            for document in (read_installed if source.installed else read)(file, source.name, config):
                 yield document
                 documents += 1
                 if documents % REPORT_DOCUMENTS == 0:

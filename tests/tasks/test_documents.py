@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks._documents import cut, row, texts
+from tasks._documents import Document, cut, row, texts
 
 WORDS = st.text("ab \n\té。 ", max_size=60)
 
 
+def documents_of(content: bytes, **settings: object) -> list[Document]:
+    return list(texts(io.BytesIO(content), "f.txt", Ingestion(source="-", **settings)))
+
+
 def read(content: bytes, **settings: object) -> list[tuple[str, str | None, str]]:
-    documents = texts(io.BytesIO(content), "f.txt", Ingestion(source="", **settings))
-    return [(document.name, document.text, document.place) for document in documents]
+    return [(document.name, document.text, document.place) for document in documents_of(content, **settings)]
 
 
 def test_a_long_text_is_cut_at_its_last_white_space() -> None:
@@ -81,51 +84,65 @@ def test_an_empty_file_is_an_empty_document() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "place"),
+    ("content", "rest", "flaw", "lost"),
     [
-        (b"caf\xe9 noir", "byte 3"),  # Latin-1
-        ("été ".encode() + b"\xff", "byte 6"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "byte 0"),
-        (b"text then\x00zero", "byte 9"),
-        ("cut é".encode()[:-1], "byte 4"),
-        (b"\xed\xa0\x80", "byte 0"),  # a surrogate, which UTF-8 has not
+        (b"caf\xe9 noir", " noir", "byte 3", 4),  # Latin-1
+        ("été ".encode() + b"\xff", "été ", "byte 6", 1),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", None, "byte 0", 6),  # two words, if one will
+        (b"text then\x00zero more", "text  more", "byte 9", 9),
+        ("cut é".encode()[:-1], "cut ", "byte 4", 1),
+        (b"\xed\xa0\x80", None, "byte 0", 3),  # a surrogate, which UTF-8 has not
+        ("市长江大".encode() + b"\xff" + "桥。你好".encode(), "。你好", "byte 12", 6),
     ],
 )
-def test_what_is_no_text_is_told_by_its_byte(content: bytes, place: str) -> None:
-    """Bytes that are not UTF-8, and zero bytes, leave a document without text and say where the first of them is."""
-    assert read(content) == [("f.txt", None, place)]
+def test_damage_costs_the_word(content: bytes, rest: str | None, flaw: str, lost: int) -> None:
+    """Bytes that are not UTF-8, and zero bytes, take the word that they are in, and the first of them is told."""
+    [document] = documents_of(content)
+
+    assert (document.text, document.flaw, document.lost) == (rest, flaw, lost)
 
 
-def test_one_bad_line_costs_one_line() -> None:
+def test_three_bad_bytes_cost_three_words() -> None:
+    """Not the pieces of a hundred thousand characters that they are in."""
+    content = bytearray(b"word " * 340_000)
+    for place in (12, 600_001, 1_200_003):
+        content[place] = 0xE9
+    found = documents_of(bytes(content))
+
+    assert sum(len((document.text or "").split()) for document in found) == 340_000 - 3
+    assert sum(document.damaged for document in found) == 3
+
+
+def test_damage_in_a_line_costs_no_other() -> None:
     """The lines around it are read, and its place counts from the beginning of the file."""
-    assert read(b"one\ntw\xffo\nthree", text_documents="line") == [
-        ("f.txt:1", "one", "byte 0"),
-        ("f.txt:2", None, "byte 6"),
-        ("f.txt:3", "three", "byte 9"),
+    found = documents_of(b"one\ntw\xffo and more\nthree", text_documents="line")
+
+    assert [(each.name, each.text, each.flaw) for each in found] == [
+        ("f.txt:1", "one", ""),
+        ("f.txt:2", " and more", "byte 6"),
+        ("f.txt:3", "three", ""),
     ]
 
 
 @given(st.binary(max_size=40))
-def test_bytes_are_text_exactly_if_python_decodes_them(content: bytes) -> None:
-    """Whatever the bytes, they become the text that Python makes of them, or are counted as none."""
-    try:
-        expected = content.decode()
-    except UnicodeDecodeError as error:
-        start = error.start
-        zero = content.find(b"\0")
-        expected, start = None, min(start, zero) if zero >= 0 else start
-    else:
-        if "\0" in expected:
-            expected, start = None, content.find(b"\0")
-    [(_, text, place)] = read(content)
+def test_words_are_kept_exactly_if_python_decodes_them(content: bytes) -> None:
+    """Whatever the bytes: what is sound is as Python makes it, and what is lost is counted to the character."""
+    [document] = documents_of(content)
+    every = content.decode(errors="surrogateescape").removesuffix("\n")
+    sound = ("\0" not in every and every.isprintable()) or every.isascii()
 
-    assert text == (expected if expected is None else expected.removesuffix("\n"))
-    assert text is not None or place == f"byte {start}"
+    assert len(document.text or "") + document.lost <= len(every)
+    assert bool(document.damaged) == (len(content.decode(errors="ignore").encode()) < len(content) or b"\0" in content)
+    assert document.damaged or not sound or document.text == every
 
 
-def test_a_row_is_decoded_as_a_whole() -> None:
-    """One bad character leaves out the row; a long good one is cut like any text."""
-    config = Ingestion(source="", document_length=4)
+def test_a_row_loses_no_more_than_words() -> None:
+    """One bad character leaves out its word; a long text is cut like any."""
+    config = Ingestion(source="-", document_length=4)
 
-    assert list(row("r:1", "a \ud800 b c d e", "byte 5", config)) == [("r:1", None, "byte 5", 1)]
-    assert list(row("r:1", "a b c d", "byte 5", config)) == [("r:1", "a b ", "byte 5", 1), ("r:1", "c d", "byte 5", 2)]
+    assert [(each.text, each.damaged) for each in row("r:1", "a \ud800 b c d e", "byte 5", config)] == [
+        ("a  ", 1), ("b c ", 0), ("d e", 0),
+    ]  # fmt: skip
+    assert [each[:4] for each in row("r:1", "a b c d", "byte 5", config)] == [
+        ("r:1", "a b ", "byte 5", 1), ("r:1", "c d", "byte 5", 2),
+    ]  # fmt: skip

@@ -61,7 +61,10 @@ def test_a_folder_becomes_documents(context: Context, corpus: Path) -> None:
     assert documents.manifest.account.model_dump() == {
         "unit": "documents", "read": 5, "written": 5, "left_out": {"undecodable": 0, "empty": 0, "duplicate": 0},
     }  # fmt: skip
-    assert documents.manifest.facts == {"files": 4, "characters": 32, "first_left_out": {}}
+    assert documents.manifest.facts == {
+        "files": 4, "characters": 32, "unread": 1,
+        "losses": {"characters": {"undecodable": 0, "empty": 0, "duplicate": 0}, "damaged": 0, "first": {}},
+    }  # fmt: skip
 
 
 def test_what_is_left_out_is_counted_by_reason(context: Context, corpus: Path) -> None:
@@ -72,8 +75,10 @@ def test_what_is_left_out_is_counted_by_reason(context: Context, corpus: Path) -
 
     assert manifest.account.left_out == {"undecodable": 1, "empty": 1, "duplicate": 2}
     assert (manifest.account.read, manifest.account.written) == (6, 2)
-    assert manifest.facts["first_left_out"] == {
+    assert manifest.facts["losses"]["characters"] == {"undecodable": 4, "empty": 1, "duplicate": 6}
+    assert manifest.facts["losses"]["first"] == {
         "duplicate": "b.txt, byte 0", "empty": "c.txt, byte 0", "undecodable": "d.txt, byte 3",
+        "damaged": "d.txt, byte 3",
     }  # fmt: skip
 
 
@@ -89,31 +94,33 @@ def test_a_repeated_text_is_left_out_with_all_its_pieces(context: Context, corpu
 
 def test_too_many_rejected_documents_fail(context: Context, corpus: Path) -> None:
     """The error says how many for which reason, where the first of each is, and what to do."""
-    write(corpus, a_txt="one", b_txt=b"caf\xe9", c_txt=b"\xe9t\xe9", d_txt="")
+    write(corpus, a_txt="one", b_txt=b"caf\xe9", c_txt=b"\xe9t\xe9", d_txt=" ")
 
     with pytest.raises(InputError) as error:
         ingest(context, corpus)
 
     assert str(error.value) == (
-        f"{corpus}: 3 of 4 documents were rejected\n"
+        f"{corpus}: 3 of 4 documents with 72.7% of the characters were rejected\n"
         "expected  some text, at most 20% of it not UTF-8, empty or repeated\n"
         "found     2 undecodable, the first in b.txt, byte 3\n"
         "          1 empty, the first in d.txt, byte 0\n"
-        "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."
+        "          2 words with bytes that are not UTF-8 left out (7 characters), the first in b.txt, byte 3\n"
+        "Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction.\n"
+        "A text in another encoding: iconv -f CP1252 -t UTF-8 FILE > NEW, say, or its own name for CP1252."
     )
 
 
 def test_too_many_repetitions_name_the_original(context: Context, corpus: Path) -> None:
     """Where the first duplicate is, and where its text was met before."""
-    write(corpus, a_jsonl='{"text": "bb"}\n{"text": "aa bb"}\n', b_txt="aa bb", c_txt="bb")
+    write(corpus, a1_txt="bb", a2_txt="aa bb", b_txt="aa bb", c_txt="bb")
 
     with pytest.raises(InputError) as error:
         ingest(context, corpus, document_length=3)
 
     assert str(error.value).splitlines()[:3] == [
-        f"{corpus}: 3 of 6 documents were rejected",
+        f"{corpus}: 3 of 6 documents with 50.0% of the characters were rejected",
         "expected  some text, at most 20% of it not UTF-8, empty or repeated",
-        "found     3 duplicate, the first in b.txt, byte 0, which repeats a.jsonl:2",
+        "found     3 duplicate, the first in b.txt, byte 0, which repeats a2.txt",
     ]
 
 
@@ -127,12 +134,13 @@ def test_a_share_just_allowed_is_allowed(context: Context, corpus: Path) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b"\x7fELF\x02\x01\x01\x00", "^a.txt is a program\nexpected  text\n"),
         (
-            b"\x7fELF\x02\x01\x01\x00",
-            "1 of 1 documents were rejected\n.*\nfound     1 undecodable, the first in a.txt, byte 7",
+            b"\xff\xff ",
+            "1 of 1 documents with .* were rejected\n.*\nfound     1 undecodable, the first in a.txt, byte 0",
         ),
-        (b"", "1 of 1 documents were rejected\n.*\nfound     1 empty, the first in a.txt, byte 0"),
-        (b"\n\n", "1 of 1 documents were rejected\n.*\nfound     1 empty, the first in a.txt, byte 0"),
+        (b"", "there is no document\n.*\nfound     nothing"),
+        (b"\n\n", "1 of 1 documents .*were rejected\n.*\nfound     1 empty, the first in a.txt, byte 0"),
     ],
 )
 def test_a_binary_or_an_empty_file_is_no_corpus(context: Context, corpus: Path, content: bytes, message: str) -> None:
@@ -281,7 +289,7 @@ def test_only_what_is_new_is_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A file more, at the end or in between, is read alone, and the result is that of reading all at once."""
-    settings = {"text_documents": "line", "max_rejected_fraction": 0.5}
+    settings = {"text_documents": "line", "duplicates": "drop"}
     for number in {1, 3, 4, 5}:
         nightly(corpus, number)
     ingest(context, corpus, **settings)
@@ -310,7 +318,7 @@ def test_batches_are_one_corpus(
     context: Context, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each text is kept once, and the account and the facts are the same, wherever the files are cut."""
-    write(corpus, a_txt="one", b_txt="two", c_txt="one", d_txt=b"bad\xff", e_txt="two", f_txt="three", g_txt="")
+    write(corpus, a_txt="one", b_txt="two", c_txt="one", d_txt=b"bad\xff", e_txt="two", f_txt="three", g_txt=" ")
     made = []
     for size in (1, 4_000_000):
         monkeypatch.setattr(_sources, "BATCH", size)
@@ -321,7 +329,7 @@ def test_batches_are_one_corpus(
     assert made[0].manifest.account == made[1].manifest.account
     assert table(made[0]).select(["source", "text"]) == table(made[1]).select(["source", "text"])
     assert made[0].manifest.facts["characters"] == made[1].manifest.facts["characters"]
-    assert made[0].manifest.facts["first_left_out"]["duplicate"] == "c.txt"
+    assert made[0].manifest.facts["losses"]["first"]["duplicate"] == "c.txt"
 
 
 def test_a_repetition_in_another_batch_names_the_original(context: Context, corpus: Path, one_by_one: None) -> None:

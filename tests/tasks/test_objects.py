@@ -209,7 +209,7 @@ def test_names_that_climb_are_refused(bucket: Bucket, prefix: str, key: str) -> 
 def test_a_bomb_is_refused(bucket: Bucket, prefix: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one in a folder would be."""
     monkeypatch.setattr(_archives, "HARMLESS", 10_000)
-    bucket.put(f"{prefix}/bomb.txt.gz", gzip.compress(bytes(100_000)))
+    bucket.put(f"{prefix}/bomb.txt.gz", gzip.compress(b"boom " * 20_000))
 
     with pytest.raises(InputError, match=r"bomb\.txt\.gz grows out of all proportion"):
         ingestion.compute(context=context, config=at(prefix))
@@ -222,7 +222,7 @@ def test_a_bomb_is_refused(bucket: Bucket, prefix: str, context: Context, monkey
         ("s3://vectors/patr", r"s3://vectors/patr: no object is there\nexpected .*\nIn s3://vectors, "),
         ("s3://", "s3://: this is no place on S3\nexpected  s3://BUCKET"),
         ("s3://vectors/a/../b", "s3://vectors/a/../b: this is no place on S3"),
-        ("s3://vectors?key=x", "this is no place on S3"),
+        ("s3://vectors?x=1", "this is no place on S3"),
     ],
 )
 def test_what_is_not_there_is_named(bucket: Bucket, source: str, said: str) -> None:

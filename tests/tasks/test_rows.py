@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from configs.schema import Ingestion
 from tasks import _rows
+from tasks._columnar_rows import parquet_rows
+from tasks._csv_rows import csv_rows
 from tasks._documents import Document
 from tasks._errors import InputError
-from tasks._rows import csv_rows, json_lines, parquet_rows
+from tasks._json_rows import json_lines
 
-CONFIG = Ingestion(source="")
+CONFIG = Ingestion(source="-")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
@@ -77,7 +79,7 @@ def test_parquet_text_of_every_kind(kind: pa.DataType) -> None:
 )
 def test_an_id_names_its_document(reader: object, file: bytes) -> None:
     """The id column replaces file and row, a byte order mark is no part of a name, and null names nothing."""
-    config = Ingestion(source="", id_column="id")
+    config = Ingestion(source="-", id_column="id")
 
     assert content(reader(io.BytesIO(file), "f", config))[0] == ("7", "a")
 
@@ -89,7 +91,7 @@ def test_json_lines_are_told_by_their_byte() -> None:
     assert places(json_lines(io.BytesIO(b"".join(lines)), "f", CONFIG)) == [
         ("f:1", "good", "byte 0"),
         ("f:2", None, "byte 30"),  # 17 before the line, 13 inside it: a line cannot end inside a string
-        ("f:4", None, "byte 45"),  # 17 + 14 + 1 before the line, 13 inside it, at é
+        ("f:4", None, "byte 32"),  # 17 + 14 + 1 before the line, which is JSON: only its one word is damaged
         ("f:5", None, "byte 49"),
     ]
 
@@ -104,7 +106,7 @@ def test_json_lines_are_told_by_their_byte() -> None:
 )
 def test_an_id_that_is_no_text_is_mended(reader: object, file: io.BytesIO) -> None:
     """It is only a name, so it costs no document."""
-    assert content(reader(file, "f", Ingestion(source="", id_column="id"))) == [("a?", "x")]
+    assert content(reader(file, "f", Ingestion(source="-", id_column="id"))) == [("a?", "x")]
 
 
 def test_deep_json_is_no_crash() -> None:
@@ -144,7 +146,7 @@ def test_parquet_rows_are_told_by_their_number() -> None:
 )
 def test_a_missing_column_names_those_found(reader: object, file: io.BytesIO, where: str) -> None:
     """The error says which column was sought, which there are, and which setting to change."""
-    config = Ingestion(source="", text_column="content")
+    config = Ingestion(source="-", text_column="content")
 
     with pytest.raises(
         InputError, match=rf"^{where}: there is no column 'content'\nfound     \w.*\nSet ingestion.text_c"
@@ -154,7 +156,7 @@ def test_a_missing_column_names_those_found(reader: object, file: io.BytesIO, wh
 
 def test_a_missing_id_column_is_named() -> None:
     """The id column is sought like the text column."""
-    config = Ingestion(source="", id_column="key")
+    config = Ingestion(source="-", id_column="key")
 
     with pytest.raises(InputError, match=r"no column 'key'\nfound     text\nSet ingestion\.id_column"):
         list(csv_rows(csv_file(["x"]), "f", config))
@@ -187,7 +189,7 @@ def test_a_row_without_end_is_refused(reader: object, first_line: bytes, monkeyp
 def test_a_row_with_too_many_fields_is_refused() -> None:
     """A comma in a text without quotation marks would lose what is behind it."""
     with pytest.raises(
-        InputError, match=r"f: the row at byte 12 is not CSV: it has more fields than the header; texts w"
+        InputError, match=r"f: row 2, line 3, byte 12: it is not CSV: it has 3 fields where the header has 2; texts w"
     ):
         list(csv_rows(io.BytesIO(b"id,text\n1,a\n2,b, and more\n"), "f", CONFIG))
 
@@ -196,5 +198,8 @@ def test_a_quotation_mark_that_is_never_closed_is_refused(monkeypatch: pytest.Mo
     """It would make one field of all that follows."""
     monkeypatch.setattr(_rows, "LONGEST_ROW", 100)
 
-    with pytest.raises(InputError, match=r"f: the row at byte 5 is not CSV: field larger than field limit \(100\)"):
+    with pytest.raises(
+        InputError,
+        match=r"f: row 1, line 2, byte 5: it is not CSV: a quotation mark is opened in it and not closed within 100 ",
+    ):
         list(csv_rows(io.BytesIO(b'text\n"open\n' + b"word\n" * 50), "f", CONFIG))

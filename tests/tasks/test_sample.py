@@ -145,11 +145,11 @@ def test_files_after_enough_weigh_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
     """A damaged file, and a source of which nothing would be left."""
     (tmp_path / "damaged.txt.gz").write_bytes(b"no gzip at all")
-    with pytest.raises(InputError, match=r"^damaged\.txt\.gz cannot be read"):
+    with pytest.raises(InputError, match=r"^damaged\.txt\.gz is text\nexpected  gzip, as its suffix says"):
         sample(config(tmp_path / "damaged.txt.gz"), tmp_path)
 
     (tmp_path / "binary.txt").write_bytes(b"\x7fELF\x02\x01\x01\x00" * 1_000)
-    with pytest.raises(InputError, match="1 of 1 documents were rejected"):
+    with pytest.raises(InputError, match=r"^binary\.txt is a program\n"):
         sample(config(tmp_path / "binary.txt"), tmp_path)
 
 
@@ -157,7 +157,7 @@ def test_what_is_rejected_is_not_expected(tmp_path: Path, monkeypatch: pytest.Mo
     """Of a large file, too many rejected rows at the beginning are no error yet, but they are left out of the rows."""
     monkeypatch.setattr(_sample, "ENOUGH", 100_000)
     (tmp_path / "rows.jsonl").write_text("".join(f'{{"text": "{n // 2} same"}}\n' for n in range(10_000)))
-    found = sample(config(tmp_path / "rows.jsonl"), tmp_path)
+    found = sample(config(tmp_path / "rows.jsonl", duplicates="drop"), tmp_path)
 
     assert found is not None
     assert found.documents == pytest.approx(5_000, rel=0.1)

@@ -2,6 +2,10 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -35,7 +39,8 @@ def test_a_folder_is_read_whole_and_sorted(corpus: Path) -> None:
         ("[b-z].txt", ["b.txt"]),
         ("**/*.gz", ["part/c.jsonl.gz"]),
         ("p*", ["part/c.jsonl.gz", "part/d.zip", "part/wiki_00"]),
-        ("part/x.*", ["x.png"]),
+        ("part/*.png", ["x.png"]),
+        ("*", ["a.txt", "b.txt", "part/c.jsonl.gz", "part/d.zip", "part/wiki_00"]),
     ],
 )
 def test_globs(corpus: Path, pattern: str, expected: list[str]) -> None:
@@ -100,7 +105,7 @@ def test_links_that_stay_inside_or_are_named_are_followed(
     assert len(names(links / "folder")) == 6
 
 
-@pytest.mark.parametrize(("make", "fault"), [("link", "leads nowhere"), ("pipe", "is no regular file")])
+@pytest.mark.parametrize(("make", "fault"), [("link", "leads nowhere"), ("pipe", "is a pipe")])
 def test_what_is_no_file_is_refused(corpus: Path, make: str, fault: str) -> None:
     """To read a pipe would mean to wait for ever."""
     path = corpus / "odd.txt"
@@ -182,7 +187,8 @@ def test_a_folder_without_text_names_what_it_has(tmp_path: Path) -> None:
 
     assert str(error.value) == (
         f"{tmp_path}: no file here is known as text\n"
-        "expected  .csv, .jsonl, .md, .parquet, .rst, .txt, also compressed or zipped, or names without a suffix\n"
+        "expected  .arrow, .arrows, .csv, .feather, .ipc, .json, .jsonl, .md, .ndjson, .parquet, .pq, .rst, .tab, "
+        ".tsv, .txt, also compressed or zipped, or names without a suffix\n"
         "found     .pdf\nName such files one by one or with a glob to read them as text."
     )
 
@@ -267,3 +273,77 @@ def test_a_workspace_that_is_named_as_the_source_is_refused(tmp_path: Path) -> N
     with pytest.raises(InputError, match="files of w2v itself"):
         names(tmp_path / "workspace")
     assert names(tmp_path / "workspace" / "service" / "log") == ["log"]
+
+
+@pytest.mark.parametrize("make", ["pipe", "device", "socket", "loop"])
+def test_what_has_no_end_is_refused(tmp_path: Path, make: str) -> None:
+    """Named outright, at once: reading it would mean to wait for ever."""
+    path = tmp_path / "odd"
+    listening = socket.socket(socket.AF_UNIX)
+    with listening:
+        if make == "pipe":
+            os.mkfifo(path)
+        elif make == "device":
+            path = Path("/dev/zero")
+        elif make == "socket":
+            listening.bind(str(path))
+        else:
+            path.symlink_to(path)
+        said = {"loop": "no such file or folder\nIt is a link that leads nowhere"}.get(
+            make, f"is a {make}\nexpected  a file"
+        )
+
+        with pytest.raises(InputError, match=said):
+            names(path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("~nosuchuser/x.txt", "Could not determine home directory"),
+        ("/tmp/**x", "Invalid pattern"),
+        ("x" * 5000, "File name too long"),
+        ("http://[::1", "Invalid IPv6 URL"),
+    ],
+)
+def test_what_is_no_place_is_told(entry: str, said: str) -> None:
+    """Whatever can be typed."""
+    with pytest.raises(InputError, match=said):
+        names(entry)
+
+
+CODE = """
+import os, sys
+from configs.schema import Ingestion
+from tasks._sources import sources
+from tasks._errors import InputError
+if not os.geteuid():
+    os.setgid(65534), os.setuid(65534)
+try: print(sources(Ingestion(source=sys.argv[1])))
+except InputError as error: print(error)
+"""
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.txt", "*/*.txt", "closed/a.txt"])
+@pytest.mark.parametrize("closed", ["closed", "closed/a.txt"])
+def test_what_may_not_be_read_is_told(tmp_path: Path, pattern: str, closed: str) -> None:
+    """A sub-folder as well as a file: part of a corpus is not the corpus."""
+    corpus = Path(tempfile.mkdtemp())  # where another user may look, too
+    try:
+        (corpus / "closed").mkdir()
+        (corpus / "closed" / "a.txt").write_text("text")
+        (corpus / "b.txt").write_text("text")
+        corpus.chmod(0o755)
+        (corpus / closed).chmod(0)
+        answer = subprocess.run(
+            [sys.executable, "-c", CODE, corpus / pattern],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+    finally:
+        (corpus / "closed").chmod(0o755)
+        shutil.rmtree(corpus)
+
+    assert "cannot be read: Permission denied" in answer.stdout, answer.stderr
+    assert f"{closed.rpartition('/')[2]}" in answer.stdout

@@ -1,0 +1,55 @@
+"""Settings of the ingestion that would change nothing: whoever set them expects another source than there is."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+
+from configs.schema import Ingestion
+from tasks._archives import clear_errors
+from tasks._errors import InputError
+from tasks._kinds import COMPRESSED, ZIP, by_name, is_text, suffix
+from tasks._objects import S3
+from tasks._reading import kind_of
+from tasks._sources import INSTALLED_DOCS, Source, named
+
+UNKNOWN = "?"  # only reading it all would tell
+ROWS = "JSON, CSV, TSV, Parquet or Arrow"
+
+
+def check_applicable(config: Ingestion, found: Sequence[Source]) -> None:
+    """Raises InputError, which names the key, if one of them applies to none of the sources."""
+    entries = [config.source] if isinstance(config.source, str) else config.source
+    if config.sha256 and not any("://" in entry and not entry.startswith(S3) for entry in entries):
+        raise _idle("sha256", config.sha256, "a URL, http:// or https://", config)
+    if config.distributions and INSTALLED_DOCS not in entries:
+        raise _idle("distributions", config.distributions, f'source = "{INSTALLED_DOCS}"', config)
+    if config.text_documents == "line" and _none(found, {"text"}):
+        raise _idle("text_documents", "line", "a file of text, such as .txt", config)
+    for key, value, default in (("text_column", config.text_column, "text"), ("id_column", config.id_column, None)):
+        if value != default and _none(found, {"json lines", "json", "csv", "tsv", "parquet", "arrow"}):
+            raise _idle(key, value, f"rows: {ROWS}", config)
+
+
+def _none(found: Sequence[Source], kinds: set[str]) -> bool:
+    return not any(kind in kinds or kind == UNKNOWN for source in found for kind in _kinds(source))
+
+
+def _kinds(source: Source) -> Iterator[str]:
+    """The formats of a file, or of the members of an archive."""
+    name = source.name
+    if source.url and suffix(name) == ZIP:
+        yield UNKNOWN
+    elif suffix(name) == ZIP:
+        with clear_errors(name), zipfile.ZipFile(source.path) as archive:
+            yield from (by_name(each) or UNKNOWN for each in archive.namelist() if is_text(each))
+    elif (kind := by_name(name)) or source.url or suffix(name) in COMPRESSED:
+        yield kind or UNKNOWN
+    else:
+        with clear_errors(name), open(source.path, "rb") as file:
+            yield kind_of(file, name)
+
+
+def _idle(key: str, value: object, wanted: str, config: Ingestion) -> InputError:
+    return InputError(
+        f"ingestion.{key} = {value!r} applies to nothing in {named(config)}\nexpected  {wanted}\n"
+        f"found     no such source\nTake ingestion.{key} out, or name the source that it is for."
+    )

@@ -1,0 +1,95 @@
+"""JSON: objects a line, in an array or in any layout, one in memory at a time, or the true cause why not."""
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.schema import Ingestion
+from tasks import _json_rows
+from tasks._errors import InputError
+from tasks._json_rows import json_lines, json_values
+
+CONFIG = Ingestion(source="-")
+OBJECTS = st.lists(
+    st.fixed_dictionaries({"text": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))}),
+    max_size=6,
+)
+
+
+def values(content: str | bytes) -> list[str | None]:
+    stream = io.BytesIO(content if isinstance(content, bytes) else content.encode())
+    return [document.text for document in json_values(stream, "f", CONFIG)]
+
+
+def rows(content: bytes) -> list[tuple[str | None, str]]:
+    return [(document.text, document.place) for document in json_lines(io.BytesIO(content), "f", CONFIG)]
+
+
+@pytest.mark.parametrize("block", [1, 2, 7, 1 << 18])
+@given(objects=OBJECTS, indent=st.sampled_from([None, 0, 3]), separator=st.sampled_from(["\n", "", " \r\n\t"]))
+def test_layout_is_no_matter(block: int, objects: list[dict[str, str]], indent: int | None, separator: str) -> None:
+    """An array, or objects one after another, however they are indented, and wherever a block ends."""
+    expected = [each["text"] for each in objects]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_json_rows, "BLOCK", block)
+
+        assert values(json.dumps(objects, indent=indent)) == expected
+        assert values(separator.join(json.dumps(each, indent=indent) for each in objects)) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ('[{"text": "a"}, {"text": "b"', r"no JSON at character 28: Expecting ',' delimiter"),
+        ('[{"text": "a"}', "the array is not closed"),
+        ('[{"text": "a"} {"text": "b"}]', "character 15: a comma or ] should be here"),
+        ('[{"text": "a"}] more', "character 16: something follows the array"),
+        ('[{"text": "a"}, ]', "character 16: Expecting value"),
+        ('{"text": "a"}, {"text": "b"}', "character 13: Expecting value"),
+        ('["a", "b"]', r"f:1 \(object 1\) is valid JSON, but 'a' where an object should be"),
+        ('{"data": [{"text": "a"}]}', r"there is no column 'text'\nfound     data"),
+        ('{"text": "a", "text": "b"}', r"f:1 \(object 1\): the object has 'text' twice"),
+        ("[" * 200_000, "it is nested too deeply"),
+    ],
+)
+def test_what_is_wrong_is_told(content: str, cause: str) -> None:
+    """Where in the file, and what: nothing behind it could be told from it."""
+    with pytest.raises(InputError, match=cause):
+        values(content)
+
+
+def test_an_object_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it fills the memory."""
+    monkeypatch.setattr(_json_rows, "LONGEST_ROW", 1000)
+    monkeypatch.setattr(_json_rows, "BLOCK", 100)
+
+    with pytest.raises(InputError, match=r"^f: the object at character 16 is too long\nexpected  at most "):
+        values('[{"text": "a"}, {"text": "' + "x" * 10_000)
+
+
+def test_bytes_that_are_not_utf8_cost_a_word() -> None:
+    """Inside an array too."""
+    assert values(b'[{"text": "caf\xe9 noir"}, {"text": "b"}]') == [" noir", "b"]
+
+
+def test_a_damaged_line_costs_a_line() -> None:
+    """It is damage where good lines went before, even if it resembles another layout."""
+    content = b'{"text": "a"}\n{"text": "b"}{"text": "c"}\n{"text": "d"},\n{"text": "e"}\n'
+
+    assert rows(content) == [("a", "byte 0"), (None, "byte 27"), (None, "byte 54"), ("e", "byte 56")]
+
+
+def test_a_damaged_first_line_that_is_no_other_layout_is_damage() -> None:
+    """A line that was cut, say."""
+    assert rows(b'ext": "a"}\n{"text": "b"}\n') == [(None, "byte 0"), ("b", "byte 11")]
+
+
+def test_a_name_twice_is_refused() -> None:
+    """Which of the two texts is meant cannot be told; of other names it is no matter."""
+    assert rows(b'{"text": "a", "n": 1, "n": 2, "meta": {"text": 1, "text": 2}}') == [("a", "byte 0")]
+
+    with pytest.raises(InputError, match=r"^f:1 \(byte 0\): the object has 'text' twice\nexpected  each name once"):
+        rows(b'{"text": "a", "text": "b"}')
