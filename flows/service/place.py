@@ -6,6 +6,7 @@ crash of the machine; what the other files say counts only while the lock is hel
 
 import json
 import os
+import shlex
 import shutil
 import time
 from dataclasses import asdict, dataclass, field
@@ -42,6 +43,7 @@ class State:
     asks: list[str]  # for these variables, which hold its passwords
     ready: bool = False  # everything has answered once
     lives: dict[str, Life] = field(default_factory=dict)
+    workspace: str = ""  # as it was when the service was started
 
     @property
     def pages(self) -> dict[str, str]:
@@ -110,6 +112,13 @@ class Place:
         for left in self.temporary.glob(pattern) if pattern else [self.temporary]:
             shutil.rmtree(left, ignore_errors=True)
 
+    def former(self, state: State) -> Path | None:
+        """The workspace as the service knows it, if that is not where it is now."""
+        known, here = Path(state.workspace), self.folder.parent
+        if not state.workspace or known == here or (known.exists() and known.samefile(here)):
+            return None
+        return known
+
     def processes(self) -> list[psutil.Process]:
         """All that the service has started, directly or not, and that still runs."""
         return [process for process in psutil.process_iter() if _mark(process) == str(self.folder)]
@@ -132,9 +141,16 @@ def join(workspace: Path) -> None:
 
     Raises PipelineError if it asks for passwords that the environment does not have.
     """
-    state = Place(workspace).state
+    place = Place(workspace)
+    state = place.state
     if not state or not state.ready:
         return
+    if former := place.former(state):
+        raise PipelineError(
+            f"{workspace}: the workspace was moved, or is mounted elsewhere, while its service runs\n"
+            f"expected  {former}, as the service knows it\nfound     {place.folder.parent}\n"
+            f"End that with `w2v down --workspace {shlex.quote(str(workspace))}`, then start it with `w2v up`."
+        )
     os.environ.setdefault("PREFECT_API_URL", f"{state.prefect}/api")
     os.environ.setdefault("MLFLOW_TRACKING_URI", state.mlflow)
     if missing := [name for name in state.asks if not os.environ.get(name)]:

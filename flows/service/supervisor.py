@@ -45,7 +45,7 @@ def supervise(service: Service) -> None:
         _log_to(place)
         us = psutil.Process()
         addresses = service.address("prefect"), service.address("mlflow")
-        state = State(*addresses, us.pid, us.create_time(), passwords_asked_for())
+        state = State(*addresses, us.pid, us.create_time(), passwords_asked_for(), workspace=service.workspace)
         kept = [Kept(part, place, state, service.patience) for part in parts(service)]
         try:
             _start(kept, stopping)
