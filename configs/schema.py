@@ -88,6 +88,13 @@ class Tokenization(Section):
     pattern: Text | None = Field(
         None, description="RE2 expression of one word; by default a run of letters, marks and digits of any script."
     )
+    # left out where there is none: keys and logged configs then stay what they were before there was the key
+    segmenter: Literal["icu"] | None = Field(
+        None,
+        exclude_if=lambda segmenter: segmenter is None,
+        description="What cuts clauses of Chinese, Japanese, Thai, Khmer, Lao and Burmese into words, by dictionaries: "
+        "the extra `segment`.",
+    )
 
 
 class Vocabulary(Section):

@@ -1,9 +1,5 @@
 """documents → tokens: what counts as a word, decided by regular expressions over whole shards at a time."""
 
-import sys
-import unicodedata
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,15 +9,12 @@ import pyarrow.compute as pc
 from configs.schema import Tokenization
 from tasks import _contracts
 from tasks._errors import InputError
+from tasks._normalization import Rules, normalized, words
 from tasks._parallel import ordered_map
 from tasks._stage import Context, stage
 from tasks._store import Account, Dataset, Draft, joined
 
-# RE2 has Unicode's categories; its \\w and \\b are ASCII only
-NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 SENTENCE_END = r"""[.!?…]+["'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*|\n\s*\n"""
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-BREAK = "\0"  # between words; ingestion lets no text pass that has one
 
 
 class Counts(NamedTuple):
@@ -66,54 +59,13 @@ def _part(documents: Dataset, config: Tokenization, draft: Draft, context: Conte
 
 
 def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Table:
-    """The words of each text, in order, as columns `document` and `tokens`; texts without a word have no row.
-
-    Text is brought into Unicode's composed form (NFC) first, so that é is the same letter however it was typed.
-    """
-    text = _composed(text)
+    """The words of each text, in order, as columns `document` and `tokens`; texts without a word have no row."""
+    text = normalized(text, config.lowercase)
     if config.sentences:
         sentences = pc.split_pattern_regex(text, SENTENCE_END)
         document, text = document.take(pc.list_parent_indices(sentences)), pc.list_flatten(sentences)
-    if config.lowercase:
-        text = pc.utf8_lower(text)
-    for pattern, replacement in _digit_replacements(config.digits):
-        text = pc.replace_substring_regex(text, pattern, replacement)
-    broken = pc.utf8_trim(_broken(text, config.pattern), BREAK)
-    with_words = pc.not_equal(broken, "")
-    words = pc.split_pattern(broken.filter(with_words), BREAK)
-    return pa.table({"document": document.filter(with_words), "tokens": words})
-
-
-def _composed(text: pa.Array) -> pa.Array:
-    # pyarrow's utf8_normalize decomposes, whatever form it is told (apache/arrow#51225, there up to 25)
-    return pa.array([unicodedata.normalize("NFC", each) for each in text.to_pylist()], pa.large_string())
-
-
-def _broken(text: pa.Array, pattern: str | None) -> pa.Array:
-    """The words of each text and nothing else, with a BREAK between two."""
-    if pattern is None:
-        return pc.replace_substring_regex(text, NO_WORD, BREAK)
-    marked = pc.replace_substring_regex(text, pattern, BREAK + r"(\0" + BREAK + ")")
-    # from the mark after a word to the mark before the next, over any marks around an empty match
-    return pc.replace_substring_regex(marked, r"(?:^|\x00\))[^\x00]*(?:\x00\(\x00\)[^\x00]*)*(?:\x00\(|$)", BREAK)
-
-
-def _digit_replacements(digits: str) -> Iterator[tuple[str, str]]:
-    if digits == "drop":
-        yield r"\p{N}+", " "
-    if digits == "spell":
-        for name, characters in zip(DIGITS, _decimal_digits(), strict=True):
-            yield f"[{characters}]", f" {name} "
-
-
-@cache
-def _decimal_digits() -> tuple[str, ...]:
-    """For each of 0 to 9, the characters that mean it in the scripts of the world."""
-    digits = ["" for _ in DIGITS]
-    for character in map(chr, range(sys.maxunicode + 1)):
-        if (value := unicodedata.decimal(character, None)) is not None:
-            digits[value] += character
-    return tuple(digits)
+    found, lists = words(text, Rules.of(config))
+    return pa.table({"document": document.filter(found), "tokens": lists})
 
 
 def _check_pattern(config: Tokenization) -> None:
