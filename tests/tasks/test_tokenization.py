@@ -33,7 +33,7 @@ def words(text: str, **options: object) -> list[list[str]]:
 
 
 def slow_words(text: str, is_part: Callable[[str], bool]) -> list[list[str]]:
-    """Character by character: what is no part ends a word, a mark needs a word to stand on, a joiner one on each side."""
+    """Character by character: what is no part ends a word, a mark needs a word before it, a joiner one on each side."""
     found, waiting = [""], ""
     for character in unicodedata.normalize("NFC", "".join(c for c in text if c not in INVISIBLE)):
         if character in JOINERS:
