@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from configs.schema import Config
 from tasks._stage import Stage
-from tasks._store import Dataset
+from tasks._store import Dataset, Manifest
 from tasks.evaluation import evaluation
 from tasks.ingestion import ingestion
 from tasks.tokenization import tokenization
@@ -33,6 +33,12 @@ class Outputs(NamedTuple):
     trained: Trained
     evaluation: Dataset
 
+    @property
+    def named(self) -> dict[str, Manifest]:
+        """The manifests of what is told of a result, by the names they go by in a run."""
+        told = {"tokens": self.trained.tokens, "vocabulary": self.trained.vocabulary, "vectors": self.trained.vectors}
+        return {name: dataset.manifest for name, dataset in (told | {"evaluation": self.evaluation}).items()}
+
 
 class Retrained(NamedTuple):
     """Where a retraining ended: its MLflow run, and the datasets behind it."""
@@ -58,6 +64,7 @@ def pipeline(config: Config, do: Do, look: Look = lambda corpus: None) -> Output
         vectors=trained.vectors,
         held_out=trained.held_out,
         config=config.evaluation,
+        tokenization=config.tokenization,
         training=config.training,
         window=config.windows.window,
         seed=config.seed,
@@ -69,7 +76,7 @@ def through_training(config: Config, do: Do, look: Look = lambda corpus: None) -
     """text → documents → tokens → vocabulary → windows → vectors"""
     documents = do(ingestion, config=config.ingestion)
     tokens = do(tokenization, documents=documents, config=config.tokenization)
-    words = do(vocabulary, tokens=tokens, config=config.vocabulary)
+    words = do(vocabulary, tokens=tokens, config=config.vocabulary, tokenization=config.tokenization)
     look(Corpus(documents, tokens, words))
     corpus = {"tokens": tokens, "vocabulary": words, "config": config.windows, "seed": config.seed}
     held_out = do(windows, **corpus, epoch=None)
@@ -80,6 +87,7 @@ def through_training(config: Config, do: Do, look: Look = lambda corpus: None) -
         draws=draws,
         held_out=held_out,
         config=config.training,
+        tokenization=config.tokenization,
         window=config.windows.window,
         seed=config.seed,
     )

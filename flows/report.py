@@ -31,7 +31,7 @@ UNJUDGED = (
 
 def show(config: Config, done: Retrained) -> None:
     """What was learnt, how good it is, where it lies, and how to look at it."""
-    from tasks import _report  # pandas takes a while, and the plan needs none
+    from tasks import _notes, _report  # pandas takes a while, and the plan needs none
 
     facts = done.outputs.evaluation.manifest.facts
     show_neighbors(facts["neighbors"])
@@ -42,6 +42,8 @@ def show(config: Config, done: Retrained) -> None:
         console.print(table(*_report.by_epoch(facts["epochs"], facts["metrics"])))
     if warned := _report.warning(facts["metrics"]):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
+    for note in _notes.notes(done.outputs.named):
+        say(console, f"\n{note}")
     if config.promotion.automatic and not config.evaluation.sets:
         say(console, f"\n{UNJUDGED}")
 

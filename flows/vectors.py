@@ -78,11 +78,18 @@ def analogy(space: Space, a: str, b: str, c: str, k: int) -> Neighbors:
 
 
 def rows_of(space: Space, words: Sequence[str]) -> np.ndarray:
-    """Of each word as it is written, else in lower case. Raises UnknownWord, which names all that are unknown."""
-    rows = np.array([space.id(word) for word in words])
+    """Look each word up as it is written, else as the model's own rules write it.
+
+    Raises UnknownWord, which names all that are unknown.
+    """
+    rows = space.rows(words)
     if unknown := list(dict.fromkeys(word for word, row in zip(words, rows, strict=True) if row < 0)):
-        near = {word: _spellings(space, word) if place < HINTS else [] for place, word in enumerate(unknown)}
-        raise UnknownWord(near, len(space))
+        forms = dict(zip(unknown, space.lookup.forms(unknown), strict=True))
+        cut = {word: form for word, form in forms.items() if len(form) != 1}
+        hinted = {word: form[0] for word, form in forms.items() if word not in cut}
+        near: dict[str, list[str]] = {word: [] for word in unknown}
+        near |= {word: _spellings(space, hinted[word]) for word in list(hinted)[:HINTS]}
+        raise UnknownWord(near, len(space), cut)
     return rows
 
 

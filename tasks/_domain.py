@@ -9,7 +9,7 @@ analogies = [["row", "rows", "column", "columns"]]  # row is to rows as column i
 time = ["timezone", "datetime", "utc"]
 plots = ["histogram", "scatter", "axes"]
 
-The same as CSV, without a line of column names:
+The same as CSV, parted by commas, semicolons or tabs, without a line of column names:
 
 closer,cron,schedule,cron,histogram
 analogy,row,rows,column,columns
@@ -17,6 +17,8 @@ category,time,timezone,datetime,utc
 """
 
 import csv
+import io
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,12 +43,17 @@ class Domain(BaseModel):
     analogies: list[Four] = []
     categories: dict[str, Annotated[list[str], Field(min_length=FEWEST)]] = {}
 
+    @property
+    def items(self) -> list[tuple[str, ...]]:
+        """The words of each thing that must hold."""
+        return [*self.closer, *self.analogies, *((word,) for words in self.categories.values() for word in words)]
+
 
 def read(file: str) -> Domain:
     """Raises InputError, which names the place, if the file is anything else."""
     kind, parse = ("CSV", _rows) if file.lower().endswith(".csv") else ("TOML", tomllib.loads)
     try:
-        domain = Domain.model_validate(parse(Path(file).read_text(encoding="utf-8-sig")))
+        domain = Domain.model_validate(parse(Path(file).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file} is not {kind}: {error}") from error
     except ValidationError as error:
@@ -64,19 +71,35 @@ def read(file: str) -> Domain:
 
 
 def _rows(text: str) -> dict[str, Any]:
-    """What CSV says, as TOML would. A category may go on in another row."""
+    """What CSV says, as TOML would. A category may go on in another row, and `#` begins a comment."""
     found: dict[str, Any] = {"closer": [], "analogies": [], "categories": {}}
-    for row in csv.reader(text.splitlines(), strict=True):
-        match [cell.strip() for cell in row if cell.strip()]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True, skipinitialspace=True)
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        while cells and not cells[-1]:  # a spreadsheet fills short rows up
+            cells.pop()
+        if not cells or cells[0].startswith("#"):
+            continue
+        if not all(cells):
+            raise csv.Error(f"a cell is empty (line {reader.line_num})")
+        match [cells[0].lower(), *cells[1:]]:
             case ["closer", *words]:
                 found["closer"].append(words)
             case ["analogy", *words]:
                 found["analogies"].append(words)
             case ["category", name, *words]:
                 found["categories"].setdefault(name, []).extend(words)
-            case [_, *_] as cells:
-                raise csv.Error(f"a row begins with closer, analogy or category, not with {cells[0]!r}")
+            case _:
+                raise csv.Error(
+                    f"a row begins with closer, analogy or category, not with {cells[0]!r} (line {reader.line_num})"
+                )
     return found
+
+
+def _delimiter(text: str) -> str:
+    """What follows the first word of the first row."""
+    found = re.search(r"^\s*(?:closer|analogy|category)\s*([,;\t])", text, re.IGNORECASE | re.MULTILINE)
+    return found[1] if found else ","
 
 
 def judge(space: Space, name: str, domain: Domain, candidates: int | None, threads: int) -> pa.Table:

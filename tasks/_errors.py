@@ -26,9 +26,14 @@ class InputError(PipelineError):
 
 
 class UnknownWord(InputError):
-    def __init__(self, near: dict[str, list[str]], known: int) -> None:
-        """`near` has known words that are spelled like each unknown one."""
-        words = [f"{word!r}" + (f"  did you mean {', '.join(like)}?" if like else "") for word, like in near.items()]
+    def __init__(self, near: dict[str, list[str]], known: int, cut: dict[str, list[str]] | None = None) -> None:
+        """`near` has known words that are spelled like each unknown one, `cut` what those become that are no words."""
+        words = [
+            f"{word!r}"
+            + (f"  is no word here, but {_listed(cut[word])}" if cut and word in cut else "")
+            + (f"  did you mean {', '.join(like)}?" if like else "")
+            for word, like in near.items()
+        ]
         lines = [
             f"not in the vocabulary of {known:,} words",
             *words,
@@ -36,6 +41,10 @@ class UnknownWord(InputError):
         ]
         super().__init__("\n".join(lines))
         self.near = near
+
+
+def _listed(words: list[str]) -> str:
+    return f"{len(words)} words: {' '.join(words)}" if words else "nothing that [tokenization] keeps"
 
 
 class ContractError(PipelineError):

@@ -1,17 +1,30 @@
 """Evaluation sets as their authors publish them: pairs with a human score, and analogies in questions-words format.
 
-Blank lines and comments (`#`) count for nothing; anything else that is not what the format says is an InputError
-with the file and the line.
+Columns are parted by tabs, semicolons, commas or blanks, quoted where need be; a score may have a decimal comma. Blank
+lines and comments count for nothing: a comment begins with `#`, which is a word where it stands alone between tabs,
+semicolons or commas. A line of column names may come first: names alike but for what they end with (`word1`, `word2`),
+or first and second. Anything else that is not what the format says is an InputError with the file and the line.
 """
 
+import csv
 import math
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from tasks import _lines
 from tasks._errors import InputError
 from tasks._files import digest_of_file
+from tasks._lines import Line
+
+SEPARATORS = ("\t", ";", ",", None)  # None is any blanks
+NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
+COLUMNS = ({"first", "second"}, {"left", "right"}, {"source", "target"}, {"word", "other"})
+TAKEN = {"held_out", "held_out_per_pair", "mean_cosine"}  # names of figures that no set gives
+LONGEST_NAME = 80  # characters; MLflow takes 250 for a metric, with what is added
 
 
 class Pair(NamedTuple):
@@ -29,18 +42,10 @@ class Analogy(NamedTuple):
 Entry = TypeVar("Entry", Pair, Analogy)
 
 
-class Line(NamedTuple):
-    number: int
-    text: str
-
-
 def digests(files: list[str]) -> dict[str, str]:
-    """The digest of each set by its name. Raises InputError if a file cannot be read or two have one name."""
+    """The digest of each set by its name. Raises InputError if a file cannot be read or is named twice."""
     found: dict[str, str] = {}
-    for file in files:
-        name = set_name(file)
-        if name in found:
-            raise InputError(f"{file}: another evaluation set is called {name} too.\nRename one of the files.")
+    for file, name in zip(files, set_names(files), strict=True):
         try:
             found[name] = digest_of_file(Path(file))
         except OSError as error:
@@ -51,18 +56,44 @@ def digests(files: list[str]) -> dict[str, str]:
     return found
 
 
-def set_name(file: str) -> str:
-    """What the set is called in metrics: `eval/WordSim 353.tsv` is `wordsim-353`."""
-    return re.sub(r"\W+", "-", Path(file).stem.lower(), flags=re.ASCII)
+def set_names(files: Sequence[str]) -> list[str]:
+    """What each set is called in metrics: `eval/WordSim 353.tsv` is `wordsim-353`, `相似度.tsv` is `相似度`.
+
+    Of those that would have one name, each has its folder before it, else its suffix or a number behind it. Raises
+    InputError if one file is named twice.
+    """
+    paths = [Path(file).absolute() for file in files]
+    if repeated := [file for file, path in zip(files, paths, strict=True) if paths.count(path) > 1]:
+        raise InputError(f"{repeated[0]}: this evaluation set is named twice.\nLeave one of them out of [evaluation].")
+    spellings = [
+        [_name(text) for text in texts]
+        for texts in (
+            [path.stem for path in paths],
+            [f"{path.parent.name} {path.stem}" for path in paths],
+            [path.name for path in paths],
+        )
+    ]
+    names: list[str] = []
+    for place, name in enumerate(spellings[0]):
+        alone = (each[place] for each in spellings if each.count(each[place]) == 1)
+        numbered = (f"{name}-{number}" for number in count(1))
+        names.append(next(each for each in chain(alone, numbered) if each not in TAKEN and each not in names))
+    return names
+
+
+def _name(text: str) -> str:
+    """Letters and digits of any script, with - for all else: MLflow takes no more."""
+    return re.sub(r"\W+", "-", unicodedata.normalize("NFC", text).lower()).strip("-")[:LONGEST_NAME] or "set"
 
 
 def read_pairs(file: str) -> list[Pair]:
-    """Lines of `word word score` separated by tabs, commas or spaces; one line of column names may come first."""
-    lines = _lines(file)
-    names = _fields(lines[0]) if lines else []
-    if len(names) == 3 and _number(names[2]) is None:
+    """Lines of `word word score`."""
+    lines = _entries(file)
+    if lines and _is_header(_fields(lines[0], 3), words=2):
         lines = lines[1:]
-    return _some(file, [_pair(file, line) for line in lines], "two words and a score")
+    pairs = _some(file, [_pair(file, line) for line in lines], "two words and a score")
+    _check_decimals(file, lines)
+    return pairs
 
 
 def read_analogies(file: str) -> list[Analogy]:
@@ -70,32 +101,65 @@ def read_analogies(file: str) -> list[Analogy]:
     return _some(file, list(_analogies(file)), "four words")
 
 
+def split(text: str, many: int) -> list[str]:
+    """The `many` fields of a line, by the first separator that gives so many; by one that it has, where none does."""
+    tried = [_parted(text, separator) for separator in SEPARATORS]
+    fitting = [fields for fields in tried if len(fields) == many and all(fields)]
+    return fitting[0] if fitting else next((fields for fields in tried if len(fields) > 1), [text])
+
+
+def _parted(text: str, separator: str | None) -> list[str]:
+    if separator is None:
+        return text.split()
+    if '"' not in text:
+        return [field.strip() for field in text.split(separator)]
+    try:
+        (fields,) = csv.reader([text], delimiter=separator, skipinitialspace=True, strict=True)
+    except csv.Error:
+        return []
+    return [field.strip() for field in fields]
+
+
 def _pair(file: str, line: Line) -> Pair:
-    match _fields(line):
+    match _fields(line, 3):
         case [a, b, text] if a and b and (score := _number(text)) is not None:
             return Pair((a, b), score)
-    raise _malformed(file, line, "two words and a score, separated by tabs or commas")
+    raise _malformed(file, line, "two words and a score, a number, separated by tabs, semicolons, commas or blanks")
 
 
 def _analogies(file: str) -> Iterator[Analogy]:
     section = ""
-    for line in _lines(file):
-        words = tuple(line.text.split())
-        if line.text.startswith(":"):
+    for number, line in enumerate(_entries(file)):
+        words = tuple(_fields(line, 4))
+        if line.text.startswith(":") and not _is_word(":", line.text):
             section = line.text[1:].strip()
-        elif len(words) == 4:
-            yield Analogy(section, words)
-        else:
+        elif len(words) != 4 or not all(words):
             raise _malformed(file, line, "four words, or a colon and the name of a section")
+        elif number or not _is_header(words, words=4):
+            yield Analogy(section, words)
 
 
-def _lines(file: str) -> list[Line]:
-    try:
-        texts = Path(file).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file}: byte {error.start} is not UTF-8.\nSave this evaluation set as UTF-8.") from error
-    lines = [Line(number, text.strip()) for number, text in enumerate(texts, start=1)]
-    return [line for line in lines if line.text and not line.text.startswith("#")]
+def _is_header(fields: Sequence[str], words: int) -> bool:
+    """Whether these are names of columns: of so many words, and of a score where there is one."""
+    names = {field.casefold() for field in fields[:words]}
+    stems = {re.sub(r"[\s_.-]*([0-9]+|(?<=[\s_.-])[a-d])$", "", name) for name in names}
+    named = len(names) == words and ((len(stems) == 1 and "" not in stems) or names in COLUMNS)
+    return named and not any(map(_is_score, fields[words:]))
+
+
+def _is_score(text: str) -> bool:
+    return _number(text) is not None or text.casefold() in ("", "-", "nan", "inf", "-inf", "infinity")
+
+
+def _entries(file: str) -> list[Line]:
+    """The lines without the comments."""
+    lines = _lines.read(file, "evaluation set")
+    return [line for line in lines if not line.text.startswith("#") or _is_word("#", line.text)]
+
+
+def _is_word(sign: str, text: str) -> bool:
+    """Whether the sign stands alone in the first column, and does not begin a comment or a section."""
+    return any(mark in text and _parted(text, mark)[:1] == [sign] for mark in SEPARATORS if mark)
 
 
 def _some(file: str, entries: list[Entry], expected: str) -> list[Entry]:
@@ -104,22 +168,28 @@ def _some(file: str, entries: list[Entry], expected: str) -> list[Entry]:
     return entries
 
 
-def _fields(line: Line) -> list[str]:
-    separator = next((mark for mark in "\t," if mark in line.text), None)
-    return [field.strip() for field in line.text.split(separator)]
+def _fields(line: Line, many: int) -> list[str]:
+    return split(line.text, many)
 
 
 def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
+    """With a decimal point or comma."""
+    number = float(text.replace(",", ".")) if NUMBER.fullmatch(text) else math.inf
     return number if math.isfinite(number) else None
+
+
+def _check_decimals(file: str, lines: list[Line]) -> None:
+    """Raises InputError if some scores have points and some commas: then one of them parts thousands."""
+    scores = [_fields(line, 3)[2] for line in lines]
+    if any("." in score for score in scores):
+        for line, score in zip(lines, scores, strict=True):
+            if "," in score:
+                raise _malformed(file, line, "a score with a decimal point, as in other lines")
 
 
 def _malformed(file: str, line: Line, expected: str) -> InputError:
     return InputError(
         f"{file}: line {line.number} is not what an evaluation set holds\n"
         f"expected  {expected}\nfound     {line.text[:80]!r}\n"
-        "Mend the line, or begin it with # to leave it out."
+        "Mend the line, or begin it with # to leave it out; columns are named word1, word2, score."
     )

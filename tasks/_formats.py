@@ -2,7 +2,7 @@
 
     text       .txt .vec    word2vec's own: a line "V D", then a line a word; gzipped where the name ends with .gz
     binary     .bin         word2vec's own: the same first line, then each word, a space, and D little-endian float32
-    parquet    .parquet     word, count, vector
+    parquet    .parquet     word, count, vector; its metadata have the rules by which words were normalised
     npy        .npy         the matrix, and beside it the words, one a line
     projector  .tsv         TensorBoard's embedding projector: vectors and words as a pair of .tsv files
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from configs.loading import ConfigError
 from tasks._errors import InputError
+from tasks._normalization import KEY, Rules
 
 Counts = NDArray[np.int64]  # (V,)
 Table = NDArray[np.float32]  # (V, D)
@@ -71,7 +72,7 @@ def holds_all(words: Sequence[str]) -> bool:
     return not any(map(_cut, words))
 
 
-def write_text(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
+def write_text(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
     _check(path, words)
     line = " ".join(["%s", *[DIGITS] * table.shape[1]]) + "\n"
     with _opened(path) as stream:
@@ -81,7 +82,7 @@ def write_text(path: Path, words: list[str], counts: Counts, table: Table) -> li
     return targets(path, "text")
 
 
-def write_binary(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
+def write_binary(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
     _check(path, words)
     with _opened(path) as stream:
         stream.write(_head(table))
@@ -90,13 +91,15 @@ def write_binary(path: Path, words: list[str], counts: Counts, table: Table) -> 
     return targets(path, "binary")
 
 
-def write_parquet(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
+def write_parquet(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(table.ravel()), table.shape[1])
-    pq.write_table(pa.table({"word": words, "count": counts, "vector": vectors}), path, compression="zstd")
+    columns = pa.table({"word": words, "count": counts, "vector": vectors})
+    kept = {KEY: rules.dumps().encode()} if rules else None
+    pq.write_table(columns.replace_schema_metadata(kept), path, compression="zstd")
     return targets(path, "parquet")
 
 
-def write_npy(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
+def write_npy(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
     _check(path, words)
     matrix, labels = targets(path, "npy")
     with open(matrix, "wb") as stream:  # of a name, np.save would make another
@@ -105,7 +108,9 @@ def write_npy(path: Path, words: list[str], counts: Counts, table: Table) -> lis
     return [matrix, labels]
 
 
-def write_projector(path: Path, words: list[str], counts: Counts, table: Table) -> list[Path]:
+def write_projector(
+    path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None
+) -> list[Path]:
     _check(path, words)
     vectors, labels = targets(path, "projector")
     with open(vectors, "wb") as stream:

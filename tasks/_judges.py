@@ -1,7 +1,7 @@
 """The judges of word vectors: each gives a row for every item it asked about, in the order of its set.
 
-A word is sought as it is written, else in lower case. An item with an unknown word is a row too, but counts for
-nothing but the coverage.
+A word is looked up as it is written, else in the form that the rules of its model give it. An item with an unknown
+word is a row too, but counts for nothing but the coverage.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tasks import _contracts
 from tasks._evaluation_sets import Analogy, Pair
+from tasks._normalization import Lookup
 from tasks._parallel import ordered_map
 from tasks._vectors import Vectors
 from w2v_core import similarity
@@ -31,17 +32,20 @@ class Space:
     def __init__(self, learnt: Vectors) -> None:
         self.words = np.array([*learnt.words, None], dtype=object)  # row −1 is no word
         self.vectors = similarity.Vectors(learnt.table)
-        self._ids = {word: row for row, word in enumerate(learnt.words)}
+        self.lookup = Lookup(learnt.words, learnt.rules)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.lookup.ids)
 
-    def id(self, word: str) -> int:
-        """The word's row, −1 if it is unknown."""
-        return self._ids.get(word, self._ids.get(word.lower(), -1))
+    def rows(self, words: Sequence[str]) -> Ids:
+        """The row of each word, −1 if it is unknown."""
+        return np.array(self.lookup.rows(words), np.int64)
 
     def ids(self, items: Sequence[Sequence[str]]) -> Ids:
-        return np.array([[self.id(word) for word in words] for words in items])
+        """The rows of the words of each item, of which all have equally many."""
+        words = list(dict.fromkeys(word for item in items for word in item))
+        rows = dict(zip(words, self.lookup.rows(words), strict=True))
+        return np.array([[rows[word] for word in item] for item in items])
 
 
 def pairs(space: Space, name: str, asked: Sequence[Pair]) -> pa.Table:
@@ -77,9 +81,10 @@ def analogies(space: Space, name: str, asked: Sequence[Analogy], candidates: int
 
 def neighbors(space: Space, probes: Sequence[str]) -> pa.Table:
     """The words nearest to each probe, nearest first; no figure says whether they make sense."""
-    known = [word for word in probes if space.id(word) >= 0]
-    unknown = [word for word in probes if space.id(word) < 0]
-    ids = np.array([space.id(word) for word in known], np.int64)
+    rows_of = space.rows(probes)
+    known = [word for word, row in zip(probes, rows_of, strict=True) if row >= 0]
+    unknown = [word for word, row in zip(probes, rows_of, strict=True) if row < 0]
+    ids = rows_of[rows_of >= 0]
     near = space.vectors.most_similar(ids, min(NEIGHBORS, len(space) - 1))
     found = {
         "item": np.repeat(np.array(known, object), near.word.shape[1]),

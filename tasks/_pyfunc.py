@@ -4,6 +4,8 @@ It is logged as this code and its data, and runs alone. The matrix stays on the 
 workers share one copy of it.
 """
 
+import importlib.util
+from types import ModuleType
 from typing import Any
 
 import mlflow
@@ -21,9 +23,11 @@ TINY = np.finfo(np.float32).tiny  # the length of a word without a vector
 class WordVectors(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         self.table = np.load(context.artifacts["vectors"], mmap_mode="r", allow_pickle=False)
-        words = pq.read_table(context.artifacts["vocabulary"], columns=["word"])["word"].to_pylist()
+        vocabulary = pq.read_table(context.artifacts["vocabulary"], columns=["word"])
+        words = vocabulary["word"].to_pylist()
         self.words = np.array(words, dtype=object)
-        self.ids = {word: row for row, word in enumerate(words)}
+        normalization = _module(context.artifacts["normalization"])
+        self.lookup = normalization.Lookup(words, normalization.Rules.read(vocabulary.schema.metadata))
         lengths = np.sqrt(np.einsum("vd,vd->v", self.table, self.table))
         self.lengths = np.maximum(lengths, TINY)
 
@@ -32,13 +36,14 @@ class WordVectors(PythonModel):
     ) -> pd.DataFrame:
         """A row a word, in the order asked. `known` is false for a word without a vector: its lists are empty.
 
-        A word is sought as it is written, else in lower case. Parameters: `what` is "neighbors" (the `k` nearest,
+        A word is looked up as it is written, else as the text was written that the model has learnt from: in lower
+        case, composed (NFC), and what else [tokenization] said. Parameters: `what` is "neighbors" (the `k` nearest,
         with their cosine similarities), "vectors", or "analogies": then each `word` is three, as in
         "man king woman", and its neighbours are what is to woman as king is to man.
         """
         what, k = _asked(params or {})
         asked = model_input["word"].astype(str).tolist()
-        rows = [self._rows(text.split() if what == "analogies" else [text], what) for text in asked]
+        rows = self._rows([text.split() if what == "analogies" else [text] for text in asked], what)
         answers = pd.DataFrame({"word": asked, "known": [row is not None for row in rows]})
         if what == "vectors":
             answers["vector"] = [[] if row is None else self.table[row[0]].tolist() for row in rows]
@@ -48,12 +53,13 @@ class WordVectors(PythonModel):
         answers["similarities"] = [cosines for _, cosines in near]
         return answers
 
-    def _rows(self, words: list[str], what: str) -> list[int] | None:
-        """None if one of them is unknown."""
-        if what == "analogies" and len(words) != 3:
-            raise _refused("three words for each analogy", " ".join(words))
-        rows = [self.ids.get(word, self.ids.get(word.lower(), -1)) for word in words]
-        return None if -1 in rows else rows
+    def _rows(self, asked: list[list[str]], what: str) -> list[list[int] | None]:
+        """None where a word is unknown."""
+        if what == "analogies" and (wrong := [words for words in asked if len(words) != 3]):
+            raise _refused("three words for each analogy", " ".join(wrong[0]))
+        found = iter(self.lookup.rows([word for words in asked for word in words]))
+        rows = [[next(found) for _ in words] for words in asked]
+        return [None if -1 in each else each for each in rows]
 
     def _nearest(self, rows: list[int], k: int) -> tuple[list[str], list[float]]:
         """To a word, or to b − a + c; the words asked about are no answers."""
@@ -65,6 +71,16 @@ class WordVectors(PythonModel):
         nearest = np.argpartition(-cosines, k - 1)[:k] if k else np.empty(0, np.int64)
         nearest = nearest[np.argsort(-cosines[nearest], kind="stable")]
         return self.words[nearest].tolist(), cosines[nearest].tolist()
+
+
+def _module(file: str) -> ModuleType:
+    """The module in a file of the model: under no name, so that another model may have another one."""
+    spec = importlib.util.spec_from_file_location("normalization", file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _asked(params: dict[str, Any]) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from configs.grids import Change, described
 from configs.loading import ConfigError
 from configs.schema import Evaluation
 from tasks._errors import InputError
-from tasks._evaluation_sets import set_name
+from tasks._evaluation_sets import set_names
 from tasks._scores import METRICS
 
 LOSS = "loss/held_out"  # J(θ): the only score of which less is better
@@ -69,7 +69,8 @@ def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:
     """Raises ConfigError if there will be no such score, or it will mean something else for each candidate."""
     judges = {"similarity": evaluation.similarity, "domain": evaluation.domain}
     sets = [(judges.get(metric.split("/")[0], evaluation.analogies), metric) for metric in METRICS.values()]
-    known = [LOSS, *(metric.format(set_name(file)) for files, metric in sets for file in files)]
+    names = dict(zip(evaluation.sets, set_names(evaluation.sets), strict=True))
+    known = [LOSS, *(metric.format(names[file]) for files, metric in sets for file in files)]
     if by not in known:
         raise ConfigError(f"--by {by}\nexpected  one of {', '.join(known)}\nfound     a score that no run will have")
     if by == LOSS and not comparable(keys):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-CODE = Path(__file__).with_name("_pyfunc.py")
+CODE, NORMALIZATION = (Path(__file__).with_name(name) for name in ("_pyfunc.py", "_normalization.py"))
 VERSIONS = "mlflow.modelVersions"  # the tag by which MLflow's page of a logged model shows its versions
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
 EARLIER = "word-vectors-epoch-{:03d}"
@@ -113,6 +113,7 @@ def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> Non
             artifacts={
                 "vectors": artifact_address(vectors / "vectors.npy"),
                 "vocabulary": artifact_address(vectors / "vocabulary.parquet"),
+                "normalization": artifact_address(NORMALIZATION),
             },
             signature=_signature(),
             pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow"),

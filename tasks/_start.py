@@ -5,14 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from configs.schema import Training
+from configs.schema import Tokenization, Training
 from tasks import _contracts, _vectors
 from tasks._errors import InputError
 from tasks._files import digest_of_file
-from tasks._words import list_digest, read_words
+from tasks._normalization import Rules
+from tasks._words import chosen, list_digest
 from w2v_core.model import Model, initial, warm
 from w2v_core.randomness import generator
 from w2v_core.training import Settings
@@ -60,7 +62,7 @@ def _check_start(path: Path, vector_size: int) -> None:
         )
 
 
-def start(words: list[str], config: Training, seed: int) -> Start:
+def start(words: list[str], config: Training, seed: int, tokenization: Tokenization) -> Start:
     """Raises InputError if the earlier vectors have another size, or no frozen word is known."""
     rng = generator(seed, "initial vectors")
     facts: dict[str, Any] = {}
@@ -73,10 +75,10 @@ def start(words: list[str], config: Training, seed: int) -> Start:
         facts["warm_start"] = inherited._asdict()
     frozen = np.zeros(len(words), np.bool_)
     if config.frozen:
-        frozen = np.isin(np.array(words, dtype=np.str_), read_words(config.frozen, "training.frozen"))
-        facts["frozen"] = int(frozen.sum())
-        if not frozen.any():
-            raise InputError(f"{config.frozen}: none of these words is in the vocabulary of {len(words):,} words.")
+        vocabulary = pa.chunked_array([words], pa.string())
+        listed = chosen(config.frozen, "training.frozen", vocabulary, "the vocabulary", Rules.of(tokenization))
+        frozen = pc.is_in(vocabulary, value_set=pa.array(listed.words, pa.string())).to_numpy()
+        facts |= {"frozen": int(frozen.sum()), "listed": listed.facts}
     return Start(model, frozen, facts)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks import _contracts
-from tasks._errors import InputError
+from tasks._errors import ContractError, InputError
+from tasks._normalization import KEY, Rules
 from tasks._store import Dataset
 
 FINAL = "vectors.parquet"
+RULES = "rules"  # the fact of a training output that has the rules of its words
 EARLIER = "vectors-epoch-{:03d}.parquet"  # epochs are counted from 1
 
 
@@ -22,6 +24,7 @@ class Vectors(NamedTuple):
     words: list[str]  # by falling count
     counts: NDArray[np.int64]
     table: NDArray[np.float32]  # (V, D), the input vectors
+    rules: Rules | None = None  # by which its words were normalised; older versions did not keep them
 
 
 def kept(vectors: Dataset) -> list[int]:
@@ -45,14 +48,25 @@ def not_kept(where: str, epoch: int, kept: list[int]) -> InputError:
 
 def load(vectors: Dataset, epoch: int | None = None) -> Vectors:
     table = read(vectors, ["word", "count", "input"], epoch)
-    return Vectors(table["word"].to_pylist(), table["count"].to_numpy(), matrix(table["input"]))
+    kept = vectors.manifest.facts.get(RULES)
+    return _with_rules(table["word"], table["count"], matrix(table["input"]), kept)
 
 
 def mapped(folder: Path) -> Vectors:
     """Those that a run or a model holds, the matrix mapped and not read."""
     words = pq.read_table(folder / "vocabulary.parquet")
     table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-    return Vectors(words["word"].to_pylist(), words["count"].to_numpy(), table)
+    return _with_rules(words["word"], words["count"], table, (words.schema.metadata or {}).get(KEY))
+
+
+def _with_rules(words: pa.ChunkedArray, counts: pa.ChunkedArray, table: Any, kept: str | bytes | None) -> Vectors:
+    try:
+        rules = Rules.loads(kept) if kept else None
+    except ValueError as error:
+        raise ContractError(
+            f"these vectors are of a later version of w2v: {error}\nRead them with that one."
+        ) from error
+    return Vectors(words.to_pylist(), counts.to_numpy(), table, rules)
 
 
 def read(vectors: Dataset, columns: list[str], epoch: int | None = None) -> pa.Table:

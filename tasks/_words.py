@@ -1,9 +1,27 @@
-"""Word lists from the user: UTF-8, one word a line; blank lines and repeated words do no harm."""
+"""Word lists from the user: UTF-8, one word a line; blank lines, repeated words and `# comments` do no harm."""
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks import _lines
 from tasks._errors import InputError
 from tasks._files import digest_of_file
+from tasks._normalization import Rules, forms
+
+FIRST = 5  # of what is named
+
+
+class WordList(NamedTuple):
+    words: list[str]  # each once, in the form of the text
+    unknown: list[str]  # those that are no words of it, as they are written
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is told of it."""
+        return {"words": len(self.words), "unknown": len(self.unknown), "first": self.unknown[:FIRST]}
 
 
 def list_digest(path: str | None, key: str) -> str | None:
@@ -19,9 +37,34 @@ def list_digest(path: str | None, key: str) -> str | None:
 
 
 def read_words(path: str, key: str) -> list[str]:
-    """Each word once, in order. Raises InputError if the list is not text."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8.\n{key} has one word a line.") from error
-    return list(dict.fromkeys(word for line in lines if (word := line.strip())))
+    """Each word once, in order, as it is written. Raises InputError if the list is no text, or one of counts."""
+    lines = [line.text for line in _lines.read(path, "word list") if line.text == "#" or line.text.split()[0] != "#"]
+    if lines and all(len(fields := line.split()) == 2 and fields[1].isdecimal() for line in lines):
+        raise InputError(
+            f"{path}: this word list holds counts\nexpected  one word a line\nfound     {lines[0]!r}\n"
+            f"Leave the numbers out: cut -f 1 if tabs part them, else cut -d ' ' -f 1; then name the result in {key}."
+        )
+    return list(dict.fromkeys(lines))
+
+
+def chosen(path: str, key: str, text: pa.ChunkedArray, place: str, rules: Rules) -> WordList:
+    """The words of the list as those of the text are written: as they stand there, else in the form of the rules.
+
+    Raises InputError if not one of them is in the text, or the `place` that its words are from.
+    """
+    typed = read_words(path, key)
+    found = forms(typed, rules)
+    wanted = [*typed, *(form[0] for form in found if len(form) == 1)]
+    known = set(text.filter(pc.is_in(text, value_set=pa.array(wanted, text.type))).to_pylist())
+    words = [word if word in known or len(form) != 1 else form[0] for word, form in zip(typed, found, strict=True)]
+    unknown = [each for each, word in zip(typed, words, strict=True) if word not in known]
+    if not known:
+        cut = [f"{word!r} is {len(form)} words there" for word, form in zip(typed, found, strict=True) if len(form) > 1]
+        first = ", ".join(map(repr, text.slice(0, FIRST).to_pylist()))
+        raise InputError(
+            f"{path}: none of these {len(typed):,} words is in {place}\n"
+            f"expected  words of {place}, whose most frequent are {first}\n"
+            f"found     {', '.join(cut[:1] or map(repr, unknown[:FIRST])) or 'no words'}\n"
+            f"Write the words of {key} as the text and [tokenization] have them."
+        )
+    return WordList(list(dict.fromkeys(words)), unknown)

@@ -1,16 +1,19 @@
 """vectors → evaluation: what the vectors are worth, item by item, and in figures with their intervals."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
-from configs.schema import Evaluation, Training
+from configs.schema import Evaluation, Tokenization, Training
 from tasks import _contracts, _domain, _judges, _scores, _vectors
-from tasks._evaluation_sets import digests, read_analogies, read_pairs, set_name
+from tasks._evaluation_sets import digests, read_analogies, read_pairs, set_names
 from tasks._judges import Space
+from tasks._normalization import Rules
 from tasks._stage import Context, stage
 from tasks._start import settings_of
 from tasks._store import Account, Dataset, Draft
@@ -22,6 +25,8 @@ from w2v_core.windows import Windows
 PROBES = 8
 PROBE_RANKS = 200, 2_000  # the words before them are function words, those after them not known to everybody
 SHORTEST = 4  # letters of a probe
+FIRST = 5  # of the unknown words of a set
+TEXT = Tokenization()
 
 
 @stage(outside=lambda config: digests(config.sets), rounds=True)
@@ -34,15 +39,16 @@ def evaluation(
     seed: int,
     draft: Draft,
     context: Context,
+    tokenization: Tokenization = TEXT,
 ) -> Account:
     """A row an item, known or not; the figures, and the neighbours of the probes, are in the manifest's facts.
 
-    Of the earlier epochs that are kept, the figures are there too.
+    Of the earlier epochs that are kept, the figures are there too. Words are looked up as `tokenization` wrote them.
     """
     settings = settings_of(training, window, seed)
 
     def judged(epoch: int | None = None) -> tuple[pa.Table, dict[str, float]]:
-        space = Space(_vectors.load(vectors, epoch))
+        space = Space(_vectors.load(vectors, epoch)._replace(rules=Rules.of(tokenization)))
         with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
             near = _judges.neighbors(space, config.probes or _typical(space))
             items = pa.concat_tables([*_judge(space, config, draft, context.threads), near])
@@ -60,15 +66,39 @@ def evaluation(
 
 
 def _judge(space: Space, config: Evaluation, draft: Draft, threads: int) -> Iterator[pa.Table]:
-    for done, file in enumerate(config.sets):
-        name = set_name(file)
+    told = draft.facts["sets"] = {}
+    for done, (file, name) in enumerate(zip(config.sets, set_names(config.sets), strict=True)):
         draft.report(done, len(config.sets), name)
         if file in config.similarity:
-            yield _judges.pairs(space, name, read_pairs(file))
+            asked = read_pairs(file)
+            told[name] = _told(space, [tuple(sorted(pair.words)) for pair in asked])
+            yield _judges.pairs(space, name, asked)
         elif file in config.analogies:
-            yield _judges.analogies(space, name, read_analogies(file), config.analogy_candidates, threads)
+            questions = read_analogies(file)
+            told[name] = _told(space, [question.words for question in questions])
+            yield _judges.analogies(space, name, questions, config.analogy_candidates, threads)
         else:
-            yield _domain.judge(space, name, _domain.read(file), config.analogy_candidates, threads)
+            domain = _domain.read(file)
+            told[name] = _told(space, domain.items)
+            yield _domain.judge(space, name, domain, config.analogy_candidates, threads)
+    if config.probes:
+        told["evaluation.probes"] = _told(space, [(probe,) for probe in config.probes])
+
+
+def _told(space: Space, items: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    """What of a set is unknown, and what is there more than once."""
+    words = list(dict.fromkeys(word for item in items for word in item))
+    unknown = [word for word, row in zip(words, space.rows(words), strict=True) if row < 0]
+    forms = dict(zip(words, map(tuple, space.lookup.forms(words)), strict=True))
+    times = Counter(tuple(forms[word] for word in item) for item in items)
+    again = [item for item in items if times[tuple(forms[word] for word in item)] > 1]
+    return {
+        "words": len(words),
+        "unknown": len(unknown),
+        "first": unknown[:FIRST],
+        "repeated": len(items) - len(times),
+        "such_as": " ".join(again[0]) if again else "",
+    }
 
 
 def check_sets(config: Evaluation) -> None:

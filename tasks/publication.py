@@ -30,6 +30,7 @@ from tasks import (
     _vectors,
 )
 from tasks._live import CURVES, log_curve
+from tasks._normalization import KEY
 from tasks._retries import may_pass
 from tasks._runs import Run, gathered
 from tasks._stage import Context
@@ -183,4 +184,6 @@ def _write_vectors(folder: Path, learnt: Vectors) -> None:
 
 def _write_table(folder: Path, learnt: Vectors) -> None:
     np.save(folder / "vectors.npy", learnt.table, allow_pickle=False)
-    pq.write_table(pa.table({"word": learnt.words, "count": learnt.counts}), folder / "vocabulary.parquet")
+    words = pa.table({"word": learnt.words, "count": learnt.counts})
+    kept = {KEY: learnt.rules.dumps().encode()} if learnt.rules else None
+    pq.write_table(words.replace_schema_metadata(kept), folder / "vocabulary.parquet")

@@ -1,5 +1,8 @@
 """documents → tokens: what counts as a word, decided by regular expressions over whole shards at a time."""
 
+import logging
+from collections import Counter
+from operator import add
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,13 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import Tokenization
-from tasks import _contracts
+from tasks import _contracts, _notes, _patterns, _segmenters
 from tasks._errors import InputError
-from tasks._normalization import Rules, normalized, words
+from tasks._normalization import Rules, normalized, spaceless, words
 from tasks._parallel import ordered_map
 from tasks._stage import Context, stage
 from tasks._store import Account, Dataset, Draft, joined
 
+log = logging.getLogger("w2v")
+SAMPLED, BEGINNING = 100, 1_000  # texts of a file, and characters of each, that tell the scripts
 SENTENCE_END = r"""[.!?…]+["'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*|\n\s*\n"""
 
 
@@ -22,12 +27,22 @@ class Counts(NamedTuple):
     with_words: int
     rows: int
     tokens: int
+    sampled: Counter[str]  # characters by script, where it puts no spaces between words; "" has all
 
 
-@stage
+def _segmenter(config: Tokenization) -> dict[str, str] | None:
+    _patterns.check(config.pattern)
+    return _segmenters.known(config.segmenter)
+
+
+@stage(outside=_segmenter)
 def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
-    """One row a document, or a sentence of one, that holds a word; in order, part by part and file by file."""
-    _check_pattern(config)
+    """One row a document, or a sentence of one, that holds a word; in order, part by part and file by file.
+
+    Raises InputError before it is looked up if the pattern or the segmenter cannot be used.
+    """
+    for warning in _patterns.warnings(config.pattern):
+        log.warning(warning)
     sizes = [part.manifest.account.written for part in documents.parts]
     each = ({"documents": part, "config": config} for part in documents.parts)
     draft.parts = _part.parts(each, sizes, draft, context)
@@ -36,24 +51,30 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     draft.facts.update({name: sum(each[name] for each in facts) for name in ("tokens", "rows")})
     if not draft.facts["tokens"]:
         raise InputError(_no_word(account.read, config))
+    sampled = sum((Counter(each["sampled"]) for each in facts), Counter[str]())
+    if shares := clauses(sampled, config):
+        draft.facts["spaceless"] = shares
+    if warned := _notes.clauses(shares):
+        log.warning(warned)
     return account
 
 
-@stage
+@stage(outside=_segmenter)
 def _part(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
     def tokenize_file(file: Path) -> Counts:
         table = _contracts.read(file, _contracts.DOCUMENTS, ["document", "text"])
         tokens = tokenize(table["document"].combine_chunks(), table["text"].combine_chunks(), config)
         rows = _contracts.write(draft.file(file.name), _contracts.TOKENS, tokens)
         with_words = pc.count_distinct(tokens["document"]).as_py()
-        return Counts(len(table), with_words, rows, pc.sum(pc.list_value_length(tokens["tokens"])).as_py() or 0)
+        total = pc.sum(pc.list_value_length(tokens["tokens"])).as_py() or 0
+        return Counts(len(table), with_words, rows, total, scripts(table["text"].combine_chunks()))
 
     files = documents.files()
-    total = Counts(0, 0, 0, 0)
+    total = Counts(0, 0, 0, 0, Counter())
     for done, counts in enumerate(ordered_map(tokenize_file, files, context.threads), start=1):
-        total = Counts(*map(sum, zip(total, counts, strict=True)))
+        total = Counts(*map(add, total, counts))
         draft.report(done, len(files), f"{total.tokens:,} words")
-    draft.facts.update(tokens=total.tokens, rows=total.rows)
+    draft.facts.update(tokens=total.tokens, rows=total.rows, sampled=total.sampled)
     left_out = {"without a word": total.documents - total.with_words}
     return Account(unit="documents", read=total.documents, written=total.with_words, left_out=left_out)
 
@@ -68,15 +89,17 @@ def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Tab
     return pa.table({"document": document.filter(found), "tokens": lists})
 
 
-def _check_pattern(config: Tokenization) -> None:
-    if config.pattern is not None:
-        try:
-            pc.replace_substring_regex(pa.array([""]), config.pattern, "")
-        except pa.ArrowInvalid as error:
-            raise InputError(
-                f"tokenization.pattern\nexpected  an RE2 expression of one word, such as [a-z]+\n"
-                f"found     {config.pattern!r}: {error}\nRE2 has no look-around and no back-references."
-            ) from error
+def scripts(text: pa.Array) -> Counter[str]:
+    """The characters of each script that puts no spaces between words, and under "" all, in the beginnings of texts."""
+    chosen = text.take(pa.array(range(0, len(text), max(1, len(text) // SAMPLED))))
+    beginnings = pc.utf8_slice_codeunits(chosen, 0, BEGINNING)
+    return Counter(spaceless(beginnings)) + Counter({"": pc.sum(pc.utf8_length(beginnings)).as_py() or 0})
+
+
+def clauses(sampled: Counter[str], config: Tokenization) -> dict[str, float]:
+    """The share of each such script, where the config leaves its clauses whole."""
+    left_whole = config.segmenter is None and config.pattern is None
+    return {name: count / sampled[""] for name, count in sampled.items() if name and left_whole}
 
 
 def _no_word(documents: int, config: Tokenization) -> str:

@@ -18,13 +18,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from configs.schema import Training
+from configs.schema import Tokenization, Training
 from tasks import _contracts, _environment, _progress, _vectors
 from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._curve import Curve
 from tasks._errors import Paused, TrainingError
 from tasks._interrupts import interruptible
 from tasks._live import Live
+from tasks._normalization import Rules
 from tasks._parallel import ordered_map
 from tasks._stage import Context, stage
 from tasks._start import Start, settings_of, start, start_digests
@@ -35,6 +36,7 @@ from w2v_core.model import Model
 from w2v_core.training import Diverged, Position, Settings, train
 from w2v_core.windows import Windows
 
+TEXT = Tokenization()
 WORDS_AT_ONCE = 1 << 12
 TELLING_SECONDS = 1.0  # of training, before which its speed says little
 
@@ -49,10 +51,14 @@ def training(
     seed: int,
     draft: Draft,
     context: Context,
+    tokenization: Tokenization = TEXT,
 ) -> Account:
-    """vectors.parquet, those of the earlier epochs to keep, and curve.parquet; the account is in windows."""
+    """vectors.parquet, those of the earlier epochs to keep, and curve.parquet; the account is in windows.
+
+    The rules by which `tokenization` wrote the words are kept with their vectors.
+    """
     words = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY, ["word", "count"])
-    begin = start(words["word"].to_pylist(), config, seed)
+    begin = start(words["word"].to_pylist(), config, seed, tokenization)
     settings = settings_of(config, window, seed)
     run = Run(settings, begin, words, config.kept_epochs, draws, read_windows(held_out.files()[0]), draft, context)
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
@@ -76,6 +82,7 @@ def training(
         shutil.copyfile(run.checkpoints.folder / name, draft.file(name))
     _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
     draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)
+    draft.facts[_vectors.RULES] = Rules.of(tokenization).dumps()
     return Account(unit="windows", read=run.total, written=run.total)
 
 

@@ -8,32 +8,40 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.schema import Vocabulary
+from configs.schema import Tokenization, Vocabulary
 from tasks import _contracts
 from tasks._errors import InputError
+from tasks._normalization import Rules
 from tasks._stage import Context, stage
 from tasks._store import Account, Dataset, Draft
-from tasks._words import list_digest, read_words
+from tasks._words import chosen, list_digest
 from w2v_core.vocabulary import keep_probabilities
+
+TEXT = Tokenization()
 
 
 @stage(outside=lambda config: list_digest(config.fixed, "vocabulary.fixed"))
-def vocabulary(tokens: Dataset, config: Vocabulary, draft: Draft, context: Context) -> Account:
-    """One row a word, by falling count, then word; the account is in occurrences of words."""
+def vocabulary(
+    tokens: Dataset, config: Vocabulary, draft: Draft, context: Context, tokenization: Tokenization = TEXT
+) -> Account:
+    """One row a word, by falling count, then word; the account is in occurrences of words.
+
+    The words of a fixed vocabulary are brought into the form that `tokenization` gave those of the text.
+    """
     counted = _count(tokens.files(), context.threads, draft)
     occurrences = pc.sum(counted["count"]).as_py() or 0
-    chosen = _fixed(counted, config.fixed) if config.fixed else _frequent(counted, config)
-    counts = chosen["count"].to_numpy()
+    kept = _fixed(counted, config.fixed, tokenization, draft) if config.fixed else _frequent(counted, config)
+    counts = kept["count"].to_numpy()
     if not counts.any():
         raise InputError(_empty(counted, occurrences, config))
 
     keep = keep_probabilities(counts, config.subsample)
-    table = chosen.append_column("keep_probability", pa.array(keep))
+    table = kept.append_column("keep_probability", pa.array(keep))
     _contracts.write(draft.file("vocabulary.parquet"), _contracts.VOCABULARY, table)
-    kept = int(counts.sum())
-    draft.facts.update(words=len(chosen), distinct=len(counted), occurrences=occurrences, covered=kept / occurrences)
+    covered = int(counts.sum())
+    draft.facts.update(words=len(kept), distinct=len(counted), occurrences=occurrences, covered=covered / occurrences)
     reason = "not in the fixed vocabulary" if config.fixed else "rare"
-    return Account(unit="occurrences", read=occurrences, written=kept, left_out={reason: occurrences - kept})
+    return Account(unit="occurrences", read=occurrences, written=covered, left_out={reason: occurrences - covered})
 
 
 def _count(files: list[Path], threads: int, draft: Draft) -> pa.Table:
@@ -57,9 +65,11 @@ def _frequent(counted: pa.Table, config: Vocabulary) -> pa.Table:
     return counted.filter(pc.field("count") >= config.min_count).slice(0, config.max_size)
 
 
-def _fixed(counted: pa.Table, path: str) -> pa.Table:
+def _fixed(counted: pa.Table, path: str, tokenization: Tokenization, draft: Draft) -> pa.Table:
     """Exactly the user's words, also those that never occur."""
-    words = pa.table({"word": pa.array(read_words(path, "vocabulary.fixed"), pa.string())})
+    listed = chosen(path, "vocabulary.fixed", counted["word"], "the text", Rules.of(tokenization))
+    draft.facts["listed"] = listed.facts
+    words = pa.table({"word": pa.array(listed.words, pa.string())})
     joined = words.join(counted, "word", join_type="left outer")
     filled = joined.set_column(1, "count", pc.fill_null(joined["count"], 0))
     return filled.sort_by([("count", "descending"), ("word", "ascending")]).combine_chunks()
@@ -67,9 +77,8 @@ def _fixed(counted: pa.Table, path: str) -> pa.Table:
 
 def _empty(counted: pa.Table, occurrences: int, config: Vocabulary) -> str:
     best: dict[str, Any] = counted.slice(0, 1).to_pylist()[0] if len(counted) else {"word": "", "count": 0}
-    wanted = f"a word of {config.fixed}" if config.fixed else f"words that occur at least {config.min_count} times"
     return (
-        f"the vocabulary is empty\nexpected  {wanted}\n"
+        f"the vocabulary is empty\nexpected  words that occur at least {config.min_count} times\n"
         f"found     {occurrences:,} occurrences of {len(counted):,} words; the most frequent, "
         f"{best['word']!r}, occurs {best['count']} times\n"
         "Give more text, or lower vocabulary.min_count."

@@ -10,11 +10,13 @@ from configs.schema import Config, Training
 from tasks import _contracts, _environment, _vectors
 from tasks._contracts import Contract
 from tasks._files import digest_of
+from tasks._normalization import Rules
 from tasks._stage import Context
 from tasks._store import Account, Dataset, Draft
 from tasks.evaluation import evaluation
 
 POINTS = 5  # of the curve
+TEXT = Rules()
 
 
 def vectors_of(
@@ -24,6 +26,7 @@ def vectors_of(
     output: NDArray[Any] | None = None,
     counts: Any = None,
     earlier: NDArray[Any] | None = None,
+    rules: Rules = TEXT,
 ) -> Dataset:
     """A training output of two epochs: these vectors, and a curve that falls from 2 to 1 over 4,000 words.
 
@@ -54,7 +57,13 @@ def vectors_of(
         context,
         "training",
         files,
-        {"vector_size": size, "words": 4_000, "speed": speed, "environment": _environment.describe()},
+        {
+            "vector_size": size,
+            "words": 4_000,
+            "speed": speed,
+            "environment": _environment.describe(),
+            _vectors.RULES: rules.dumps(),
+        },
     )
 
 

@@ -1,16 +1,18 @@
 """Evaluation: every item is judged, counted and explained; a wrong file is named with its line."""
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from mlflow.utils.validation import _validate_metric_name
 
 from configs.schema import Evaluation, Training
-from tasks import _contracts, _scores
+from tasks import _contracts, _notes, _scores
 from tasks._errors import InputError
-from tasks._evaluation_sets import read_analogies, read_pairs
+from tasks._evaluation_sets import read_analogies, read_pairs, set_names
 from tasks._report import warning
 from tasks._stage import Context
 from tasks._store import Dataset
@@ -28,10 +30,10 @@ EVAL = Path(__file__).parents[3] / "shared" / "eval"
 @pytest.fixture
 def judge(context: Context):
     """Evaluate the six words; returns the output and its rows."""
-    vectors = vectors_of(context, WORDS, TABLE)
     held_out = windows_of(context, [0, 0, 0, 1, 1], [0, 2, 3, 4, 5], [1, 2, 0, 1, 1])
 
-    def run(threads: int = 2, **config: Any) -> tuple[Dataset, pa.Table]:
+    def run(threads: int = 2, words: list[str] = WORDS, **config: Any) -> tuple[Dataset, pa.Table]:
+        vectors = vectors_of(context, words, TABLE)
         runtime = context.runtime.model_copy(
             update={"threads": threads, "workspace": f"{context.runtime.workspace}{threads}"}
         )
@@ -212,7 +214,16 @@ def test_an_edited_set_is_another_evaluation(judge, pairs: str) -> None:
     [
         ("tiger\tcat\t7\ntiger\tcat\n", "line 2 is not what an evaluation set holds\nexpected  two words and a score"),
         ("tiger\tcat\t7\n\n# note\ntiger\tcat\tmuch\n", "line 4 .*\nexpected .*\nfound     'tiger\\\\tcat\\\\tmuch'"),
-        ("tiger,cat,nan\n", "this evaluation set is empty"),
+        (
+            "tiger,cat,nan\n",
+            "line 1 is not .*\nexpected  two words and a score, a number, .*\nfound     'tiger,",
+        ),
+        ("word1,word2,score\na,b,1\na,b,-inf\n", "line 3 is not"),
+        ("high low much\n", "line 1 is not"),  # no names of columns
+        ("word1\tword2\tscore\n", "this evaluation set is empty"),
+        ("a,b,7,5\n", "line 1 is not"),
+        ("a\tb\t7_5\n", "line 1 is not"),
+        ("a\tb\t7.5\na\tc\t1,000\n", "line 2 is not .*\nexpected  a score with a decimal point"),
         ("a\tb\n", "line 1 is not"),
         ("", "this evaluation set is empty\nexpected  lines of two words and a score"),
         ("a\tb\t1\textra\n", "line 1 is not"),
@@ -240,25 +251,104 @@ def test_malformed_analogies(tmp_path: Path) -> None:
 
 
 def test_unreadable_sets(judge, tmp_path: Path, pairs: str) -> None:
-    """A missing file, two sets of one name, and bytes that are no text are told before any work."""
+    """A missing file, one that is named twice, and bytes that are no text are told before any work."""
     (tmp_path / "binary.tsv").write_bytes(b"\xff\xfe\x00")
-    (tmp_path / "four pairs.csv").write_text("a,b,1\n")
 
     with pytest.raises(InputError, match=r"missing.tsv: cannot read this evaluation set \(No such file or directory\)"):
         judge(similarity=[str(tmp_path / "missing.tsv")])
-    with pytest.raises(InputError, match="another evaluation set is called four-pairs too"):
-        judge(similarity=[pairs, str(tmp_path / "four pairs.csv")])
+    with pytest.raises(InputError, match=r"Four Pairs.tsv: this evaluation set is named twice"):
+        judge(similarity=[pairs], domain=[pairs])
     with pytest.raises(InputError, match="byte 0 is not UTF-8"):
         judge(similarity=[str(tmp_path / "binary.tsv")])
 
 
-@pytest.mark.parametrize("separator", ["\t", ",", ", ", " "])
+@pytest.mark.parametrize("separator", ["\t", ",", ", ", " ", ";", "\t "])
 def test_pairs_as_authors_publish_them(tmp_path: Path, separator: str) -> None:
     """Tabs, commas or spaces; a line of column names, comments, blank lines and a byte-order mark do no harm."""
     path = tmp_path / "set.csv"
     path.write_text("\ufeffword1,word2,score\n# by hand\n\n" + separator.join(["tiger", "cat", "7.35"]) + "\n", "utf-8")
 
     assert read_pairs(str(path)) == [(("tiger", "cat"), 7.35)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\tb\t7,5\r\n\r\nc\td\t1\r\n", [("a", "b", 7.5), ("c", "d", 1)]),  # decimal comma, Windows' ends of lines
+        ("a b 7,5\n", [("a", "b", 7.5)]),
+        ("a;b;7,5\n", [("a", "b", 7.5)]),
+        ('"a";"b";"7"\n', [("a", "b", 7)]),
+        ('"a, b",c,7\n', [("a, b", "c", 7)]),
+        ("new york\tlondon\t7\n", [("new york", "london", 7)]),
+        ("#\thash\t7\n#a\tb\t8\n# c d 9\ne\tf\t1\n", [("#", "hash", 7), ("e", "f", 1)]),
+        ("model1\tmodel2\t3\n", [("model1", "model2", 3)]),  # a number is no name of a column
+        ("单词1\t单词2\t相似度\nk\tl\t3\n", [("k", "l", 3)]),
+        ("Word 1,Word 2,Human (mean)\nk,l,3\n", [("k", "l", 3)]),
+        ("first second score\nk l 3\n", [("k", "l", 3)]),
+        ("a\u0085b\tc\t1\n", [("a\u0085b", "c", 1)]),  # ends no line of a file
+    ],
+)
+def test_no_line_of_a_set_is_lost(tmp_path: Path, text: str, expected: list[tuple[str, str, float]]) -> None:
+    """What is a pair is one, and a header only what names columns."""
+    path = tmp_path / "set.tsv"
+    path.write_bytes(text.encode())
+
+    assert [(*pair.words, pair.score) for pair in read_pairs(str(path))] == expected
+
+
+def test_analogies_in_columns(tmp_path: Path) -> None:
+    """Parted by tabs as well, where : and # are words; names of columns are no question."""
+    path = tmp_path / "questions.tsv"
+    path.write_text("word1\tword2\tword3\tword4\n: signs\n# a comment\n:\tcolon\t#\thash\nnew york\tusa\tbonn\tfrg\n")
+
+    assert read_analogies(str(path)) == [
+        ("signs", (":", "colon", "#", "hash")),
+        ("signs", ("new york", "usa", "bonn", "frg")),
+    ]
+
+
+def test_names_of_sets_are_distinct_and_readable() -> None:
+    """Of any script, and MLflow takes each; those of one stem have their folder, or their suffix, too."""
+    eval_sets = ["eval/相似度.tsv", "eval/评测集.tsv", "de/Wörter 1.tsv", "en/Wörter 1.tsv", "x/हिन्दी.tsv"]
+    others = ["a/held_out.tsv", "q/pairs.csv", "q/pairs.tsv", "x/!.tsv", "x/?.tsv", "n/e\u0301te\u0301.tsv"]
+    names = set_names([*eval_sets, *others, f"n/{'long' * 60}.tsv"])
+
+    assert names[:8] == [
+        "相似度", "评测集", "de-wörter-1", "en-wörter-1", "ह-न-द", "a-held_out", "pairs-csv", "pairs-tsv",
+    ]  # fmt: skip
+    assert names[8:11] == ["set-1", "set-2", "été"]
+    assert len(set(names)) == len(names)
+    for name in names:
+        _validate_metric_name(f"interval/{name}.3cosadd.high")
+        assert len(f"interval/{name}.3cosadd.high") <= 250
+
+
+def test_what_of_a_set_is_unknown_is_named(judge, tmp_path: Path) -> None:
+    """How many words, and the first of them; and which pair is there twice, whichever word comes first."""
+    path = tmp_path / "相似度.tsv"
+    path.write_text("man\twoman\t4\nWoman\tMAN\t5\nking\tzebra\t9\nzebra\tyak\t1\n")
+    done, _ = judge(similarity=[str(path)], probes=["apple", "emu"])
+    facts = done.manifest.facts
+
+    assert facts["metrics"]["coverage/相似度"] == 0.5
+    assert [*_notes._of_sets(facts)] == [
+        "相似度: 2 of 7 words are unknown: zebra yak",
+        "相似度: 1 repeated, such as man woman",
+        "evaluation.probes: 1 of 2 words is unknown: emu",
+    ]
+
+
+def test_sets_are_asked_in_the_form_of_the_text(judge, tmp_path: Path) -> None:
+    """Decomposed, with a byte order mark, in capitals: the words are those of the vocabulary."""
+    path = tmp_path / "set.tsv"
+    lines = "CAFÉ\tcrème\t3\nprêt\tNaïve\t1\nkettle\tladder\t1\n"
+    path.write_text("\ufeff" + unicodedata.normalize("NFD", lines), "utf-8")
+    probes = [unicodedata.normalize("NFD", "prêt")]
+    done, _ = judge(words=["café", "crème", "prêt", "naïve", "a", "b"], similarity=[str(path)], probes=probes)
+
+    assert done.manifest.facts["metrics"]["coverage/set"] == 2 / 3
+    assert done.manifest.facts["sets"]["set"]["first"] == ["kettle", "ladder"]
+    assert len(done.manifest.facts["neighbors"]) == 1
 
 
 @pytest.mark.skipif(not EVAL.exists(), reason="the public evaluation sets are not beside the project")

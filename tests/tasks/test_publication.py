@@ -203,7 +203,7 @@ def test_the_certificate(published: Published) -> None:
 
 def test_vectors_come_back(published: Published) -> None:
     """By run id as arrays, mapped and not read; and the same from either word2vec file."""
-    words, counts, table = _tracking.vectors_of(Run(_tracking.uri(published.config), published.run_id))
+    words, counts, table, rules = _tracking.vectors_of(Run(_tracking.uri(published.config), published.run_id))
     folder = artifacts(published.client, published.run_id) / "vectors"
 
     assert words == WORDS

@@ -1,6 +1,7 @@
 """Tokenization: words of any script, the same as slow Python finds, and every document accounted for."""
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Runtime, Tokenization
-from tasks import _contracts
+from tasks import _contracts, _notes, _patterns
 from tasks._errors import InputError
 from tasks._stage import Context, stage
 from tasks._store import Account, Dataset, Draft
-from tasks.tokenization import tokenization, tokenize
+from tasks.tokenization import clauses, scripts, tokenization, tokenize
 
 # assigned characters only, for Python and pyarrow may know different editions of Unicode; more weight on telling ones
 ANY = st.characters(exclude_categories=["Cs", "Cn", "Co"], exclude_characters="\0")
@@ -156,12 +157,117 @@ def test_a_pattern_finds_what_re_finds(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "reason"),
-    [("(", r"missing \)"), (r"(?<=a)b", r"invalid perl operator"), (r"(a)\1", "invalid escape sequence")],
+    [
+        ("(", r"missing \)"),
+        ("a)(b", "unexpected"),
+        (r"(?<=a)b", r"invalid perl operator"),
+        (r"(a)\1", "invalid escape sequence"),
+    ],
 )
 def test_a_wrong_pattern_is_told(documents: Dataset, context: Context, pattern: str, reason: str) -> None:
     """In the words of RE2, with what it cannot do."""
     with pytest.raises(InputError, match=rf"^tokenization\.pattern\nexpected .*\nfound .*{reason}.*\nRE2 has no look-"):
         tokenization.compute(context=context, documents=documents, config=Tokenization(pattern=pattern))
+
+
+@pytest.mark.parametrize("pattern", ["", "a*", "a?|b", r"\b", "(?m)^", "(a|)"])
+def test_a_pattern_of_nothing_is_refused(documents: Dataset, context: Context, pattern: str) -> None:
+    """What matches the empty string is no word, and is said before any work: when the output is looked up."""
+    with pytest.raises(
+        InputError, match=r"^tokenization\.pattern\nexpected .* a character long\nfound .*empty"
+    ):
+        tokenization.find(context=context, documents=documents, config=Tokenization(pattern=pattern))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        (r"\w+", ["w"]),
+        (r"[\w'-]+|\d\d", ["w", "d"]),
+        (r"\bfoo\b", ["b"]),
+        (r"\S+", ["S"]),
+        (r"\\w", []),  # a backslash and a w
+        (r"\Q\w\E", []),
+        (r"[\p{L}\p{M}]+\.", []),
+        (None, []),
+    ],
+)
+def test_a_pattern_that_surprises_is_told(pattern: str | None, told: list[str]) -> None:
+    """Of RE2's classes, which are ASCII: what each matches, and what to write instead."""
+    warnings = _patterns.warnings(pattern)
+
+    assert [re.search(r"in RE2 \\(\w) is .*\. Write .", warning)[1] for warning in warnings] == told
+
+
+def test_named_classes_are_told() -> None:
+    """[[:alpha:]] is ASCII too."""
+    assert "[:alpha:] and its like are ASCII only" in _patterns.warnings("[[:alpha:]]+")[0]
+
+
+def test_what_a_warning_advises_is_right() -> None:
+    """`café` is cut by \\w+ and whole by what is to be written instead."""
+    assert words("Café ٣", pattern=r"\w+") == [["caf"]]
+    assert words("Café ٣", pattern=r"[\p{L}\p{M}\p{N}_]+") == [["café", "٣"]]
+
+
+SPACELESS = {
+    "我来到北京清华大学": ["我", "来到", "北京", "清华大学"],
+    "日本語のテキスト": ["日本語", "の", "テキスト"],
+    "ภาษาไทยเป็นภาษา": ["ภาษา", "ไทย", "เป็น", "ภาษา"],
+    "ພາສາລາວເປັນພາສາ": ["ພາສາ", "ລາວ", "ເປັນ", "ພາສາ"],
+    "ភាសាខ្មែរជាភាសាផ្លូវការ": ["ភាសាខ្មែរ", "ជា", "ភាសាផ្លូវការ"],
+    "မြန်မာဘာသာစကားသည်": ["မြန်မာဘာသာ", "စကား", "သည်"],
+}
+
+
+@pytest.mark.parametrize(("clause", "expected"), SPACELESS.items())
+def test_clauses_are_cut_by_icu(clause: str, expected: list[str]) -> None:
+    """In each script without spaces, between other words, which stay as they are; 𠀀 is one character of two units."""
+    text = f"Don't x² 𠀀, {clause}。"
+
+    assert words(text) == [["don", "t", "x²", "𠀀", clause]]
+    assert words(text, segmenter="icu") == [["don", "t", "x²", "𠀀", *expected]]
+
+
+@given(st.lists(st.text(ANY | TELLING | st.sampled_from("".join(SPACELESS)), max_size=20), max_size=4))
+def test_a_segmenter_loses_no_character(texts: list[str]) -> None:
+    """Whatever it cuts, each text has the characters it had, in its own row."""
+    whole, cut = (
+        tokenize(pa.array(range(len(texts))), pa.array(texts, pa.large_string()), Tokenization(segmenter=segmenter))
+        for segmenter in (None, "icu")
+    )
+
+    assert cut["document"].equals(whole["document"])
+    assert ["".join(row) for row in cut["tokens"].to_pylist()] == ["".join(row) for row in whole["tokens"].to_pylist()]
+    assert all(word for row in cut["tokens"].to_pylist() for word in row)
+
+
+def test_a_segmenter_and_its_version_are_part_of_the_key(documents: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another edition of its dictionaries cuts elsewhere; without one, the key is what it was."""
+    inputs = [tokenization.inputs(documents=documents, config=Tokenization(segmenter=each)) for each in (None, "icu")]
+
+    assert "segmenter" not in inputs[0]["config"]
+    assert inputs[0]["outside"] is None
+    assert set(inputs[1]["outside"]) == {"icu4py", "icu"}
+
+
+def test_a_segmenter_that_is_missing_is_told(documents: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the way to install it, when the output is looked up."""
+    monkeypatch.setitem(sys.modules, "icu4py", None)
+
+    with pytest.raises(InputError, match=r"tokenization\.segmenter = 'icu'\nexpected .*icu4py\nfound .*\nInstall"):
+        tokenization.inputs(documents=documents, config=Tokenization(segmenter="icu"))
+
+
+def test_clauses_that_become_words_are_told() -> None:
+    """Which script, and its share of the text, where that is a tenth or more; not where something cuts them."""
+    texts = pa.array(["今日は。元気？", "Only English text is here, " * 3, "ภาษาไทย"], pa.large_string())
+    shares = clauses(scripts(texts), Tokenization())
+
+    assert _notes.clauses(shares) == ""  # 5 and 7 of 95 characters
+    shares = clauses(scripts(texts.take([0, 2])), Tokenization())
+    assert _notes.clauses(shares).startswith("The text is 36% Chinese or Japanese and 50% Thai, which puts no spaces")
+    assert clauses(scripts(texts), Tokenization(segmenter="icu")) == {}
 
 
 TEXTS = ["The first one. It is short.", "12 34", "?!", "Another: a4 b5"]

@@ -1,12 +1,13 @@
 """tokens → vocabulary."""
 
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from configs.schema import Vocabulary
-from tasks import _contracts
+from tasks import _contracts, _notes
 from tasks._errors import InputError
 from tasks._stage import Context
 from tasks._store import Account, Dataset
@@ -84,6 +85,60 @@ def test_empty_vocabulary_says_what_was_found(context: Context) -> None:
         "found     14 occurrences of 8 words; the most frequent, 'the', occurs 3 times\n"
         "Give more text, or lower vocabulary.min_count."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\ufeffThe\r\nDOG\r\n\r\nthe\r\n# pets\r\ncat\r\n", ["the", "cat", "dog"]),
+        (unicodedata.normalize("NFD", "Café\nprêt\n"), ["café", "prêt"]),
+        ("cafe\u0301\n#\n", ["café", "#"]),
+    ],
+)
+def test_a_list_is_brought_into_the_form_of_the_text(
+    context: Context, tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    """Whatever its capitals, composition, ends of lines or byte order mark; a # alone is a word."""
+    words = tmp_path / "words.txt"
+    words.write_bytes(text.encode())
+
+    _, rows = count(context, [[*SENTENCES, "café prêt café"]], fixed=str(words))
+
+    assert [row["word"] for row in rows] == expected
+
+
+def test_what_of_a_list_never_occurs_is_told(context: Context, tmp_path: Path) -> None:
+    """It keeps its row; how many these are, and the first of them, is in the facts and in a sentence."""
+    words = tmp_path / "words.txt"
+    words.write_text("dog\nUnicorn\ndon't\n")
+
+    made, rows = count(context, [SENTENCES], fixed=str(words))
+
+    assert [(row["word"], row["count"]) for row in rows] == [("dog", 2), ("don't", 0), ("unicorn", 0)]
+    assert made.manifest.facts["listed"] == {"words": 3, "unknown": 2, "first": ["Unicorn", "don't"]}
+    assert [*_notes._of_lists({"vocabulary": made.manifest.facts, "vectors": {}})] == [
+        "vocabulary.fixed: 2 of 3 words of the list are not in the text: Unicorn don't"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("the 500\ncat 31\n", "this word list holds counts\nexpected  one word a line\nfound     'the 500'\nLeave the"),
+        ("the\t500\n", "this word list holds counts"),
+        ("kettle\nladder\n", "none of these 2 words is in the text\nexpected  words of the text, whose most frequent "
+         "are 'the', 'a', 'cat', 'dog', 'sat'\nfound     'kettle', 'ladder'\nWrite the words of vocabulary.fixed as the"),
+        ("don't\n", "none of these 1 words .*\nexpected .*\nfound     \"don't\" is 2 words there"),
+        ("\n", "none of these 0 words .*\nexpected .*\nfound     no words"),
+    ],
+)  # fmt: skip
+def test_a_list_without_a_word_of_the_text_says_why(context: Context, tmp_path: Path, text: str, message: str) -> None:
+    """The cause is the list, not vocabulary.min_count."""
+    words = tmp_path / "words.txt"
+    words.write_text(text)
+
+    with pytest.raises(InputError, match=message):
+        count(context, [SENTENCES], fixed=str(words))
 
 
 def test_missing_fixed_vocabulary_is_named(context: Context) -> None:
