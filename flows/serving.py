@@ -132,7 +132,10 @@ class Unknown(BaseModel):
 
 Words = Annotated[list[str], Query(min_length=1, max_length=MOST, description="Repeat it to ask for several.")]
 Many = Annotated[int, Query(ge=1, le=MOST, description="How many.")]
-ABOUT = "Words are sought as they are written, else in lower case. A word without a vector is answered with 404."
+ABOUT = (
+    "Words are looked up as they are written, else in the form that the text of these vectors had: in lower case, "
+    "composed (NFC), and what else [tokenization] said. A word without a vector is answered with 404."
+)
 
 
 def app(source: Source) -> FastAPI:

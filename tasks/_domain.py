@@ -53,7 +53,7 @@ def read(file: str) -> Domain:
     """Raises InputError, which names the place, if the file is anything else."""
     kind, parse = ("CSV", _rows) if file.lower().endswith(".csv") else ("TOML", tomllib.loads)
     try:
-        domain = Domain.model_validate(parse(Path(file).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")))
+        domain = Domain.model_validate(parse(Path(file).read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file} is not {kind}: {error}") from error
     except ValidationError as error:

@@ -10,7 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
+
 from tasks import _environment, _vectors
+from tasks._normalization import Rules
 from tasks._places import artifact_address
 from tasks._reach import reached
 from tasks._runs import Run, fetched
@@ -102,6 +105,8 @@ def _link(client: "MlflowClient", run: Run, model: "LoggedModel", step: int) -> 
 
 
 def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> None:
+    rules = Rules.read(pq.read_schema(vectors / "vocabulary.parquet").metadata)
+    segmenter = ["icu4py"] if rules and rules.segmenter else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about MLflow's own type hints, when it is imported
         from mlflow import pyfunc
@@ -116,7 +121,7 @@ def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> Non
                 "normalization": artifact_address(NORMALIZATION),
             },
             signature=_signature(),
-            pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow"),
+            pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow", *segmenter),
             mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),
         )
 

@@ -17,6 +17,13 @@ def test_every_config_loads(path: Path) -> None:
     assert load(path).name == path.stem
 
 
+def test_a_byte_order_mark_is_no_letter(tmp_path: Path) -> None:
+    """As editors on Windows put it before a file."""
+    (tmp_path / "a.toml").write_text('\ufeffname = "a"\n[ingestion]\nsource = "text.txt"\n', encoding="utf-8")
+
+    assert load(tmp_path / "a.toml").name == "a"
+
+
 @pytest.mark.parametrize(
     ("setting", "section", "key", "value"),
     [

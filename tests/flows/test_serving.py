@@ -114,6 +114,16 @@ def test_an_analogy_is_as_numpy_has_it(models: Models, client: httpx.Client) -> 
     assert answer["similarities"] == pytest.approx(unit[best] @ query / np.linalg.norm(query), abs=1e-6)
 
 
+def test_words_are_looked_up_in_the_form_of_the_text(client: httpx.Client) -> None:
+    """Capitals, a soft hyphen and a byte order mark are no other word; what is two words there is told so."""
+    typed, plain = (client.get("/neighbors", params={"word": word}).json() for word in ("\ufeffBe\u00adTA3", "beta3"))
+    two = client.get("/vectors", params={"word": "beta3-gamma3"})
+
+    assert typed["answers"][0]["neighbors"] == plain["answers"][0]["neighbors"]
+    assert two.status_code == 404
+    assert "'beta3-gamma3'  is no word here, but 2 words: beta3 gamma3" in two.json()["detail"]
+
+
 def test_unknown_words_are_named(client: httpx.Client) -> None:
     """All of them, with known words spelled like them: 404, as the schema says."""
     answer = client.get("/neighbors", params={"word": ["beta3", "gama3", "zebra"]})

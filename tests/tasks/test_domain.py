@@ -65,9 +65,32 @@ def test_csv_says_the_same(tmp_path: Path) -> None:
     assert _domain.read(str(tmp_path / "domain.csv")) == _domain.read(str(tmp_path / "domain.toml"))
 
 
+def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
+    """Semicolons, tabs, Windows' ends of lines, a byte order mark, capitals, comments, cells that fill a row up."""
+    rows = [
+        "# mine",
+        "Closer,apple,pear,apple,king",
+        "",
+        'ANALOGY,man,king,"wo,man",queen',
+        "category,a,b,c,,",
+        "category,d,e,f",
+    ]
+    files = []
+    for name, separator, end in (("a", ",", "\n"), ("b", ";", "\r\n"), ("c", "\t", "\r")):
+        text = end.join(rows).replace("wo,man", "wo\0man").replace(",", separator).replace("\0", ",")
+        files.append(tmp_path / f"{name}.csv")
+        files[-1].write_bytes(b"\xef\xbb\xbf" + text.encode())
+    first, *others = [_domain.read(str(file)) for file in files]
+
+    assert first.analogies == [("man", "king", "wo,man", "queen")]
+    assert first.categories == {"a": ["b", "c"], "d": ["e", "f"]}
+    assert others == [first, first]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("closer,a,b,c,d\ncloser,a,,c,d", r"is not CSV: a cell is empty \(line 2\)"),
         ("nearer,a,b,c,d", "is not CSV: a row begins with closer, analogy or category, not with 'nearer'"),
         ("closer,a,b,c", r"closer.0.3 is not what a domain file holds\nexpected  .*four words"),
         ("category,a,b\ncategory,c,d,e", "categories.a is not"),

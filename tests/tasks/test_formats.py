@@ -10,6 +10,7 @@ import pytest
 from configs.loading import ConfigError
 from tasks import _formats
 from tasks._errors import InputError
+from tasks._normalization import Rules
 from tests.word2vec import read_binary, read_text
 
 WORDS = ["the", "naïve", "東京", "don't"]
@@ -118,6 +119,13 @@ def test_each_name_has_files_of_its_own(format: str, tmp_path: Path) -> None:
     assert [files[0].name for files in made] == ["v1.0", "v1.1"]
     assert made == [_formats.targets(tmp_path / name, format) for name in ("v1.0", "v1.1")]
     assert len({*made[0], *made[1]}) == len(made[0]) * 2 == len(list(tmp_path.iterdir()))
+
+
+def test_parquet_keeps_the_rules_of_its_words(tmp_path: Path) -> None:
+    """In its metadata, so that another program can write its questions as the text was written."""
+    _formats.write_parquet(tmp_path / "v", WORDS, COUNTS, TABLE, Rules(digits="spell"))
+
+    assert Rules.read(pq.read_schema(tmp_path / "v").metadata) == Rules(digits="spell")
 
 
 def test_npy_has_its_words_beside_it(tmp_path: Path) -> None:

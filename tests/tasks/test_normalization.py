@@ -1,16 +1,24 @@
 """One form of every word, on both sides."""
 
+import gzip
+import itertools
+import json
+import re
 import sys
 import unicodedata
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.schema import Tokenization
+from tasks._errors import InputError
+from tasks._evaluation_sets import set_names
 from tasks._normalization import SPECIAL, Lookup, Rules, forms, normalized
+from tasks._words import chosen, read_words
 from tasks.tokenization import tokenize
 
 ANY = st.characters(exclude_categories=["Cs", "Cn", "Co"], exclude_characters="\0")
@@ -39,7 +47,8 @@ def cased(word: str, how: str) -> str:
     return other if unicodedata.normalize("NFC", other).lower() == unicodedata.normalize("NFC", word).lower() else word
 
 
-@pytest.mark.parametrize("rules", RULES, ids=str)
+@pytest.mark.parametrize("rules", RULES, ids=range(len(RULES)))
+@settings(max_examples=40)
 @given(text=TEXT, form=st.sampled_from(["NFC", "NFD"]))
 def test_what_stands_in_the_text_is_found(rules: Rules, text: str, form: str) -> None:
     """For any text, each word of it is found, typed composed or decomposed, in capitals or not."""
@@ -106,3 +115,58 @@ def test_rules_are_kept_as_text() -> None:
     assert Rules.read(None) is None
     with pytest.raises(ValueError, match="rules of version 2"):
         Rules.loads(rules.dumps().replace('"version": 1', '"version": 2'))
+
+
+CASES = Path(__file__).parents[3] / "shared" / "cases"
+ARTICLES = CASES.parent / "data" / "enwiki-2015-articles.jsonl.gz"
+beside = pytest.mark.skipif(not CASES.exists(), reason="the cases are not beside the project")
+
+
+@beside
+@pytest.mark.parametrize(
+    ("file", "typed"),
+    [
+        ("nfd.txt", ["café", "crème", "prêt", "naïve", "Zürich", "piñata"]),
+        ("persian.txt", ["می\u200cخواهم", "می\u200cسازند", "کتاب\u200cها", "خانه\u200cهای"]),
+    ],
+)
+def test_the_cases_are_found(file: str, typed: list[str]) -> None:
+    """Composed or decomposed; a word with a joiner inside is one."""
+    known = tokens((CASES / file).read_text("utf-8"), Rules())
+    asked = [unicodedata.normalize(form, word) for word in typed for form in ("NFC", "NFD")]
+
+    assert -1 not in Lookup(known, Rules()).rows(asked)
+
+
+@beside
+@pytest.mark.parametrize("file", ["wordlist-nfd.txt", "wordlist-bom.txt"])
+def test_the_lists_of_the_cases_are_found(file: str) -> None:
+    """Every word of them, where the text has them."""
+    text = pa.chunked_array([["the", "kettle", "ladder", "café", "crème", "prêt"]], pa.string())
+    listed = chosen(str(CASES / file), "vocabulary.fixed", text, "the text", Rules())
+
+    assert (len(listed.words), listed.unknown) == (3, [])
+
+
+@beside
+def test_the_list_of_counts_is_refused() -> None:
+    """With what it holds."""
+    with pytest.raises(InputError, match="this word list holds counts"):
+        read_words(str(CASES / "wordlist-counts.txt"), "vocabulary.fixed")
+
+
+@beside
+def test_the_sets_of_the_cases_have_names_of_their_own() -> None:
+    """In the script in which they are written."""
+    assert set_names([str(CASES / "相似度.tsv"), str(CASES / "评测集.tsv")]) == ["相似度", "评测集"]
+
+
+@pytest.mark.skipif(not ARTICLES.exists(), reason="the articles are not beside the project")
+def test_istanbul_is_found_in_the_articles() -> None:
+    """However its first letter is written: in the first thousand articles that name it, and in the question."""
+    with gzip.open(ARTICLES, "rt", encoding="utf-8") as lines:
+        texts = [json.loads(line)["text"] for line in itertools.islice(lines, 400)]
+    known = tokens(" ".join(re.findall(r"İ\w+", " ".join(texts))), Rules())
+
+    assert "istanbul" in known
+    assert -1 not in Lookup(known, Rules()).rows(["İstanbul", "i\u0307stanbul", "ISTANBUL", "I\u0307stanbul"])

@@ -29,7 +29,7 @@ from tasks._files import digest_of_file
 from tasks._runs import Run
 from tasks._stage import Context
 from tasks.publication import publish
-from tests.learnt import finished_stages
+from tests.learnt import TEXT, finished_stages
 from tests.word2vec import read_binary, read_text
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ def test_vectors_come_back(published: Published) -> None:
     folder = artifacts(published.client, published.run_id) / "vectors"
 
     assert words == WORDS
+    assert rules == TEXT
     assert counts.tolist() == list(range(60, 0, -1))
     assert isinstance(table, np.memmap)
     np.testing.assert_array_equal(table, clustered().astype(np.float32))
@@ -229,13 +230,13 @@ def test_the_model_gives_neighbors(model) -> None:
     """A row a word in the order asked, its neighbours as NumPy finds them; an unknown word is no error."""
     unit = clustered() / np.linalg.norm(clustered(), axis=1, keepdims=True)
     nearest = np.argsort(-(unit @ unit[4]))[1:4]
-    beta1, zebra, upper = ask(model, ["beta1", "zebra", "BETA1"], k=3)
+    beta1, zebra, upper, hyphened = ask(model, ["beta1", "zebra", "BETA1", "\ufeffBe\u00adta1"], k=3)
 
     assert beta1["known"]
     assert beta1["neighbors"] == [WORDS[row] for row in nearest]
     assert beta1["similarities"] == pytest.approx(unit[nearest] @ unit[4], abs=1e-6)
     assert zebra == {"word": "zebra", "known": False, "neighbors": [], "similarities": []}
-    assert upper["neighbors"] == beta1["neighbors"]
+    assert upper["neighbors"] == hyphened["neighbors"] == beta1["neighbors"]  # by the rules that it carries
 
 
 def test_the_model_gives_vectors(model) -> None:

@@ -127,7 +127,7 @@ def test_what_of_a_list_never_occurs_is_told(context: Context, tmp_path: Path) -
         ("the 500\ncat 31\n", "this word list holds counts\nexpected  one word a line\nfound     'the 500'\nLeave the"),
         ("the\t500\n", "this word list holds counts"),
         ("kettle\nladder\n", "none of these 2 words is in the text\nexpected  words of the text, whose most frequent "
-         "are 'the', 'a', 'cat', 'dog', 'sat'\nfound     'kettle', 'ladder'\nWrite the words of vocabulary.fixed as the"),
+         "are 'the', 'a', 'cat', 'dog', 'sat'\nfound     'kettle', 'ladder'\nWrite the words of vocabulary.fixed"),
         ("don't\n", "none of these 1 words .*\nexpected .*\nfound     \"don't\" is 2 words there"),
         ("\n", "none of these 0 words .*\nexpected .*\nfound     no words"),
     ],
