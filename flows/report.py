@@ -14,7 +14,7 @@ from flows import expectations
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
-from tasks import _progress, _tracking
+from tasks import _patterns, _progress, _tracking
 from tasks._stage import Context
 from tasks._terminal import one_line
 from tasks.ingestion import new_share
@@ -96,6 +96,8 @@ def show_plan(config: Config, planned: Plan) -> None:
             rows.append([f"+ {step.label}", "runs"])
     titles = ["rows", "disk", "memory", "time"]
     console.print(table(["stage", "", *titles], rows, right=titles))
+    for warned in _patterns.warnings(config.tokenization.pattern):
+        say(console, (f"\n⚠ {warned}", "bold yellow"))
     if corpus is None:
         say(console, "\nWhat it takes is known when the text has been downloaded.")
     say(console, f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}")
