@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from tasks._reach import reached
 from tests.retraining import attempt, prepare
 
 FRESH = multiprocessing.get_context("forkserver")  # a new process each time, which need not import everything again
-FRESH.set_forkserver_preload(["tests.retraining"])
+FRESH.set_forkserver_preload(["tests.killing"])
 AT_ONCE = 5  # kills in one workspace
 FLOW_SECONDS = 5.0  # that `w2v retrain` takes before its first stage
 W2V = Path(sys.executable).parent / "w2v"
@@ -96,52 +97,70 @@ class Killing:
 
     def state(self) -> dict[str, Any]:
         """All that must be the same, and all that must not be there."""
-        client = MlflowClient(f"sqlite:///{self.workspace}/mlflow.db")
-        runs = {run.info.run_id: self._run(client, run) for run in client.search_runs(["1"])}
-        store = sorted(named(path.relative_to(self.workspace)) for path in self.workspace.glob("**/store/**/*"))
-        return {
-            "runs": sorted(runs.values(), key=lambda run: (run["recipe"], run["reproduces"])),
-            "models": sorted(self._model(client, each, runs) for each in client.search_registered_models()),
-            "store": [path for path in store if not path.endswith(".lock")],
-            "files": sorted(named(path.relative_to(self.workspace)) for path in self.workspace.glob("sweeps/*")),
-            "leftovers": [path.name for path in self.workspace.rglob("*") if "partial" in path.name]
-            + [path.name for path in self.workspace.glob("unpublished/*")]
-            + [path.name for path in self.workspace.glob("waiting/*.json")]
-            + [path.name for path in self._temporary.rglob("*")]
-            + [path.name for path in self.workspace.glob("tmp")],
-        }
+        with ProcessPoolExecutor(1, mp_context=FRESH) as pool:  # MLflow keeps a database open, also one that is gone
+            found = pool.submit(state_of, self.workspace).result()
+        found["leftovers"] += [path.name for path in self._temporary.rglob("*")]
+        return found
 
-    def _run(self, client: MlflowClient, run: Run) -> dict[str, Any]:
-        tags = run.data.tags
-        histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
-        logged = client.search_logged_models(["1"], f"source_run_id = '{run.info.run_id}'")
-        return {
-            "recipe": tags["result.recipe"],
-            "reproduces": "reproduces" in tags,
-            "verdicts": [tags.get(name) for name in ("reproduction", "promotion")],
-            "parent": "mlflow.parentRunId" in tags,
-            "status": run.info.status,
-            "continue": "how to continue" in tags,
-            "vectors": tags.get("vectors.digest"),
-            "result": tags.get("result.key"),
-            "params": run.data.params,
-            "points": {name: sorted(point.step for point in history) for name, history in histories.items()},
-            "values": {
-                name: [(point.step, point.value) for point in sorted(history, key=lambda point: point.step)]
-                for name, history in histories.items()
-                if not name.startswith("speed")
-            },
-            "models": sorted((model.name, model.status) for model in logged),
-            "artifacts": artifacts(Path(run.info.artifact_uri)),
-            "inputs": sorted(each.dataset.name for each in run.inputs.dataset_inputs),
-        }
 
-    def _model(self, client: MlflowClient, found: Any, runs: dict[str, Any]) -> Any:
-        """Each version by its run, who has which alias, and what was decided."""
-        model = _champions.model(f"sqlite:///{self.workspace}/mlflow.db", found.name)
-        recipes = {number: runs[version.run_id]["recipe"] for number, version in model.versions.items()}
-        decided = [(recipes[each.version], each.verdict, each.against) for each in model.history]
-        return found.name, sorted(recipes.items()), sorted(model.aliases.items()), decided
+def state_of(workspace: Path) -> dict[str, Any]:
+    client = MlflowClient(f"sqlite:///{workspace}/mlflow.db")
+    runs = {run.info.run_id: run_of(client, run) for run in client.search_runs(["1"])}
+    store = sorted(named(path.relative_to(workspace)) for path in workspace.glob("**/store/**/*"))
+    return {
+        "runs": sorted(runs.values(), key=lambda run: (run["recipe"], run["reproduces"])),
+        "models": sorted(model_of(workspace, each.name, runs) for each in client.search_registered_models()),
+        "store": [path for path in store if not path.endswith(".lock")],
+        "files": sorted(named(path.relative_to(workspace)) for path in workspace.glob("sweeps/*")),
+        "leftovers": [path.name for path in workspace.rglob("*") if "partial" in path.name]
+        + [path.name for path in workspace.glob("unpublished/*")]
+        + [path.name for path in workspace.glob("waiting/*.json")]
+        + [path.name for path in workspace.glob("tmp")],
+    }
+
+
+def run_of(client: MlflowClient, run: Run) -> dict[str, Any]:
+    tags = run.data.tags
+    histories = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
+    logged = client.search_logged_models(["1"], f"source_run_id = '{run.info.run_id}'")
+    return {
+        "recipe": tags["result.recipe"],
+        "reproduces": "reproduces" in tags,
+        "verdicts": [tags.get(name) for name in ("reproduction", "promotion")],
+        "parent": "mlflow.parentRunId" in tags,
+        "status": run.info.status,
+        "continue": "how to continue" in tags,
+        "vectors": tags.get("vectors.digest"),
+        "result": tags.get("result.key"),
+        "params": run.data.params,
+        "points": {name: sorted(point.step for point in history) for name, history in histories.items()},
+        "values": {
+            name: [(point.step, point.value) for point in sorted(history, key=lambda point: point.step)]
+            for name, history in histories.items()
+            if not name.startswith("speed")
+        },
+        "models": sorted((model.name, model.status) for model in logged),
+        "artifacts": artifacts(Path(run.info.artifact_uri)),
+        "inputs": sorted(each.dataset.name for each in run.inputs.dataset_inputs),
+    }
+
+
+def model_of(workspace: Path, name: str, runs: dict[str, Any]) -> Any:
+    """Each version by its run, who has which alias, and what was decided."""
+    model = _champions.model(f"sqlite:///{workspace}/mlflow.db", name)
+    recipes = {number: runs[version.run_id]["recipe"] for number, version in model.versions.items()}
+    decided = [(recipes[each.version], each.verdict, each.against) for each in model.history]
+    return name, sorted(recipes.items()), sorted(model.aliases.items()), decided
+
+
+def differences(found: Any, expected: Any, place: str = "") -> list[str]:
+    """Where the two states are not the same."""
+    if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
+        return [line for key in found for line in differences(found[key], expected[key], f"{place}/{key}")]
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        pairs = enumerate(zip(found, expected, strict=True))
+        return [line for number, pair in pairs for line in differences(*pair, f"{place}/{number}")]
+    return [] if found == expected else [f"{place}: {found!r:.2000} instead of {expected!r:.2000}"]
 
 
 def named(path: Path) -> str:
@@ -221,5 +240,5 @@ def kill_often(undisturbed: Undisturbed, kills: int, flows: int = 0) -> Counter[
                 break
         assert killing.attempt() == 0, killing.log
 
-        assert killing.state() == undisturbed.state
+        assert not (found := differences(killing.state(), undisturbed.state)), found
     return where
