@@ -85,12 +85,10 @@ def wait(uri: str, record: "Record", lost_after: float, patience: float) -> None
     """
     tags, run_id = record.data.tags, record.info.run_id
     if CLAIM not in tags:
-        log.info(
-            "run %s is making this very result, in process %s of host %s: waiting for it …",
-            run_id,
-            tags[PID],
-            tags[HOST],
-        )
+        text = "run %s is making this very result, in process %s of host %s: waiting for it%s …"
+        here = tags[HOST] == _environment.owner().host
+        silence = "" if here else f", or until it has been silent for {lost_after / 60:.0f} minutes"
+        log.info(text, run_id, tags[PID], tags[HOST], silence)
     answered = beaten = time.monotonic()
     beat = _heart.last(record)
     while at_work(record):
