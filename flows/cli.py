@@ -49,12 +49,26 @@ def _message(error: Exception) -> str:
 
     if isinstance(error, ConfigError | PipelineError):
         return str(error)
+    from tasks import _refusals
+
+    if refusal := _refusals.cause(error):  # of a disk, or of Prefect's server
+        return f"{_place(error)} {refusal.what}\n{_first_line(error)}\n{refusal.way}"
     if "httpx" in sys.modules and isinstance(error, sys.modules["httpx"].TransportError):
         return (
             f"Prefect's server went away, and did not come back in time: {error or type(error).__name__}\n"
             "What is done is kept: start the server, and run the same command again to go on."
         )
     return f"{type(error).__name__}: {error}\nThis was not expected: run again with `w2v --debug …` to see where."
+
+
+def _place(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return str(error.filename or "the disk")
+    return f"Prefect's server at {os.environ.get('PREFECT_API_URL', 'its address')}"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 if __name__ == "__main__":

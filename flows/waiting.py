@@ -19,7 +19,7 @@ from configs.schema import Config
 from flows.pipeline import Outputs
 from tasks import _tracking
 from tasks._errors import StoreError, TrackingError
-from tasks._files import write_whole
+from tasks._files import undamaged, write_whole
 from tasks._retries import may_pass
 from tasks._stage import Context
 from tasks._store import Dataset, Record, Store
@@ -85,13 +85,18 @@ def sync(workspace: Path) -> list[str]:
     folder, runs = workspace / FOLDER, []
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        files = {file: Waiting.model_validate_json(file.read_bytes()) for file in folder.glob("*.json")}
+        files = {file: _read(file) for file in folder.glob("*.json")}
         for file, waiting in sorted(files.items(), key=lambda each: each[1].when):
             runs.append(_upload(workspace, file, waiting))
             file.unlink()
             Uses(workspace).forget(waiting.recipe)
             log.info("✓ %s of %s is run %s", waiting.config.name, f"{waiting.when:%Y-%m-%d %H:%M}", runs[-1])
     return runs
+
+
+def _read(file: Path) -> Waiting:
+    with undamaged(file, "Delete it and retrain, with the same config and data: nothing is computed again."):
+        return Waiting.model_validate_json(file.read_bytes())
 
 
 def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:

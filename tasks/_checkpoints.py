@@ -71,7 +71,7 @@ class Checkpoints:
                 there = all((self.folder / name).is_file() for name in state.pop("files"))
                 if there and digest_of_file(path / TABLES) == state.pop("tables"):
                     return Checkpoint(np.load(path / TABLES, allow_pickle=False), state)
-            except (OSError, ValueError, KeyError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 pass
             shutil.rmtree(path)
         return None

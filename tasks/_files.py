@@ -8,6 +8,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tasks._errors import StoreError
+
 
 def digest_of(value: Any) -> str:
     """BLAKE2b-128 of a JSON value, 32 hex digits."""
@@ -39,6 +41,18 @@ def whole(path: Path) -> Iterator[Path]:
 def write_whole(path: Path, content: bytes) -> None:
     with whole(path) as beside:
         beside.write_bytes(content)
+
+
+@contextmanager
+def undamaged(path: Path, way: str) -> Iterator[None]:
+    """Read what we have written to the file. Raises StoreError, with the way out, if it is not that any more."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = next(iter(str(error).splitlines()), type(error).__name__)
+        raise StoreError(
+            f"{path} is damaged\nexpected  what w2v has written there\nfound     {found}\n{way}"
+        ) from error
 
 
 def sync(path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.addresses import shown
 from tasks._errors import PipelineError
+from tasks._refusals import cause
 from tasks._retention import KEEP
 
 if TYPE_CHECKING:
@@ -31,9 +32,12 @@ def server() -> "Iterator[SyncPrefectClient]":
         with get_client(sync_client=True) as client:
             yield client
     except HTTPError as error:
+        refusal = cause(error)
         raise PipelineError(
-            f"Prefect at {shown(str(PREFECT_API_URL.value()))} does not do what it was asked\n"
-            f"{str(error).splitlines()[0]}\nStart it, or name another with PREFECT_API_URL."
+            f"Prefect at {shown(str(PREFECT_API_URL.value()))} "
+            f"{refusal.what if refusal else 'does not do what it was asked'}\n"
+            f"{next(iter(str(error).splitlines()), type(error).__name__)}\n"
+            f"{refusal.way if refusal else 'Start it, or name another with PREFECT_API_URL.'}"
         ) from error
 
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from tasks._errors import ContractError, StoreError
-from tasks._files import digest_of, digest_of_file, sync, write_whole
+from tasks._files import digest_of, digest_of_file, sync, undamaged, write_whole
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
@@ -115,9 +115,11 @@ def joined(parts: Sequence[Dataset]) -> Account:
 def latest(workspace: Path) -> Dataset | None:
     """The training output of the last retraining; the store may have moved since, and its path says where it was."""
     try:
-        noted = Dataset.model_validate_json((workspace / LATEST).read_bytes())
+        content = (workspace / LATEST).read_bytes()
     except FileNotFoundError:
         return None
+    with undamaged(workspace / LATEST, "Delete it: the next `w2v retrain` writes it again."):
+        noted = Dataset.model_validate_json(content)
     return noted.model_copy(update={"path": workspace.absolute() / "store" / noted.stage / noted.key})
 
 

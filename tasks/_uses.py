@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from tasks._files import undamaged
+
 
 class Uses:
     def __init__(self, workspace: Path) -> None:
@@ -31,7 +33,13 @@ class Uses:
     def of(self, runs: Iterable[str]) -> set[str]:
         """What any of these runs uses; one that has just begun uses nothing yet."""
         files = [self._folder / run for run in runs]
-        return {line for file in files if file.exists() for line in file.read_text(encoding="utf-8").split()}
+        return {line for file in files if file.exists() for line in _lines(file)}
 
     def forget(self, run_id: str) -> None:
         (self._folder / run_id).unlink(missing_ok=True)
+
+
+def _lines(file: Path) -> list[str]:
+    way = f"Delete it: what run {file.name} used, and no other run, may go then with the next `w2v gc`."
+    with undamaged(file, way):
+        return file.read_text(encoding="utf-8").split()

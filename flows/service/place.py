@@ -16,6 +16,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from tasks._errors import PipelineError
+from tasks._files import undamaged
 
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
 ATTEMPTS = "prefect-workspace-attempt-*"  # what Prefect's worker calls the folder of a flow run's environment
@@ -92,9 +93,11 @@ class Place:
         """None if the service does not run, or has not begun to start its parts."""
         if not self.held or not self._state.exists():
             return None
-        said = json.loads(self._state.read_text(encoding="utf-8"))
-        lives = {name: Life(**life) for name, life in said.pop("lives").items()}
-        return State(**said, lives=lives)
+        way = "End the process that runs `-m flows.service.supervisor` of this workspace, then `w2v up`."
+        with undamaged(self._state, way):
+            said = json.loads(self._state.read_text(encoding="utf-8"))
+            lives = {name: Life(**life) for name, life in said.pop("lives").items()}
+            return State(**said, lives=lives)
 
     def write(self, state: State) -> None:
         beside = self._state.with_name("state.json.partial")

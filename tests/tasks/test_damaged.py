@@ -1,0 +1,49 @@
+"""A file of the workspace that is not any more what was written there: told with its name and the way out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows import waiting
+from flows.service.place import Place
+from tasks._errors import StoreError
+from tasks._store import LATEST, latest
+from tasks._uses import Uses
+
+NOISE = [b"", b"\xff\xfe\x00", b"[]", b'{"a": 1}', b"half of a wor"]
+
+
+def sync(workspace: Path) -> object:
+    return waiting.sync(workspace)
+
+
+def in_use(workspace: Path) -> object:
+    return Uses(workspace).of(["a"])
+
+
+def service(workspace: Path) -> object:
+    with Place(workspace).lock:  # as if it ran
+        return Place(workspace).state
+
+
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize(
+    ("name", "read"), [(LATEST, latest), ("waiting/a.json", sync), ("service/state.json", service)]
+)
+def test_a_damaged_file_is_named(name: str, read: Callable[[Path], object], noise: bytes, tmp_path: Path) -> None:
+    """What it is, and what to do; no error of a library."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(noise)
+
+    with pytest.raises(StoreError, match=rf"{name} is damaged\nexpected  .*\nfound     .+\n.+"):
+        read(tmp_path)
+
+
+def test_uses_that_cannot_be_read_remove_nothing(tmp_path: Path) -> None:
+    """`w2v gc` is told which file, and stops."""
+    (tmp_path / "uses").mkdir()
+    (tmp_path / "uses" / "a").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(StoreError, match=r"uses/a is damaged\n.*\n.*\nDelete it"):
+        in_use(tmp_path)
