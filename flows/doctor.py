@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from flows.service.place import Place
+from tasks._patience import scaled
 
 PACKAGES = ("prefect", "mlflow", "numpy", "scipy", "pyarrow", "pandas", "pydantic", "fastapi", "sqlalchemy")
 ENOUGH_DISK = 2e9  # bytes: the quickstart needs a tenth of it
@@ -84,7 +85,7 @@ def _server(name: str, address: str | None, health: str, absent: str) -> tuple[b
     import httpx
 
     try:
-        answer = httpx.get(address.rstrip("/") + health, timeout=5)
+        answer = httpx.get(address.rstrip("/") + health, timeout=scaled(5))
         return answer.is_success, name, f"{address} answers {answer.status_code}"
     except httpx.HTTPError as error:
         return False, name, f"{address} does not answer ({type(error).__name__}): start it, or unset its variable"

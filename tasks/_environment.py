@@ -16,6 +16,7 @@ import psutil
 
 from configs.addresses import shown
 from tasks._files import digest_of_file
+from tasks._patience import scaled
 
 SOURCE = Path(__file__).parent.parent
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
@@ -97,7 +98,7 @@ def requirements(*names: str) -> list[str]:
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(SOURCE), *arguments]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, timeout=scaled(10), check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 

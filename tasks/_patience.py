@@ -23,6 +23,11 @@ def told(what: str) -> Iterator[None]:
         over.set()
 
 
+def scaled(seconds: float) -> float:
+    """So many seconds of an idle machine: longer, the more processes want each of its cores."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def _tell(what: str, over: threading.Event) -> None:
     pause = SOON
     while not over.wait(pause):

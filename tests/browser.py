@@ -46,7 +46,7 @@ class Browser:
         return self._call(path, "POST", json.dumps(values).encode())
 
     def _call(self, path: str, method: str, body: bytes | None = None) -> Any:
-        with urlopen(Request(f"{self._driver}/{path}", body, method=method), timeout=60) as answer:
+        with urlopen(Request(f"{self._driver}/{path}", body, method=method), timeout=300) as answer:
             return json.load(answer)["value"]
 
 

@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 BIN = Path(sys.executable).parent
-START, STOP = 120, 30  # seconds at most
+START, STOP = 600, 120  # seconds at most, on a busy machine
 QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
@@ -79,7 +79,7 @@ def running(*servers: "Server | Postgres") -> Iterator[None]:
 
 def answers(address: str) -> bool:
     try:
-        with urlopen(address, timeout=5):
+        with urlopen(address, timeout=60):
             return True
     except (URLError, OSError):
         return False

@@ -15,6 +15,7 @@ from flows.service.place import Place, State, clock
 from flows.service.supervisor import STOP, end
 from tasks import _scratch
 from tasks._errors import PipelineError
+from tasks._patience import scaled
 
 LAST_LINES = 8  # of the log, where something does not start
 
@@ -52,9 +53,9 @@ def down(workspace: Path) -> None:
     place = Place(workspace)
     if state := place.state:
         state.process.terminate()
-        deadline = time.monotonic() + 5 * STOP
+        began = time.monotonic()
         while place.held:
-            if time.monotonic() > deadline:
+            if time.monotonic() - began > scaled(5 * STOP):
                 raise PipelineError(f"the service does not stop; what it does is in {place.log}\nKill {state.pid}.")
             time.sleep(0.2)
         print("stopped; the log stays in", place.log)

@@ -10,8 +10,9 @@ import httpx
 from flows.service.exposure import PREFECT_PASSWORD
 from flows.service.parts import POOL
 from flows.service.place import State
+from tasks._patience import scaled
 
-SECONDS = 5  # to wait for an answer
+SECONDS = 5  # to wait for an answer, more where the machine is busy
 SILENCE = 120  # seconds: a worker says each half minute that it lives
 
 
@@ -35,7 +36,9 @@ def hangs(state: State, part: str) -> bool:
 def ask(prefect: str, path: str, wanted: dict[str, Any]) -> Any:
     """What the Prefect server at an address says. Raises httpx.HTTPError if it does not answer, or not us."""
     user, _, password = os.environ.get(PREFECT_PASSWORD, "").partition(":")
-    answer = httpx.post(f"{prefect}/api/{path}", json=wanted, auth=(user, password) if user else None, timeout=SECONDS)
+    answer = httpx.post(
+        f"{prefect}/api/{path}", json=wanted, auth=(user, password) if user else None, timeout=scaled(SECONDS)
+    )
     return answer.raise_for_status().json()
 
 
@@ -45,7 +48,7 @@ def moment(said: str) -> float:
 
 def _is_there(address: str) -> bool:
     try:
-        return httpx.get(address, timeout=SECONDS).is_success
+        return httpx.get(address, timeout=scaled(SECONDS)).is_success
     except httpx.HTTPError:
         return False
 

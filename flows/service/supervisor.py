@@ -24,10 +24,11 @@ from flows.surroundings import Masking
 from tasks import _scratch
 from tasks._errors import PipelineError
 from tasks._interrupts import ignored
+from tasks._patience import scaled
 
 log = logging.getLogger("w2v.service")
 
-START = 300  # seconds until a part has to answer
+START = 300  # seconds until a part has to answer, more where the machine is busy
 ASKED = 10  # times, before a part counts as hung
 STOP = 60  # seconds in which a training has written its checkpoint, and a server has ended
 SOON, LATE = 1, 60  # seconds before a part is started again; twice as long each time that it dies young
@@ -72,13 +73,13 @@ def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
     for group in (servers, [worker]):
         for each in group:
             each.start()
-        deadline = time.monotonic() + START
+        began = time.monotonic()
         waiting = group
         while waiting := [each for each in waiting if not each.answers()]:
             if stopping.wait(SOON):
                 return
             for each in waiting:
-                if each.ended or time.monotonic() > deadline:
+                if each.ended or time.monotonic() - began > scaled(START):
                     raise PipelineError(f"{each.name} does not start: {each.ended or f'no answer within {START} s'}")
 
 
@@ -158,7 +159,7 @@ class Kept:
         if not hangs(self._state, self.name):
             self._heard, self._limit = now, self._patience
         silent = now - self._heard
-        return f"no answer for {silent:.0f} s" if silent > self._limit else ""
+        return f"no answer for {silent:.0f} s" if silent > scaled(self._limit) else ""
 
     def _give_up(self) -> None:
         """A training of a worker that hangs writes its checkpoint; what a dead one has left behind has its port."""
@@ -188,7 +189,7 @@ def end(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    for process in psutil.wait_procs(processes, timeout=STOP)[1]:
+    for process in psutil.wait_procs(processes, timeout=scaled(STOP))[1]:
         with suppress(psutil.NoSuchProcess):
             process.kill()
 

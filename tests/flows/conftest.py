@@ -38,7 +38,7 @@ def prefect_server(quiet_home: None) -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
     heartless = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})  # its thread ends up to 1 s after its run
-    with prefect_test_harness(server_startup_timeout=120), heartless:
+    with prefect_test_harness(server_startup_timeout=600), heartless:
         yield
 
 

@@ -76,7 +76,7 @@ class Site(NamedTuple):
 
 
 def until(found: Callable[[], Any], work: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not found():
         assert work.poll() is None, work.communicate()[0]
         assert time.monotonic() < deadline
@@ -84,7 +84,7 @@ def until(found: Callable[[], Any], work: "subprocess.Popen[str]") -> None:
 
 
 def ended(work: "subprocess.Popen[str]") -> tuple[int, str]:
-    said, _ = work.communicate(timeout=240)
+    said, _ = work.communicate(timeout=900)
     return work.returncode, said
 
 

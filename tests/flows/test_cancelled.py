@@ -24,7 +24,7 @@ SERVE = "from flows.retrain import retrain; retrain.serve(name='here')"
 CHECKPOINTS = "store/training/*/checkpoints/*/state.json"
 
 
-def until(found: Callable[[], Any], seconds: float = 180) -> Any:
+def until(found: Callable[[], Any], seconds: float = 600) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := found()):
         assert time.monotonic() < deadline

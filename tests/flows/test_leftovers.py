@@ -103,7 +103,7 @@ def test_what_a_killed_command_leaves_is_swept_by_the_next(machine: Machine, own
     """Outside the workspace nothing even then; within it, until any command starts there."""
     server = {"PREFECT_API_URL": PREFECT_API_URL.value()}
     process = machine.start("retrain", *words(corpus, own), **server)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not list(own.glob("unpublished/*/vectors")) and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)

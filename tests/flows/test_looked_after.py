@@ -47,7 +47,7 @@ QUICK = [
 ]  # fmt: skip
 
 
-def until(found: Callable[[], Any], seconds: float = 120) -> Any:
+def until(found: Callable[[], Any], seconds: float = 600) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := found()):
         assert time.monotonic() < deadline

@@ -138,7 +138,7 @@ def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
         )
         for _ in range(2)
     ]  # fmt: skip
-    said = [process.communicate(timeout=300) for process in both]
+    said = [process.communicate(timeout=900) for process in both]
     (run,) = MlflowClient(f"sqlite:///{own}/mlflow.db").search_runs(["1"])
 
     assert [process.returncode for process in both] == [0, 0], said

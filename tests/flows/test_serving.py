@@ -78,7 +78,7 @@ def client(served: serving.Source) -> Iterator[httpx.Client]:
     server = uvicorn.Server(uvicorn.Config(serving.app(served), log_level="warning"))
     thread = threading.Thread(target=server.run, args=[[door]])
     thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{door.getsockname()[1]}", trust_env=False, timeout=60) as found:
+    with httpx.Client(base_url=f"http://127.0.0.1:{door.getsockname()[1]}", trust_env=False, timeout=300) as found:
         yield found
     server.should_exit = True
     thread.join()
@@ -224,12 +224,12 @@ def test_the_command_serves_until_ctrl_c(models: Models, tmp_path: Path) -> None
     with log.open("wb") as stream:
         words = [W2V, "serve", "--workspace", models.workspace, "--port", "0"]
         with subprocess.Popen(words, stdout=stream, stderr=stream) as process:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while not (found := re.search(r"http://127.0.0.1:\d+", log.read_text())) and time.monotonic() < deadline:
                 time.sleep(0.1)
             try:
                 assert found, log.read_text()
-                answer = httpx.get(f"{found[0]}/neighbors", params={"word": "beta3"}, trust_env=False, timeout=30)
+                answer = httpx.get(f"{found[0]}/neighbors", params={"word": "beta3"}, trust_env=False, timeout=300)
             finally:
                 process.send_signal(signal.SIGINT)
 

@@ -53,7 +53,7 @@ def killed(settings: list[str], tmp_path_factory: pytest.TempPathFactory, prefec
             [W2V, "sweep", *words, "--grid", *RATES, "--keep-one-in", "2"],
             stdout=stream, stderr=stream, start_new_session=True,
         )  # fmt: skip
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while log.read_text().count("· training.learning_rate") < 2:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()

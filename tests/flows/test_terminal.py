@@ -83,7 +83,7 @@ def test_a_closed_terminal_leaves_a_checkpoint_and_a_killed_run(
         (server,) = psutil.Process(process.pid).children()
         terminal.close()
 
-        assert process.wait(timeout=60) == 130, log.read_text()
+        assert process.wait(timeout=300) == 130, log.read_text()
     assert statuses(own) == ["KILLED"]
     assert bool(checkpoints(own)) == in_training
     assert not server.is_running()
@@ -106,5 +106,5 @@ def test_what_is_ignored_at_the_start_stays_ignored(own: Path, corpus: Path, tmp
         assert statuses(own) == ["RUNNING"]
 
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 130, log.read_text()
+        assert process.wait(timeout=300) == 130, log.read_text()
     assert statuses(own) == ["KILLED"]

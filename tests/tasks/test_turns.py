@@ -71,7 +71,7 @@ def begun(config: Config, seconds: float = 600) -> ForkServerProcess:
     """A process that works on the result."""
     process = FRESH.Process(target=work, args=(config, "same", seconds))
     process.start()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not [run for run in runs(config) if run.info.status == "RUNNING"]:
         assert process.is_alive()
         assert time.monotonic() < deadline

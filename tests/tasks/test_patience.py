@@ -1,0 +1,30 @@
+"""Waiting is told, and lasts longer on a busy machine."""
+
+import os
+import time
+
+import pytest
+
+from tasks import _patience
+from tasks._patience import scaled, told
+
+
+def test_what_lasts_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """For what, and how busy the machine is; what comes soon is not worth a line."""
+    with caplog.at_level("INFO", "w2v"), told("the quick one"):
+        pass
+    monkeypatch.setattr(_patience, "SOON", 0.01)
+    with caplog.at_level("INFO", "w2v"), told("the slow one"):
+        time.sleep(0.5)
+
+    assert "waiting for the slow one (load " in caplog.text
+    assert "quick" not in caplog.text
+
+
+@pytest.mark.parametrize(("load", "seconds"), [(0.0, 10.0), (1.9, 10.0), (20.0, 100.0)])
+def test_limits_grow_with_the_load(load: float, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten seconds of two idle cores are a hundred where twenty processes want them."""
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+    assert scaled(10) == seconds
