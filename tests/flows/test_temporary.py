@@ -105,6 +105,27 @@ def test_a_server_that_is_killed_is_replaced(line: str, prepared: Path, corpus: 
     database.close()
 
 
+@pytest.fixture
+def busy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Twenty processes want a core each, at this nice level."""
+    words = ["nice", "-n", str(request.param), sys.executable, "-c", "while True: pass"]
+    burners = [subprocess.Popen(words) for _ in range(20)]
+    yield
+    for burner in burners:
+        burner.kill()
+        burner.wait()
+
+
+@pytest.mark.parametrize("busy", [19, pytest.param(0, marks=pytest.mark.long)], indirect=True)
+def test_a_busy_machine_is_not_a_broken_one(busy: None, prepared: Path, corpus: Path) -> None:
+    """However long it takes: it ends well, and Prefect's server has served it to the end."""
+    work = Retraining(corpus, prepared, f"seed={time.monotonic_ns() % 1_000_000}")
+
+    assert work.ended() == 0, work.said
+    assert "⚠" not in work.said
+    assert "prefect.missing" not in newest(prepared).data.tags
+
+
 def test_where_no_server_can_be_had_the_run_goes_on(corpus: Path, own: Path) -> None:
     """Prefect's database is damaged: told with its cause; the run is complete in MLflow, and says so."""
     (own / "prefect").mkdir()
