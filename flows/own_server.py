@@ -15,9 +15,10 @@ def check(address: str) -> None:
     """A server that is busy is waited for. Raises PipelineError, which says why, if it is absent or refuses us."""
     import httpx
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.settings import PREFECT_API_KEY
 
     place = f"Prefect's server at {shown(address)}"
-    name, key = os.environ.get("PREFECT_API_AUTH_STRING"), os.environ.get("PREFECT_API_KEY")
+    name, key = os.environ.get("PREFECT_API_AUTH_STRING"), PREFECT_API_KEY.value()
     limits = {"timeout": httpx.Timeout(ANSWERED, connect=CONNECTED)}
     try:
         with (
