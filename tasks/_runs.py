@@ -183,8 +183,21 @@ def fetched(uri: str, location: str, name: str) -> Iterator[Path]:
         with reached(uri):
             repository = get_artifact_repository(location, tracking_uri=uri)
             here = isinstance(repository, LocalArtifactRepository)
+            if (
+                isinstance(repository, LocalArtifactRepository)
+                and not (path := Path(repository.artifact_dir, name)).exists()
+            ):
+                raise gone(path)
             found = Path(repository.download_artifacts(name, None if here else folder))
         yield found
+
+
+def gone(place: Path | str) -> TrackingError:
+    """What is said of a file that MLflow has in its records."""
+    return TrackingError(
+        f"files of this run are gone, though MLflow knows of it\nexpected  {place}\nfound     no such file or folder\n"
+        "Restore the workspace's mlartifacts from a backup or from where it was, or retrain."
+    )
 
 
 @contextmanager

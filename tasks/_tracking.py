@@ -20,7 +20,7 @@ from tasks._errors import TrackingError, Unreachable
 from tasks._files import digest_of
 from tasks._places import ARTIFACTS, DATABASE, address_of, artifact_address, check_name, database_at
 from tasks._reach import reached
-from tasks._runs import Run, gathered, known_run
+from tasks._runs import Run, gathered, gone, known_run
 from tasks._turns import AtWork, Turn
 from tasks._unfinished import HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
@@ -202,6 +202,8 @@ def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
     status = run.record.info.status
     with reached(run.uri) as client:
         if not client.list_artifacts(run.id, name):
+            if status == "FINISHED" and not client.list_artifacts(run.id):
+                raise gone(run.record.info.artifact_uri)
             raise TrackingError(f"run {run.id} holds no vectors: it is {status}\nName a FINISHED run.")
     try:
         with run.fetched(name) as folder:

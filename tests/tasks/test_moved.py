@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tasks import _unfinished
-from tasks._errors import StoreError
+from tasks import _tracking, _unfinished
+from tasks._errors import StoreError, TrackingError
 from tasks._moved import PLACES, relocate
 from tasks._places import address_of, artifact_address, artifact_folder
 from tasks._reach import reached
@@ -245,3 +245,18 @@ def test_the_columns_that_hold_places_are_known(database: Path) -> None:
 
     assert ours <= columns
     assert {name for name in columns if named.search(name.split(".")[1])} <= ours | ELSEWHERE
+
+
+def test_files_that_are_gone_are_said_to_be(original: Path) -> None:
+    """Not that the run never had any, nor that MLflow is at fault."""
+    run = run_of(original)
+    with reached(run.uri) as client:
+        client.set_terminated(run.id)
+    shutil.rmtree(original / "mlartifacts")
+
+    with pytest.raises(
+        TrackingError, match=f"^files of this run are gone.*\nexpected  {original}/mlartifacts/{run.id}"
+    ):
+        run_of(original).text("report.md")
+    with pytest.raises(TrackingError, match=r"^files of this run are gone"):
+        _tracking.vectors_of(run_of(original))
