@@ -102,10 +102,10 @@ def members(file: BinaryIO, name: str, growth: Growth) -> Iterator[tuple[BinaryI
         for info in inside:
             _refuse_dangerous(name, info)
         growth.check(sum(info.file_size for info in inside))  # zipfile reads no more of a member than it says
-        found = [info for info in inside if is_text(info.filename) and info.file_size]
-        if not found and any(is_told(info.filename) for info in inside):
+        texts = [info for info in inside if is_text(info.filename)]
+        if not texts and any(is_told(info.filename) for info in inside):
             raise InputError(no_text(name, [info.filename for info in inside]))
-        for info in found:
+        for info in texts:
             with archive.open(info) as member:
                 yield cast(BinaryIO, _Bounded(member, growth)), f"{name}/{info.filename}"
 

@@ -13,6 +13,7 @@ from tasks._arrow_messages import messages
 from tasks._documents import Document
 from tasks._rows import LONGEST_ROW, decoded, document, require, require_once, too_long
 
+PARQUET = {"pre_buffer": False, "buffer_size": 1 << 20, "page_checksum_verification": True}
 ROWS = 256  # in memory at a time
 DICTIONARIES = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
 AT_ONCE = 1 << 26  # bytes that these may be
@@ -20,11 +21,11 @@ REMEMBERED = 1 << 14  # characters of a dictionary's value that is decoded once
 
 
 def parquet_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 20)
+    file = pq.ParquetFile(stream, **PARQUET)
     columns = _columns(file.schema_arrow, name, config)
     Growth(name, stream.seek(0, io.SEEK_END)).add(LINE * file.metadata.num_rows)  # of nulls there may be any number
     if encoded := [column for column in columns if _encoded(file, column)]:
-        file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 20, read_dictionary=encoded)
+        file = pq.ParquetFile(stream, **PARQUET, read_dictionary=encoded)
     rows = min([ROWS, *_bearable(file.metadata, columns, name)])
     yield from _documents(file.iter_batches(rows, columns=columns), columns, name, config)
 

@@ -4,6 +4,7 @@ Text is UTF-8. While it is read, any other byte is a lone surrogate. A word that
 and counted: that is the damage, and what is around it is sound.
 """
 
+import codecs
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -54,6 +55,8 @@ def texts(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
     offset, line, piece = 0, 1, 1
     with io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="\n") as file:
         for text in cut(file.readline if lines else file.read, config.document_length):
+            if not offset and text.startswith("\ufeff"):  # a byte order mark is no letter
+                text, offset = text[1:], len(codecs.BOM_UTF8)
             source = f"{name}:{line}" if lines else name
             if text.strip() or not (lines or offset):  # what else is blank only separates
                 found = Document(

@@ -55,10 +55,12 @@ CHECKED = """
 ## Damaged files
 
 Whole files of every kind, each damaged at random (a byte changed, bytes taken out or doubled, cut short, a block of
-zeros), are read by `pytest -m long tests/tasks/test_damage.py`. The documents are those of the whole file but for what
-was changed in place, or the file is refused: never a crash, and no document lost uncounted. The last run:
+zeros), are read by `pytest -m long tests/tasks/test_damage.py`. What has checksums (compressed files, archives, Parquet
+if its writer adds them, as `a.parquet` here) is refused or read the same. What has none cannot show that a letter has
+changed, or that a text ends early; what does show is counted or refused. No file was a crash, or took over 1 GB or a
+minute. The last run:
 
-| file | damaged | refused | read, with losses counted | read, words changed in place | read, the same |
+| file | damaged | refused | read, with losses counted | read, other words | read, the same |
 |---|---|---|---|---|---|
 """
 

@@ -26,7 +26,7 @@ def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docum
     start, first = 0, True
     for number, (end, line) in enumerate(lines(stream, name), start=1):
         source, place, start = f"{name}:{number}", start, end
-        if line.isspace():
+        if not line.strip():
             continue
         text = decoded(line)
         try:
