@@ -11,13 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
 from flows.service import control, supervisor, units
 from flows.service.exposure import check_ports, hosts, mlflow_passwords, names, prefect_passwords, what_is_open
 from flows.service.parts import Part, Service, parts
-from flows.service.place import Place, State, clock
+from flows.service.place import Place, State, clock, join
 from flows.service.supervisor import Kept
 from flows.service.units import command, compose, systemd
 from tasks._errors import PipelineError
@@ -246,3 +247,17 @@ def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch
     assert [path.name for path in place.temporary.iterdir()] == ["of-a-flow-run-at-work"]
     control.down(place.folder.parent)
     assert not place.temporary.exists()
+
+
+def test_a_workspace_that_was_moved_under_its_service_is_told(tmp_path: Path) -> None:
+    """Its servers have the old paths: they are not used, unless it is the same folder by another name."""
+    place = Place(tmp_path)
+    us = psutil.Process()
+    addresses = "http://127.0.0.1:4200", "http://127.0.0.1:5000"
+    (tmp_path.parent / "link").symlink_to(tmp_path)
+    with place.lock:
+        for known in ("", str(tmp_path), str(tmp_path.parent / "link")):
+            assert place.former(State(*addresses, us.pid, us.create_time(), [], workspace=known)) is None
+        place.write(State(*addresses, us.pid, us.create_time(), [], ready=True, workspace="/nowhere/ws"))
+        with pytest.raises(PipelineError, match=r"was moved.*\nexpected  /nowhere/ws, as the service knows it"):
+            join(tmp_path)
