@@ -91,6 +91,7 @@ def test_empty_vocabulary_says_what_was_found(context: Context) -> None:
     ("text", "expected"),
     [
         ("\ufeffThe\r\nDOG\r\n\r\nthe\r\n# pets\r\ncat\r\n", ["the", "cat", "dog"]),
+        ("\ufeff# pets\ncat\n", ["cat"]),
         (unicodedata.normalize("NFD", "Café\nprêt\n"), ["café", "prêt"]),
         ("cafe\u0301\n#\n", ["café", "#"]),
     ],
