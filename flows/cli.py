@@ -51,7 +51,8 @@ def _message(error: Exception) -> str:
         return str(error)
     from tasks import _refusals
 
-    if refusal := _refusals.cause(error):  # of a disk, or of Prefect's server
+    refused = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ("httpx", "prefect")
+    if refused and (refusal := _refusals.cause(error)):  # of a disk, or of Prefect's server
         return f"{_place(error)} {refusal.what}\n{_first_line(error)}\n{refusal.way}"
     if "httpx" in sys.modules and isinstance(error, sys.modules["httpx"].TransportError):
         return (

@@ -1,5 +1,6 @@
 """`w2v` as a person types it: what it prints, and how it ends."""
 
+import errno
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from mlflow import MlflowClient
 from prefect.settings import PREFECT_API_URL
 
 from configs.schema import Ingestion, Runtime
+from flows import cli
 from tasks._arithmetic import CONTRARY, PINNED
 from tasks._sources import BATCH
 from tasks._stage import Context
@@ -324,3 +326,19 @@ def test_interrupted_terminated_killed_and_finished(own: Path, corpus: Path, tmp
     (one,), (other,) = (tuple(place.glob("store/training/*/vectors.parquet")) for place in (workspace, undisturbed))
     assert one.read_bytes() == other.read_bytes()
     assert curves(workspace) == curves(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "ws/uses/a"),
+            "ws/uses/a has no space left: the disk is full",
+        ),
+        (OSError(errno.EROFS, "Read-only file system", "ws/latest.json"), "ws/latest.json cannot be written"),
+        (KeyError("Permission denied"), "This was not expected"),
+    ],
+)
+def test_a_disk_that_refuses_is_told_by_its_cause(error: Exception, said: str) -> None:
+    """In whatever command; what is no disk's fault is told as ours."""
+    assert said in cli._message(error)
