@@ -9,7 +9,11 @@ from pydantic import AfterValidator, Field
 LONGEST = 200  # characters: MLflow on PostgreSQL takes 250 of a run's name, and a time comes after it
 CUT = "…"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-CRON = {"a minute": (0, 59), "an hour": (0, 23), "a day of the month": (1, 31), "a month": (1, 12), "a day": (0, 7)}
+CRON = {
+    "a minute": (0, 59), "an hour": (0, 23), "a day of the month": (1, 31), "a month": (1, 12), "a day": (0, 7),
+    "a second": (0, 59),
+}  # fmt: skip
+OFTEN = {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
 NAMED = {
     "a month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     "a day": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
@@ -39,10 +43,13 @@ def _zone(name: str) -> str:
 
 
 def _cron(text: str) -> str:
+    """What cannot be a time is refused here; Prefect has the last word when it is deployed."""
     fields = text.split()
-    if len(fields) != len(CRON):
+    if text in OFTEN:
+        return text
+    if len(fields) not in (5, 6):
         raise ValueError(f"expected  five fields, such as `0 3 * * *`\nfound     {text!r:.100}")
-    for (what, (low, high)), field in zip(CRON.items(), fields, strict=True):
+    for (what, (low, high)), field in zip(CRON.items(), fields, strict=False):  # seconds may be left out
         if not all(_times(part, what, low, high) for part in field.split(",")):
             raise ValueError(
                 f"expected  {what}: numbers from {low} to {high}, *, lists, ranges and steps\nfound     {field!r:.100}"
@@ -51,14 +58,14 @@ def _cron(text: str) -> str:
 
 
 def _times(part: str, what: str, low: int, high: int) -> bool:
-    """Whether it is `*`, a number or a range, any of them with a step."""
+    """Whether it is `*`, a number or a range, any of them with a step; or a last day, or the second Friday."""
     times, slash, step = part.partition("/")
     if slash and not (step.isascii() and step.isdigit() and 0 < int(step) <= high):
         return False
-    if times == "*":
+    if times in ("*", "?") or re.fullmatch(r"[lL][0-7]?|[a-zA-Z0-7]{1,3}#[1-5]", times):
         return True
     ends = [_number(end, what) for end in times.split("-")]
-    return len(ends) <= 2 and all(low <= end <= high for end in ends) and ends == sorted(ends)
+    return len(ends) <= 2 and all(low <= end <= high for end in ends)
 
 
 def _number(text: str, what: str) -> int:

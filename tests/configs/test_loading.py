@@ -239,7 +239,7 @@ IMPOSSIBLE = [
     "tracking.registered_model=it's", "tracking.registered_model=a@champion", "tracking.registered_model=..",
     "tracking.registered_model=" + "x" * 300, "tracking.patience=inf", "promotion.margin=2", "promotion.max_drift=-1",
     "schedule.cron=", "schedule.cron=every night", "schedule.cron=60 3 * * *", "schedule.cron=0 24 * * *",
-    "schedule.cron=0 3 31-1 * *", "schedule.cron=*/0 3 * * *", "schedule.cron=0 3 * 13 *", "schedule.cron=0 3 * * mo",
+    "schedule.cron=0 3 32 * *", "schedule.cron=*/0 3 * * *", "schedule.cron=0 3 * 13 *", "schedule.cron=0 3 * * mo",
     "schedule.timezone=Berlin", "schedule.timezone=", "schedule.timezone=../../etc/passwd",
     "runtime.training_threads=100000", "runtime.threads=-1", "runtime.log_interval=0", "runtime.lost_after=inf",
     "runtime.checkpoint_interval=nan", "runtime.workspace=", "notify.webhook=https://hooks.example/secret",
@@ -262,7 +262,18 @@ def test_what_cannot_be_is_refused_at_the_door(setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cron", ["0 3 * * *", "*/15 * * * *", "0 0-6/2 1,15 * mon-fri", "59 23 31 dec 7", "5 4 * jan,JUL sun"]
+    "cron",
+    [
+        "0 3 * * *",
+        "*/15 * * * *",
+        "0 0-6/2 1,15 * mon-fri",
+        "59 23 31 dec 7",
+        "5 4 * jan,JUL sun",
+        "* * * * * */5",
+        "@daily",
+        "0 0 L * *",
+        "0 0 * * fri#2",
+    ],
 )
 def test_times_of_cron(cron: str) -> None:
     """Numbers, names, lists, ranges and steps; Prefect takes each of them too."""

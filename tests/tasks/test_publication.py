@@ -366,9 +366,8 @@ def test_the_vectors_of_an_earlier_epoch_come_back(grown: Published) -> None:
 
 def test_the_result_is_not_found_before_all_is_there(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
     """A publication that breaks in its last steps leaves a run that nobody takes for complete."""
-    config = published.config.model_copy(
-        update={"tracking": Tracking(experiment="broken", registered_model="bad:name")}
-    )
+    refused = Tracking(experiment="broken").model_copy(update={"registered_model": "bad:name"})  # at the door, else
+    config = published.config.model_copy(update={"tracking": refused})
     context = published.context.model_copy(update={"run_id": _tracking.start(config, "flow-broken")})
     with pytest.raises(TrackingError, match="bad:name"):
         publish.fn(config=config, **published.stages, context=context)
