@@ -19,6 +19,7 @@ KINDS = {
     "boolean": "true or false",
     "string": "a text",
     "array": "a list of texts",
+    "object": "a table",
 }  # of JSON's types
 LIMITS = {
     "minimum": "at least {:,}",

@@ -19,7 +19,7 @@ NotNegative = Annotated[int, Field(ge=0, le=10**9)]
 Days = Annotated[float, Field(ge=0, le=36_500)]  # a hundred years
 Seconds = Annotated[float, Field(gt=0, le=1e8)]  # three years
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]  # an empty one is a shell's variable that is not set
-Event = Literal["failure", "rejection", "drift", "promotion", "late", "lost"]
+Event = Literal["failure", "rejection", "no-learning", "drift", "promotion", "late", "lost"]
 
 
 class Section(BaseModel):
@@ -229,6 +229,15 @@ class Promotion(Section):
     max_drift: Fraction = Field(
         0.3, description="How far the space may move: 1 − mean cosine of the frequent words both know, after alignment."
     )
+    max_cosine: Fraction = Field(
+        0.8, description="Vectors have collapsed if the mean cosine of two frequent words is this or more."
+    )
+    min_gain: Fraction = Field(
+        1e-4, description="By how much J(θ) on held-out windows has to be below that before the training, as a share."
+    )
+    floors: dict[Text, float] = Field(
+        {}, description='Scores below which no version becomes champion, such as {"similarity/wordsim353" = 0.3}.'
+    )
     align: bool = Field(
         False, description="Register the vectors turned to the champion's axes, for what is indexed by these."
     )
@@ -273,7 +282,9 @@ class Notify(Section):
     block: Text | None = Field(
         None, description="A notification block of Prefect's, `type/name`: e-mail, Slack and others (docs/operate.md)."
     )
-    on: list[Event] = Field(["failure", "rejection", "drift", "promotion", "late", "lost"], description="What is told.")
+    on: list[Event] = Field(
+        ["failure", "rejection", "no-learning", "drift", "promotion", "late", "lost"], description="What is told."
+    )
     late_after: Seconds = Field(
         900.0, description="Seconds after its time at which a scheduled run that has not started is late."
     )

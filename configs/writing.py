@@ -21,8 +21,13 @@ def toml(config: Config, comment: str) -> str:
 
 
 def _lines(values: dict[str, Any]) -> list[str]:
-    texts = {key: json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f") for key, value in values.items()}
-    return [f"{key} = {text}" for key, text in texts.items()]
+    return [f"{key} = {_value(value)}" for key, value in values.items()]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_value(key)} = {_value(each)}" for key, each in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
 def _printable(text: str) -> str:

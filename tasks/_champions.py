@@ -27,6 +27,7 @@ class Decision(Record):
     why: str
     who: str
     when: str  # ISO 8601, UTC
+    faults: tuple[str, ...] = ()  # of the version itself, whatever the champion: tasks/_learnt.py
     figures: Figures | None = None  # None where nothing was measured: there was no champion, or it is restored
 
 
@@ -58,6 +59,8 @@ class Model(NamedTuple):
         number = self.aliases.get(name, name)
         if number in self.versions:
             return self.versions[number]
+        if name == CHAMPION and self.versions:
+            raise InputError(self._without_champion())
         aliases = [f"{alias} (version {each})" for alias, each in self.aliases.items()]
         raise InputError(
             f"the model {self.name!r} has no {name if name in (CHAMPION, CHALLENGER) else f'version {name}'}\n"
@@ -67,8 +70,20 @@ class Model(NamedTuple):
             "--run MODEL@champion, or --model MODEL where decisions are."
         )
 
+    def _without_champion(self) -> str:
+        newest = self.versions[max(self.versions, key=int)]
+        last = newest.decisions[-1] if newest.decisions else None
+        return (
+            f"the model {self.name!r} has no champion\nsought in {shown(self.uri)}\n"
+            f"found     version {newest.number}, {f'{last.verdict}: {last.why}' if last else 'not decided about'}\n"
+            f"`w2v promote {newest.number} --because REASON` makes it champion; "
+            f"--run {newest.run_id[:8]} asks it as it is."
+        )
+
     def of_run(self, run_id: str) -> Version:
-        return next(version for version in self.versions.values() if version.run_id == run_id)
+        """The newest: an earlier one may be of a model that was deleted."""
+        mine = (number for number, version in self.versions.items() if version.run_id == run_id)
+        return self.versions[max(mine, key=int)]
 
 
 def model(uri: str, name: str) -> Model:

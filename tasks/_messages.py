@@ -70,6 +70,8 @@ def of_failure(name: str, place: str, error: str, run: Run | None, again: str) -
 
 def of_decision(rule: Promotion, model: Model, decision: Decision) -> Message:
     events: list[Event] = ["rejection" if decision.verdict == "kept back" else "promotion"]
+    if decision.faults:
+        events.append("no-learning")
     if decision.figures and decision.figures.drift > rule.max_drift:
         events.append("drift")
     todo = {
@@ -79,6 +81,11 @@ def of_decision(rule: Promotion, model: Model, decision: Decision) -> Message:
     run = Run(model.uri, decision.run_id)
     title = f"{model.name}: {sentence(decision).partition(': ')[0]}"
     return Message(events, title, f"{decision.why}\n{todo[events[0]]}", run.id, _link(run))
+
+
+def of_no_learning(name: str, why: str, run: Run) -> Message:
+    """A retraining that has succeeded, with vectors that are worth nothing."""
+    return Message(["no-learning"], f"{name} has learnt nothing", why, run.id, _link(run))
 
 
 def of_lost(lost: Lost, uri: str) -> Message:

@@ -1,12 +1,13 @@
 """One decision, from the registry to its record: what the retraining does by itself and `w2v promote` by hand."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock
 
 from configs.schema import Promotion
-from tasks import _announcement, _champions, _environment, _markdown, _published, _rule
+from tasks import _announcement, _champions, _environment, _learnt, _markdown, _published, _rule
 from tasks._champions import CHAMPION, VERDICT, Decision, Model, Version
 from tasks._errors import InputError, TrackingError
 from tasks._markdown import tabular
@@ -23,25 +24,27 @@ def alone(workspace: Path) -> FileLock:
 def decide(
     model: Model, version: Version, rule: Promotion, *, accept_drift: bool = False, because: str = ""
 ) -> Decision:
-    """Hold the version against the champion, if there is one; a reason given beats the rule."""
+    """Hold the version against the absolute limits and the champion, if there is one; a reason given beats the rule."""
     champion = model.champion
-    if champion is None:
-        return _decision(version, None, "promoted", because or "there was no champion")
-    if champion.number == version.number:
+    if champion and champion.number == version.number:
         raise InputError(f"version {version.number} of {model.name!r} is the champion already.")
     challenger = _published.load(model.uri, version.run_id)
-    figures, merits = None, []
-    try:
-        figures = _rule.measure(challenger, _published.load(model.uri, champion.run_id), rule.gates)
-        against, merits = _rule.objections(figures, rule, accept_drift=accept_drift), _rule.merits(figures)
-    except TrackingError as error:
-        against = [f"the champion cannot be compared: {str(error).splitlines()[0]}"]
+    faults = _learnt.faults(challenger.judged.facts, rule)
+    figures, against, merits = None, faults, ["there was no champion"]
+    if champion:
+        try:
+            figures = _rule.measure(challenger, _published.load(model.uri, champion.run_id), rule.gates)
+            against = faults + _rule.objections(figures, rule, accept_drift=accept_drift)
+            merits = _rule.merits(figures)
+        except TrackingError as error:
+            against = [*faults, f"the champion cannot be compared: {str(error).splitlines()[0]}"]
     if because:
-        return _decision(version, champion, "promoted", "; against the rule: ".join([because, *against]), figures)
-    if against or not merits:
-        why = "; ".join(against) or "no gate is better, and its data are no newer"
-        return _decision(version, champion, "kept back", why, figures)
-    return _decision(version, champion, "promoted", "; ".join(merits), figures)
+        verdict, why = "promoted", "; against the rule: ".join([because, *against])
+    elif against or not merits:
+        verdict, why = "kept back", "; ".join(against) or "no gate is better, and its data are no newer"
+    else:
+        verdict, why = "promoted", "; ".join(merits)
+    return _decision(version, champion, verdict, why, figures, faults)
 
 
 def restore(model: Model, because: str) -> Decision:
@@ -82,9 +85,10 @@ def _name(decision: Decision) -> str:
 
 def sentence(decision: Decision) -> str:
     other = f"version {decision.against}" if decision.against else "nobody"
+    still = f"{other} stays champion" if decision.against else "and there is no champion yet"
     middle = {
         "promoted": f"is champion, after {other}",
-        "kept back": f"is kept back, {other} stays champion",
+        "kept back": f"is kept back, {still}",
         "restored": f"is champion again, after {other}",
     }
     return f"version {decision.version} {middle[decision.verdict]}: {decision.why}"
@@ -128,7 +132,12 @@ def said_of_the_space(figures: _rule.Figures) -> str:
 
 
 def _decision(
-    version: Version, champion: Version | None, verdict: str, why: str, figures: _rule.Figures | None = None
+    version: Version,
+    champion: Version | None,
+    verdict: str,
+    why: str,
+    figures: _rule.Figures | None = None,
+    faults: Sequence[str] = (),
 ) -> Decision:
     return Decision.model_validate({
         "version": version.number,
@@ -138,5 +147,6 @@ def _decision(
         "why": why,
         "who": _environment.user(),
         "when": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),  # a tag takes no plus
+        "faults": faults,
         "figures": figures,
     })  # fmt: skip

@@ -6,12 +6,11 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.schema import Config
-from tasks import _markdown, _notes
+from tasks import _learnt, _markdown, _notes
 from tasks._markdown import tabular
 from tasks._store import Manifest
 
 ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that are no scores themselves
-COLLAPSED = 0.8  # mean cosine of the frequent words: 0.1 to 0.2 on a million words, 0.99 on a few thousand
 METHODS = ["3cosadd", "3cosmul"]
 Row = dict[str, Any]
 
@@ -26,18 +25,6 @@ def scores(metrics: dict[str, float]) -> list[Row]:
             coverage = metrics.get(f"coverage/{name.split('.')[0]}")
             rows.append({"score": metric, "value": value, "low": low, "high": high, "coverage": coverage})
     return rows
-
-
-def warning(metrics: dict[str, float]) -> str:
-    """What to do about vectors that all point one way; nothing if they do not."""
-    cosine = metrics.get("vectors/mean_cosine", 0.0)
-    if cosine < COLLAPSED:
-        return ""
-    return (
-        f"The vectors have collapsed: two frequent words have a cosine of {cosine:.2f} on average, so that "
-        "neighbours mean nothing. There was too little to learn from: take more text, more epochs (training.epochs), "
-        "or a lower vocabulary.min_count."
-    )
 
 
 def by_epoch(earlier: dict[str, dict[str, float]], final: dict[str, float]) -> tuple[list[str], list[list[str]]]:
@@ -78,10 +65,10 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     """One page: what was learnt from what, how good it is, and where the rest lies."""
     facts = stages["evaluation"].facts
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
-    warned = warning(facts["metrics"])
+    warned = _learnt.warning(facts, config.promotion)
     return "\n\n".join([
         f"**{_markdown.text(config.name)}**: {_summary(config, stages)}",
-        *([f"⚠ {warned}"] if warned else []),
+        *([f"⚠ {_markdown.text(warned)}"] if warned else []),
         *map(_markdown.text, _notes.notes(stages)),
         tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
         *([tabular(*by_epoch(facts["epochs"], facts["metrics"]))] if "epochs" in facts else []),

@@ -1,6 +1,6 @@
 """May the challenger take the champion's place? What is measured, and the rule in full.
 
-It may if nothing stands against it:
+It may if nothing stands against it, neither itself (tasks/_learnt.py) nor beside the champion:
     each gate       its score is not worse by more than the margin: with 97.5% confidence, on the items both know
     coverage        it knows nearly all the items of a gate that the champion knows
     drift           the space has moved little enough, or who decides accepts that

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Evaluation, Tokenization, Training
-from tasks import _contracts, _domain, _judges, _scores, _vectors
+from tasks import _contracts, _domain, _judges, _learnt, _scores, _vectors
 from tasks._evaluation_sets import digests, read_analogies, read_pairs, set_names
 from tasks._judges import Space
 from tasks._normalization import Rules
@@ -58,6 +58,7 @@ def evaluation(
     if kept := _vectors.kept(vectors):
         draft.facts["epochs"] = {str(epoch): judged(epoch)[1] for epoch in kept}
     items, draft.facts["metrics"] = judged()
+    draft.facts["learning"] = _learnt.learning(vectors, draft.facts["metrics"], training.objective, seed)
     _contracts.write(draft.file("evaluation.parquet"), _contracts.EVALUATION, items)
     draft.facts["bands"] = _scores.bands(items, config.bootstrap, seed)
     draft.facts["neighbors"] = _by_probe(items.filter(pc.equal(items["judge"], "neighbors")))

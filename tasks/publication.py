@@ -23,7 +23,9 @@ from tasks import (
     _figures,
     _formats,
     _inputs,
+    _learnt,
     _markdown,
+    _messages,
     _registry,
     _report,
     _spreadsheet,
@@ -35,7 +37,7 @@ from tasks._retries import may_pass
 from tasks._runs import Run, gathered
 from tasks._stage import Context
 from tasks._store import Dataset, Manifest
-from tasks._tracking import ALIGNED, NEWS, RESULT, VECTORS, parameters
+from tasks._tracking import ALIGNED, NEWS, PARENT, RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
 
 Rows = list[dict[str, Any]]
@@ -106,12 +108,17 @@ def publish(
     tags = {"run": run.id, "config": config.name, "vectors.digest": vectors.digest}
     version = _registry.register(run, model, name, tags | ({ALIGNED: aligned.to} if aligned else {}))
 
+    wrong = _learnt.faults(judged.facts, config.promotion)
+    if wrong and not config.promotion.automatic and not {RESULT, PARENT} & run.record.data.tags.keys():
+        _messages.tell(config.notify, _messages.of_no_learning(config.name, "; ".join(wrong), run))
+
     _announcement.announce(run, _report.scores(judged.facts["metrics"]), page)
     run.tag({
         "mlflow.note.content": page,
         "vectors.digest": vectors.digest,
         **seal,
         "model.version": f"{name}/{version}",
+        **({_learnt.TAG: "; ".join(wrong)} if wrong else {}),
         RESULT: evaluation.key,
     })  # fmt: skip
 

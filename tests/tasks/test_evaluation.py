@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from mlflow.utils.validation import _validate_metric_name
 
-from configs.schema import Evaluation, Training
+from configs.schema import Evaluation, Promotion, Training
 from tasks import _contracts, _notes, _scores
 from tasks._errors import InputError
 from tasks._evaluation_sets import read_analogies, read_pairs, set_names
-from tasks._report import warning
+from tasks._learnt import warning
 from tasks._stage import Context
 from tasks._store import Dataset
 from tasks.evaluation import evaluation
@@ -167,12 +167,13 @@ def test_collapsed_vectors_are_told(judge, context: Context) -> None:
         vectors=vectors_of(context, WORDS[:3], table), held_out=windows_of(context, [], [], []), config=Evaluation(),
         training=Training(), window=2, seed=1, context=context,
     )  # fmt: skip
-    metrics = done.manifest.facts["metrics"]
+    facts = done.manifest.facts
+    said = warning(facts, Promotion())
 
-    assert metrics["vectors/mean_cosine"] == pytest.approx((0.9952 + 0.9952 + 0.9812) / 3, abs=1e-3)
-    assert "collapsed: two frequent words have a cosine of 0.99 on average" in warning(metrics)
-    assert "training.epochs" in warning(metrics)
-    assert warning(judge()[0].manifest.facts["metrics"]) == ""
+    assert facts["metrics"]["vectors/mean_cosine"] == pytest.approx((0.9952 + 0.9952 + 0.9812) / 3, abs=1e-3)
+    assert "collapsed: two frequent words have a cosine of 0.99 on average" in said
+    assert "training.epochs" in said
+    assert warning(judge()[0].manifest.facts, Promotion()) == ""
 
 
 def test_one_word_has_no_spread(context: Context) -> None:
