@@ -58,6 +58,7 @@ def plan(config: Config) -> Plan:
 def already_done(config: Config, planned: Plan) -> Retrained | None:
     """The finished run of the same result, if every stage of it is still in the store; its vectors are the last again.
 
+    What MLflow has lost of it since is published again, into the same run.
     What a killed process left RUNNING is closed first, as at the start of every retraining.
     """
     run_id = None
@@ -65,6 +66,10 @@ def already_done(config: Config, planned: Plan) -> Retrained | None:
         _tracking.close_abandoned(config)
         if planned.nothing_to_do:
             run_id = _tracking.find_finished(config, planned.outputs.evaluation.key)
+            if run_id:
+                from flows.mending import mend  # which needs much that a plan does not
+
+                mend(config, planned.outputs, run_id)
     if run_id is None:
         return None
     vectors.make_latest(Path(config.runtime.workspace), planned.outputs.trained.vectors)

@@ -12,6 +12,7 @@
     scores      as the run's metrics have them
     epochs      the tables and scores of earlier epochs, where they are kept
     artifacts   the digest of each file of the run
+    sizes       and its bytes
 
 A run's tag has the digest of the certificate itself.
 """
@@ -67,6 +68,7 @@ def certify(config: Config, stages: Mapping[str, Dataset], artifacts: Path) -> C
             for epoch in _vectors.kept(stages["vectors"])
         },
         "artifacts": digests(artifacts),
+        "sizes": {path.relative_to(artifacts).as_posix(): path.stat().st_size for path in _files(artifacts)},
     }
 
 
@@ -86,8 +88,11 @@ def ingredients(config: Config, inputs: Mapping[str, Mapping[str, Any]], environ
 
 def digests(folder: Path) -> dict[str, str]:
     """Of all files in the folder and below, by their names."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): digest_of_file(path) for path in files}
+    return {path.relative_to(folder).as_posix(): digest_of_file(path) for path in _files(folder)}
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def write(certificate: Certificate, folder: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ run. A step done before is found and not repeated, so that publishing again make
 
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CODE, NORMALIZATION = (Path(__file__).with_name(name) for name in ("_pyfunc.py", "_normalization.py"))
 VERSIONS = "mlflow.modelVersions"  # the tag by which MLflow's page of a logged model shows its versions
+DATA, FILES = "artifacts", ("vectors.npy", "vocabulary.parquet")  # where a packed model has them
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
 EARLIER = "word-vectors-epoch-{:03d}"
 DESCRIPTION = (
@@ -40,15 +42,17 @@ def log_model(run: Run, vectors: Path, parameters: dict[str, str], *, epoch: int
     It is the final one, or that of an earlier epoch; `step` is where its scores lie.
     """
     with reached(run.uri) as client:
-        model = _find(client, run, epoch) or client.create_logged_model(
+        model = find(client, run, epoch) or client.create_logged_model(
             run.record.info.experiment_id, _name(epoch), source_run_id=run.id, params=parameters, model_type="word2vec"
         )
-        if model.status != "READY":
+        sizes = {"vectors.npy": (vectors / "vectors.npy").stat().st_size}
+        if model.status != "READY" or not whole(client, model, sizes):
             with TemporaryDirectory(dir=vectors.parent) as folder:
                 _pack(Path(folder) / "model", model, run.id, vectors)
                 client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
-            _link(client, run, model, step)
-            client.finalize_logged_model(model.model_id, "READY")
+            if model.status != "READY":  # else its files alone were lost
+                _link(client, run, model, step)
+                client.finalize_logged_model(model.model_id, "READY")
     model_id: str = model.model_id
     return model_id
 
@@ -64,9 +68,10 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
                 raise
-        for version in client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'"):
-            return str(version.version)
-        source = client.get_logged_model(model_id).artifact_location  # `models:/…` is sought in another store
+        model = client.get_logged_model(model_id)
+        for version in versions(client, run, name, model):
+            return version
+        source = model.artifact_location  # `models:/…` is sought in another store
         number = str(client.create_model_version(name, source, run.id, tags=tags, model_id=model_id).version)
         client.set_logged_model_tags(model_id, {VERSIONS: json.dumps([{"name": name, "version": number}])})
     return number
@@ -78,10 +83,10 @@ def earlier(run: Run, epoch: int) -> tuple[Vectors, dict[str, float]]:
     Raises InputError, which names the epochs that are kept, if this one is not.
     """
     with reached(run.uri) as client:
-        if (model := _find(client, run, epoch)) is None:
+        if (model := find(client, run, epoch)) is None:
             kept = _vectors.epochs(each.name for each in _models(client, run))
             raise _vectors.not_kept(f"run {run.id}", epoch, kept)
-    with fetched(run.uri, model.artifact_location, "artifacts") as found:
+    with fetched(run.uri, model.artifact_location, DATA) as found:
         return _vectors.mapped(found), {metric.key: metric.value for metric in model.metrics or []}
 
 
@@ -90,8 +95,25 @@ def _models(client: "MlflowClient", run: Run, only: str = "") -> "list[LoggedMod
     return list(client.search_logged_models([run.record.info.experiment_id], wanted))
 
 
-def _find(client: "MlflowClient", run: Run, epoch: int | None) -> "LoggedModel | None":
+def find(client: "MlflowClient", run: Run, epoch: int | None) -> "LoggedModel | None":
     return next(iter(_models(client, run, _name(epoch))), None)
+
+
+def whole(client: "MlflowClient", model: "LoggedModel", sizes: Mapping[str, int | None]) -> bool:
+    """Whether its files are all there, and the data of these sizes, where they are known."""
+    if model.status != "READY":
+        return False
+    top = {each.path for each in client.list_logged_model_artifacts(model.model_id)}
+    data = {Path(each.path).name: each.file_size for each in client.list_logged_model_artifacts(model.model_id, DATA)}
+    return top >= {"MLmodel", CODE.name, DATA} and all(
+        name in data and (data[name] or 0) > 0 and sizes.get(name) in (None, data[name]) for name in FILES
+    )
+
+
+def versions(client: "MlflowClient", run: Run, name: str, model: "LoggedModel") -> list[str]:
+    """The run's versions under this name that are this model; those of a model that was deleted are not."""
+    found = client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'")
+    return [str(each.version) for each in found if model.model_id in str(each.source)]
 
 
 def _name(epoch: int | None) -> str:

@@ -1,0 +1,32 @@
+"""A finished run that has lost something since is published again, and decided about if its version is a new one."""
+
+import logging
+from pathlib import Path
+
+from filelock import FileLock
+
+from configs.schema import Config
+from flows.pipeline import Outputs
+from tasks import _intact, _tracking
+from tasks._runs import Run
+from tasks._stage import Context
+from tasks.promotion import promotion
+from tasks.publication import publish
+
+log = logging.getLogger("w2v")
+NAMED = 3  # of what is gone
+
+
+def mend(config: Config, outputs: Outputs, run_id: str) -> None:
+    """Give MLflow again what it does not hold any more of this run; nothing if all is there."""
+    uri, name, workspace = _tracking.uri(config), config.tracking.registered_model, Path(config.runtime.workspace)
+    with FileLock(workspace / "mending.lock"):  # of two at once, the second finds it mended
+        gone = _intact.gone(Run(uri, run_id), name)
+        if not gone:
+            return
+        more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
+        log.warning("⚠ run %s lacks %s%s: it is published again", run_id, ", ".join(gone[:NAMED]), more)
+        context = Context(runtime=config.runtime, tracking_uri=uri, run_id=run_id)
+        publish.fn(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
+        if config.promotion.automatic:
+            promotion.fn(config=config, context=context)
