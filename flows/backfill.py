@@ -15,7 +15,7 @@ from rich.console import Console
 from configs.loading import ConfigError
 from configs.names import shortened
 from configs.schema import Config
-from flows import expectations
+from flows.foresight import foresee
 from flows.pipeline import Retrained
 from flows.plan import already_done, plan
 from flows.starts import chosen
@@ -84,7 +84,7 @@ def backfill(config: Config, wanted: list[Partition], *, alone: bool, serve: Cal
         variant = _variant(config, wanted[number : number + 1] if alone else wanted[: number + 1])
         begun = chosen(variant).config
         planned = plan(begun)
-        expectations.corpus(begun, planned)
+        foresee(begun, planned)
         done = None if server_of_ones_own else already_done(begun, planned)
         if done:
             log.info("nothing to do: run %s holds this very result", done.run_id)

@@ -42,6 +42,7 @@ def expect(config: Config, corpus: Corpus) -> dict[str, Expected]:
     vocabulary = min(config.vocabulary.max_size or 10**7, 16 * sqrt(words))  # Heaps' law, at min_count 5 of English
     training = config.training
     tables = vocabulary * training.vector_size * 8
+    step = _step(config, vocabulary)
     judged = len(training.kept_epochs) + 1  # the final vectors, and those kept of earlier epochs
     texts = words / SENTENCE if config.tokenization.sentences else documents
     held_out = config.windows.held_out_fraction * words
@@ -55,8 +56,20 @@ def expect(config: Config, corpus: Corpus) -> dict[str, Expected]:
         "training": Expected(
             vocabulary,
             judged * tables,
-            BASE + 3 * tables,
+            BASE + 3 * tables + step,
             2 + training.epochs * words / 1e6 * training.vector_size / 100,
         ),
         "evaluation": Expected(20e3, 1e6, BASE + 2 * tables, 15 * judged),
     }
+
+
+def _step(config: Config, vocabulary: float) -> float:
+    """Bytes of the arrays of one mini-batch that grow with settings; of blocks they are few."""
+    training = config.training
+    if training.batch_size == "full":
+        return 0.0  # it is cut into pieces
+    if training.objective == "softmax":
+        return 8.0 * training.batch_size * vocabulary
+    if training.objective == "negative_sampling" and not training.shared_negatives:
+        return 8.0 * training.batch_size * 2 * config.windows.window * training.negatives * training.vector_size
+    return 0.0

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from configs.addresses import shown
 from configs.schema import Config
-from flows import expectations
+from flows import foresight
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
@@ -23,6 +23,7 @@ log = logging.getLogger("w2v")
 WIDTH = None if sys.stdout.isatty() else 10_000  # a line is a line in a file
 console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
 Neighbors = dict[str, list[tuple[str, float]]]
+WORDS = 12  # of a document that the plan shows
 UNJUDGED = (
     "No set judges these vectors, so no later version becomes champion by itself: "
     "name one, such as --set \"evaluation.similarity=['wordsim353.tsv']\", or decide with `w2v promote`."
@@ -31,7 +32,7 @@ UNJUDGED = (
 
 def show(config: Config, done: Retrained) -> None:
     """What was learnt, how good it is, where it lies, and how to look at it."""
-    from tasks import _notes, _report  # pandas takes a while, and the plan needs none
+    from tasks import _learnt, _notes, _report  # pandas takes a while, and the plan needs none
 
     facts = done.outputs.evaluation.manifest.facts
     show_neighbors(facts["neighbors"])
@@ -40,7 +41,7 @@ def show(config: Config, done: Retrained) -> None:
     if "epochs" in facts:
         console.print()
         console.print(table(*_report.by_epoch(facts["epochs"], facts["metrics"])))
-    if warned := _report.warning(facts["metrics"]):
+    if warned := _learnt.warning(facts, config.promotion):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     for note in _notes.notes(done.outputs.named):
         say(console, f"\n{note}")
@@ -75,14 +76,19 @@ def show_neighbors(neighbors: Neighbors) -> None:
     console.print(table([], rows))
 
 
+def warn(foreseen: foresight.Foreseen) -> None:
+    """Before the work: what is tight."""
+    for text in foreseen.warnings:
+        log.warning("⚠ %s", text)
+
+
 def show_plan(config: Config, planned: Plan) -> None:
     """A line a stage: reused with its account, or what running it is expected to take."""
-    corpus = expectations.corpus(config, planned)
-    expected = expectations.expect(config, corpus) if corpus else {}
+    foreseen = foresight.foresee(config, planned)
     news = new_share(config.ingestion, Context(runtime=config.runtime)) if planned.text_to_come else 1.0
     rows = []
     for step in planned.steps:
-        wanted = expected.get(step.label) or expected.get(step.label.partition("-")[0])
+        wanted = foresight.of_stage(foreseen.expected, step.label)
         if step.output:
             rows.append([f"= {step.label}", f"reused: {_progress.summary(step.output)}"])
         elif wanted:
@@ -98,8 +104,15 @@ def show_plan(config: Config, planned: Plan) -> None:
     console.print(table(["stage", "", *titles], rows, right=titles))
     for warned in _patterns.warnings(config.tokenization.pattern):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
-    if corpus is None:
+    if not foreseen.expected:
         say(console, "\nWhat it takes is known when the text has been downloaded.")
+    if texts := foresight.sampled(config):
+        say(console, "\nthe first documents, as words:")
+        console.print(table([], [[name, " ".join(words[:WORDS]) or "(no word)"] for name, words in texts]))
+        if not any(len(words) > 1 for _, words in texts):
+            say(console, ("⚠ none of these has two words, which a window needs", "bold yellow"))
+    for warned in foreseen.warnings:
+        say(console, (f"⚠ {warned}", "bold yellow"))
     say(console, f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}")
     if planned.nothing_to_do:
         say(console, "nothing to do: `w2v retrain` would only name the run that holds this result")

@@ -65,12 +65,17 @@ class Sweep(NamedTuple):
         return [self.by, *sorted(judged - {self.by})]
 
 
-def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:
-    """Raises ConfigError if there will be no such score, or it will mean something else for each candidate."""
+def judged(evaluation: Evaluation) -> list[str]:
+    """The scores that a run with these sets will have."""
     judges = {"similarity": evaluation.similarity, "domain": evaluation.domain}
     sets = [(judges.get(metric.split("/")[0], evaluation.analogies), metric) for metric in METRICS.values()]
     names = dict(zip(evaluation.sets, set_names(evaluation.sets), strict=True))
-    known = [LOSS, *(metric.format(names[file]) for files, metric in sets for file in files)]
+    return [metric.format(names[file]) for files, metric in sets for file in files]
+
+
+def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:
+    """Raises ConfigError if there will be no such score, or it will mean something else for each candidate."""
+    known = [LOSS, *judged(evaluation)]
     if by not in known:
         raise ConfigError(f"--by {by}\nexpected  one of {', '.join(known)}\nfound     a score that no run will have")
     if by == LOSS and not comparable(keys):

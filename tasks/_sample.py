@@ -20,6 +20,7 @@ from tasks._unread import said, unread_files
 
 FILES = 50  # looked into, evenly apart in the order of the sources
 ENOUGH = 8_000_000  # characters read in all; of the files after that, only the first document
+FIRST = 10_000  # characters of a file, from which the first documents are shown
 ROW = 100  # characters that a row costs beside its text
 
 
@@ -109,3 +110,13 @@ def _beginning(source: Source, config: Ingestion, budget: float) -> tuple[list[D
                     return found, sum(document.piece == 1 for document in found) / row_count(file), cost
                 return found, file.tell() / source.size, cost
     return found, 1.0, cost
+
+
+def first(config: Ingestion, workspace: Path, number: int) -> list[Document]:
+    """The first documents that have a text, of each file at most so many; those of a download once it is there."""
+    found: list[Document] = []
+    for source in (_fetched(source, workspace) for source in sources(config)):
+        if len(found) < number and (not source.url or source.on_s3 or source.path.exists()):
+            beginning = _beginning(source, config, FIRST)[0]
+            found += [document for document in beginning if document.text and document.text.strip()]
+    return found[:number]

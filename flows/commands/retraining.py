@@ -21,11 +21,11 @@ def retrain(
 ) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
     loaded = load(config, settings, workspace)
-    from flows import expectations, plan, report, starts
+    from flows import foresight, plan, report, starts
 
     begun = starts.chosen(loaded).config
     planned = plan.plan(begun)
-    expectations.corpus(begun, planned)  # what is wrong with the source is said now, not after a server has started
+    report.warn(foresight.foresee(begun, planned))  # what is wrong is said now, not after a server has started
     if seeds > 1:
         serve()
         from flows import seeds as variants
@@ -67,13 +67,13 @@ def sweep(
     What they have in common is prepared once. Interrupted and started again, the sweep goes on.
     """
     loaded = load(config, settings, workspace)
-    from flows import candidates, expectations, plan, report, starts
+    from flows import candidates, foresight, plan, report, starts
 
     loaded = starts.chosen(loaded).config
     candidates.candidates(
         loaded, grid, random, by, output
     )  # what is wrong with the grid is said before a server has started
-    expectations.corpus(loaded, plan.plan(loaded))
+    report.warn(foresight.foresee(loaded, plan.plan(loaded)))
     serve()
     from flows import sweep as sweeps
 

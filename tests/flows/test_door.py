@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from configs.loading import ConfigError, load
 from configs.schema import Config
-from flows import expectations, plan, starts
+from flows import foresight, plan, starts
 from flows.cli import _message
 from tasks._errors import PipelineError
 
@@ -41,7 +41,8 @@ def outcome(values: list[str], place: Path, path: Path | None = None) -> str:
     try:
         config = load(path, [*given, *values])
         begun = starts.chosen(config).config
-        expectations.corpus(begun, plan.plan(begun))
+        foresight.foresee(begun, plan.plan(begun))
+        foresight.sampled(begun)
     except (ConfigError, PipelineError) as error:
         said = _message(error)
     assert not said or ("\n" in said and "not expected" not in said), said
@@ -189,3 +190,45 @@ def test_any_grid(grid: str, random: int | None, place: Path) -> None:
         candidates(config, [grid], random, "loss/held_out")
 
     assert "\n" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["promotion.gates=['similarity/men3000']"], "promotion.gates: similarity/men3000\nexpected  one of"),
+        (['promotion.floors={"similarity/men3000"=0.3}'], "promotion.floors: similarity/men3000\nexpected  one of"),
+        (["tokenization.pattern=("], "tokenization.pattern\nexpected  an RE2 expression"),
+        (["training.batch_size=1000000", "training.shared_negatives=0", "training.negatives=1000"],
+         "memory of training\nexpected  at most "),
+        (["training.objective=softmax", "training.batch_size=1000000", "training.vector_size=10000"], ""),
+    ],
+)  # fmt: skip
+def test_said_before_the_work(settings: list[str], message: str, place: Path) -> None:
+    """Scores that no run will have, a pattern that is none, and what no machine can hold, with what would fit."""
+    said = outcome(settings, place)
+
+    assert said.startswith(message)
+    assert "would fit" in said or "memory" not in said
+
+
+def test_what_is_tight_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a little less memory or disk than is expected, a warning says what would fit; far less is refused."""
+    config = load(None, [f"ingestion.source={place / 'text.txt'}", f"runtime.workspace={place / 'ws'}"])
+    planned = plan.plan(config)
+    monkeypatch.setattr(foresight, "_free", lambda workspace: 1_000_000)
+    assert [each.partition(":")[0] for each in foresight.foresee(config, planned).warnings] == ["disk for the store"]
+
+    monkeypatch.setattr(foresight, "_free", lambda workspace: 1_000)
+    with pytest.raises(
+        ConfigError, match=r"disk for the store\nexpected  at most 0 MB(?s:.*)training\.epochs=1 would fit"
+    ):
+        foresight.foresee(config, planned)
+
+
+def test_a_plan_shows_the_first_documents(place: Path) -> None:
+    """As the words that will be counted, by the name of the document."""
+    config = load(None, [f"ingestion.source={place / 'text.txt'}", "ingestion.text_documents=line"])
+    (name, words), *_ = foresight.sampled(config)
+
+    assert name == "text.txt:1"
+    assert " ".join(words) == "the cat sat on the mat and the dog sat on the log"
