@@ -29,9 +29,9 @@ Ask = Callable[[Ids, Ids, Ids, int, int], similarity.Answers]
 class Space:
     """The words and their vectors."""
 
-    def __init__(self, learnt: Vectors) -> None:
+    def __init__(self, learnt: Vectors, elements: int = similarity.ELEMENTS) -> None:
         self.words = np.array([*learnt.words, None], dtype=object)  # row −1 is no word
-        self.vectors = similarity.Vectors(learnt.table)
+        self.vectors = similarity.Vectors(learnt.table, elements)
         self.lookup = Lookup(learnt.words, learnt.rules)
 
     def __len__(self) -> int:

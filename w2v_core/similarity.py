@@ -36,8 +36,10 @@ class Vectors:
     alike to nothing: its cosines are 0.
     """
 
-    def __init__(self, table: Floats) -> None:
+    def __init__(self, table: Floats, elements: int = ELEMENTS) -> None:
+        """At most so many scores, or those of one question, are held at a time."""
         self._table = np.asarray(table)  # a mapped file stays one
+        self._elements = elements
         self._length = _length(self._table)
 
     @functools.cached_property
@@ -71,8 +73,9 @@ class Vectors:
         """The words nearest to each query vector (Q, D), without the excluded ones (Q, any)."""
         query = query / _length(query)[:, None]
         return _in_chunks(
-            lambda part: self._cosines(query[part], candidates), excluded, k, len(self._length[:candidates])
-        )
+            lambda part: self._cosines(query[part], candidates), excluded, k, len(self._length[:candidates]),
+            self._elements,
+        )  # fmt: skip
 
     def cos_add(self, a: Integers, b: Integers, c: Integers, k: int, candidates: int | None = None) -> Answers:
         """a : b :: c : ?, each (Q,)."""
@@ -87,7 +90,7 @@ class Vectors:
             product: Floats = to_b * to_c / (np.maximum(to_a, 0) + np.float32(EPSILON))
             return product
 
-        return _in_chunks(scores, np.column_stack([a, b, c]), k, len(self._length[:candidates]))
+        return _in_chunks(scores, np.column_stack([a, b, c]), k, len(self._length[:candidates]), self._elements)
 
     def doesnt_match(self, words: Integers) -> int:
         """The word furthest from the mean of them all."""
@@ -107,9 +110,11 @@ def _length(table: Floats) -> Floats:
     return np.where(length > 0, length, 1).astype(length.dtype)
 
 
-def _in_chunks(scores: Callable[[slice], Floats], excluded: Integers, k: int, candidates: int) -> Answers:
+def _in_chunks(
+    scores: Callable[[slice], Floats], excluded: Integers, k: int, candidates: int, elements: int
+) -> Answers:
     """The best answers to all questions, asked so many at a time that their scores (…, N) stay bounded."""
-    step = max(1, ELEMENTS // max(1, candidates))
+    step = max(1, elements // max(1, candidates))
     k = max(0, min(k, candidates - excluded.shape[1]))
     found = [_best(scores(slice(q, q + step)), excluded[q : q + step], k) for q in range(0, len(excluded), step)]
     if not found:

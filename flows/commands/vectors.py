@@ -42,12 +42,19 @@ def analogy(
 def serve(
     run: Annotated[str, typer.Option(help="A run id or its start; by default whoever is champion.")] = "champion",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 5001,
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Let others reach it, at this address of the machine or 0.0.0.0."),
+    ] = "127.0.0.1",
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Answer vectors, neighbours and analogies over HTTP on 127.0.0.1, until Ctrl-C; its page says how to ask."""
+    """Answer vectors, neighbours and analogies over HTTP on 127.0.0.1, until Ctrl-C; its page says how to ask.
+
+    It prints a link for a browser and a command for a shell; W2V_SERVE_PASSWORD sets the password.
+    """
     from flows import serving
 
-    serving.serve(workspace, run, port)
+    serving.serve(workspace, run, port, host)
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """`w2v serve`: what is asked over HTTP is answered from the champion, whoever that is; what cannot be is explained."""
 
+import json
+import os
 import re
 import signal
 import socket
@@ -8,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +22,15 @@ from mlflow import MlflowClient
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime
 from flows import serving, vectors
+from flows.admission import limits
+from flows.answering import app
 from tasks import _tracking
 from tasks._errors import InputError, PipelineError, TrackingError
 from tasks._stage import Context
 from tasks.publication import publish
 from tests.learnt import finished_stages
 
+CURL = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 W2V = Path(sys.executable).parent / "w2v"
 WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta", "gamma")]
 
@@ -72,16 +78,41 @@ def source(models: Models, served: serving.Source) -> serving.Source:
     return served
 
 
-@pytest.fixture(scope="module")
-def client(served: serving.Source) -> Iterator[httpx.Client]:
-    door = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(serving.app(served), log_level="warning"))
-    thread = threading.Thread(target=server.run, args=[[door]])
+@contextmanager
+def listening(inside: Any, door: serving.Door) -> Iterator[int]:
+    """As `w2v serve` does, in a thread; the port."""
+    entrance = socket.create_server(("127.0.0.1", 0))
+    port = entrance.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(door.guarded(inside, port), log_level="error", **limits()))
+    thread = threading.Thread(target=server.run, args=[[entrance]])
     thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{door.getsockname()[1]}", trust_env=False, timeout=300) as found:
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def door(models: Models) -> serving.Door:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(serving.PASSWORD, raising=False)
+        return serving.Door(models.workspace, "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def port(served: serving.Source, door: serving.Door) -> Iterator[int]:
+    with listening(app(served), door) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def client(port: int, door: serving.Door) -> Iterator[httpx.Client]:
+    """One who has the password."""
+    assert door.netrc
+    address, auth = f"http://127.0.0.1:{port}", httpx.NetRCAuth(str(door.netrc))
+    with httpx.Client(base_url=address, auth=auth, trust_env=False, timeout=3000) as found:
         yield found
-    server.should_exit = True
-    thread.join()
 
 
 def test_neighbors_are_those_of_the_command(models: Models, client: httpx.Client) -> None:
@@ -142,6 +173,10 @@ def test_unknown_words_are_named(client: httpx.Client) -> None:
         ("word=beta3&k=x", "k\nexpected  a valid integer, unable to parse string as an integer\nfound     'x'"),
         ("k=3", "word\nexpected  ?word=…\nfound     nothing"),
         ("&".join(["word=beta3"] * 1_001), "word\nexpected  List should have at most 1000 items"),
+        (
+            "&".join(["word=beta3"] * 400) + "&k=60",
+            "word\nexpected  words × k up to 20,000\nfound     400 × 60\nAsk for 333",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_422(query: str, said: str, client: httpx.Client) -> None:
@@ -163,7 +198,7 @@ def test_the_page_shows_the_schema_offline(client: httpx.Client) -> None:
         *client.get("/openapi.json").json()["paths"],
         "/openapi.json",
     }
-    assert [client.get(each.replace("&amp;", "&")).status_code for each in examples] == [200] * 5
+    assert [client.get(each.replace("&amp;", "&")).status_code for each in examples] == [200] * 6
 
 
 def test_a_new_champion_takes_over(models: Models, source: serving.Source, client: httpx.Client) -> None:
@@ -225,13 +260,18 @@ def test_the_command_serves_until_ctrl_c(models: Models, tmp_path: Path) -> None
         words = [W2V, "serve", "--workspace", models.workspace, "--port", "0"]
         with subprocess.Popen(words, stdout=stream, stderr=stream) as process:
             deadline = time.monotonic() + 300
-            while not (found := re.search(r"http://127.0.0.1:\d+", log.read_text())) and time.monotonic() < deadline:
+            while not (found := re.search(r"shell    (.*)WORD'\n", log.read_text())) and time.monotonic() < deadline:
                 time.sleep(0.1)
             try:
                 assert found, log.read_text()
-                answer = httpx.get(f"{found[0]}/neighbors", params={"word": "beta3"}, trust_env=False, timeout=300)
+                shell = ["bash", "-c", f"{found[1]}beta3'"]
+                answer = json.loads(subprocess.run(shell, capture_output=True, check=True, env=CURL).stdout)
+                page = re.search(r"browser  (.*)", log.read_text())
+                assert page
+                opened = httpx.get(page[1], trust_env=False, timeout=300, follow_redirects=True)
             finally:
                 process.send_signal(signal.SIGINT)
 
-    assert len(answer.json()["answers"][0]["neighbors"]) == 10
+    assert len(answer["answers"][0]["neighbors"]) == 10
+    assert "Word vectors" in opened.text
     assert process.returncode == 0, log.read_text()

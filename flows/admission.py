@@ -1,0 +1,137 @@
+"""What a server of ours admits: how much a caller may ask, hold and keep waiting.
+
+    callers that have not asked yet, or are done      IDLE at once; the one that waits longest makes room
+    a request's head                                  HEAD bytes, within PATIENCE seconds
+    requests                                          QUEUE at once, of which SLOTS are worked on or being sent
+    an answer                                         taken up by its caller, PIECE bytes within PATIENCE seconds
+
+uvicorn has no limit to the time of a head or of an answer: a caller that sends a byte now and then, or reads nothing,
+would keep its connection, and what it was to be told, for ever.
+"""
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from flows.guard import App, Message, Receive, Scope, Send
+
+IDLE = 100
+HEAD = 1 << 16
+QUERY = 1 << 15  # bytes of a head that may be its query
+PATIENCE = 10.0
+QUEUE, SLOTS = 64, 8
+PIECE = 1 << 16
+
+
+class Impatient(H11Protocol):
+    """One connection. It waits for its caller as long as there is nothing to do for it."""
+
+    waiting: ClassVar[dict["Impatient", asyncio.TimerHandle]] = {}  # the oldest first
+    _unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._is_idle:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_idle:
+            self._wait()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(PATIENCE, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._unread:
+            self._unread.cancel()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        if self._unread:
+            self._unread.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no request of its is at work; what is left of one's body is not waited for longer than for a head."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self.waiting[self] = self.loop.call_later(PATIENCE, self.transport.abort)
+        if len(self.waiting) > IDLE:
+            oldest = next(iter(self.waiting))
+            oldest._stop_waiting()
+            oldest.transport.abort()
+
+    def _stop_waiting(self) -> None:
+        if timer := self.waiting.pop(self, None):
+            timer.cancel()
+
+
+class Bounded:
+    """An application that works on few requests at once; one path is answered even while all are at work."""
+
+    def __init__(self, app: App, health: str) -> None:
+        self._app, self._health = app, health
+        self._slots, self._asking = asyncio.Semaphore(SLOTS), 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == self._health:
+            await self._app(scope, receive, send)
+        elif len(scope["query_string"]) > QUERY:
+            await _refuse(send, 414, f"expected  a query of up to {QUERY:,} bytes\nAsk for fewer words at once.\n")
+        elif self._asking >= QUEUE:
+            await _refuse(send, 503, f"{QUEUE} requests are waiting already: ask again in a second.\n")
+        else:
+            await self._work(scope, receive, send)
+
+    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._asking += 1
+        try:
+            async with self._slots:
+                await self._app(scope, receive, _in_pieces(send))
+        finally:
+            self._asking -= 1
+
+
+def _in_pieces(send: Send) -> Send:
+    """An answer goes out as fast as it is read, and no more of it lies in the connection."""
+
+    async def sent(message: Message) -> None:
+        body = message.get("body", b"")
+        if message["type"] != "http.response.body" or len(body) <= PIECE:
+            await send(message)
+            return
+        for start in range(0, len(body), PIECE):
+            more = message.get("more_body", False) or start + PIECE < len(body)
+            await send({**message, "body": body[start : start + PIECE], "more_body": more})
+
+    return sent
+
+
+async def _refuse(send: Send, status: int, said: str) -> None:
+    body = said.encode()
+    headers: list[tuple[bytes, bytes]] = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"1"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def limits() -> dict[str, Any]:
+    """What uvicorn is to be told of them."""
+    return {
+        "http": Impatient, "ws": "none", "h11_max_incomplete_event_size": HEAD, "timeout_keep_alive": 5,
+        "timeout_graceful_shutdown": 5,
+    }  # fmt: skip

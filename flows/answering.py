@@ -1,0 +1,219 @@
+"""What is asked of served vectors over HTTP, and what they answer: the schema, its limits, the page that shows it."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, NamedTuple, Protocol
+from urllib.parse import quote
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BaseModel, Field
+
+from flows import vectors
+from tasks._errors import InputError, UnknownWord
+from tasks._judges import Space
+from tasks._vectors import Vectors as Learnt
+
+HEALTH = "/health"
+MOST = 1_000  # words, or neighbours of a word, asked for at once
+ANSWERS = 20_000  # words × neighbours
+NUMBERS = 50_000  # words × dimensions
+SCORES = 1 << 21  # held at a time, by all requests together
+FIRST = 200  # rank of the first word in the examples: those before it mean little
+
+
+class Served(NamedTuple):
+    """What answers now."""
+
+    run: str
+    version: str  # of the registered model, "" if the run has none
+    learnt: Learnt
+    space: Space
+
+
+class Source(Protocol):
+    """Where it is found."""
+
+    @property
+    def now(self) -> Served: ...
+
+    @property
+    def about(self) -> str: ...
+
+
+class TooMuch(InputError):
+    """More is asked for at once than is answered."""
+
+
+class Health(BaseModel):
+    status: str = "ok"
+
+
+class Model(BaseModel):
+    """Which vectors answer."""
+
+    run: str = Field(description="The MLflow run; each answer names it, so that a change of champion is seen.")
+    version: str = Field(description="MODEL/VERSION in MLflow's registry.")
+    words: int
+    dimensions: int
+
+
+class Vector(BaseModel):
+    word: str
+    vector: list[float]
+
+
+class Vectors(BaseModel):
+    run: str
+    answers: list[Vector]
+
+
+class Near(BaseModel):
+    word: str
+    neighbors: list[str] = Field(description="Nearest first.")
+    similarities: list[float] = Field(description="The cosine of each.")
+
+
+class Neighbors(BaseModel):
+    run: str
+    answers: list[Near]
+
+
+class Analogy(BaseModel):
+    run: str
+    neighbors: list[str] = Field(description="Best first; none of the three words.")
+    similarities: list[float] = Field(description="The cosine of each with b − a + c.")
+
+
+class Wrong(BaseModel):
+    detail: str = Field(description="Each parameter that is wrong, with what was expected and what was found.")
+
+
+class Unknown(BaseModel):
+    detail: str
+    unknown: dict[str, list[str]] = Field(description="Each word without a vector, with known ones spelled like it.")
+
+
+Words = Annotated[list[str], Query(min_length=1, max_length=MOST, description="Repeat it to ask for several.")]
+Many = Annotated[int, Query(ge=1, le=MOST, description="How many.")]
+ABOUT = (
+    "Words are looked up as they are written, else in the form that the text of these vectors had: in lower case, "
+    "composed (NFC), and what else [tokenization] said. A word without a vector is answered with 404. At once, "
+    f"{ANSWERS:,} neighbours (words × k) are answered, or vectors of {NUMBERS:,} numbers (words × dimensions)."
+)
+
+
+def threads(words: int) -> int:
+    """How many requests are computed at once, so that their scores stay within SCORES."""
+    return max(1, min(os.cpu_count() or 1, 8, SCORES // max(1, words)))
+
+
+def app(source: Source) -> FastAPI:
+    """The schema is at /openapi.json, a page that shows it at /: neither needs a network."""
+
+    @asynccontextmanager
+    async def few_threads(api: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = threads(len(source.now.space))
+        yield
+
+    api = FastAPI(
+        title="Word vectors", description=ABOUT, version="1", docs_url=None, redoc_url=None, lifespan=few_threads
+    )
+    wrong: dict[int | str, Any] = {422: {"model": Wrong, "description": "What cannot be asked"}}
+    unknown = wrong | {404: {"model": Unknown, "description": "Words without a vector"}}
+
+    @api.exception_handler(UnknownWord)
+    def name_words(request: Request, error: UnknownWord) -> Response:
+        return JSONResponse(Unknown(detail=str(error), unknown=error.near).model_dump(), 404)
+
+    @api.exception_handler(TooMuch)
+    def name_limit(request: Request, error: TooMuch) -> Response:
+        return JSONResponse(Wrong(detail=str(error)).model_dump(), 422)
+
+    @api.exception_handler(RequestValidationError)
+    def name_parameters(request: Request, error: RequestValidationError) -> Response:
+        return JSONResponse(Wrong(detail="\n".join(map(_sentence, error.errors()))).model_dump(), 422)
+
+    @api.get("/", include_in_schema=False)
+    def page() -> HTMLResponse:
+        return HTMLResponse(_page(api, source))
+
+    @api.get(HEALTH, summary="Whether it answers; asked without a password")
+    async def health() -> Health:
+        return Health()
+
+    @api.get("/model", summary="Which vectors answer")
+    def model() -> Model:
+        now = source.now
+        words, dimensions = now.learnt.table.shape
+        return Model(run=now.run, version=now.version, words=words, dimensions=dimensions)
+
+    @api.get("/vectors", summary="The vector of each word, as it was learnt", responses=unknown, response_model=Vectors)
+    def vector(word: Words) -> Response:
+        now = source.now
+        _check("word", len(word), "dimensions", now.learnt.table.shape[1], NUMBERS)
+        rows = now.learnt.table[vectors.rows_of(now.space, word)].tolist()
+        answers = [Vector(word=each, vector=row) for each, row in zip(word, rows, strict=True)]
+        return _said(Vectors(run=now.run, answers=answers))
+
+    @api.get("/neighbors", summary="The words most similar to each word", responses=unknown, response_model=Neighbors)
+    def neighbors(word: Words, k: Many = 10) -> Response:
+        now = source.now
+        _check("word", len(word), "k", min(k, len(now.space)), ANSWERS)
+        found = vectors.neighbors(now.space, word, k)
+        return _said(Neighbors(run=now.run, answers=[Near(word=each, **_columns(found[each])) for each in word]))
+
+    @api.get("/analogy", summary="What is to c as b is to a", responses=unknown)
+    def analogy(a: str, b: str, c: str, k: Many = 5) -> Analogy:
+        now = source.now
+        (found,) = vectors.analogy(now.space, a, b, c, k).values()
+        return Analogy(run=now.run, **_columns(found))
+
+    return api
+
+
+def _said(answer: BaseModel) -> Response:
+    """As it is: FastAPI would check and copy it once more."""
+    return Response(answer.model_dump_json().encode(), media_type="application/json")
+
+
+def _check(parameter: str, words: int, name: str, each: int, most: int) -> None:
+    """Raises TooMuch, which says how many words can be asked for."""
+    if words * each > most:
+        raise TooMuch(
+            f"{parameter}\nexpected  words × {name} up to {most:,}\nfound     {words:,} × {each:,}\n"
+            f"Ask for {max(1, most // each):,} words at once."
+        )
+
+
+def _sentence(wrong: dict[str, Any]) -> str:
+    """What pydantic says of a parameter, as all errors here are said."""
+    name, missing = wrong["loc"][1], wrong["type"] == "missing"
+    expected = f"?{name}=…" if missing else wrong["msg"].replace("Input should be ", "")
+    found = "nothing" if missing else f"{wrong['input']!r:.60}"
+    return f"{name}\nexpected  {expected}\nfound     {found}"
+
+
+def _columns(found: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    return {"neighbors": [word for word, _ in found], "similarities": [cosine for _, cosine in found]}
+
+
+def _page(api: FastAPI, source: Source) -> str:
+    """What may be asked, with examples that answer, from the schema."""
+    loader = PackageLoader("flows", "templates")
+    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    words = source.now.learnt.words
+    first = min(FIRST, max(0, len(words) - 3))
+    a, b, c = (quote(word, safe="") for word in (words[first : first + 3] * 3)[:3])
+    examples = {
+        HEALTH: HEALTH,
+        "/model": "/model",
+        "/vectors": f"/vectors?word={a}",
+        "/neighbors": f"/neighbors?word={a}&word={b}&k=5",
+        "/analogy": f"/analogy?a={a}&b={b}&c={c}",
+    }
+    return page.get_template("serving.html").render(about=source.about, schema=api.openapi(), examples=examples)
