@@ -44,16 +44,16 @@ def publish(workspace: Path, words: int, dimensions: int) -> None:
     _champions.settle(model, _promotion.decide(model, model.version(number), config.promotion))
 
 
-def ask(port: int, words: int, batch: int, clients: int) -> float:
+def ask(port: int, words: int, batch: int, clients: int, authorization: str) -> float:
     """Words a second."""
     until = time.perf_counter() + SECONDS
 
     def client(number: int) -> int:
         rng, answered = np.random.default_rng(number), 0
-        connection = http.client.HTTPConnection(serving.HOST, port)
+        connection = http.client.HTTPConnection("127.0.0.1", port)
         while time.perf_counter() < until:
             asked = "&".join(f"word=w{row}" for row in rng.integers(words, size=batch))
-            connection.request("GET", f"/neighbors?{asked}")
+            connection.request("GET", f"/neighbors?{asked}", headers={"Authorization": authorization})
             answered += len(json.loads(connection.getresponse().read())["answers"])
         return answered
 
@@ -76,9 +76,10 @@ def main(words: int = 100_000, dimensions: int = 100) -> None:
             assert server.stdout
             port = next(int(found[1]) for line in server.stdout if (found := re.search(r":(\d+) ", line)))
             print(f"the command answers {time.perf_counter() - started:.1f} s after it was typed")
+            authorization = f"Bearer {serving.Door(workspace, '127.0.0.1').lock.credential}"
             for batch in (1, 100):
                 for clients in (1, 4):
-                    rate = ask(port, words, batch, clients)
+                    rate = ask(port, words, batch, clients, authorization)
                     asked = f"{clients} clients, {batch} words a request"
                     print(f"{asked}: {rate / batch:,.0f} requests/s, {rate:,.0f} words/s", flush=True)
             server.terminate()

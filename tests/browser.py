@@ -1,4 +1,4 @@
-"""A headless Chromium without a network, by the W3C WebDriver protocol: open a page, run a script, read the console."""
+"""A headless Chromium that reaches this machine alone, by the W3C WebDriver protocol: open a page, run a script, …"""
 
 import json
 import re
@@ -15,7 +15,7 @@ DRIVER = shutil.which("chromedriver")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 MISSING = "" if DRIVER and BROWSER else "neither chromium nor google-chrome with its chromedriver is on the PATH"
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1150,900"]
-OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND"
+OFFLINE = "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # any other name is none
 
 
 class Browser:
@@ -25,12 +25,21 @@ class Browser:
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self._session = f"session/{self._post('session', capabilities={'alwaysMatch': wanted})['sessionId']}"
 
-    def open(self, page: Path) -> None:
-        self._post(f"{self._session}/url", url=page.absolute().as_uri())
+    def open(self, page: Path | str) -> None:
+        """A file or an address."""
+        self._post(f"{self._session}/url", url=page.absolute().as_uri() if isinstance(page, Path) else page)
+
+    @property
+    def address(self) -> str:
+        return str(self._call(f"{self._session}/url", "GET"))
 
     def run(self, script: str) -> Any:
         """What the script returns."""
         return self._post(f"{self._session}/execute/sync", script=script, args=[])
+
+    def wait(self, script: str) -> Any:
+        """What the script hands to `done`, which it is to call."""
+        return self._post(f"{self._session}/execute/async", script=f"const done = arguments[0]; {script}", args=[])
 
     def console(self) -> list[str]:
         """What the page has said there, errors of loading included."""

@@ -28,6 +28,8 @@ from tasks import _tracking
 from tasks._errors import InputError, PipelineError, TrackingError
 from tasks._stage import Context
 from tasks.publication import publish
+from tests.attacks import attack, elsewhere
+from tests.browser import MISSING, Browser, browser
 from tests.learnt import finished_stages
 
 CURL = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
@@ -275,3 +277,94 @@ def test_the_command_serves_until_ctrl_c(models: Models, tmp_path: Path) -> None
     assert len(answer["answers"][0]["neighbors"]) == 10
     assert "Word vectors" in opened.text
     assert process.returncode == 0, log.read_text()
+
+
+def test_others_are_not_answered(port: int, client: httpx.Client) -> None:
+    """401 without the password or with a wrong one, 403 by another name or for a foreign page; the health is open."""
+    address = f"http://127.0.0.1:{port}"
+
+    def status(path: str = "/neighbors?word=beta3", **said: Any) -> int:
+        return httpx.get(address + path, trust_env=False, timeout=60, **said).status_code
+
+    assert [status(), status(auth=("w2v", "guess")), status("/openapi.json"), status("/")] == [401] * 4
+    assert status(headers={"Host": "rebound.example"}) == 403
+    assert client.get("/model", headers={"Origin": "http://elsewhere.example"}).status_code == 403
+    assert client.get("/model", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert httpx.get(f"{address}/health", trust_env=False, timeout=60).json() == {"status": "ok"}
+    assert status("/health", headers={"Host": "rebound.example"}) == 403
+    assert client.get("/health?x=1").headers["content-type"] == "application/json"
+
+
+def test_the_password_stays_with_the_workspace(models: Models, door: serving.Door) -> None:
+    """The same after a restart, in files that no other account can read; one that others could read is changed."""
+    again = serving.Door(models.workspace, "127.0.0.1")
+    folder = models.workspace / "serve"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    (folder / "netrc").chmod(0o644)
+    changed = serving.Door(models.workspace, "127.0.0.1")
+
+    assert again.lock == door.lock
+    assert modes == {"serve": 0o700, "netrc": 0o600, "key": 0o600}
+    assert changed.lock.credential != door.lock.credential
+
+
+def test_nobody_is_let_in_from_outside_without_a_password(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own name: --host wants one of the user's, which is never printed; it opens no links of another one."""
+    monkeypatch.delenv(serving.PASSWORD, raising=False)
+    with pytest.raises(
+        PipelineError, match=r"0\.0\.0\.0 lets others reach(?s:.*)expected  a password in W2V_SERVE_PASS"
+    ):
+        serving.serve(models.workspace, "champion", 0, "0.0.0.0")
+    monkeypatch.setenv(serving.PASSWORD, "horse battery")
+    with pytest.raises(PipelineError, match=r"203\.0\.113\.1 is no address of this machine"):
+        serving.serve(models.workspace, "champion", 0, "203.0.113.1")
+    doors = [serving.Door(models.workspace, "0.0.0.0")]
+    monkeypatch.setenv(serving.PASSWORD, "staple")
+    doors.append(serving.Door(models.workspace, "0.0.0.0"))
+
+    assert doors[0].lock.credential == "w2v:horse battery"
+    assert "horse" not in doors[0].told(5001)
+    assert "curl --config -" in doors[0].told(5001)
+    assert len({door.lock.link("http://127.0.0.1:5001/") for door in doors}) == 2
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+def test_the_page_works_for_its_user_and_no_foreign_page_gets_in(
+    served: serving.Source, door: serving.Door, chromium: Browser, tmp_path: Path
+) -> None:
+    """In one browser: the link opens the page, its box and its examples answer; what two pages of other origins try on
+    the server, with the visitor's cookie, does not reach the vectors.
+    """
+    reached: list[tuple[str, str]] = []
+    inside = app(served)
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            reached.append((scope["method"], scope["path"]))
+        await inside(scope, receive, send)
+
+    with elsewhere() as pages, listening(noting, door) as port:
+        address = f"http://127.0.0.1:{port}"
+        chromium.open(f"{address}/")
+        locked = chromium.run("return document.body.textContent")
+        chromium.open(door.lock.link(f"{address}/"))
+        examples = chromium.wait(
+            "Promise.all([...document.links].map(link => fetch(link.href).then(answer => answer.status))).then(done)"
+        )
+        chromium.run("document.getElementById('word').value = 'beta3'; document.forms[0].requestSubmit()")
+        answer = chromium.wait("setTimeout(() => done(document.getElementById('answer').textContent), 3000)")
+        chromium.screenshot(tmp_path / "page.png")
+        reached.clear()
+        for page in pages:
+            attack(chromium, page, address, "/neighbors?word=beta3", '{"a": 1}')
+
+    assert "vectors" not in locked
+    assert set(examples) == {200}
+    assert len(answer.split()) == 10
+    assert reached == []
