@@ -89,6 +89,8 @@ class Bounded:
             await self._app(scope, receive, send)
         elif len(scope["query_string"]) > QUERY:
             await _refuse(send, 414, f"expected  a query of up to {QUERY:,} bytes\nAsk for fewer words at once.\n")
+        elif sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD:  # h11 looks at parts alone
+            await _refuse(send, 431, f"expected  headers of up to {HEAD:,} bytes\n")
         elif self._asking >= QUEUE:
             await _refuse(send, 503, f"{QUEUE} requests are waiting already: ask again in a second.\n")
         else:

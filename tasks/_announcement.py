@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from typing import Any
 from uuid import UUID
 
@@ -89,8 +90,11 @@ def _put(flow_run: UUID | None, key: str, data: str, description: str, kind: str
 
 
 def _headline(page: str) -> str:
-    return page.partition("\n")[0].replace("*", "").replace("`", "")
+    return re.sub(r"(?<!\\)[*`]", "", page.partition("\n")[0])
 
 
 def _short(value: Any) -> Any:
-    return f"{value:.4g}" if isinstance(value, float) else value
+    """A cell of Prefect's tables, which are Markdown too."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return _markdown.text(value) if isinstance(value, str) else value

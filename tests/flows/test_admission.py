@@ -210,7 +210,7 @@ def test_idle_connections_make_room(server: Server) -> None:
     ("query", "status", "said"),
     [
         ("a" * (admission.QUERY + 1), 414, "a query of up to 32,768 bytes"),
-        ("", 400, "Invalid HTTP request"),
+        ("", 431, "headers of up to 65,536 bytes"),
         ("&".join(["word=word1"] * 1000), 422, "word\nexpected  words × dimensions up to 50,000\nfound     1,000 × 60"),
     ],
 )
