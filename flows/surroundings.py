@@ -54,7 +54,7 @@ def settle(workspace: Path) -> None:
     if "?" in str(home):  # which Prefect would take for the end of the path
         from tasks._places import address_of
 
-        database = address_of(home / "prefect.db").replace("sqlite:", "sqlite+aiosqlite:", 1)
+        database = address_of(home / "prefect.db").replace("pysqlite", "aiosqlite", 1)
         os.environ.setdefault("PREFECT_SERVER_DATABASE_CONNECTION_URL", database)
     _scratch.settle(workspace)
     join(workspace)

@@ -19,14 +19,16 @@ SPECIAL = re.compile(r"[%#?;\x00-\x1f\x7f-\x9f]")  # in a path that MLflow would
 def address_of(database: Path) -> str:
     """The SQLite address of a file."""
     place = str(database.absolute())
-    return f"sqlite:///file:{quote(place)}?uri=true" if "?" in place else f"sqlite:///{place}"
+    # with its driver: of a plain `sqlite:` address, MLflow would make the folder `file:`
+    return f"sqlite+pysqlite:///file:{quote(place)}?uri=true" if "?" in place else f"sqlite:///{place}"
 
 
 def database_at(address: str) -> Path | None:
     """The file of an SQLite address; None for another kind of address."""
-    if not address.startswith("sqlite:"):
+    kind, _, rest = address.partition(":///")
+    if kind not in ("sqlite", "sqlite+pysqlite"):
         return None
-    place = address.removeprefix("sqlite:///").partition("?")[0]
+    place = rest.partition("?")[0]
     return Path(unquote(place.removeprefix("file:")) if place.startswith("file:") else place)
 
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from mlflow.store.db.utils import _make_parent_dirs_if_sqlite
 
 from tasks._errors import StoreError
 from tasks._places import LONGEST, address_of, artifact_address, artifact_folder, check_name, database_at
@@ -36,8 +37,9 @@ def test_other_addresses_name_no_file() -> None:
 @pytest.mark.parametrize(
     "name", ["100%25", "a?uri=true", "a#b;c&d", "two  'w\"", "a\nb", "-a:b@c", *NAMES[-4:-2]], ids=ascii
 )
-def test_mlflow_keeps_to_the_folder(name: str, database: Path, tmp_path: Path) -> None:
+def test_mlflow_keeps_to_the_folder(name: str, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs, their files and models are found again, and there is nothing beside the workspace."""
+    monkeypatch.chdir(tmp_path)
     workspace = tmp_path / "only" / name
     workspace.mkdir(parents=True)
     shutil.copy(database, workspace / "mlflow.db")
@@ -52,8 +54,11 @@ def test_mlflow_keeps_to_the_folder(name: str, database: Path, tmp_path: Path) -
         client.create_model_version("vectors", model.artifact_location, run.id, model_id=model.model_id)
 
     assert (workspace / "mlartifacts" / run.id / "artifacts" / "folder" / "report.md").read_text() == "words"
-    assert run.fetch("folder/report.md", str(tmp_path)).read_text() == "words"
+    assert run.text("folder/report.md") == "words"
+    _make_parent_dirs_if_sqlite(address)  # as its server does
+
     assert [path.name for path in (tmp_path / "only").iterdir()] == [name]
+    assert {path.name for path in tmp_path.iterdir()} == {"only", "report.md"}
 
 
 @pytest.mark.parametrize(
