@@ -64,7 +64,7 @@ class Lock:
         return urlunsplit(parts._replace(path=parts.path or "/", query=query))
 
     def token(self, purpose: str, port: int) -> str:
-        return hmac.new(self.key.encode(), f"{purpose} {port}".encode(), "sha256").hexdigest()
+        return hmac.new(self.key.encode(), f"{purpose} {port}".encode(), "sha256").hexdigest()[:32]
 
     def opens(self, authorization: str) -> bool:
         """Whether it is the credential, in either of its forms."""
@@ -183,6 +183,11 @@ def told(port: int, hosts: Iterable[str], lock: Lock | None) -> dict[str, str]:
     return {SETTINGS: json.dumps({"port": port, "hosts": list(hosts), "lock": known})}
 
 
+def is_locked() -> bool:
+    """Whether the environment has a lock for the server of this process."""
+    return bool(json.loads(os.environ[SETTINGS])["lock"])
+
+
 def guarded(app: App, *, health: str, sockets: bool = False) -> Guard:
     """As the environment tells, without which nothing is served."""
     said = json.loads(os.environ[SETTINGS])
@@ -193,17 +198,15 @@ def guarded(app: App, *, health: str, sockets: bool = False) -> Guard:
 async def _refuse(
     scope: Scope, receive: Receive, send: Send, status: int, body: str, headers: Headers | None = None
 ) -> None:
-    """Answer instead of the app; to a WebSocket before it opens, as far as the server can."""
-    websocket = scope["type"] == "websocket"
-    if websocket:
+    """Answer instead of the app; a WebSocket does not open, which servers tell as 403."""
+    if scope["type"] == "websocket":
         await receive()
-        if "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-            return
-    kind, said = ("websocket.http.response" if websocket else "http.response"), body.encode()
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        return
+    said = body.encode()
     about = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(said)).encode())]
-    await send({"type": f"{kind}.start", "status": status, "headers": [*about, *(headers or [])]})
-    await send({"type": f"{kind}.body", "body": said})
+    await send({"type": "http.response.start", "status": status, "headers": [*about, *(headers or [])]})
+    await send({"type": "http.response.body", "body": said})
 
 
 def authorities(names: Iterable[str], port: int) -> list[str]:

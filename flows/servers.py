@@ -6,24 +6,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+from flows import mlflow_server
+from flows.guard import Lock, told
+from flows.service.exposure import hosts
 from tasks import _tracking, _view
 from tasks._errors import PipelineError
 
 
 def mlflow_ui(workspace: Path, port: int) -> None:
     """Serve the workspace's runs on 127.0.0.1:port. Raises PipelineError if there are none, or the port is taken."""
-    uri = _tracking.runs_of(workspace)
+    uri, app = _tracking.runs_of(workspace), mlflow_server.app_name()
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise PipelineError(f"port {port} is taken.\nChoose another: w2v ui --port {port + 1}")
 
-    print(f"MLflow on http://127.0.0.1:{port}/{_view.address(uri)}  (Ctrl-C stops it)", flush=True)
+    lock = Lock.random()
+    page = lock.link(f"http://127.0.0.1:{port}/{_view.address(uri)}")
+    print(f"MLflow on {page}  (Ctrl-C stops it)\nThe link lets a browser in, until then.", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--uvicorn-opts", "--log-level warning", "--backend-store-uri", uri]
+    command += ["--uvicorn-opts", "--log-level warning", "--app-name", app]
     # one worker and no job runner: two processes instead of fifteen
-    quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    about = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}
+    about |= told(port, hosts("127.0.0.1", port), lock)
     # in a group of its own it hears of Ctrl-C from us alone, and so need not say that it was aborted
-    with subprocess.Popen(command, env=quiet, stdin=subprocess.DEVNULL, process_group=0) as server:
+    with subprocess.Popen(command, env=os.environ | about, stdin=subprocess.DEVNULL, process_group=0) as server:
         try:
             code = server.wait()
         except KeyboardInterrupt:

@@ -30,8 +30,9 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: W
     from flows import servers
     from flows.service.place import Place
 
-    if state := Place(workspace).state:
-        print(f"MLflow is up: {state.pages['mlflow']}")
+    place = Place(workspace)
+    if state := place.state:
+        print(f"MLflow is up: {place.links(state)['mlflow']}")
         return
     servers.mlflow_ui(workspace, port)
 

@@ -8,10 +8,11 @@ from collections import deque
 from pathlib import Path
 
 from configs.addresses import shown
-from flows.service.exposure import LOOPBACK, check_ports, mlflow_passwords, prefect_passwords, what_is_open
+from flows import mlflow_server
+from flows.service.exposure import LOOPBACK, check_passwords, check_ports, what_is_open
 from flows.service.health import answers
 from flows.service.parts import DATABASE, PARTS, Service
-from flows.service.place import Place, State, clock
+from flows.service.place import Place, clock
 from flows.service.supervisor import STOP, end
 from tasks import _scratch
 from tasks._errors import PipelineError
@@ -27,7 +28,7 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
     """
     place = Place(Path(service.workspace))
     if place.held:
-        _already(place.state)
+        _already(place)
         return
     end(place.processes())  # of a supervisor that was killed
     place.sweep()
@@ -41,10 +42,11 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
     _detach(supervisor, place)
 
 
-def _already(state: State | None) -> None:
+def _already(place: Place) -> None:
+    state = place.state
     since = f"since {clock(state.since)}" if state else "or about to be"
     print(f"already up, {since}; after a change of its config: w2v deploy CONFIG; for other ports: w2v down first")
-    for name, page in state.pages.items() if state else ():
+    for name, page in place.links(state).items() if state else ():
         print(f"  {name:<8} {page}")
 
 
@@ -81,8 +83,8 @@ def _check(service: Service, database: str) -> None:
             f"there is an MLflow server of your own: {shown(database)}\n"
             "`w2v up` starts one on a database: unset MLFLOW_TRACKING_URI and tracking.uri, or name a database there."
         )
-    prefect_passwords()
-    mlflow_passwords()
+    check_passwords(service.host)
+    mlflow_server.app_name()
     check_ports(service.host, service.ports)
 
 
@@ -101,7 +103,7 @@ def _detach(command: list[str], place: Place) -> None:
         supervisor.terminate()
         supervisor.wait()
         raise
-    print("\nwhat runs and ran  w2v status      stop it  w2v down")
+    print("\nthe links let a browser in; what runs and ran, and the links again  w2v status      stop it  w2v down")
 
 
 def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
@@ -113,11 +115,12 @@ def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
     while waiting or not (state and state.ready):
         if supervisor.poll() is not None:
             raise PipelineError(f"the service does not start; the end of {place.log}:\n{_end_of_log(place)}")
-        state = place.state
+        if state := place.state:
+            place.enter(state)
         for name in [name for name in waiting if state and answers(state, name)]:
             assert state
             waiting.remove(name)
-            where = state.pages.get(name, "runs what is deployed, when it is due")
+            where = place.links(state).get(name, "runs what is deployed, when it is due")
             print(f"✓ {name:<8} {where}  ({time.monotonic() - began:.0f} s)", flush=True)
         time.sleep(0.5)
 

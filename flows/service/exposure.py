@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from configs.loading import ConfigError
 from flows.guard import authorities
 from tasks._errors import PipelineError
 
@@ -64,16 +65,19 @@ def hosts(host: str, port: int) -> list[str]:
     return [*authorities(names(host), port), *proxies]
 
 
-def prefect_passwords() -> dict[str, str]:
-    """What Prefect's server calls by another name than its clients. Raises PipelineError if it has no name in it."""
-    known = os.environ.get(PREFECT_PASSWORD)
+def prefect_password() -> str:
+    """NAME:PASSWORD that the user has given, if any. Raises PipelineError if it has no name in it."""
+    known = os.environ.get(PREFECT_PASSWORD, "")
     if known and ":" not in known:
         raise PipelineError(f"{PREFECT_PASSWORD} is not of the form NAME:PASSWORD.")
-    return {"PREFECT_SERVER_API_AUTH_STRING": known} if known else {}
+    return known
 
 
 def mlflow_passwords() -> dict[str, str]:
-    """The same of MLflow's. Raises PipelineError if there is a password without a name, or a name without one."""
+    """What MLflow's server calls by other names than its clients, where the user has given both.
+
+    Raises PipelineError if there is a password without a name, or a name without one.
+    """
     name, password = os.environ.get(MLFLOW_NAME), os.environ.get(MLFLOW_PASSWORD)
     if bool(name) != bool(password):
         raise PipelineError(f"{MLFLOW_NAME} and {MLFLOW_PASSWORD} belong together\nSet both, or none.")
@@ -90,7 +94,7 @@ def mlflow_passwords() -> dict[str, str]:
 def passwords_asked_for() -> list[str]:
     """The variables that clients need."""
     return [
-        *([PREFECT_PASSWORD] if prefect_passwords() else []),
+        *([PREFECT_PASSWORD] if prefect_password() else []),
         *([MLFLOW_NAME, MLFLOW_PASSWORD] if mlflow_passwords() else []),
     ]
 
@@ -102,19 +106,27 @@ def keep_users(folder: Path) -> dict[str, str]:
     return {"MLFLOW_AUTH_CONFIG_PATH": str(said)}
 
 
+def check_passwords(host: str) -> None:
+    """Raises ConfigError if others are to reach the servers, and the user has not given both passwords."""
+    given = passwords_asked_for()
+    missing = [name for name in (PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD) if name not in given]
+    if host != LOOPBACK and missing:
+        raise ConfigError(
+            f"--expose {host}: nobody is let in without a password\n"
+            f"expected  {PREFECT_PASSWORD}=NAME:PASSWORD, {MLFLOW_NAME} and {MLFLOW_PASSWORD}\n"
+            f"found     no {' and no '.join(missing)}\n"
+            f"Set them, as docs/operate.md says (Who may reach it), or leave the servers on {LOOPBACK}."
+        )
+
+
 def what_is_open(host: str, ports: dict[str, int]) -> str:
     """What whoever reaches the machine may do, in words."""
-    free = {"prefect": not prefect_passwords(), "mlflow": not mlflow_passwords()}
     who = "whoever can reach this machine" if host == "0.0.0.0" else f"whoever can reach {host}"
     able = {
         "prefect": "see and start the deployments, and change what they do, which is to run programs as this user",
         "mlflow": "read, change and delete runs and models",
     }
     lines = [
-        f"  {server:<8} port {port}: {who} {'without a password' if free[server] else 'and knows the password'} "
-        f"can {able[server]}"
-        for server, port in ports.items()
+        f"  {server:<8} port {port}: {who} and knows the password can {able[server]}" for server, port in ports.items()
     ]
-    way = {"prefect": f"{PREFECT_PASSWORD}=NAME:PASSWORD", "mlflow": f"{MLFLOW_NAME} and {MLFLOW_PASSWORD}"}
-    lines += [f"  set {way[server]} to ask for one" for server in ports if free[server]]
     return "\n".join(["open beyond this machine, without encryption:", *lines])

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from flows.service.exposure import LOOPBACK, keep_users, mlflow_passwords, names, prefect_passwords
+from flows.guard import told
+from flows.mlflow_server import NAME
+from flows.service.credentials import KEY, lock
+from flows.service.exposure import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
 
 PARTS = ("prefect", "mlflow", "worker")
 POOL = "w2v"  # the work pool of flows.deployments
@@ -47,50 +50,57 @@ class Part(NamedTuple):
     environment: dict[str, str]
 
 
-def parts(service: Service) -> list[Part]:
-    """In the order of their start; the worker uses both servers."""
-    return [_prefect(service), _mlflow(service), _worker(service)]
+def parts(service: Service, own: dict[str, str]) -> list[Part]:
+    """In the order of their start; the worker uses both servers. `own` are the service's own credentials."""
+    return [_prefect(service, own), _mlflow(service, own), _worker(service, own)]
 
 
-def _prefect(service: Service) -> Part:
-    origins = [f"http://{name}:{service.prefect_port}" for name in names(service.host)]
+def _prefect(service: Service, own: dict[str, str]) -> Part:
+    ours = hosts(service.host, service.prefect_port)
     settings = {
         "PREFECT_UI_API_URL": "/api",  # of whatever name the page was asked for by
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),  # by default, any page in the browser may ask
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(_origins(ours)),  # by default, any page may ask
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
-    where = ["--host", service.host, "--port", str(service.prefect_port)]
-    command = [sys.executable, "-m", "prefect", "server", "start", *where]
-    return Part("prefect", command, settings | prefect_passwords())
+    command = [sys.executable, "-m", "flows.prefect_server", service.host, str(service.prefect_port)]
+    guard = told(service.prefect_port, ours, lock("prefect", own, prefect_password()))
+    return Part("prefect", command, settings | guard)
 
 
-def _mlflow(service: Service) -> Part:
+def _mlflow(service: Service, own: dict[str, str]) -> Part:
     """Artifacts lie where they would without the server, and not behind it: what is logged with it is found without."""
-    hosts = [f"{name}:{service.mlflow_port}" for name in names(service.host)]
-    passwords = mlflow_passwords()
+    ours, passwords = hosts(service.host, service.mlflow_port), mlflow_passwords()
+    if said := os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS"):
+        ours = [*ours, *said.split(",")]
     options = {
         "--host": service.host,
         "--port": str(service.mlflow_port),
         "--workers": "1",  # with the job runner off: two processes instead of fifteen
         "--default-artifact-root": str(Path(service.workspace, "mlartifacts")),
-        "--allowed-hosts": os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS") or ",".join(hosts),
-        "--cors-allowed-origins": ",".join(f"http://{host}" for host in hosts),
+        "--allowed-hosts": ",".join(ours),
+        "--cors-allowed-origins": ",".join(_origins(ours)),
         "--uvicorn-opts": "--log-level warning",
-        **({"--app-name": "basic-auth"} if passwords else {}),
+        "--app-name": NAME,
     }
     words = [word for option in options.items() for word in option]
     command = [sys.executable, "-m", "flows.service.tracking_server", "--no-serve-artifacts", *words]
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    if passwords:
+    if passwords:  # MLflow asks for those of its users itself
         settings |= passwords | keep_users(Path(service.workspace, "service"))
+    settings |= told(service.mlflow_port, ours, None if passwords else lock("mlflow", own))
     return Part("mlflow", command, settings)
 
 
-def _worker(service: Service) -> Part:
+def _worker(service: Service, own: dict[str, str]) -> Part:
     settings = {
         "PREFECT_API_URL": f"{service.address('prefect')}/api",
         "MLFLOW_TRACKING_URI": service.address("mlflow"),
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
     command = [sys.executable, "-m", "flows.service.worker", service.config, *service.settings]
-    return Part("worker", command, settings)
+    return Part("worker", command, settings | {name: word for name, word in own.items() if name != KEY})
+
+
+def _origins(hosts: list[str]) -> list[str]:
+    """A proxy's, which has no port, may be encrypted."""
+    return [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]

@@ -4,20 +4,26 @@ Whoever holds the lock is the service. A lock ends with its process, however tha
 crash of the machine; what the other files say counts only while the lock is held.
 """
 
+import getpass
 import json
 import os
 import shlex
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 from filelock import FileLock, Timeout
 
+from flows.service import credentials
+from flows.service.exposure import LOOPBACK, MLFLOW_PASSWORD, PREFECT_PASSWORD
 from tasks._errors import PipelineError
 from tasks._files import undamaged
 
+URI = "MLFLOW_TRACKING_URI"
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
 ATTEMPTS = "prefect-workspace-attempt-*"  # what Prefect's worker calls the folder of a flow run's environment
 MARK = "W2V_SERVICE"  # in the environment of all that the service has started: the folder
@@ -35,7 +41,7 @@ class Life:
 
 @dataclass
 class State:
-    """What the service says of itself."""
+    """What the service says of itself, to its own account."""
 
     prefect: str  # addresses, for this machine
     mlflow: str
@@ -45,6 +51,14 @@ class State:
     ready: bool = False  # everything has answered once
     lives: dict[str, Life] = field(default_factory=dict)
     workspace: str = ""  # as it was when the service was started
+
+    def is_at(self, address: str, server: str) -> bool:
+        """Whether the address is that server's, by whichever name of this machine."""
+        try:
+            named, own = urlsplit(address), urlsplit(server)
+            return named.port == own.port and named.hostname in {own.hostname, "localhost", LOOPBACK}
+        except ValueError:  # a database's, whose password has brackets
+            return False
 
     @property
     def pages(self) -> dict[str, str]:
@@ -74,7 +88,8 @@ class Place:
 
     @property
     def lock(self) -> FileLock:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         return FileLock(self.folder / ".lock")
 
     @property
@@ -87,6 +102,8 @@ class Place:
                 return False
         except Timeout:
             return True
+        except PermissionError as error:
+            raise self._not_ours() from error
 
     @property
     def state(self) -> State | None:
@@ -103,6 +120,39 @@ class Place:
         beside = self._state.with_name("state.json.partial")
         beside.write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
         os.replace(beside, self._state)
+
+    def links(self, state: State) -> dict[str, str]:
+        """The pages, with what lets a browser in; without, where MLflow asks for the passwords of its own users."""
+        own = credentials.read(self.folder)
+        open_to = [name for name in state.pages if name != "mlflow" or MLFLOW_PASSWORD not in state.asks]
+        return state.pages | {name: credentials.lock(name, own).link(state.pages[name]) for name in open_to}
+
+    def shut(self, database: str) -> None:
+        """Have no other account read what the service knows: what is there, and what will be."""
+        os.umask(0o077)
+        try:
+            self.folder.chmod(0o700)
+        except PermissionError as error:
+            raise self._not_ours() from error
+        home, tables = self.folder.parent / "prefect", self.folder.parent / "mlflow.db"
+        if database.startswith("sqlite:///"):
+            tables = Path(database.removeprefix("sqlite:///"))
+        for each in [home, *home.glob("*.db*"), *tables.parent.glob(f"{tables.name}*"), *self.folder.iterdir()]:
+            with suppress(PermissionError, FileNotFoundError):  # another account's, from before; or gone meanwhile
+                each.chmod(0o700 if each.is_dir() else 0o600)
+
+    def enter(self, state: State) -> None:
+        """Have the service's own credentials in the environment, for each server that it says to be at, or none."""
+        for name, word in credentials.read(self.folder).items():
+            address, server = ("PREFECT_API_URL", state.prefect) if name == PREFECT_PASSWORD else (URI, state.mlflow)
+            if name != credentials.KEY and state.is_at(os.environ.get(address, server), server):
+                os.environ[name] = word
+
+    def _not_ours(self) -> PipelineError:
+        return PipelineError(
+            f"{self.folder} is the service of another account\nexpected  a folder of {getpass.getuser()}\n"
+            f"found     one of {self.folder.owner()}\nUse a workspace of your own: --set runtime.workspace=FOLDER."
+        )
 
     def clear(self) -> None:
         self._state.unlink(missing_ok=True)
@@ -155,7 +205,8 @@ def join(workspace: Path) -> None:
             f"End that with `w2v down --workspace {shlex.quote(str(workspace))}`, then start it with `w2v up`."
         )
     os.environ.setdefault("PREFECT_API_URL", f"{state.prefect}/api")
-    os.environ.setdefault("MLFLOW_TRACKING_URI", state.mlflow)
+    os.environ.setdefault(URI, state.mlflow)
+    place.enter(state)
     if missing := [name for name in state.asks if not os.environ.get(name)]:
         raise PipelineError(
             f"the service of {workspace} asks for a password\nSet {' and '.join(missing)} as they were for `w2v up`."

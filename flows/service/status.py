@@ -25,10 +25,12 @@ def show(workspace: Path) -> int:
         print(f"{workspace}: the service is not up{f', but {left} of its processes run on' if left else ''}")
         print("`w2v up` starts it" + (" anew, `w2v down` ends them" if left else ""))
         return 1
+    place.enter(state)
+    pages = place.links(state)
     print(f"up since {clock(state.since)}{'' if state.ready else ', still starting'}")
     working = {name: answers(state, name) for name in PARTS}
     for name, works in working.items():
-        page = f"  {state.pages[name]}" if name in state.pages else ""
+        page = f"  {pages[name]}" if name in pages else ""
         print(f"{'✓' if works else '✗'} {name:<8} {_life(state.lives.get(name))}{page}")
     try:
         _show_runs(state)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import psutil
 
+from flows.service import credentials
 from flows.service.exposure import passwords_asked_for
 from flows.service.health import answers, hangs
-from flows.service.parts import Part, Service, parts
+from flows.service.parts import DATABASE, Part, Service, parts
 from flows.service.place import ATTEMPTS, MARK, Life, Place, State
 from flows.surroundings import Masking
 from tasks import _scratch
@@ -39,16 +40,18 @@ def supervise(service: Service) -> None:
     """Start the parts, and start again what dies or hangs, until SIGTERM. Raises PipelineError if one never answers."""
     place = Place(Path(service.workspace))
     stopping = threading.Event()
+    kept: list[Kept] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if not ignored(number):
             signal.signal(number, lambda *_: stopping.set())
     with place.lock.acquire(timeout=SOON), _scratch.used(Path(service.workspace)):
+        place.shut(os.environ[DATABASE])
         _log_to(place)
         us = psutil.Process()
         addresses = service.address("prefect"), service.address("mlflow")
-        state = State(*addresses, us.pid, us.create_time(), passwords_asked_for(), workspace=service.workspace)
-        kept = [Kept(part, place, state, service.patience) for part in parts(service)]
+        state = State(*addresses, us.pid, us.create_time(), [], workspace=service.workspace)
         try:
+            kept = _prepare(service, place, state)
             _start(kept, stopping)
             state.ready = not stopping.is_set()
             place.write(state)
@@ -65,6 +68,16 @@ def supervise(service: Service) -> None:
             place.sweep()
             place.clear()
             log.info("stopped")
+
+
+def _prepare(service: Service, place: Place, state: State) -> "list[Kept]":
+    """The parts with their credentials, which this process has too: it asks the servers whether they work."""
+    state.asks = passwords_asked_for()
+    addresses = {"PREFECT_API_URL": f"{state.prefect}/api", "MLFLOW_TRACKING_URI": state.mlflow}
+    own = credentials.make(place.folder, addresses)
+    kept = [Kept(part, place, state, service.patience) for part in parts(service, own)]
+    place.enter(state)
+    return kept
 
 
 def _start(kept: "list[Kept]", stopping: threading.Event) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from configs.schema import Notify
 from flows.guard import SETTINGS
+from flows.service.credentials import KEY
 from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
 from flows.service.parts import DATABASE, Service
 from flows.service.place import MARK
@@ -27,7 +28,7 @@ WANTED = [
 ]  # fmt: skip
 FAMILIES = ("AWS_", "MLFLOW_", "PREFECT_", "W2V_")  # of these also what else is set where the unit is made
 # `up` refuses the first; the second is in the workspace; the others it says itself, to each part what it needs
-NOT_WANTED = {"PREFECT_API_URL", "PREFECT_HOME", DATABASE, MARK, SETTINGS, *ELSEWHERE, *HERE}
+NOT_WANTED = {"PREFECT_API_URL", "PREFECT_HOME", DATABASE, MARK, SETTINGS, KEY, *ELSEWHERE, *HERE}
 
 SYSTEMD = """\
 # The retraining service of one user. Save this as ~/.config/systemd/user/w2v.service, then

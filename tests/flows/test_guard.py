@@ -41,7 +41,6 @@ def ask(
     scope: dict[str, Any] = {
         "type": kind, "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in said],
-        "extensions": {"websocket.http.response": {}},
     }  # fmt: skip
     waiting: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": first}]
     sent: list[Message] = []
@@ -58,7 +57,9 @@ def ask(
 
 
 def status(*words: Any, **named: Any) -> int:
-    return int(ask(*words, **named)[0]["status"])
+    """403 for a WebSocket that does not open."""
+    first = ask(*words, **named)[0]
+    return 403 if first["type"] == "websocket.close" else int(first["status"])
 
 
 def header(sent: list[Message], name: bytes) -> str:
@@ -97,7 +98,7 @@ def test_without_the_credential_nothing_opens(headers: dict[str, str]) -> None:
     assert refused[0]["status"] == 401
     assert header(refused, b"www-authenticate").startswith("Basic ")
     assert not header(refused, b"x-app")
-    assert status(headers, kind="websocket") == 401
+    assert status(headers, kind="websocket") == 403
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_a_socket_whose_first_message_has_no_credential_is_closed(first: str) ->
 
     assert told == {"type": "websocket.close", "code": 1008, "reason": "Invalid token"}
     assert json.loads(heard["text"])["type"] == "websocket.disconnect"
-    assert status({}, kind="websocket", first=first) == 401
+    assert status({}, kind="websocket", first=first) == 403
 
 
 def test_a_socket_whose_first_message_has_the_credential_is_open() -> None:

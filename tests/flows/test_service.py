@@ -36,6 +36,8 @@ CHECKPOINTS = "store/training/*/checkpoints/*/state.json"
 class Box:
     """A folder with an experiment and a workspace, and `w2v` there, with passwords or without."""
 
+    passwords = PASSWORDS
+
     def __init__(self, folder: Path, corpus: Path) -> None:
         self.folder, self.workspace = folder, folder / "ws"
         self.place = Place(self.workspace)
@@ -52,7 +54,7 @@ class Box:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name not in OWN} | PASSWORDS
+        return {name: value for name, value in os.environ.items() if name not in OWN} | self.passwords
 
     def w2v(self, *words: str, code: int = 0, **environment: str) -> str:
         done = subprocess.run(
@@ -262,7 +264,13 @@ def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
     assert box.service
     assert box.service.wait(5) == 0
     assert not box.place.processes()
-    assert {path.name for path in box.place.folder.iterdir()} == {".lock", "log", "mlflow-auth.db", "mlflow-auth.ini"}
+    assert {path.name for path in box.place.folder.iterdir()} == {
+        ".lock",
+        "environment",
+        "log",
+        "mlflow-auth.db",
+        "mlflow-auth.ini",
+    }
     assert sorted(status for _, status in box.runs()) == ["FINISHED", "KILLED", "KILLED"]
     with closing(sqlite3.connect(box.workspace / "prefect" / "prefect.db")) as database:
         ((state, message),) = database.execute(

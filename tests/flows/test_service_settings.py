@@ -1,5 +1,6 @@
 """The service before it starts: ports, addresses, passwords, and the files that have others start it."""
 
+import json
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ import pytest
 import yaml
 
 from flows.service import control, supervisor, units
-from flows.service.exposure import check_ports, hosts, mlflow_passwords, names, prefect_passwords, what_is_open
+from flows.service.exposure import check_ports, hosts, mlflow_passwords, names, prefect_password, what_is_open
 from flows.service.parts import Part, Service, parts
 from flows.service.place import Place, State, clock, join
 from flows.service.supervisor import Kept
@@ -31,8 +32,17 @@ OURS = units.NOT_WANTED | {
     "MLFLOW_AUTH_ADMIN_USERNAME", "MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_AUTH_CONFIG_PATH",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "PREFECT_TASKS_DEFAULT_RETRIES", "PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS",
     "W2V_CONFIG", "W2V_SETTINGS", "W2V_SERVICE", "W2V_SERVE_PASSWORD",
+    "PREFECT_API_KEY", "XDG_CACHE_HOME",  # of a server that `up` does not use; of where Matplotlib finds its fonts
 }  # fmt: skip
 VARIABLES = ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+
+
+OWN = {
+    "PREFECT_API_AUTH_STRING": "w2v:own-prefect",
+    "MLFLOW_TRACKING_USERNAME": "w2v",
+    "MLFLOW_TRACKING_PASSWORD": "own-mlflow",
+    "W2V_LINK_KEY": "key",
+}
 
 
 @pytest.fixture
@@ -72,11 +82,11 @@ def test_servers_of_ones_own_are_not_passed_by(tmp_path: Path) -> None:
 
 def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
     """And answer to the names of this machine only, wherever they listen."""
-    prefect, mlflow, _ = parts(service)
-    assert all(part.command[part.command.index("--host") + 1] == "127.0.0.1" for part in (prefect, mlflow))
+    prefect, mlflow, _ = parts(service, OWN)
+    assert all("127.0.0.1" in part.command for part in (prefect, mlflow))
     assert mlflow.command[mlflow.command.index("--allowed-hosts") + 1] == "localhost:5100,127.0.0.1:5100"
 
-    exposed = parts(service._replace(host="0.0.0.0"))[1]
+    exposed = parts(service._replace(host="0.0.0.0"), OWN)[1]
     assert f"{socket.gethostname()}:5100" in exposed.command[exposed.command.index("--allowed-hosts") + 1].split(",")
     assert "*" not in " ".join(exposed.command)
     assert names("192.0.2.7") == ["localhost", "127.0.0.1", "192.0.2.7"]
@@ -89,15 +99,29 @@ def test_a_proxy_gives_the_servers_another_name(monkeypatch: pytest.MonkeyPatch)
     assert hosts("127.0.0.1", 4300) == ["localhost:4300", "127.0.0.1:4300", "vectors.example", "other.example:8080"]
 
 
-def test_what_is_open_says_to_whom(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a password to all, with how to ask for one; with one to those who know it."""
-    assert "whoever can reach this machine without a password" in what_is_open("0.0.0.0", service.ports)
-    assert "set PREFECT_API_AUTH_STRING=NAME:PASSWORD" in what_is_open("0.0.0.0", service.ports)
-
-    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "boss:secret")
+def test_what_is_open_says_to_whom(service: Service) -> None:
+    """To those who know the password, and what they can do."""
     said = what_is_open("0.0.0.0", service.ports)
-    assert "prefect  port 4300: whoever can reach this machine and knows the password" in said
-    assert "secret" not in said
+
+    assert "prefect  port 4300: whoever can reach this machine and knows the password can see and start" in said
+
+
+@pytest.mark.parametrize("given", [{}, {"PREFECT_API_AUTH_STRING": "boss:secret-password"}])
+def test_nothing_is_exposed_without_passwords(tmp_path: Path, given: dict[str, str]) -> None:
+    """Neither by the command nor by the unit that runs it; the ones that are missing are named, and nothing starts."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | given
+    about = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+    unit = subprocess.run([W2V, "unit", "systemd", "--expose", "0.0.0.0"], check=True, **about).stdout
+    line = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+
+    for words in ([W2V, "up", "--expose", "0.0.0.0"], shlex.split(line.removeprefix("ExecStart="))):
+        done = subprocess.run(words, **about)
+        assert done.returncode == 2
+        assert "--expose 0.0.0.0: nobody is let in without a password\nexpected  " in done.stderr
+        assert ("no PREFECT_API_AUTH_STRING" in done.stderr) == (not given)
+        assert "no MLFLOW_TRACKING_USERNAME and no MLFLOW_TRACKING_PASSWORD" in done.stderr
+        assert "secret" not in done.stderr
+    assert not Place(tmp_path / "workspace").processes()
 
 
 def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,14 +130,19 @@ def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeyp
     with pytest.raises(PipelineError, match="belong together"):
         mlflow_passwords()
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "boss")
-    _, mlflow, _ = parts(service)
+    own = {name: value for name, value in OWN.items() if name not in VARIABLES[1:]}
+    prefect, mlflow, worker = parts(service, own)
 
     assert mlflow.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == "battery-staple"
-    assert mlflow.command[-2:] == ["--app-name", "basic-auth"]
+    assert json.loads(mlflow.environment["W2V_GUARD"])["lock"] == []  # MLflow asks its users itself
+    assert json.loads(prefect.environment["W2V_GUARD"])["lock"] == ["w2v:own-prefect", "key"]
+    assert worker.environment["PREFECT_API_AUTH_STRING"] == "w2v:own-prefect"
+    assert "key" not in worker.environment.values()
+    assert not [word for part in (prefect, mlflow, worker) for word in part.command if "own-" in word]
     assert "battery-staple" not in " ".join(mlflow.command)
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "no name")
     with pytest.raises(PipelineError, match="NAME:PASSWORD"):
-        prefect_passwords()
+        prefect_password()
 
 
 def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,161 @@
+"""The service's own credentials: who can read them, how long they last, and which servers they are sent to."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.service import credentials
+from flows.service.place import Place, State, join
+from tasks._errors import PipelineError
+
+ADDRESSES = {"PREFECT_API_URL": "http://127.0.0.1:4300/api", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5100"}
+NAMES = ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in (*NAMES, *ADDRESSES):
+        monkeypatch.setenv(name, "")  # set back at the end
+        monkeypatch.delenv(name)
+    (tmp_path / "service").mkdir()
+    return tmp_path / "service"
+
+
+def up(folder: Path, asks: list[str] | None = None) -> State:
+    """A service that says it runs, as far as files do."""
+    state = State("http://127.0.0.1:4300", "http://127.0.0.1:5100", os.getpid(), 0.0, asks or [], ready=True)
+    Place(folder.parent).write(state)
+    return state
+
+
+def test_only_its_account_can_read_them(folder: Path) -> None:
+    """Whatever the umask, and not for a moment more: the file is made so."""
+    before = os.umask(0)
+    try:
+        credentials.make(folder, ADDRESSES)
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((folder / credentials.FILE).stat().st_mode) == 0o600
+    assert [path.name for path in folder.iterdir()] == [credentials.FILE]
+
+
+def test_they_last_as_long_as_they_are_secret(folder: Path) -> None:
+    """The same at the next start, so that a browser stays signed in; others once anybody could have read them."""
+    first = credentials.make(folder, ADDRESSES)
+    assert credentials.make(folder, ADDRESSES) == first == credentials.read(folder)
+
+    (folder / credentials.FILE).chmod(0o640)
+    with pytest.raises(PipelineError, match=r"others can read(.|\n)*w2v up"):
+        credentials.read(folder)
+    second = credentials.make(folder, ADDRESSES)
+    assert not {value for name, value in first.items() if name != "MLFLOW_TRACKING_USERNAME"} & set(second.values())
+
+
+def test_a_link_in_their_place_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    """It could lead to a file of another account."""
+    (folder / credentials.FILE).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").write_text("export W2V_LINK_KEY=known\n")
+    (tmp_path / "elsewhere").chmod(0o600)
+
+    with pytest.raises(PipelineError, match="no credentials"):
+        credentials.read(folder)
+    assert "known" not in credentials.make(folder, ADDRESSES).values()
+    assert (tmp_path / "elsewhere").read_text() == "export W2V_LINK_KEY=known\n"
+
+
+def test_a_shell_reads_them_too(folder: Path) -> None:
+    """For `prefect` and `mlflow` by hand."""
+    own = credentials.make(folder, ADDRESSES)
+    done = subprocess.run(
+        ["sh", "-c", f". {folder / credentials.FILE}; env"], capture_output=True, text=True, check=True
+    )
+
+    assert {f"{name}={value}" for name, value in (ADDRESSES | own).items()} <= set(done.stdout.splitlines())
+
+
+def test_what_the_user_gives_is_not_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it written down."""
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "boss:horse-battery")
+    own = credentials.make(folder, ADDRESSES)
+
+    assert "PREFECT_API_AUTH_STRING" not in own
+    assert "horse" not in (folder / credentials.FILE).read_text()
+
+
+def test_commands_beside_the_service_have_them(folder: Path) -> None:
+    """Without a variable of the user's."""
+    own = credentials.make(folder, ADDRESSES)
+    up(folder)
+    with Place(folder.parent).lock:
+        join(folder.parent)
+
+    assert {name: os.environ[name] for name in (*NAMES, *ADDRESSES)} == {
+        name: (own | ADDRESSES)[name] for name in (*NAMES, *ADDRESSES)
+    }
+
+
+def test_no_other_server_gets_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the user names one; the service's by another name of this machine is the service's."""
+    own = credentials.make(folder, ADDRESSES)
+    up(folder)
+    monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example:4300/api")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "boss:horse-battery")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5100/")
+    with Place(folder.parent).lock:
+        join(folder.parent)
+
+    assert os.environ["PREFECT_API_AUTH_STRING"] == "boss:horse-battery"
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == own["MLFLOW_TRACKING_PASSWORD"]
+
+
+def test_what_was_open_is_shut(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the service knows, of a workspace that was made with another umask; what else is there stays as it was."""
+    workspace, home = folder.parent, folder.parent / "prefect"
+    home.mkdir()
+    files = [
+        workspace / "mlflow.db",
+        workspace / "mlflow.db-wal",
+        home / "prefect.db",
+        folder / "log",
+        folder / "log.1",
+    ]
+    stored = workspace / "latest.json"
+    for file in (*files, stored):
+        file.write_text("")
+    for each in (folder, home, *files, stored):
+        each.chmod(0o777)
+    before = os.umask(0)
+    try:
+        Place(workspace).shut(f"sqlite:///{workspace / 'mlflow.db'}")
+        (folder / "new").touch()
+    finally:
+        os.umask(before)
+
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in (folder, home, *files, folder / "new", stored)}
+    assert modes.pop("latest.json") == 0o777
+    assert [modes.pop("service"), modes.pop("prefect")] == [0o700, 0o700]
+    assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_another_account_is_told_whose_service_it_is(folder: Path) -> None:
+    """Instead of a traceback."""
+    credentials.make(folder, ADDRESSES)
+    up(folder)
+    Place(folder.parent).shut("")
+    code = (
+        "import os; import flows.service.place as place; from pathlib import Path\n"
+        f"os.setresuid(65534, 65534, 65534)\ntry: place.join(Path({str(folder.parent)!r}))\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    for each in (folder.parent, *folder.parents[1:4]):
+        each.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "PipelineError" in done.stdout
+    assert "is the service of another account" in done.stdout
