@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from configs.schema import Notify
+from configs.workspaces import VARIABLE
 from flows.guard import SETTINGS
 from flows.service.credentials import KEY
 from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
@@ -27,8 +28,9 @@ WANTED = [
     "no_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "TZ",
 ]  # fmt: skip
 FAMILIES = ("AWS_", "MLFLOW_", "PREFECT_", "W2V_")  # of these also what else is set where the unit is made
-# `up` refuses the first; the second is in the workspace; the others it says itself, to each part what it needs
-NOT_WANTED = {"PREFECT_API_URL", "PREFECT_HOME", DATABASE, MARK, SETTINGS, KEY, *ELSEWHERE, *HERE}
+# `up` refuses the first; the second is in the workspace, which is among its options; the others it says itself, to each
+# part what it needs
+NOT_WANTED = {"PREFECT_API_URL", "PREFECT_HOME", VARIABLE, DATABASE, MARK, SETTINGS, KEY, *ELSEWHERE, *HERE}
 
 SYSTEMD = """\
 # The retraining service of one user. Save this as ~/.config/systemd/user/w2v.service, then
