@@ -1,5 +1,6 @@
 """A secret of one account, kept in a file that only it can read: made once, the same after a restart."""
 
+import errno
 import os
 import secrets
 import stat
@@ -11,14 +12,24 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def kept(file: Path, form: str = "{}") -> str:
-    """The content of the file, written at first: `form` with a random word in it. It is made again if others could have
-    read it. Raises PipelineError if the folder keeps no secret.
+    """Return the content of the file; write it first if there is none: `form` with a random word in it.
+
+    It is made again if others could have read it. Raises PipelineError if the folder keeps no secret.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if content := _read(file):
+    if content := read(file):
         return content
     file.parent.chmod(0o700)
     content = form.format(secrets.token_urlsafe(32))
+    write(file, content)
+    return content
+
+
+def write(file: Path, content: str) -> None:
+    """Write a file that appears whole, and that only this account could ever read.
+
+    Raises PipelineError on a file system without permissions.
+    """
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
@@ -30,22 +41,28 @@ def kept(file: Path, form: str = "{}") -> str:
         beside.unlink()
         raise PipelineError(
             f"{file.parent} keeps no secret\nexpected  a file that only its owner can read\n"
-            "found     a file system without permissions\nChoose a workspace on another one."
+            "found     a file system without permissions\n"
+            "Choose a workspace on another one, or set passwords: docs/operate.md, Who may reach it."
         )
     os.replace(beside, file)
-    return content
 
 
-def _read(file: Path) -> str:
-    """Nothing if there is none, or if others could have read it or made it."""
+def read(file: Path) -> str:
+    """Return the content, or "" if there is no file, or others could have read it, made it or led it elsewhere.
+
+    Raises PipelineError if this account cannot read it.
+    """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         return ""
     except OSError as error:
+        if error.errno == errno.ELOOP:  # a link, which may lead to another account's
+            return ""
         raise PipelineError(
-            f"{file} cannot be read\nexpected  a file of this account's own\nfound     {error.strerror or error}\n"
-            "Delete it: another is made."
+            f"{file} is the secret of another account\nexpected  a file of this account's own\n"
+            f"found     {error.strerror or error}\n"
+            "Use a workspace of your own, or servers that ask you for a password."
         ) from error
     with open(descriptor, encoding="utf-8") as stream:
         about = os.fstat(stream.fileno())

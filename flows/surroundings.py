@@ -45,7 +45,8 @@ def settle(workspace: Path) -> None:
     relocate(workspace)
     home = Path(os.environ.setdefault("PREFECT_HOME", str(workspace.absolute() / "prefect")))
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)  # flow runs and logs are for this account
     except OSError as error:
         raise StoreError(
             f"{home}: the workspace cannot be written ({error.strerror}).\n"

@@ -169,4 +169,5 @@ def _create(database: Path) -> None:
             for leftover in database.parent.glob(f"{beside.name}*"):
                 leftover.unlink()
             MlflowClient(address_of(beside), address_of(beside)).search_experiments(max_results=1)
+            beside.chmod(0o600)  # SQLite gives its journals the same mode
             os.replace(beside, database)

@@ -131,7 +131,8 @@ def compose(service: Service, webhook: str = WEBHOOK) -> str:
         directory=_yaml(str(Path.cwd())),
         volumes=_yaml([f"{folder}:{folder}" for folder in outermost]),  # the same paths inside: runs remember them
         environment="\n".join(f"      - {name}" for name in variables(webhook)),
-        test=_yaml(["CMD", "w2v", "status", "--workspace", service.workspace]),
+        # Docker keeps what a health check prints: the links that let a browser in are not to be there
+        test=_yaml(["CMD-SHELL", f"w2v status --workspace {shlex.quote(service.workspace)} >/dev/null"]),
     )
 
 

@@ -159,3 +159,17 @@ def test_another_account_is_told_whose_service_it_is(folder: Path) -> None:
 
     assert "PipelineError" in done.stdout
     assert "is the service of another account" in done.stdout
+
+
+def test_what_runs_and_flows_leave_is_for_their_account(tmp_path: Path) -> None:
+    """MLflow's database and Prefect's home, also without `w2v up`, whatever the umask."""
+    code = (
+        "import os, sys; from pathlib import Path; from flows import surroundings; from tasks._reach import reached\n"
+        "os.umask(0o022); surroundings.settle(Path(sys.argv[1]))\n"
+        "with reached(f'sqlite:///{sys.argv[1]}/mlflow.db'): pass"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("PREFECT_HOME", *ADDRESSES)}
+    subprocess.run([sys.executable, "-c", code, tmp_path / "ws"], env=environment, check=True)
+
+    assert stat.S_IMODE((tmp_path / "ws" / "mlflow.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "ws" / "prefect").stat().st_mode) == 0o700

@@ -216,6 +216,7 @@ def test_compose_gets_the_same_command(service: Service, monkeypatch: pytest.Mon
     described = yaml.safe_load(text)["services"]["w2v"]
 
     assert [word.replace("$$", "$") for word in described["command"]] == ["w2v", *command(service)]
+    assert described["healthcheck"]["test"][1].endswith(">/dev/null")  # it would keep the links of `w2v status`
     assert described["network_mode"] == "host"
     assert set(VARIABLES) <= set(described["environment"])
     assert len(described["environment"]) == len(set(described["environment"]))
