@@ -133,11 +133,11 @@ class Training(Section):
     batch_size: Annotated[int, Field(ge=1, le=10**6)] | Literal["full"] = Field(
         1024, description='Windows in a mini-batch; 1 is stochastic gradient descent, "full" is gradient descent.'
     )
-    learning_rate: Annotated[float, Field(gt=0, le=1e4)] = Field(
+    learning_rate: Annotated[float, Field(gt=0, le=1e30)] = Field(
         0.025,
         description="At its highest. Hierarchical softmax wants about twice as much, CBOW three times.",
     )
-    min_learning_rate: Annotated[float, Field(ge=0, le=1e4)] = 1e-4
+    min_learning_rate: Annotated[float, Field(ge=0, le=1e30)] = 1e-4
     schedule: Literal["linear", "constant", "cosine"] = "linear"
     warmup: Fraction = Field(0.0, description="Share of the training during which the rate rises from its floor.")
     negatives: Annotated[int, Field(ge=1, le=1_000)] = Field(
@@ -150,7 +150,7 @@ class Training(Section):
     block_length: Annotated[int, Field(ge=1, le=10_000)] = Field(
         32, description="Consecutive windows that share their noise words."
     )
-    damping: Annotated[float, Field(gt=0, le=1e6)] = Field(
+    damping: Annotated[float, Field(gt=0, le=1e30)] = Field(
         2.0, description="A row moves in a batch by at most this many times the mean of its pairs' gradients."
     )
     warm_start: Text | None = Field(

@@ -260,4 +260,5 @@ def _token(message: Message) -> str:
 
 def _same(said: str | bytes, known: str) -> bool:
     """In a time that tells nothing of where they differ."""
-    return hmac.compare_digest(said.encode() if isinstance(said, str) else said, known.encode())
+    sent = said.encode(errors="surrogatepass") if isinstance(said, str) else said
+    return hmac.compare_digest(sent, known.encode())

@@ -1,6 +1,6 @@
 """Prefect's server behind our guard: the same program as `prefect server start`, with callers asked who they are.
 
-python -m flows.prefect_server HOST PORT     (flows.guard.told is its environment)
+python -m flows.prefect_server     (its standard input is the socket to listen on, flows.guard.told its environment)
 """
 
 import os
@@ -31,4 +31,4 @@ def serve(listening: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=2048))
+    serve(socket.socket(fileno=sys.stdin.fileno()))

@@ -40,8 +40,9 @@ def start_digests(config: Training) -> list[str | None]:
         return [None, frozen]
     path = Path(config.warm_start)
     try:
+        digest = digest_of_file(path)
         _check_start(path, config.vector_size)
-        return [digest_of_file(path), frozen]
+        return [digest, frozen]
     except (OSError, ValueError) as error:  # a NUL in the path
         raise InputError(
             f"{path}: cannot read these vectors ({getattr(error, 'strerror', None) or error}).\n{WHICH}"

@@ -57,6 +57,6 @@ def _has_beaten(prefect: str, since: float) -> bool:
     """Whether a worker has told the server that it lives."""
     try:
         workers = ask(prefect, f"work_pools/{POOL}/workers/filter", {})
-    except httpx.HTTPError:
+        return any(moment(worker["last_heartbeat_time"]) > since for worker in workers)
+    except (httpx.HTTPError, TypeError, KeyError, ValueError):  # or an answer that is none
         return False
-    return any(moment(worker["last_heartbeat_time"]) > since for worker in workers)

@@ -62,7 +62,7 @@ def _prefect(service: Service, own: dict[str, str]) -> Part:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(_origins(ours)),  # by default, any page may ask
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "flows.prefect_server", service.host, str(service.prefect_port)]
+    command = [sys.executable, "-m", "flows.prefect_server"]
     guard = told(service.prefect_port, ours, lock("prefect", own, prefect_password()))
     return Part("prefect", command, settings | guard)
 
@@ -79,7 +79,7 @@ def _mlflow(service: Service, own: dict[str, str]) -> Part:
         "--default-artifact-root": str(Path(service.workspace, "mlartifacts")),
         "--allowed-hosts": ",".join(ours),
         "--cors-allowed-origins": ",".join(_origins(ours)),
-        "--uvicorn-opts": "--log-level warning",
+        "--uvicorn-opts": "--log-level warning --fd 0",  # the socket of the supervisor is its standard input
         "--app-name": NAME,
     }
     words = [word for option in options.items() for word in option]

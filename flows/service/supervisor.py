@@ -6,6 +6,7 @@ python -m flows.service.supervisor SERVICE     (as JSON; a program of its own, w
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from flows.service import credentials
-from flows.service.exposure import passwords_asked_for
+from flows.service.exposure import check_ports, passwords_asked_for
 from flows.service.health import answers, hangs
 from flows.service.parts import DATABASE, Part, Service, parts
 from flows.service.place import ATTEMPTS, MARK, Life, Place, State
@@ -33,6 +34,7 @@ START = 300  # seconds until a part has to answer, more where the machine is bus
 ASKED = 10  # times, before a part counts as hung
 STOP = 60  # seconds in which a training has written its checkpoint, and a server has ended
 SOON, LATE = 1, 60  # seconds before a part is started again; twice as long each time that it dies young
+BACKLOG = 2048  # connections that wait for a server to start
 LOG_SIZE, LOGS = 5_000_000, 3
 
 
@@ -75,7 +77,11 @@ def _prepare(service: Service, place: Place, state: State) -> "list[Kept]":
     state.asks = passwords_asked_for()
     addresses = {"PREFECT_API_URL": f"{state.prefect}/api", "MLFLOW_TRACKING_URI": state.mlflow}
     own = credentials.make(place.folder, addresses)
-    kept = [Kept(part, place, state, service.patience) for part in parts(service, own)]
+    check_ports(service.host, service.ports)
+    doors = {
+        server: socket.create_server((service.host, port), backlog=BACKLOG) for server, port in service.ports.items()
+    }
+    kept = [Kept(part, place, state, service.patience, doors.get(part.name)) for part in parts(service, own)]
     place.enter(state)
     return kept
 
@@ -97,10 +103,16 @@ def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
 
 
 class Kept:
-    """One part, and the process that it has."""
+    """One part, and the process that it has.
 
-    def __init__(self, part: Part, place: Place, state: State, patience: float) -> None:
-        self.name = part.name
+    A server listens on a socket of ours. So while it is down, no other account can take its port, to which clients
+    would send their passwords; what is asked meanwhile waits.
+    """
+
+    def __init__(
+        self, part: Part, place: Place, state: State, patience: float, door: socket.socket | None = None
+    ) -> None:
+        self.name, self._door = part.name, door
         self._part, self._place, self._state, self._patience = part, place, state, patience
         self._process: subprocess.Popen[str] | None = None
         self._asked, self._heard, self._limit = 0.0, 0.0, float(START)
@@ -114,8 +126,8 @@ class Kept:
         ours = {MARK: str(self._place.folder), "TMPDIR": str(self._place.temporary)}
         self._process = subprocess.Popen(
             self._part.command, env=os.environ | self._part.environment | ours,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            process_group=0,
+            stdin=self._door.fileno() if self._door else subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0,
         )  # fmt: skip
         self._asked = self._heard = time.monotonic()
         self._limit = float(START)  # until it has answered once
