@@ -40,9 +40,9 @@ def start_digests(config: Training) -> list[str | None]:
         return [None, frozen]
     path = Path(config.warm_start)
     try:
-        digest = digest_of_file(path)
+        path.stat()  # pyarrow's words for what is missing are long
         _check_start(path, config.vector_size)
-        return [digest, frozen]
+        return [digest_of_file(path), frozen]
     except (OSError, ValueError) as error:  # a NUL in the path
         raise InputError(
             f"{path}: cannot read these vectors ({getattr(error, 'strerror', None) or error}).\n{WHICH}"
