@@ -196,13 +196,12 @@ def test_commands_and_the_worker_use_its_servers(box: Box) -> None:
 
 
 def test_what_is_killed_comes_back(box: Box) -> None:
-    """MLflow's server after SIGKILL: down, and soon up again as another process, which status tells."""
+    """MLflow's server after SIGKILL: soon up again as another process, which status tells; its port stays ours."""
     killed = box.place.state.lives["mlflow"].pid
     os.kill(killed, signal.SIGKILL)
     with pytest.raises(OSError, match="in use"):  # another account would be sent passwords there
         socket.create_server(("127.0.0.1", box.mlflow))
-    until(lambda: (state := box.place.state) and state.lives["mlflow"].pid != killed)
-    assert "✗ mlflow" in box.status(code=1)  # it takes seconds to answer again
+    until(lambda: (state := box.place.state) and state.lives["mlflow"].pid not in (0, killed))
 
     until(box.is_up)
     assert "killed by signal 9; started again 1 ×" in box.status()
