@@ -14,13 +14,16 @@ DEFAULT = Path("workspace")
 
 
 def folder(text: str | Path) -> Path:
-    """The folder, with `~` expanded. Raises ValueError if it is empty or there is no such user."""
+    """The folder, with `~` expanded. Raises ValueError if it is empty, a file, or there is no such user."""
     if not str(text).strip():
         raise ValueError("the workspace is empty: a shell variable that is not set?\nexpected  the name of a folder")
     try:
-        return Path(text).expanduser()
+        found = Path(text).expanduser()
     except RuntimeError:
         raise ValueError(f"{text}: there is no such user\nA folder of that name is ./{text}") from None
+    if os.path.isfile(found):  # noqa: PTH113 (False, and no error, of a name that is too long)
+        raise ValueError(f"{text}: a file is no workspace\nexpected  a folder, or the name of one to be made")
+    return found
 
 
 def default() -> Path:

@@ -25,7 +25,7 @@ console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
 Neighbors = dict[str, list[tuple[str, float]]]
 WORDS = 12  # of a document that the plan shows
 UNJUDGED = (
-    "No set judges these vectors, so no later version becomes champion by itself: "
+    "No set judges these vectors, so no later version takes a champion's place by itself: "
     "name one, such as --set \"evaluation.similarity=['wordsim353.tsv']\", or decide with `w2v promote`."
 )
 

@@ -4,13 +4,18 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import httpx
 
 from flows import mlflow_server
 from flows.guard import Lock, told
 from flows.service.exposure import hosts
 from tasks import _tracking, _view
 from tasks._errors import PipelineError
+
+PAUSE = 0.2  # seconds between two looks whether it answers
 
 
 def mlflow_ui(workspace: Path, port: int) -> None:
@@ -22,7 +27,7 @@ def mlflow_ui(workspace: Path, port: int) -> None:
 
     lock = Lock.random()
     page = lock.link(f"http://127.0.0.1:{port}/{_view.address(uri)}")
-    print(f"MLflow on {page}  (Ctrl-C stops it)\nThe link lets a browser in, until then.", flush=True)
+    print("starting MLflow …", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", "--log-level warning", "--app-name", app]
     # one worker and no job runner: two processes instead of fifteen
@@ -31,9 +36,20 @@ def mlflow_ui(workspace: Path, port: int) -> None:
     # in a group of its own it hears of Ctrl-C from us alone, and so need not say that it was aborted
     with subprocess.Popen(command, env=os.environ | about, stdin=subprocess.DEVNULL, process_group=0) as server:
         try:
+            while server.poll() is None and not _answers(port):
+                time.sleep(PAUSE)
+            if server.poll() is None:
+                print(f"MLflow on {page}  (Ctrl-C stops it)\nThe link lets a browser in, until then.", flush=True)
             code = server.wait()
         except KeyboardInterrupt:
             server.terminate()
             code = 0
     if code:
         raise PipelineError(f"the MLflow server stopped with exit code {code}; its last lines above say why.")
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).is_success
+    except httpx.HTTPError:
+        return False

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from configs.loading import ConfigError, load
-from configs.workspaces import KEY, VARIABLE, default, placed
+from configs.workspaces import KEY, VARIABLE, default, folder, placed
 
 
 def said(settings: list[str], asked: str | None = None) -> str:
@@ -45,3 +45,11 @@ def test_a_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "~nosuchuser/ws")
     with pytest.raises(ConfigError, match=r"W2V_WORKSPACE: .*no such user"):
         said([])
+
+
+def test_a_file_is_no_workspace(tmp_path: Path) -> None:
+    """Named before anything looks into it."""
+    (tmp_path / "reviews.csv").touch()
+
+    with pytest.raises(ValueError, match="a file is no workspace"):
+        folder(tmp_path / "reviews.csv")

@@ -165,7 +165,7 @@ def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained
     assert "windows in 3 draws" in answer.stderr
     assert f"nothing to do: run {first.run_id} holds this very result" in answer.stderr
     assert f"MLflow run   {first.run_id}" in answer.stdout
-    assert "No set judges these vectors, so no later version becomes champion by itself" in answer.stdout
+    assert "No set judges these vectors, so no later version takes a champion's place by itself" in answer.stdout
     assert not list((tmp_path / "prefect").iterdir())
 
 
