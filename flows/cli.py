@@ -54,9 +54,9 @@ def _message(error: Exception) -> str:
     refused = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ("httpx", "prefect")
     if refused and (refusal := _refusals.cause(error)):  # of a disk, or of Prefect's server
         return f"{_place(error)} {refusal.what}\n{_first_line(error)}\n{refusal.way}"
-    if "httpx" in sys.modules and isinstance(error, sys.modules["httpx"].TransportError):
+    if "httpx" in sys.modules and _is_away(error):
         return (
-            f"Prefect's server went away, and did not come back in time: {error or type(error).__name__}\n"
+            f"Prefect's server went away, and did not come back in time: {_first_line(error)}\n"
             "What is done is kept: start the server, and run the same command again to go on."
         )
     return f"{type(error).__name__}: {error}\nThis was not expected: run again with `w2v --debug …` to see where."
@@ -66,6 +66,15 @@ def _place(error: Exception) -> str:
     if isinstance(error, OSError):
         return str(error.filename or "the disk")
     return f"Prefect's server at {os.environ.get('PREFECT_API_URL', 'its address')}"
+
+
+def _is_away(error: Exception) -> bool:
+    """Return True if Prefect's server does not answer, or says itself that it cannot do its work."""
+    import httpx
+
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500
+    return isinstance(error, httpx.TransportError)
 
 
 def _first_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from mlflow import MlflowClient
@@ -329,6 +330,11 @@ def test_interrupted_terminated_killed_and_finished(own: Path, corpus: Path, tmp
     assert curves(workspace) == curves(undisturbed)
 
 
+def answered(status: int) -> httpx.HTTPStatusError:
+    request = httpx.Request("GET", "http://127.0.0.1/")
+    return httpx.HTTPStatusError(f"answered {status}", request=request, response=httpx.Response(status))
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -337,9 +343,12 @@ def test_interrupted_terminated_killed_and_finished(own: Path, corpus: Path, tmp
             "ws/uses/a has no space left: the disk is full",
         ),
         (OSError(errno.EROFS, "Read-only file system", "ws/latest.json"), "ws/latest.json cannot be written"),
+        (httpx.ConnectError("refused"), "Prefect's server went away"),
+        (answered(503), "Prefect's server went away"),
+        (answered(418), "This was not expected"),
         (KeyError("Permission denied"), "This was not expected"),
     ],
 )
-def test_a_disk_that_refuses_is_told_by_its_cause(error: Exception, said: str) -> None:
-    """In whatever command; what is no disk's fault is told as ours."""
+def test_what_refuses_is_told_by_its_cause(error: Exception, said: str) -> None:
+    """In whatever command, be it a disk or Prefect's server; what is neither's fault is told as ours."""
     assert said in cli._message(error)
