@@ -63,10 +63,14 @@ class Retraining:
 
     @property
     def server(self) -> psutil.Process:
-        while not (found := psutil.Process(self.process.pid).children()):
+        """Prefect's, and no other child of the retraining's, such as git."""
+        while True:
+            for child in psutil.Process(self.process.pid).children():
+                with suppress(psutil.Error):
+                    if "flows.temporary" in child.cmdline():
+                        return child
             assert self.process.poll() is None, self.said
             time.sleep(0.02)
-        return found[0]
 
     def ended(self) -> int:
         code = self.process.wait()
