@@ -80,7 +80,7 @@ def row(
 
 def broken(source: str, place: str, lost: int) -> Document:
     """A row that cannot be told from what is around it, of so many characters."""
-    return Document(source, None, place, damaged=1, lost=lost, flaw=place)
+    return Document(source, None, place, lost=lost, flaw=place)  # no word of it is known
 
 
 def _mended(document: Document, offset: int | None = None) -> Document:

@@ -62,7 +62,8 @@ def sample(config: Ingestion, workspace: Path) -> Corpus | None:
         budget -= cost
         whole = whole and share == 1
         seen += found
-    for text in filter(None, [*_repetitions(sieve, may_repeat), said(unread_files(config, every, workspace))]):
+    unread = said(unread_files(config, every, workspace))
+    for text in filter(None, [*_repetitions(sieve, may_repeat), *_losses(sieve), unread]):
         _progress.told("ingestion", text)
     if whole:
         check(config, sieve.account, sieve.losses, kept_characters, sieve.original(seen))
@@ -82,6 +83,15 @@ def _repetitions(sieve: Sieve, may_repeat: list[int]) -> Iterator[str]:
     if copies:
         share = f"{copies:,} of the first {read:,} documents"
         yield f"{share} repeat others and are left out (ingestion.duplicates=keep would keep them)"
+
+
+def _losses(sieve: Sieve) -> Iterator[str]:
+    """What of the first documents will be left out, as far as it is damage."""
+    yield sieve.losses.told()
+    if left := sieve.account.left_out["undecodable"]:
+        place = sieve.losses.first["undecodable"]
+        share = f"{left:,} of the first {sieve.account.read:,} documents"
+        yield f"{share} cannot be read and are left out, the first in {place}"
 
 
 def _fetched(source: Source, workspace: Path) -> Source:
@@ -117,6 +127,6 @@ def first(config: Ingestion, workspace: Path, number: int) -> list[Document]:
     found: list[Document] = []
     for source in (_fetched(source, workspace) for source in sources(config)):
         if len(found) < number and (not source.url or source.on_s3 or source.path.exists()):
-            beginning = _beginning(source, config, FIRST)[0]
+            beginning = _beginning(source, config, FIRST + config.document_length)[0]  # a damaged one costs as much
             found += [document for document in beginning if document.text and document.text.strip()]
     return found[:number]

@@ -172,3 +172,17 @@ def test_a_download_to_come_is_not_estimated(tmp_path: Path) -> None:
     (tmp_path / "downloads" / ("0" * 64) / "text.txt").write_text("some text")
 
     assert sample(wanted, tmp_path) == Corpus(1, 9)
+
+
+def test_what_will_be_left_out_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Words whose bytes are not UTF-8, and rows that cannot be read: before the work, with the first place."""
+    caplog.set_level("INFO", "w2v")
+    (tmp_path / "latin.txt").write_bytes(("café here, and more of it\n" * 20).encode("latin-1"))
+    sample(config(tmp_path / "latin.txt"), tmp_path)
+    rows = [json.dumps({"text": f"a row {number}"}) for number in range(20)]
+    (tmp_path / "cut.jsonl").write_text("\n".join([rows[0][:14], *rows]))
+    sample(config(tmp_path / "cut.jsonl"), tmp_path)
+
+    assert "20 words with bytes that are not UTF-8 left out (80 characters), the first in latin.txt" in caplog.text
+    assert "1 of the first 21 documents cannot be read and are left out, the first in cut.jsonl:1" in caplog.text
+    assert caplog.text.count("not UTF-8") == 1
