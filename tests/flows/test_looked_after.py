@@ -176,7 +176,9 @@ def test_who_is_stopped_has_not_failed(config: Config, client: SyncPrefectClient
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=stop).start()
-    with pytest.raises(CancelledRun, match=r"^Stopped by Ctrl-C or SIGTERM\. `.*` goes on where it stopped\.$"):
+    with pytest.raises(
+        CancelledRun, match=r"^Stopped by Ctrl-C, SIGTERM or a closed terminal\. `.*` goes on where it stopped\.$"
+    ):
         retrain(config.model_copy(update={"training": training, "runtime": runtime}))
 
     (run,) = mlflow_runs(own)

@@ -278,7 +278,7 @@ def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
             "SELECT name, message FROM flow_run_state WHERE flow_run_id = ? ORDER BY timestamp DESC LIMIT 1", [flow_run]
         )
     assert state == "Cancelled"
-    assert message.startswith("Stopped by Ctrl-C or SIGTERM. `prefect deployment run --id ")
+    assert message.startswith("Stopped by Ctrl-C, SIGTERM or a closed terminal. `prefect deployment run --id ")
     assert list(box.workspace.glob(CHECKPOINTS))
     assert "not up" in box.w2v("down", "--workspace", "ws")
 
