@@ -29,8 +29,16 @@ def answers(state: State, part: str) -> bool:
 
 
 def hangs(state: State, part: str) -> bool:
-    """Whether it does not answer, and could: of the worker we hear through Prefect's server alone."""
-    return not answers(state, part) and (part != "worker" or answers(state, "prefect"))
+    """Return True if the part is unresponsive.
+
+    The worker is judged only while Prefect's server answers, and has done so for long enough to hear its heartbeat.
+    """
+    if answers(state, part):
+        return False
+    if part != "worker":
+        return True
+    server = state.lives.get("prefect")
+    return server is not None and time.time() - server.since > SILENCE and answers(state, "prefect")
 
 
 def ask(prefect: str, path: str, wanted: dict[str, Any]) -> Any:
