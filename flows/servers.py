@@ -34,7 +34,13 @@ def mlflow_ui(workspace: Path, port: int) -> None:
     about = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}
     about |= told(port, hosts("127.0.0.1", port), lock)
     # in a group of its own it hears of Ctrl-C from us alone, and so need not say that it was aborted
-    with subprocess.Popen(command, env=os.environ | about, stdin=subprocess.DEVNULL, process_group=0) as server:
+    with subprocess.Popen(
+        command,
+        env=os.environ | about,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr.fileno(),  # what it prints is no answer of ours
+        process_group=0,
+    ) as server:
         try:
             while server.poll() is None and not _answers(port):
                 time.sleep(PAUSE)

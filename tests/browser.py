@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 
 DRIVER = shutil.which("chromedriver")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+ATTEMPTS = 3  # to start the driver
 MISSING = "" if DRIVER and BROWSER else "neither chromium nor google-chrome with its chromedriver is on the PATH"
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1150,900"]
 OFFLINE = "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # any other name is none
@@ -63,15 +64,19 @@ class Browser:
 def browser() -> Iterator[Browser]:
     """One browser with its driver, both gone at the end."""
     assert DRIVER, MISSING
-    with subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True) as driver:
-        try:
-            assert driver.stdout
-            said = iter(driver.stdout)
-            port = next(found[1] for line in said if (found := re.search(r"started successfully on port (\d+)", line)))
-            opened = Browser(f"http://127.0.0.1:{port}")
+    for _ in range(ATTEMPTS):
+        with subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True) as driver:
             try:
-                yield opened
+                assert driver.stdout
+                found = (re.search(r"started successfully on port (\d+)", line) for line in driver.stdout)
+                if not (port := next((each[1] for each in found if each), "")):
+                    continue  # it has lost its port to another program
+                opened = Browser(f"http://127.0.0.1:{port}")
+                try:
+                    yield opened
+                finally:
+                    opened.close()
+                return
             finally:
-                opened.close()
-        finally:
-            driver.terminate()
+                driver.terminate()
+    raise AssertionError("the browser's driver does not start")

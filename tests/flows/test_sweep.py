@@ -160,4 +160,4 @@ def test_a_grid_is_refused_before_anything_starts(tmp_path: Path) -> None:
 
     assert answer.returncode == 2
     assert "--grid training.epochs=0: training.epochs\nexpected  a whole number, at least 1" in answer.stderr
-    assert [path.name for path in tmp_path.rglob("*")] == ["prefect"]
+    assert {path.name for path in tmp_path.iterdir()} <= {"prefect", "matplotlib"}  # homes; the second has fonts

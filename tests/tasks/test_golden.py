@@ -30,7 +30,7 @@ def test_datasets(contract: _contracts.Contract) -> None:
         if file.stem == f"{contract.name}-{contract.version}":
             assert len(_contracts.read(file, contract)) > 0
         else:
-            with pytest.raises(ContractError, match="written by another version: read it with that one"):
+            with pytest.raises(ContractError, match=r"another version wrote it: .* read it with that one"):
                 _contracts.read(file, contract)
 
     assert (GOLDEN / f"{contract.name}-{contract.version}.parquet").exists()
