@@ -78,7 +78,7 @@ def test_a_server_that_is_busy_is_asked_again(url: str, answers: list[int], tmp_
     """Twice it has no time, then it has the text."""
     answers += [503, 503, 200]
 
-    assert ingested(url, DIGEST, tmp_path).manifest.account.written == 1
+    assert ingested(url, DIGEST, tmp_path).manifest.account.written == 100
     assert answers == []
 
 
