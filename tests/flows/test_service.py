@@ -91,12 +91,20 @@ class Box:
         """The files, of the workspace or temporary ones, that have one of the passwords in them."""
         passwords = [secret.split(":")[-1].encode() for secret in secrets.values()]
         places = [self.workspace, *Path(tempfile.gettempdir()).glob("*prefect*")]
-        files = [path for place in places for path in place.rglob("*") if path.is_file()]
-        return [path for path in files if any(password in path.read_bytes() for password in passwords)]
+        files = [Path(folder, name) for place in places for folder, _, names in os.walk(place) for name in names]
+        return [path for path in files if any(password in content(path) for password in passwords)]
 
     def runs(self) -> list[tuple[str, str]]:
         records = MlflowClient(f"sqlite:///{self.workspace}/mlflow.db").search_runs(["1"])
         return [(record.info.run_id, record.info.status) for record in records]
+
+
+def content(path: Path) -> bytes:
+    """Nothing of what is gone meanwhile: others work in the temporary folder too."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def free_port() -> int:
