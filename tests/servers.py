@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -166,3 +166,13 @@ class Postgres:
 
     def address(self, database: str, driver: str) -> str:
         return f"postgresql+{driver}://w2v:{self.PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+
+def files_below(folder: Path) -> dict[Path, bytes]:
+    """The content of each file. Others write there meanwhile: what is gone by then is left out."""
+    found: dict[Path, bytes] = {}
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            with suppress(OSError):
+                found[path] = path.read_bytes()
+    return found

@@ -23,6 +23,7 @@ from flows.service import credentials
 from tests.attacks import WAYS, attack, elsewhere
 from tests.browser import MISSING, Browser, browser
 from tests.flows.test_service import W2V, Box, until
+from tests.servers import files_below
 
 NOBODY = 65534
 PATIENT: dict[str, Any] = {"timeout": 120}
@@ -170,7 +171,7 @@ def test_a_foreign_page_changes_nothing(box: Locked, links: dict[str, str], chro
 def test_another_account_of_the_machine_gets_nothing(box: Locked) -> None:
     """Neither a file nor an answer, nor a secret from the list of processes."""
     (box.workspace / "for-all").write_text("")
-    files = [file for file in box.workspace.rglob("*") if file.is_file()]
+    files = list(files_below(box.workspace))
     known = [file for file in files if file.parent.name in ("service", "prefect") or file.name.startswith("mlflow.db")]
     processes = [process.pid for process in box.place.processes()]
     addresses = [box.address(each) + "/api/2.0/mlflow/experiments/search" for each in box.ports_of]
@@ -204,8 +205,8 @@ print(json.dumps([
 def test_no_secret_is_in_another_file_or_output(box: Locked) -> None:
     """Databases, log and what was deployed included; the links, which are printed, have none either."""
     words = [value.rpartition(":")[2] for name, value in box.own.items() if name != "MLFLOW_TRACKING_USERNAME"]
-    found = [path for path in box.workspace.rglob("*") if path.is_file() and path.parent != box.place.temporary]
-    files = {path: path.read_bytes() for path in found}
+    below = files_below(box.workspace)
+    files = {path: text for path, text in below.items() if path.parent != box.place.temporary}
     content = {path.name: text for path, text in files.items() if any(word.encode() in text for word in words)}
     tokens = [_after(box.status().split(), name).partition("w2v=")[2].partition("#")[0] for name in box.ports_of]
 

@@ -22,6 +22,7 @@ from mlflow import MlflowClient
 
 from configs.loading import load
 from flows.service.place import Place
+from tests.servers import files_below
 
 W2V = Path(sys.executable).parent / "w2v"
 # told to the servers by the environment, and to be found nowhere else
@@ -91,20 +92,12 @@ class Box:
         """The files, of the workspace or temporary ones, that have one of the passwords in them."""
         passwords = [secret.split(":")[-1].encode() for secret in secrets.values()]
         places = [self.workspace, *Path(tempfile.gettempdir()).glob("*prefect*")]
-        files = [Path(folder, name) for place in places for folder, _, names in os.walk(place) for name in names]
-        return [path for path in files if any(password in content(path) for password in passwords)]
+        files = {path: content for place in places for path, content in files_below(place).items()}
+        return [path for path, content in files.items() if any(password in content for password in passwords)]
 
     def runs(self) -> list[tuple[str, str]]:
         records = MlflowClient(f"sqlite:///{self.workspace}/mlflow.db").search_runs(["1"])
         return [(record.info.run_id, record.info.status) for record in records]
-
-
-def content(path: Path) -> bytes:
-    """Nothing of what is gone meanwhile: others work in the temporary folder too."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def free_port() -> int:
@@ -198,7 +191,7 @@ def test_commands_and_the_worker_use_its_servers(box: Box) -> None:
     assert box.runs() == [(run, "FINISHED")]
     assert box.status().count("Completed") == 3
 
-    assert {"mlflow.db", "prefect.db", "log"} <= {path.name for path in box.workspace.rglob("*")}
+    assert {"mlflow.db", "prefect.db", "log"} <= {path.name for path in files_below(box.workspace)}
     assert not box.holding(SECRETS)
     assert not [secret for secret in SECRETS.values() if secret.split(":")[-1] in box.said]
 
