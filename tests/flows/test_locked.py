@@ -206,7 +206,7 @@ def test_no_secret_is_in_another_file_or_output(box: Locked) -> None:
     """Databases, log and what was deployed included; the links, which are printed, have none either."""
     words = [value.rpartition(":")[2] for name, value in box.own.items() if name != "MLFLOW_TRACKING_USERNAME"]
     below = files_below(box.workspace)
-    files = {path: text for path, text in below.items() if path.parent != box.place.temporary}
+    files = {path: text for path, text in below.items() if not path.is_relative_to(box.place.temporary)}
     content = {path.name: text for path, text in files.items() if any(word.encode() in text for word in words)}
     tokens = [_after(box.status().split(), name).partition("w2v=")[2].partition("#")[0] for name in box.ports_of]
 
