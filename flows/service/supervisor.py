@@ -78,12 +78,17 @@ def _prepare(service: Service, place: Place, state: State) -> "list[Kept]":
     addresses = {"PREFECT_API_URL": f"{state.prefect}/api", "MLFLOW_TRACKING_URI": state.mlflow}
     own = credentials.make(place.folder, addresses)
     check_ports(service.host, service.ports)
-    doors = {
-        server: socket.create_server((service.host, port), backlog=BACKLOG) for server, port in service.ports.items()
-    }
-    kept = [Kept(part, place, state, service.patience, doors.get(part.name)) for part in parts(service, own)]
+    listening = doors(service)
+    kept = [Kept(part, place, state, service.patience, listening.get(part.name)) for part in parts(service, own)]
     place.enter(state)
     return kept
+
+
+def doors(service: Service) -> dict[str, socket.socket]:
+    """Listen for both servers, on the service's host. Returns the socket of each."""
+    return {
+        server: socket.create_server((service.host, port), backlog=BACKLOG) for server, port in service.ports.items()
+    }
 
 
 def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
