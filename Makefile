@@ -4,32 +4,21 @@
 
 PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml
+WORKERS ?= 3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-FIRST := $(wildcard tests/flows/test_[a-r]*.py)
-
-.PHONY: retrain test first-half second-half benchmark agreement roofline theory lock
+.PHONY: retrain test benchmark agreement roofline theory lock
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
+# Three workers on two cores, as many tests wait for servers; a file stays with one worker, for its module fixtures.
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-ifdef ARGS
-	$(BIN)/python -m pytest $(ARGS)
-else
-	$(MAKE) --no-print-directory --keep-going --jobs=2 first-half second-half
-endif
-
-# All tests in two processes at once, as many only wait for servers. The second half is shown when it has ended.
-first-half:
-	$(BIN)/python -m pytest $(FIRST)
-
-second-half:
-	@log=$$(mktemp); $(BIN)/python -m pytest $(FIRST:%=--ignore=%) >$$log 2>&1; code=$$?; cat $$log; rm $$log; exit $$code
+	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses=$(WORKERS) --dist=loadfile)
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.side_by_side $(ARGS)
