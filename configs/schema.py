@@ -168,11 +168,6 @@ class Training(Section):
         "ones alone.",
     )
 
-    @property
-    def kept_epochs(self) -> range:
-        """The epochs, counted from 1, whose vectors are kept beside the final ones."""
-        return range(max(1, self.epochs - self.keep_epochs + 1), self.epochs)
-
     @model_validator(mode="after")
     def _rates_in_order(self) -> "Training":
         if self.min_learning_rate > self.learning_rate:
@@ -192,11 +187,6 @@ class Evaluation(Section):
     analogy_candidates: Count | None = Field(30_000, description="Answers are sought among the first N words.")
     probes: list[Text] = Field([], description="Words whose neighbours are shown; by default some frequent ones.")
     bootstrap: Annotated[int, Field(ge=1, le=10**6)] = Field(1_000, description="Resamples behind each 95% interval.")
-
-    @property
-    def sets(self) -> list[str]:
-        """Every file that judges."""
-        return [*self.similarity, *self.analogies, *self.domain]
 
 
 class Tracking(Section):

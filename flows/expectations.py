@@ -10,6 +10,7 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows.plan import Plan
 from tasks._sample import Corpus, sample
+from tasks._vectors import kept_epochs
 
 WORD = 6.0  # characters of text
 SENTENCE = 20  # words
@@ -43,7 +44,7 @@ def expect(config: Config, corpus: Corpus) -> dict[str, Expected]:
     training = config.training
     tables = vocabulary * training.vector_size * 8
     step = _step(config, vocabulary)
-    judged = len(training.kept_epochs) + 1  # the final vectors, and those kept of earlier epochs
+    judged = len(kept_epochs(training)) + 1  # the final vectors, and those kept of earlier epochs
     texts = words / SENTENCE if config.tokenization.sentences else documents
     held_out = config.windows.held_out_fraction * words
     windows = 0.7 * words  # what subsampling at 1e-3 leaves of English

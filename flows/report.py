@@ -15,6 +15,7 @@ from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
 from tasks import _patterns, _progress, _tracking
+from tasks._evaluation_sets import judging_files
 from tasks._stage import Context
 from tasks._terminal import one_line
 from tasks.ingestion import new_share
@@ -45,7 +46,7 @@ def show(config: Config, done: Retrained) -> None:
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     for note in _notes.notes(done.outputs.named):
         say(console, f"\n{note}")
-    if config.promotion.automatic and not config.evaluation.sets:
+    if config.promotion.automatic and not judging_files(config.evaluation):
         say(console, f"\n{UNJUDGED}")
 
     workspace = config.runtime.workspace

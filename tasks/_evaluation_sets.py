@@ -15,6 +15,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from configs.schema import Evaluation
 from tasks import _lines
 from tasks._errors import InputError
 from tasks._files import digest_of_file
@@ -40,6 +41,11 @@ class Analogy(NamedTuple):
 
 
 Entry = TypeVar("Entry", Pair, Analogy)
+
+
+def judging_files(config: Evaluation) -> list[str]:
+    """Return every file that judges."""
+    return [*config.similarity, *config.analogies, *config.domain]
 
 
 def digests(files: list[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from configs.grids import Change, described
 from configs.loading import ConfigError
 from configs.schema import Evaluation
 from tasks._errors import InputError
-from tasks._evaluation_sets import set_names
+from tasks._evaluation_sets import judging_files, set_names
 from tasks._scores import METRICS
 
 LOSS = "loss/held_out"  # J(θ): the only score of which less is better
@@ -69,8 +69,8 @@ def judged(evaluation: Evaluation) -> list[str]:
     """The scores that a run with these sets will have."""
     judges = {"similarity": evaluation.similarity, "domain": evaluation.domain}
     sets = [(judges.get(metric.split("/")[0], evaluation.analogies), metric) for metric in METRICS.values()]
-    names = dict(zip(evaluation.sets, set_names(evaluation.sets), strict=True))
-    return [metric.format(names[file]) for files, metric in sets for file in files]
+    names = dict(zip(judging_files(evaluation), set_names(judging_files(evaluation)), strict=True))
+    return [metric.format(names[file]) for judging, metric in sets for file in judging]
 
 
 def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:

@@ -1,56 +1,30 @@
 """A stage: a function whose output the store keeps, and which is a Prefect task at the same time.
 
-    @stage
+    @stage("tokenization")
     def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account: ...
 
 The store's key is Prefect's cache key, refreshed whenever the output is missing or does not verify. So Prefect's
 page shows a reused stage as cached, and never a result that is gone.
 """
 
-import ast
 import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from pydantic import BaseModel
 
 from configs.schema import Runtime, Training
 from tasks import _arithmetic, _progress
+from tasks._code import code_digest
 from tasks._files import digest_of
 from tasks._memory import give_back
 from tasks._store import Account, Dataset, Draft, Record, Store
 from tasks._uses import Uses
 
 Reporter = Callable[[float, float, str], None]
-OWN_PACKAGES = ("tasks", "w2v_core")
-# moves data and tells of it, but never changes it
-MACHINERY = {
-    f"tasks.{name}"
-    for name in (
-        "_arithmetic",
-        "_checkpoints",
-        "_courier",
-        "_environment",
-        "_errors",
-        "_interrupts",
-        "_live",
-        "_memory",
-        "_parallel",
-        "_progress",
-        "_retries",
-        "_runs",
-        "_scratch",
-        "_stage",
-        "_store",
-        "_unfinished",
-        "_uses",
-    )
-}
 
 
 class Context(Record):
@@ -71,8 +45,8 @@ class Context(Record):
 
 
 class Stage:
-    def __init__(self, work: Callable[..., Account], outside: Callable[[Any], Any], *, rounds: bool) -> None:
-        self.name = work.__module__.rpartition(".")[2]
+    def __init__(self, name: str, work: Callable[..., Account], outside: Callable[[Any], Any], *, rounds: bool) -> None:
+        self.name = name
         self._work = work
         self._outside = outside
         self._rounds = rounds
@@ -170,55 +144,15 @@ class Stage:
         return context.store.find(self.name, key)
 
 
-@overload
-def stage(work: Callable[..., Account]) -> Stage: ...
-@overload
-def stage(*, outside: Callable[[Any], Any], rounds: bool = False) -> Callable[[Callable[..., Account]], Stage]: ...
 def stage(
-    work: Callable[..., Account] | None = None,
-    *,
-    outside: Callable[[Any], Any] = lambda config: None,
-    rounds: bool = False,
-) -> Any:
-    """Make a stage of a function; `outside(config)` gives the digests of what it reads that no stage wrote.
+    name: str, *, outside: Callable[[Any], Any] = lambda config: None, rounds: bool = False
+) -> Callable[[Callable[..., Account]], Stage]:
+    """Make a stage of a function, whose outputs lie under `name` in the store.
 
-    `rounds` says that it sums floating-point numbers up, in an order that is the CPU's.
+    `outside(config)` gives the digests of what it reads that no stage wrote. `rounds` says that it sums floating-point
+    numbers up, in an order that is the CPU's.
     """
-    if work is None:
-        return functools.partial(stage, outside=outside, rounds=rounds)
-    return Stage(work, outside, rounds=rounds)
-
-
-@functools.cache
-def code_digest(module: str) -> str:
-    """Of the module's source and of all it imports from the core and its helpers, directly or not."""
-    seen: dict[str, bytes] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        spec = None if name in seen or name in MACHINERY else find_spec(name)
-        if spec and spec.origin:
-            seen[name] = Path(spec.origin).read_bytes()
-            waiting += _own_imports(seen[name])
-    return digest_of({name: blake2b(source, digest_size=16).hexdigest() for name, source in seen.items()})
-
-
-def _own_imports(source: bytes) -> list[str]:
-    names = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # `from w2v_core import blocks` names a module, `from w2v_core.blocks import Blocks` what is in one
-            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-    return [name for name in names if name.split(".")[0] in OWN_PACKAGES and _is_module(name)]
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # a name inside a module that is no package
-        return False
+    return lambda work: Stage(name, work, outside, rounds=rounds)
 
 
 def _part(value: Any) -> Any:

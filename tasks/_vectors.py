@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from configs.schema import Training
 from tasks import _contracts
 from tasks._errors import ContractError, InputError
 from tasks._normalization import KEY, Rules
@@ -25,6 +26,11 @@ class Vectors(NamedTuple):
     counts: NDArray[np.int64]
     table: NDArray[np.float32]  # (V, D), the input vectors
     rules: Rules | None = None  # by which its words were normalised; older versions did not keep them
+
+
+def kept_epochs(config: Training) -> range:
+    """Return the epochs, counted from 1, whose vectors a training keeps beside the final ones."""
+    return range(max(1, config.epochs - config.keep_epochs + 1), config.epochs)
 
 
 def kept(vectors: Dataset) -> list[int]:

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from configs.schema import Evaluation, Tokenization, Training
 from tasks import _contracts, _domain, _judges, _learnt, _scores, _vectors
-from tasks._evaluation_sets import digests, read_analogies, read_pairs, set_names
+from tasks._evaluation_sets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks._judges import Space
 from tasks._normalization import Rules
 from tasks._stage import Context, stage
@@ -29,7 +29,7 @@ FIRST = 5  # of the unknown words of a set
 TEXT = Tokenization()
 
 
-@stage(outside=lambda config: digests(config.sets), rounds=True)
+@stage("evaluation", outside=lambda config: digests(judging_files(config)), rounds=True)
 def evaluation(
     vectors: Dataset,
     held_out: Dataset,
@@ -68,8 +68,9 @@ def evaluation(
 
 def _judge(space: Space, config: Evaluation, draft: Draft, threads: int) -> Iterator[pa.Table]:
     told = draft.facts["sets"] = {}
-    for done, (file, name) in enumerate(zip(config.sets, set_names(config.sets), strict=True)):
-        draft.report(done, len(config.sets), name)
+    judging = judging_files(config)
+    for done, (file, name) in enumerate(zip(judging, set_names(judging), strict=True)):
+        draft.report(done, len(judging), name)
         if file in config.similarity:
             asked = read_pairs(file)
             told[name] = _told(space, [tuple(sorted(pair.words)) for pair in asked])

@@ -32,7 +32,7 @@ REPORT_DOCUMENTS = 500  # between two reports
 DIGESTS = "digests"  # a file: of each document, the digest of its text
 
 
-@stage(outside=source_digests)
+@stage("ingestion", outside=source_digests)
 def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     """One row a document, in the order of the sources and numbered within its part; a text that is cut is several."""
     planned = sources(config)
@@ -83,7 +83,7 @@ class Rows(Record):
         return cls(digest=digest_of(rows), rows=rows)
 
 
-@stage
+@stage("ingestion")
 def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Context) -> Account:
     """Some files, each text once among them, with the digests that tell whether it is in other batches too."""
     sieve = Sieve(config)
@@ -101,7 +101,7 @@ def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Contex
     return sieve.account
 
 
-@stage
+@stage("ingestion")
 def _without(documents: Dataset, repeated: Rows, draft: Draft, context: Context) -> Account:
     """A batch without the texts that an earlier batch has."""
     tables = (_contracts.read(file, _contracts.DOCUMENTS) for file in documents.files())

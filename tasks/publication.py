@@ -31,6 +31,7 @@ from tasks import (
     _spreadsheet,
     _vectors,
 )
+from tasks._evaluation_sets import judging_files
 from tasks._live import CURVES, log_curve
 from tasks._normalization import KEY
 from tasks._retries import may_pass
@@ -86,7 +87,7 @@ def publish(
         _inputs.dataset("windows", draws, "training"),
         _inputs.dataset("held-out", [held_out], "evaluation"),
         _inputs.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
-        *_inputs.evaluation_sets(config.evaluation.sets, judged.inputs["outside"]),
+        *_inputs.evaluation_sets(judging_files(config.evaluation), judged.inputs["outside"]),
     ])  # fmt: skip
     with gathered(Path(context.runtime.workspace), run.id) as folder:
         write_artifacts(folder, config, learnt, vectors, evaluation, manifests, page)

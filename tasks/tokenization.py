@@ -35,7 +35,7 @@ def _segmenter(config: Tokenization) -> dict[str, str] | None:
     return _segmenters.known(config.segmenter)
 
 
-@stage(outside=_segmenter)
+@stage("tokenization", outside=_segmenter)
 def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
     """One row a document, or a sentence of one, that holds a word; in order, part by part and file by file.
 
@@ -59,7 +59,7 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     return account
 
 
-@stage(outside=_segmenter)
+@stage("tokenization", outside=_segmenter)
 def _part(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
     def tokenize_file(file: Path) -> Counts:
         table = _contracts.read(file, _contracts.DOCUMENTS, ["document", "text"])

@@ -41,7 +41,7 @@ WORDS_AT_ONCE = 1 << 12
 TELLING_SECONDS = 1.0  # of training, before which its speed says little
 
 
-@stage(outside=start_digests, rounds=True)
+@stage("training", outside=start_digests, rounds=True)
 def training(
     vocabulary: Dataset,
     draws: list[Dataset],
@@ -60,7 +60,8 @@ def training(
     words = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY, ["word", "count"])
     begin = start(words["word"].to_pylist(), config, seed, tokenization)
     settings = settings_of(config, window, seed)
-    run = Run(settings, begin, words, config.kept_epochs, draws, read_windows(held_out.files()[0]), draft, context)
+    keeping = _vectors.kept_epochs(config)
+    run = Run(settings, begin, words, keeping, draws, read_windows(held_out.files()[0]), draft, context)
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
         draft.facts["environment"] = _environment.describe()  # of this training, whoever publishes it later
         try:
@@ -78,7 +79,7 @@ def training(
     if run.paused:
         raise Paused(context.run_id, losses(run.curve.table))
     write_vectors(draft.file(_vectors.FINAL), words, run.model)
-    for name in map(_vectors.EARLIER.format, config.kept_epochs):
+    for name in map(_vectors.EARLIER.format, keeping):
         shutil.copyfile(run.checkpoints.folder / name, draft.file(name))
     _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
     draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)

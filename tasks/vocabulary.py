@@ -20,7 +20,7 @@ from w2v_core.vocabulary import keep_probabilities
 TEXT = Tokenization()
 
 
-@stage(outside=lambda config: list_digest(config.fixed, "vocabulary.fixed"))
+@stage("vocabulary", outside=lambda config: list_digest(config.fixed, "vocabulary.fixed"))
 def vocabulary(
     tokens: Dataset, config: Vocabulary, draft: Draft, context: Context, tokenization: Tokenization = TEXT
 ) -> Account:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from configs import schema
+from configs.schema import Windows as Extraction
 from tasks import _contracts
 from tasks._errors import InputError
 from tasks._parallel import ordered_map
@@ -39,11 +39,11 @@ class Positions(NamedTuple):
     word: NDArray[np.int32]
 
 
-@stage
+@stage("windows")
 def windows(
     tokens: Dataset,
     vocabulary: Dataset,
-    config: schema.Windows,
+    config: Extraction,
     seed: int,
     epoch: int | None,
     draft: Draft,

@@ -271,7 +271,7 @@ def test_clauses_that_become_words_are_told() -> None:
 TEXTS = ["The first one. It is short.", "12 34", "?!", "Another: a4 b5"]
 
 
-@stage
+@stage("demo")
 def corpus(config: Tokenization, draft: Draft, context: Context) -> Account:
     """Two shards of documents, as ingestion would write them."""
     for shard in (0, 1):

@@ -1,0 +1,138 @@
+"""The digest of a stage's code: what the modules it imports mean, whatever is written beside it.
+
+A mended comment, docstring or line break leaves the digest as it is; a changed constant, name or call does not.
+"""
+
+import ast
+import functools
+from collections.abc import Iterator
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+
+from tasks._files import digest_of
+
+OWN_PACKAGES = ("tasks", "w2v_core", "configs")
+# Values of a section are in the key themselves; a section computes nothing of its own (tests/test_house.py).
+EXEMPT = ("configs",)
+# moves data and tells of it, but never changes it
+MACHINERY = {
+    f"tasks.{name}"
+    for name in (
+        "_arithmetic",
+        "_checkpoints",
+        "_code",
+        "_courier",
+        "_environment",
+        "_errors",
+        "_interrupts",
+        "_live",
+        "_memory",
+        "_parallel",
+        "_progress",
+        "_retries",
+        "_runs",
+        "_scratch",
+        "_stage",
+        "_store",
+        "_unfinished",
+        "_uses",
+    )
+}
+
+
+@functools.cache
+def code_digest(module: str) -> str:
+    """Return the digest of the meaning of a module and of every own module that it imports, directly or not."""
+    return digest_of(
+        {
+            name: blake2b(meaning(path.read_text("utf-8")).encode(), digest_size=16).hexdigest()
+            for name, path in closure(module).items()
+        }
+    )
+
+
+def closure(module: str) -> dict[str, Path]:
+    """Return the file of each module that counts for a stage's key: the stage's own, and what it imports of ours."""
+    seen: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        spec = None if name in seen or exempt(name) else find_spec(name)
+        if spec and spec.origin:
+            seen[name] = Path(spec.origin)
+            waiting += own_imports(seen[name].read_text("utf-8"), name)
+    return seen
+
+
+def exempt(module: str) -> bool:
+    """Return whether a module counts for no key."""
+    return module in MACHINERY or module.split(".")[0] in EXEMPT
+
+
+def own_imports(source: str, module: str) -> list[str]:
+    """Return the own modules that a source imports, wherever in it.
+
+    Raises ImportError for an import that names no module of ours clearly: a relative one, `*`, or a name that a
+    package's `__init__` would have to look up. What such a name stands for cannot be read off.
+    """
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names if _is_own(alias.name)]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ImportError(f"{module}, line {node.lineno}: a relative import; name the module in full")
+            if node.module and _is_own(node.module):
+                names += [_imported(node.module, alias.name, module, node.lineno) for alias in node.names]
+    for name in names:
+        if _is_package(name):
+            raise ImportError(f"{module} imports the package {name}; import a module of it, which counts for the key")
+    return names
+
+
+def _imported(package: str, name: str, module: str, line: int) -> str:
+    """`from w2v_core import blocks` names a module, `from w2v_core.blocks import Blocks` what is in one."""
+    if not _is_package(package):
+        return package
+    if find_spec(f"{package}.{name}") is None:
+        raise ImportError(f"{module}, line {line}: {package}.{name} is no module; import it from the module it is in")
+    return f"{package}.{name}"
+
+
+def _is_own(name: str) -> bool:
+    return name.split(".")[0] in OWN_PACKAGES
+
+
+def _is_package(name: str) -> bool:
+    spec = find_spec(name)
+    return spec is not None and spec.submodule_search_locations is not None
+
+
+def meaning(source: str) -> str:
+    """Return the syntax tree of a source as text, without comments, docstrings and layout.
+
+    The same for Python 3.11 to 3.14, which `ast.dump` is not: fields that are empty are left out, as later versions
+    add some, and so are `ctx`, which follows from the place, and the kind of a string's quotes.
+    """
+    return "".join(_told(ast.parse(source)))
+
+
+def _told(node: object) -> Iterator[str]:
+    if isinstance(node, ast.AST):
+        yield f"({type(node).__name__}"
+        for field, value in ast.iter_fields(node):
+            if field == "values" and isinstance(node, ast.JoinedStr):  # 3.12.1 alone ends a format with an empty text
+                value = [part for part in value if not (isinstance(part, ast.Constant) and part.value == "")]
+            if field not in ("ctx", "kind", "type_comment", "type_ignores") and value is not None and value != []:
+                yield f" {field}="
+                yield from _told(value)
+        yield ")"
+    elif isinstance(node, list):
+        yield "["
+        for item in node:
+            if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)):  # a docstring does nothing
+                yield from _told(item)
+        yield "]"
+    else:
+        yield f"{type(node).__name__}:{node!a}"
