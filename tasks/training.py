@@ -7,6 +7,8 @@ The curve has its points at fixed places of the corpus, so it is as reproducible
 says (words per second, waiting) goes into the manifest's facts, which are no part of the content.
 """
 
+import functools
+import logging
 import shutil
 import time
 from collections.abc import Iterator
@@ -30,11 +32,14 @@ from tasks._parallel import ordered_map
 from tasks._stage import Context, stage
 from tasks._start import Start, settings_of, start, start_digests
 from tasks._store import Account, Dataset, Draft
+from w2v_core.blocks import IN_PLACE
 from w2v_core.learners import learner
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model
 from w2v_core.training import Diverged, Position, Settings, train
 from w2v_core.windows import Windows
+
+log = logging.getLogger("w2v")
 
 TEXT = Tokenization()
 WORDS_AT_ONCE = 1 << 12
@@ -58,6 +63,8 @@ def training(
     The rules by which `tokenization` wrote the words are kept with their vectors.
     """
     words = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY, ["word", "count"])
+    if not IN_PLACE:
+        _tell_of_slowness()
     begin = start(words["word"].to_pylist(), config, seed, tokenization)
     settings = settings_of(config, window, seed)
     keeping = _vectors.kept_epochs(config)
@@ -85,6 +92,14 @@ def training(
     draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)
     draft.facts[_vectors.RULES] = Rules.of(tokenization).dumps()
     return Account(unit="windows", read=run.total, written=run.total)
+
+
+@functools.cache  # once a process
+def _tell_of_slowness() -> None:
+    log.warning(
+        "⚠ this SciPy has no product in place (scipy.sparse._sparsetools.coo_matmat_dense): training gives the same "
+        "vectors, more slowly"
+    )
 
 
 def losses(curve: pa.Table) -> list[float]:

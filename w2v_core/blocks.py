@@ -29,12 +29,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
-from scipy.sparse import _sparsetools
+from scipy.sparse import csr_array
 
 from w2v_core.model import Model
 from w2v_core.training import Settings
 from w2v_core.windows import Windows
 
+try:
+    from scipy.sparse._sparsetools import coo_matmat_dense
+except ImportError:  # private to SciPy, which may rename it
+    coo_matmat_dense = None
+
+IN_PLACE = coo_matmat_dense is not None  # else the public product takes its place
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
@@ -218,8 +224,26 @@ def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, pla
     SciPy's public product returns a new matrix with as many rows as the table. This is the routine beneath it, which
     adds to what it is given: 27 ns a row of 100 floats against 82 (and 730 for np.add.at).
     """
-    width = table.shape[1]
-    _sparsetools.coo_matmat_dense(len(row), width, row, place, scale, gradient.reshape(-1), table.reshape(-1))
+    if coo_matmat_dense is None:
+        return _add_rows_by_product(table, row, scale, gradient, place)
+    coo_matmat_dense(len(row), table.shape[1], row, place, scale, gradient.reshape(-1), table.reshape(-1))
+    return None
+
+
+def _add_rows_by_product(table: Floats, row: Integers, scale: Floats, gradient: Floats, place: Integers) -> None:
+    """The same, to the bit, by SciPy's public product, some four times slower.
+
+    It starts each row from zero and adds in order: the first term of a row is the row as it was, with the weight 1, and
+    its gradients follow in the order of e.
+    """
+    used, repeats = np.unique(row, return_counts=True)
+    rows, order = len(used), np.argsort(row, kind="stable")
+    start = np.concatenate([[0], np.cumsum(repeats)])
+    at = start[:-1]  # where each row's gradients begin in `order`
+    column = np.insert(rows + place[order], at, np.arange(rows))
+    weight = np.insert(scale[order], at, np.float32(1))
+    term = np.concatenate([table[used], gradient.reshape(-1, table.shape[1])])
+    table[used] = csr_array((weight, column, start + np.arange(rows + 1)), shape=(rows, len(term))) @ term
 
 
 def softplus(scores: Floats, out: Floats) -> None:

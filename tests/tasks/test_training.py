@@ -22,7 +22,7 @@ from tasks.training import Run, training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
 from tests.corpora import tokens_of
-from w2v_core import batches, flight
+from w2v_core import batches, blocks, flight
 
 TOPICS = [[f"{topic}{number}" for number in range(8)] for topic in ("sea", "sky")]
 # sixteen words share 64 windows: without strong damping their steps overshoot
@@ -251,6 +251,19 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: 
     saved = Checkpoints(folder.parent).latest()
     assert saved is not None
     assert np.isfinite(saved.theta).all()
+
+
+def test_a_scipy_without_the_product_in_place_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It trains all the same."""
+    monkeypatch.setattr(module, "IN_PLACE", False)
+    monkeypatch.setattr(blocks, "coo_matmat_dense", None)
+    module._tell_of_slowness.cache_clear()
+    for name in ("one", "two"):
+        train(workspace(tmp_path, name), epochs=1)
+
+    assert caplog.text.count("this SciPy has no product in place") == 1
 
 
 def test_finished_training_leaves_no_checkpoint(tmp_path: Path) -> None:

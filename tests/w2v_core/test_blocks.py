@@ -1,6 +1,7 @@
 """Blocks: the matrix products are the loops they replace, whatever the corpus, the threads or an interruption."""
 
 import math
+import runpy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from numpy.typing import NDArray
+from scipy.sparse import _sparsetools
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import Corpus
-from w2v_core import flight, huffman, learners, tree_blocks
-from w2v_core.blocks import _add_rows
+from w2v_core import blocks, flight, huffman, learners, tree_blocks
+from w2v_core.blocks import Floats, Integers, _add_rows
 from w2v_core.flight import InFlight
 from w2v_core.model import Model
 from w2v_core.randomness import generator
@@ -258,13 +260,42 @@ def test_frozen_words_stay() -> None:
 
 def test_rows_that_repeat_are_all_added() -> None:
     """The sparse product in place is np.add.at."""
-    rng = np.random.default_rng(0)
-    table, gradient = rng.random((7, 3), np.float32), rng.random((50, 3), np.float32)
-    row, place = rng.integers(7, size=20, dtype=np.int32), rng.permutation(50)[:20].astype(np.int32)
-    scale = rng.random(20, np.float32)
+    table, row, scale, gradient, place = repeating_rows()
     expected = table.astype(np.float64)
     np.add.at(expected, row, scale[:, None] * gradient[place])
 
     _add_rows(table, row, scale, gradient, place)
 
     np.testing.assert_allclose(table, expected, rtol=1e-5)
+
+
+def test_scipy_may_lose_its_private_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the public product gives the same bits: of one update, and of a training."""
+    corpus = oracles.random_corpus(10, 200)
+
+    def trained() -> Floats:
+        model = model_for(corpus)
+        learner = learners.learner(SETTINGS, model, corpus.counts, lambda epoch: 200)
+        list(learner.learn(corpus.windows, (0, 0), lambda rows: 0.1))
+        return model.theta
+
+    (usual, *update), (other, *_) = repeating_rows(), repeating_rows()
+    expected = trained()
+    _add_rows(usual, *update)
+
+    monkeypatch.delattr(_sparsetools, "coo_matmat_dense")
+    without = runpy.run_path(str(blocks.__file__))
+    assert not without["IN_PLACE"]
+
+    monkeypatch.setattr(blocks, "coo_matmat_dense", without["coo_matmat_dense"])
+    _add_rows(other, *update)
+    assert other.tobytes() == usual.tobytes()
+    assert trained().tobytes() == expected.tobytes()
+
+
+def repeating_rows() -> tuple[Floats, Integers, Floats, Floats, Integers]:
+    """A table, and what to add to which of its rows."""
+    rng = np.random.default_rng(0)
+    table, gradient = rng.random((7, 3), np.float32), rng.random((50, 3), np.float32)
+    row, place = rng.integers(7, size=20, dtype=np.int32), rng.permutation(50)[:20].astype(np.int32)
+    return table, row, rng.random(20, np.float32), gradient, place
