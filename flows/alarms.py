@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from prefect.blocks.core import Block
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.actions import CallWebhook, SendNotification
@@ -115,8 +114,9 @@ def _actions(client: SyncPrefectClient, settings: Notify, title: str, body: str,
         block = Webhook(url=SecretStr(address), headers={"Content-Type": "application/json"})
         yield CallWebhook(block_document_id=_id(block.save(BLOCK, overwrite=True)), payload=payload)
     if settings.block:
-        loaded: Any = Block.load(settings.block)
-        yield SendNotification(block_document_id=loaded._block_document_id, subject=title, body=f"{body}\n{LINK}")
+        kind, _, name = settings.block.partition("/")
+        document = client.read_block_document_by_name(name, kind)
+        yield SendNotification(block_document_id=_id(document.id), subject=title, body=f"{body}\n{LINK}")
 
 
 def _id(saved: Any) -> UUID:
