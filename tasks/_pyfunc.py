@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 WHAT = ("neighbors", "vectors", "analogies")
@@ -91,7 +90,8 @@ def _asked(params: dict[str, Any]) -> tuple[str, int]:
 
 
 def _refused(expected: str, found: str) -> MlflowException:
-    return MlflowException(f"expected {expected}; found {found}", error_code=INVALID_PARAMETER_VALUE)
+    error: MlflowException = MlflowException.invalid_parameter_value(f"expected {expected}; found {found}")
+    return error
 
 
 mlflow.models.set_model(WordVectors())

@@ -23,6 +23,7 @@ from tasks._refusals import cause
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
 AWAY = {502, 503, 504}  # what a proxy answers for a server, and MLflow for its database
 CONNECTED, ANSWERED = 10, 300  # seconds, at first: the system connects us at once, however busy the server is
@@ -69,6 +70,16 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
         raise _told(uri, error) from error
 
 
+def not_found(error: "MlflowException") -> bool:
+    """Whether MLflow refuses because it does not have what was named."""
+    return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
+
+
+def already_exists(error: "MlflowException") -> bool:
+    """Whether MLflow refuses because it has something of that name."""
+    return bool(error.error_code == "RESOURCE_ALREADY_EXISTS")
+
+
 def _told(uri: str, error: Exception) -> TrackingError:
     """By its cause, if that is known."""
     refusal, away = cause(error), database_at(uri) is None and _away(error)
@@ -83,9 +94,13 @@ def _told(uri: str, error: Exception) -> TrackingError:
 
 
 def _forget_places() -> None:
-    """MLflow remembers by a run's id where its files are: those of a copied workspace would go to the original."""
-    if utils := sys.modules.get("mlflow.tracking._tracking_service.utils"):
-        utils._artifact_repos_cache.clear()
+    """MLflow remembers by a run's id where its files are: those of a copied workspace would go to the original.
+
+    Its memory is private: a version that keeps it elsewhere fails the tests of copied workspaces, and nothing else.
+    """
+    utils = sys.modules.get("mlflow.tracking._tracking_service.utils")
+    if (known := getattr(utils, "_artifact_repos_cache", None)) is not None:
+        known.clear()
 
 
 @functools.cache
@@ -112,19 +127,26 @@ def _open(database: Path) -> None:
 
 
 def _knock(uri: str) -> None:
-    """Raise what comes of it at once if nobody answers; each later request is tried again for a while."""
-    from mlflow.utils.credentials import get_default_host_creds
-    from mlflow.utils.rest_utils import http_request
+    """Raise at once what is wrong if the server cannot be reached; each later request is retried for a while.
 
-    http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=(CONNECTED, ANSWERED))
+    The question holds no secret and the answer is not read, so no certificate is checked: MLflow's client, which has
+    settings of its own for that, does it with its first request.
+    """
+    import httpx
+
+    address = httpx.URL(f"{uri.rstrip('/')}/health").copy_with(username="", password="")
+    answer = httpx.get(address, timeout=httpx.Timeout(ANSWERED, connect=CONNECTED), verify=False)
+    if answer.status_code in AWAY:
+        answer.raise_for_status()
 
 
 def _refusals() -> tuple[type[Exception], ...]:
+    from httpx import HTTPError, InvalidURL
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
-    known = MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, OSError
+    known = HTTPError, InvalidURL, MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, OSError
     if "boto3" not in sys.modules:
         return known
     from boto3.exceptions import Boto3Error
@@ -135,13 +157,15 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 def _away(error: BaseException | None) -> bool:
     """Whether it is for lack of an answer, here or at the server, whose database or files may be away."""
+    from httpx import TransportError
     from mlflow.exceptions import MlflowException
     from requests.exceptions import ConnectionError, RetryError, Timeout
 
     if error is None:
         return False
     botocore = sys.modules.get("botocore.exceptions")
-    unanswered = (ConnectionError, RetryError, Timeout, *((botocore.HTTPClientError,) if botocore else ()))
+    network = TransportError, ConnectionError, RetryError, Timeout
+    unanswered = (*network, *((botocore.HTTPClientError,) if botocore else ()))
     answer = getattr(error, "response", None)
     status = error.get_http_status_code() if isinstance(error, MlflowException) else getattr(answer, "status_code", 0)
     return isinstance(error, unanswered) or status in AWAY or _away(error.__cause__ or error.__context__)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from tasks import _environment, _vectors
 from tasks._normalization import Rules
 from tasks._places import artifact_address
-from tasks._reach import reached
+from tasks._reach import already_exists, reached
 from tasks._runs import Run, fetched
 from tasks._vectors import Vectors
 
@@ -60,13 +60,12 @@ def log_model(run: Run, vectors: Path, parameters: dict[str, str], *, epoch: int
 def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
     """The version of the registered model that is this run's: an earlier one, or a new one."""
     from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
     with reached(run.uri) as client:
         try:
             client.create_registered_model(name, description=DESCRIPTION)
         except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            if not already_exists(error):
                 raise
         model = client.get_logged_model(model_id)
         for version in versions(client, run, name, model):

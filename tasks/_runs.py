@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.addresses import shown
 from tasks._errors import TrackingError
-from tasks._reach import reached
+from tasks._reach import not_found, reached
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -153,12 +153,11 @@ def full_id(uri: str, start: str) -> str:
 def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
     """The run's record. Raises TrackingError, which names the newest runs, if there is no such run."""
     from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
     try:
         return client.get_run(run_id)
     except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+        if not not_found(error):
             raise
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     newest = client.search_runs(experiments, max_results=NEWEST)

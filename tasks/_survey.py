@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks._reach import reached
+from tasks._reach import not_found, reached
 from tasks._retention import Known, pinned
 from tasks._tracking import workspace_uri
 from tasks._unfinished import HOST, abandoned, alone, close
@@ -39,12 +39,11 @@ def _known(run_id: str, record: "Record | None", named: set[str]) -> Known:
 def _get(client: "MlflowClient", run_id: str) -> "Record | None":
     """None for a run of another server."""
     from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
     try:
         return client.get_run(run_id)
     except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+        if not not_found(error):
             raise
         return None
 

@@ -19,7 +19,7 @@ from tasks import _environment, _heart, _turns, _vectors
 from tasks._errors import TrackingError, Unreachable
 from tasks._files import digest_of
 from tasks._places import ARTIFACTS, DATABASE, address_of, artifact_address, check_name, database_at
-from tasks._reach import reached
+from tasks._reach import already_exists, reached
 from tasks._runs import Run, gathered, gone, known_run
 from tasks._turns import AtWork, Turn
 from tasks._unfinished import HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
@@ -255,7 +255,6 @@ def _experiment(client: "MlflowClient", config: Config) -> str | None:
 def _create_experiment(client: "MlflowClient", config: Config) -> str:
     """A database of our own has its artifacts beside it; a server knows where it keeps them."""
     from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
     database = database_at(uri(config))
     beside = artifact_address(database.absolute().parent / ARTIFACTS) if database else None
@@ -263,7 +262,7 @@ def _create_experiment(client: "MlflowClient", config: Config) -> str:
     try:
         client.create_experiment(config.tracking.experiment, artifact_location=beside, tags=tags)
     except MlflowException as error:  # another first run, of another workspace, was quicker
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+        if not already_exists(error):
             raise
     return str(_experiment(client, config))
 

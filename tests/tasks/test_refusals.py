@@ -8,11 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import IPv4Address
 from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tasks import _refusals
 from tasks._errors import TrackingError, Unreachable
@@ -159,6 +167,36 @@ def test_a_server_tells_what_is_wrong(
         with pytest.raises(kind, match=said), reached(f"{scheme}://127.0.0.1:{server.server_port}") as client:
             client.search_experiments(max_results=1)
         server.shutdown()
+
+
+def test_a_certificate_that_is_not_trusted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By MLflow's client, to which it is left: where that is told to trust the server, it is reached."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    tls = SSLContext(PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(self_signed(tmp_path))
+    with HTTPServer(("127.0.0.1", 0), partial(Site, 401)) as server:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        address = f"https://127.0.0.1:{server.server_port}"
+        with pytest.raises(TrackingError, match=r"a certificate that is not trusted"), reached(address) as client:
+            client.search_experiments(max_results=1)
+        monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(tmp_path / "tls.pem"))
+        with pytest.raises(TrackingError, match="refuses who we say we are"), reached(address) as client:
+            client.search_experiments(max_results=1)
+        server.shutdown()
+
+
+def self_signed(folder: Path) -> Path:
+    """A file with a key and the certificate of 127.0.0.1."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    own = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    signed = made.add_extension(here, critical=False).add_extension(own, critical=False).sign(key, SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "tls.pem").write_bytes(private + signed.public_bytes(Encoding.PEM))
+    return folder / "tls.pem"
 
 
 @pytest.mark.parametrize(
