@@ -12,9 +12,10 @@ from configs.schema import Config
 from flows.commands.common import QUICKSTART, read
 from flows.surroundings import ELSEWHERE
 from tasks import _arithmetic
+from tasks._environment import MODULE
 from tasks._errors import PipelineError
 
-DESCRIBED = Path(__file__).parents[1] / "prefect.yaml"
+DESCRIBED = Path(__file__).with_name("prefect.yaml")
 POOL = "w2v"  # of processes
 
 
@@ -34,14 +35,14 @@ def deploy(config_path: Path, settings: list[str]) -> list[str]:
     _have_pool(server)
     named = {"W2V_CONFIG": str(config_path), "W2V_SETTINGS": "\n".join(settings)}
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", DESCRIBED],
+        [*MODULE, "flows.prefect_program", "--no-prompt", "deploy", "--all", "--prefect-file", DESCRIBED],
         env=os.environ | named, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         reason = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise PipelineError(
             f"{DESCRIBED} cannot be deployed to {shown(server)}\n{shown(reason, server)}\n"
-            "`prefect deploy --all` beside it says more."
+            f"`{Path(sys.executable).name} -P -m flows.prefect_program deploy --all --prefect-file {DESCRIBED}` says more."
         )
     return _deployed(model)
 

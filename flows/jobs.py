@@ -5,10 +5,13 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from flows import directory
 from flows import reproduce as reproduction
 from flows.retention import collect
 from flows.stops import stoppable
 from tasks import _markdown
+
+directory.enter()  # where a worker runs this
 
 
 @flow(name="reproduce", flow_run_name="run {run} once more", log_prints=True)

@@ -7,12 +7,13 @@ from prefect import flow
 from rich.console import Console
 
 from configs.schema import Config
-from flows import failures
+from flows import directory, failures
 from flows.tables import say
 from tasks import _messages, _tracking
 from tasks._flow_runs import FlowRuns, server
 from tasks._lost import Lost, close_lost, close_lost_flow_runs
 
+directory.enter()  # where a worker runs this
 log = logging.getLogger("w2v")
 
 

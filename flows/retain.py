@@ -8,13 +8,15 @@ from typing import NamedTuple
 from prefect import flow
 
 from configs.schema import Config
-from flows import failures, retention
+from flows import directory, failures, retention
 from tasks import _old_runs, _tracking
 from tasks._flow_runs import FlowRuns, server
 from tasks._old_runs import Past, Removed
 from tasks._retention import Policy, Swept, sweep
 from tasks._survey import survey
 from tasks._terminal import visible
+
+directory.enter()  # where a worker runs this
 
 
 class Retained(NamedTuple):

@@ -11,7 +11,7 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import failures, temporary, vectors, waiting
+from flows import directory, failures, temporary, vectors, waiting
 from flows.naming import named
 from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
@@ -26,6 +26,7 @@ from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish
 
+directory.enter()  # where a worker runs this
 log = logging.getLogger("w2v")
 log.setLevel(logging.INFO)  # Prefect shows what it says, but sets no level
 NOT_ON_PAGE = "prefect.missing"  # the tag that says why Prefect has no record of the run

@@ -13,6 +13,7 @@ from flows import mlflow_server
 from flows.guard import Lock, told
 from flows.service.exposure import hosts
 from tasks import _tracking, _view
+from tasks._environment import MODULE
 from tasks._errors import PipelineError
 
 PAUSE = 0.2  # seconds between two looks whether it answers
@@ -28,7 +29,7 @@ def mlflow_ui(workspace: Path, port: int) -> None:
     lock = Lock.random()
     page = lock.link(f"http://127.0.0.1:{port}/{_view.address(uri)}")
     print("starting MLflow …", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [*MODULE, "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", "--log-level warning", "--app-name", app]
     # one worker and no job runner: two processes instead of fifteen
     about = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}

@@ -14,6 +14,7 @@ ELSEWHERE = {
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "PYTHONSAFEPATH": "1",  # the working directory is a user's, who may have a tasks.py or flows/ there
 }
 HERE = {
     # else a server that was killed with a run at work would think for ever that it is still running
@@ -22,6 +23,7 @@ HERE = {
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # what a command says between two flows
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",  # each event that a server which is away has missed
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "UVICORN_APP_DIR": str(Path(sys.executable).parent),  # of MLflow's server; by default, the working directory
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
 

@@ -14,7 +14,7 @@ from configs.grids import Change, described
 from configs.names import shortened
 from configs.schema import Config
 from configs.writing import toml
-from flows import vectors
+from flows import directory, vectors
 from flows.candidates import OURS, candidates
 from flows.pipeline import Retrained
 from flows.plan import recipe
@@ -30,6 +30,7 @@ from tasks._ranking import LOSS, Result, Sweep
 from tasks._runs import Run
 from tasks.training import losses
 
+directory.enter()  # where a worker runs this
 log = logging.getLogger("w2v")
 FOLDER = "sweeps"  # in the workspace
 

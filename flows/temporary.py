@@ -26,6 +26,7 @@ import psutil
 from flows import own_server, stand_in
 from flows.guard import Guard, Lock, authorities, told
 from tasks import _patience
+from tasks._environment import MODULE
 from tasks._refusals import Refusal, in_words
 
 STOP = 5  # seconds until a server that was asked to end is ended
@@ -34,7 +35,7 @@ HUNG = 120  # seconds without an answer and without a single tick of a processor
 ASKED = 5  # seconds that a question waits, before it is put again
 PATIENCE = "600"  # seconds that Prefect's client waits for an answer: a busy server is no absent one
 HEALTH = "/api/health"
-COMMAND = [sys.executable, "-m", "flows.temporary"]
+COMMAND = [*MODULE, "flows.temporary"]
 ABOUT = {  # as Prefect tells its own
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",

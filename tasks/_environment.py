@@ -19,6 +19,7 @@ from tasks._files import digest_of_file
 from tasks._patience import scaled
 
 SOURCE = Path(__file__).parent.parent
+MODULE = (sys.executable, "-P", "-m")  # of ours, or of a dependency: the working directory may have others of its name
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
 
 

@@ -6,7 +6,6 @@ of the registered model does not come back. Then `mlflow gc` purges the trash, w
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.request import url2pathname
 from configs.addresses import shown
 from configs.schema import Retention
 from tasks import _champions
+from tasks._environment import MODULE
 from tasks._errors import InputError, TrackingError
 from tasks._reach import reached
 from tasks._retention import DAY, KEEP, pinned
@@ -110,7 +110,7 @@ def purge(uri: str, days: float) -> str:
             f"or run `mlflow gc --older-than {days:g}d` where it runs"
         )
     done = subprocess.run(
-        [sys.executable, "-m", "mlflow", "gc", "--older-than", f"{days:g}d"],
+        [*MODULE, "mlflow", "gc", "--older-than", f"{days:g}d"],
         env={**os.environ, DATABASE: database, "MLFLOW_TRACKING_URI": uri}, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:

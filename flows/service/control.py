@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -15,6 +14,7 @@ from flows.service.parts import DATABASE, PARTS, Service
 from flows.service.place import Place, clock
 from flows.service.supervisor import STOP, end
 from tasks import _scratch
+from tasks._environment import MODULE
 from tasks._errors import PipelineError
 from tasks._patience import scaled
 
@@ -36,7 +36,7 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
     if service.host != LOOPBACK:
         print(what_is_open(service.host, service.ports), flush=True)
     os.environ[DATABASE] = database
-    supervisor = [sys.executable, "-m", "flows.service.supervisor", str(service)]
+    supervisor = [*MODULE, "flows.service.supervisor", str(service)]
     if foreground:
         os.execve(supervisor[0], supervisor, _scratch.outer())
     _detach(supervisor, place)

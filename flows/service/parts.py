@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from flows.guard import told
 from flows.mlflow_server import NAME
 from flows.service.credentials import KEY, lock
 from flows.service.exposure import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
+from tasks._environment import MODULE
 
 PARTS = ("prefect", "mlflow", "worker")
 POOL = "w2v"  # the work pool of flows.deployments
@@ -62,7 +62,7 @@ def _prefect(service: Service, own: dict[str, str]) -> Part:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(_origins(ours)),  # by default, any page may ask
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "flows.prefect_server"]
+    command = [*MODULE, "flows.prefect_server"]
     guard = told(service.prefect_port, ours, lock("prefect", own, prefect_password()))
     return Part("prefect", command, settings | guard)
 
@@ -83,7 +83,7 @@ def _mlflow(service: Service, own: dict[str, str]) -> Part:
         "--app-name": NAME,
     }
     words = [word for option in options.items() for word in option]
-    command = [sys.executable, "-m", "flows.service.tracking_server", "--no-serve-artifacts", *words]
+    command = [*MODULE, "flows.service.tracking_server", "--no-serve-artifacts", *words]
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if passwords:  # MLflow asks for those of its users itself
         settings |= passwords | keep_users(Path(service.workspace, "service"))
@@ -97,7 +97,7 @@ def _worker(service: Service, own: dict[str, str]) -> Part:
         "MLFLOW_TRACKING_URI": service.address("mlflow"),
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "flows.service.worker", service.config, *service.settings]
+    command = [*MODULE, "flows.service.worker", service.config, *service.settings]
     return Part("worker", command, settings | {name: word for name, word in own.items() if name != KEY})
 
 

@@ -6,9 +6,10 @@ python -m flows.service.tracking_server OPTION …
 import os
 import sys
 
+from tasks._environment import MODULE
 from tasks._reach import reached
 
 if __name__ == "__main__":
     with reached(os.environ["MLFLOW_BACKEND_STORE_URI"]):
-        command = [sys.executable, "-m", "mlflow", "server", *sys.argv[1:]]
+        command = [*MODULE, "mlflow", "server", *sys.argv[1:]]
     os.execv(command[0], command)

@@ -14,6 +14,7 @@ from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFE
 from flows.service.parts import DATABASE, Service
 from flows.service.place import MARK
 from flows.surroundings import ELSEWHERE, HERE
+from tasks._errors import PipelineError
 
 WEBHOOK = Notify().webhook
 PROJECT = Path(__file__).parents[2]
@@ -73,7 +74,7 @@ services:
         WORKDIR /srv/w2v
         COPY requirements.lock .
         RUN pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock
-        COPY pyproject.toml README.md prefect.yaml ./
+        COPY pyproject.toml README.md ./
         COPY configs configs
         COPY w2v_core w2v_core
         COPY tasks tasks
@@ -122,6 +123,12 @@ def systemd(service: Service, webhook: str = WEBHOOK) -> str:
 
 def compose(service: Service, webhook: str = WEBHOOK) -> str:
     folders = [Path.cwd(), Path(service.config).parent, Path(service.workspace)]
+    if not (PROJECT / "requirements.lock").exists():
+        raise PipelineError(
+            "an image for Compose is built from the source\n"
+            f"expected  a checkout with its requirements.lock\nfound     the package that is installed in {PROJECT}\n"
+            "Run this command from a checkout (`make` there), or let systemd start what is installed: w2v unit systemd."
+        )
     outermost = dict.fromkeys(each for each in folders if not any(other in each.parents for other in folders))
     return COMPOSE.format(
         project=_yaml(str(PROJECT)),
