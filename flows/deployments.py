@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def deploy(config_path: Path, settings: list[str]) -> list[str]:
         reason = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise PipelineError(
             f"{DESCRIBED} cannot be deployed to {shown(server)}\n{shown(reason, server)}\n"
-            f"`{Path(sys.executable).name} -P -m flows.prefect_program deploy --all --prefect-file {DESCRIBED}` says more."
+            "`python -P -m flows.prefect_program deploy --all` with that file as `--prefect-file` says more."
         )
     return _deployed(model)
 

@@ -5,9 +5,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
-import sysconfig
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
@@ -16,9 +13,9 @@ import httpx
 import pytest
 
 from flows.answering import HEALTH
+from tests import wheels
 from tests.servers import free_port
 
-PROJECT = Path(__file__).parents[2]
 # of the user's own, with the names of our packages, of a common tool, and of what lies beside them
 THEIRS = [
     "tasks.py", "w2v_core.py", "flows/__init__.py", "flows/retrain.py", "configs/__init__.py", "tests/__init__.py",
@@ -38,37 +35,9 @@ runtime = {workspace = "ws"}
 OURS = ("PYTHON", "PREFECT", "MLFLOW", "W2V", "UVICORN")  # what the environment of the tests says of these is not told
 
 
-def wheel(source: Path, folder: Path) -> Path:
-    """Build the wheel of a copy, as the build leaves its work beside the source; without a network."""
-    words = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--wheel-dir", folder, source]
-    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *words], check=True)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-def environment_of(folder: Path, built: Path) -> Path:
-    """Make an environment with the wheel, and with the packages of the lock that are installed here; its programs.
-
-    A path in a .pth file brings packages, but not what makes a checkout importable, which is a .pth file itself.
-    """
-    venv.create(folder, symlinks=True)
-    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
-    (packages / "lock.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    words = ["install", "--no-deps", "--no-index", "--quiet", built]
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin" / "python"]
-    subprocess.run([*pip, *words], check=True)
-    return folder / "bin"
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("build")
-    names = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(names, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines():
-        if (PROJECT / name).is_file() and not name.startswith(("docs", "tests", "benchmarks")):
-            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / name, folder / "source" / name)
-    return wheel(folder / "source", folder)
+    return wheels.build(tmp_path_factory.mktemp("build"))
 
 
 class Installed:
@@ -112,7 +81,7 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, built: Path, corpus: Path) -> Iterator[Installed]:
-    programs = environment_of(tmp_path_factory.mktemp("application"), built)
+    programs = wheels.environment(tmp_path_factory.mktemp("application"), built)
     folder = tmp_path_factory.mktemp("user") / "folder"
     folder.mkdir()
     here = Installed(programs, folder, corpus)
