@@ -8,6 +8,7 @@ from pathlib import Path
 
 from configs.schema import Notify
 from configs.workspaces import VARIABLE
+from flows import directory
 from flows.guard import SETTINGS
 from flows.service.credentials import KEY
 from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
@@ -31,7 +32,9 @@ WANTED = [
 FAMILIES = ("AWS_", "MLFLOW_", "PREFECT_", "W2V_")  # of these also what else is set where the unit is made
 # `up` refuses the first; the second is in the workspace, which is among its options; the others it says itself, to each
 # part what it needs
-NOT_WANTED = {"PREFECT_API_URL", "PREFECT_HOME", VARIABLE, DATABASE, MARK, SETTINGS, KEY, *ELSEWHERE, *HERE}
+NOT_WANTED = {
+    "PREFECT_API_URL", "PREFECT_HOME", VARIABLE, directory.VARIABLE, DATABASE, MARK, SETTINGS, KEY, *ELSEWHERE, *HERE
+}  # fmt: skip
 
 SYSTEMD = """\
 # The retraining service of one user. Save this as ~/.config/systemd/user/w2v.service, then
