@@ -77,7 +77,7 @@ services:
         WORKDIR /srv/w2v
         COPY requirements.lock .
         RUN pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock
-        COPY pyproject.toml README.md ./
+        COPY pyproject.toml README.md LICENSE ./
         COPY configs configs
         COPY w2v_core w2v_core
         COPY tasks tasks

@@ -63,7 +63,7 @@ class Installed:
         done = subprocess.run([self.programs / words[0], *words[1:]], capture_output=True, text=True, **about)  # type: ignore[call-overload]
 
         assert done.returncode == code, f"{self.imported}{done.stdout}{done.stderr}"
-        return str(done.stdout)
+        return f"{done.stdout}{done.stderr}"
 
     def until_it_prints(self, text: str, *words: str) -> subprocess.Popen[str]:
         words = (str(self.programs / words[0]), *words[1:])
@@ -123,6 +123,14 @@ def test_the_quickstart_is_there(installed: Installed) -> None:
     """The config that is used without a name, with the text that it takes from the installed packages."""
     assert "documents" in installed.run("w2v", "plan", "--workspace", "quick")
     assert not installed.imported
+
+
+def test_an_image_needs_the_source(installed: Installed) -> None:
+    """What is not in a wheel is asked for by name; systemd's unit can be had."""
+    refused = installed.run("w2v", "unit", "compose", "topics.toml", code=1)
+
+    assert "an image for Compose is built from the source" in refused
+    assert f"ExecStart={installed.programs}/w2v up" in installed.run("w2v", "unit", "systemd", "topics.toml")
 
 
 def test_a_service_and_its_worker(installed: Installed) -> None:
