@@ -156,7 +156,7 @@ def outcome(content: bytes, name: str, whole: list[Document]) -> str:
         return "refused"
     if [each.text for each in found] == [each.text for each in whole]:
         return "same"
-    return "counted" if any(each.damaged for each in found) else "changed"
+    return "counted" if any(each.damaged or each.text is None for each in found) else "changed"
 
 
 def main(kind: str, count: int, seed: int) -> dict[str, float]:
