@@ -3,18 +3,20 @@
 The rates are rounded from runs on two cores over English text; the results are orders of magnitude.
 """
 
-from math import sqrt
 from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
 from flows.plan import Plan
-from tasks._sample import Corpus, sample
+from flows.words_ahead import Words
+from tasks._evaluation_sets import judging_files
+from tasks._sample import Corpus, Seen, look, stored
 from tasks._vectors import kept_epochs
 
-WORD = 6.0  # characters of text
 SENTENCE = 20  # words
 BASE = 400e6  # bytes of memory: the interpreter and its libraries
+SERVER = 15.0  # seconds until a temporary Prefect server answers
+PUBLICATION = 10.0  # seconds, of MLflow's own libraries for the most part
 
 
 class Expected(NamedTuple):
@@ -24,43 +26,41 @@ class Expected(NamedTuple):
     seconds: float
 
 
-def corpus(config: Config, planned: Plan) -> Corpus | None:
-    """The text: counted where it has been ingested, else estimated; None where it is still to be downloaded.
+def seen(config: Config, planned: Plan) -> Seen:
+    """The text: where it has been ingested, counted; else from its beginning.
 
     Raises InputError for what the ingestion could not read.
     """
-    documents = planned.outputs.trained.documents
     if planned.text_to_come:
-        return sample(config.ingestion, Path(config.runtime.workspace))
-    manifest = documents.manifest
-    return Corpus(manifest.account.written, manifest.facts["characters"])
+        return look(config.ingestion, Path(config.runtime.workspace))
+    return stored(planned.outputs.trained.documents)
 
 
-def expect(config: Config, corpus: Corpus) -> dict[str, Expected]:
-    """By stage, as if nothing were there yet."""
+def expect(config: Config, corpus: Corpus, found: Words) -> dict[str, Expected]:
+    """By stage, as if nothing were there yet; `found` is what the whole text has."""
     documents, text = corpus
-    words = text / WORD
-    vocabulary = min(config.vocabulary.max_size or 10**7, 16 * sqrt(words))  # Heaps' law, at min_count 5 of English
+    words, windows = found.words, found.windows
+    vocabulary = min(config.vocabulary.max_size or found.vocabulary, found.vocabulary)
     training = config.training
     tables = vocabulary * training.vector_size * 8
     step = _step(config, vocabulary)
     judged = len(kept_epochs(training)) + 1  # the final vectors, and those kept of earlier epochs
+    sets = len(judging_files(config.evaluation))
     texts = words / SENTENCE if config.tokenization.sentences else documents
     held_out = config.windows.held_out_fraction * words
-    windows = 0.7 * words  # what subsampling at 1e-3 leaves of English
     return {
-        "ingestion": Expected(documents, 0.4 * text, BASE, 5 + text / 20e6),
-        "tokenization": Expected(texts, 0.25 * text, BASE + 200e6, 1 + words / 4e6),
-        "vocabulary": Expected(vocabulary, 20 * vocabulary, BASE + 200e6, 1 + words / 10e6),
-        "windows-held-out": Expected(held_out, 2 * held_out, BASE + 200e6, 1 + words / 8e6),
-        "windows": Expected(windows, 2 * windows, BASE + 200e6, 1 + words / 8e6),
+        "ingestion": Expected(documents, 0.4 * text, BASE, 0.1 + text / 20e6),
+        "tokenization": Expected(texts, 0.25 * text, BASE + 200e6, 0.1 + words / 4e6),
+        "vocabulary": Expected(vocabulary, 20 * vocabulary, BASE + 200e6, 0.1 + words / 10e6),
+        "windows-held-out": Expected(held_out, 2 * held_out, BASE + 200e6, 0.1 + words / 8e6),
+        "windows": Expected(windows, 2 * windows, BASE + 200e6, 0.1 + words / 8e6),
         "training": Expected(
             vocabulary,
             judged * tables,
             BASE + 3 * tables + step,
-            2 + training.epochs * words / 1e6 * training.vector_size / 100,
+            1 + training.epochs * words / 1e6 * training.vector_size / 100,
         ),
-        "evaluation": Expected(20e3, 1e6, BASE + 2 * tables, 15 * judged),
+        "evaluation": Expected(80 + 6e3 * sets, 1e4 + 3e5 * sets, BASE + 2 * tables, (1 + 5 * sets) * judged),
     }
 
 

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-import pyarrow as pa
 
 from configs.loading import ConfigError
 from configs.schema import Config
-from flows import expectations
+from flows import expectations, words_ahead
 from flows.expectations import Expected
 from flows.plan import Plan
-from tasks import _ranking, _sample
+from tasks import _ranking, _sample, _tracking
 from tasks._documents import Document
-from tasks._errors import InputError
-from tasks.tokenization import tokenize
+from tasks._errors import Unreachable
+from tasks._files import digest_of
 
 IMPOSSIBLE = 2  # times what there is: the estimates are orders of magnitude
 LONG = 7 * 86_400.0  # seconds that are said to be many
 SHOWN = 5  # documents
+_FORESEEN: set[str] = set()  # digests of configs
 LEARNT = {"loss/held_out", "loss/held_out_per_pair", "vectors/mean_cosine"}  # scores without a set
 
 
@@ -34,11 +34,27 @@ class Foreseen(NamedTuple):
 def foresee(config: Config, planned: Plan) -> Foreseen:
     """Raises ConfigError or InputError for what would fail later."""
     _check_scores(config)
-    corpus = expectations.corpus(config, planned)
-    expected = expectations.expect(config, corpus) if corpus else {}
+    warnings = _of_tracking(config)
+    seen = expectations.seen(config, planned)
+    found = words_ahead.counted(planned)
+    if found is None and seen.texts:
+        read = words_ahead.count(config, seen)
+        warnings += read.warnings
+        found = read.grown(seen.corpus.characters / sum(map(len, seen.texts))) if seen.corpus else None
+    expected = expectations.expect(config, seen.corpus, found) if seen.corpus and found else {}
     runs = {step.label: of_stage(expected, step.label) for step in planned.steps if not step.output}
     there = {label: each for label, each in runs.items() if each}
-    return Foreseen(expected, list(_sizes(config, there)) if there else [])
+    _FORESEEN.add(_of(config))
+    return Foreseen(expected, [*warnings, *(_sizes(config, there) if there else [])])
+
+
+def foresee_once(config: Config, planned: Plan) -> list[str]:
+    """The warnings, where this process has not foreseen this config already: a worker starts the flow, no command."""
+    return [] if _of(config) in _FORESEEN else foresee(config, planned).warnings
+
+
+def _of(config: Config) -> str:
+    return digest_of(config.model_dump(mode="json"))
 
 
 def of_stage(expected: dict[str, Expected], label: str) -> Expected | None:
@@ -48,14 +64,7 @@ def of_stage(expected: dict[str, Expected], label: str) -> Expected | None:
 
 def words_of(config: Config, texts: list[Document]) -> list[list[str]]:
     """The words of each text. Raises InputError if the pattern of a word is none."""
-    rows = pa.array(range(len(texts)), pa.int64()), pa.array([each.text for each in texts], pa.large_string())
-    try:
-        table = tokenize(*rows, config.tokenization)
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            f"tokenization.pattern\nexpected  an RE2 expression of one word, such as [a-z]+\n"
-            f"found     {config.tokenization.pattern!r}: {error}\nRE2 has no look-around and no back-references."
-        ) from error
+    table = words_ahead.tokenized(config, [each.text for each in texts])
     found: list[list[str]] = [[] for _ in texts]
     for row, words in zip(table["document"].to_pylist(), table["tokens"].to_pylist(), strict=True):
         found[row] += words
@@ -66,6 +75,15 @@ def sampled(config: Config) -> list[tuple[str, list[str]]]:
     """The first documents, by name, and their words."""
     texts = _sample.first(config.ingestion, Path(config.runtime.workspace), SHOWN)
     return list(zip([each.name for each in texts], words_of(config, texts), strict=True)) if texts else []
+
+
+def _of_tracking(config: Config) -> list[str]:
+    """What MLflow would refuse at the start. Raises TrackingError for an experiment that is deleted."""
+    try:
+        _tracking.check_experiment(config)
+    except Unreachable as error:
+        return [f"{error.args[0].splitlines()[0]}: a retraining waits for it"] if config.tracking.required else []
+    return []
 
 
 def _check_scores(config: Config) -> None:

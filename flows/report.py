@@ -1,6 +1,7 @@
 """What the terminal says at the end, and before the start."""
 
 import logging
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from configs.addresses import shown
 from configs.schema import Config
-from flows import foresight
+from flows import expectations, foresight
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
@@ -80,12 +81,15 @@ def show_neighbors(neighbors: Neighbors) -> None:
 def warn(foreseen: foresight.Foreseen) -> None:
     """Before the work: what is tight."""
     for text in foreseen.warnings:
-        log.warning("⚠ %s", text)
+        _progress.warn(text)
 
 
 def show_plan(config: Config, planned: Plan) -> None:
     """A line a stage: reused with its account, or what running it is expected to take."""
     foreseen = foresight.foresee(config, planned)
+    if not planned.text_to_come:
+        for text in planned.outputs.trained.documents.manifest.facts.get("told", []):
+            _progress.told("ingestion", text)
     news = new_share(config.ingestion, Context(runtime=config.runtime)) if planned.text_to_come else 1.0
     rows = []
     for step in planned.steps:
@@ -101,6 +105,11 @@ def show_plan(config: Config, planned: Plan) -> None:
             ])  # fmt: skip
         else:
             rows.append([f"+ {step.label}", "runs"])
+    if foreseen.expected and not planned.nothing_to_do:
+        about = {"publication": expectations.PUBLICATION}
+        if not os.environ.get("PREFECT_API_URL"):
+            about = {"Prefect's server": expectations.SERVER, **about}
+        rows += [[f"+ {name}", "runs", "", "", "", f"~{seconds:,.0f} s"] for name, seconds in about.items()]
     titles = ["rows", "disk", "memory", "time"]
     console.print(table(["stage", "", *titles], rows, right=titles))
     for warned in _patterns.warnings(config.tokenization.pattern):
@@ -110,8 +119,6 @@ def show_plan(config: Config, planned: Plan) -> None:
     if texts := foresight.sampled(config):
         say(console, "\nthe first documents, as words:")
         console.print(table([], [[name, " ".join(words[:WORDS]) or "(no word)"] for name, words in texts]))
-        if not any(len(words) > 1 for _, words in texts):
-            say(console, ("⚠ none of these has two words, which a window needs", "bold yellow"))
     for warned in foreseen.warnings:
         say(console, (f"⚠ {warned}", "bold yellow"))
     say(console, f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}")

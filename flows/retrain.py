@@ -12,6 +12,8 @@ from prefect.runtime import flow_run as running
 
 from configs.schema import Config
 from flows import directory, failures, temporary, vectors, waiting
+from flows.foresight import foresee_once
+from flows.mending import mend
 from flows.naming import named
 from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
@@ -69,6 +71,9 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
         log.info("nothing to do: run %s holds this very result", finished.run_id)
         _announcement.announce_found(Run(_tracking.uri(config), finished.run_id))
         return finished
+    if not parent:
+        for text in foresee_once(config, planned):
+            _progress.warn(text)
     run_id, made = "", False
     with _tracking.unless_required(config):
         run_id, made = _tracking.begin(config, str(running.id), recipe=result, reproduces=reproduces, parent=parent)
@@ -89,10 +94,12 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
 
 
 def _again(config: Config, planned: Plan, run_id: str) -> Retrained:
-    """The outputs of a run that is finished: of another process, or of another store."""
+    """The outputs of a run that is finished: of another process, or of another store. What MLflow lost comes back."""
     log.info("run %s holds this very result: what the store lacks of it is made again", run_id)
     context = Context(runtime=config.runtime, run_id=run_id)
     outputs = pipeline(config, functools.partial(_run, context, planned))
+    with _tracking.unless_required(config):
+        mend(config, outputs, run_id)
     vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
     _announcement.announce_found(Run(_tracking.uri(config), run_id))
     return Retrained(run_id, outputs)

@@ -20,6 +20,7 @@ LINE_SECONDS = 10.0  # between two lines where there is no terminal
 ONE_OF_MANY = re.compile(r"-\d{3,}$")  # such as `windows-003`: a line of its own only where it lasts
 ARTIFACT_SECONDS = 3.0  # between two writes to Prefect's server
 LAST_SECONDS = 10.0  # that the last one may take
+_FORETOLD: set[str] = set()  # what this process has said before the work
 
 
 class Report:
@@ -118,8 +119,29 @@ def partly(name: str, new: int, parts: int) -> None:
 
 
 def told(name: str, text: str) -> None:
-    """Something that nobody would look for, at a stage's end."""
+    """Something that is not expected, at a stage's end; not again if it was said before the work."""
+    if text not in _FORETOLD:
+        log.info("  %-12s %s", name, text)
+    _FORETOLD.discard(text)
+
+
+def foretold(name: str, text: str) -> None:
+    """The same before the work."""
     log.info("  %-12s %s", name, text)
+    _FORETOLD.add(text)
+
+
+def warned(text: str) -> bool:
+    """Whether a warning of these words was given before the work; the next one is not."""
+    found = text in _FORETOLD
+    _FORETOLD.discard(text)
+    return found
+
+
+def warn(text: str) -> None:
+    """Before the work."""
+    log.warning("⚠ %s", text)
+    _FORETOLD.add(text)
 
 
 def summary(dataset: "Dataset") -> str:

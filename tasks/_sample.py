@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from configs.schema import Ingestion
-from tasks import _progress
+from tasks import _contracts, _progress
 from tasks._applicable import check_applicable
 from tasks._archives import clear_errors
 from tasks._columnar_rows import row_count
@@ -16,6 +16,7 @@ from tasks._objects import opened
 from tasks._reading import read, read_installed
 from tasks._sieve import ANY, Sieve, check
 from tasks._sources import Source, sources
+from tasks._store import Dataset
 from tasks._unread import said, unread_files
 
 FILES = 50  # looked into, evenly apart in the order of the sources
@@ -31,11 +32,24 @@ class Corpus(NamedTuple):
     characters: float
 
 
+class Seen(NamedTuple):
+    """What was read of the text."""
+
+    corpus: Corpus | None  # None if a download has not been fetched yet
+    texts: list[str]  # of the documents that are kept
+    whole: bool  # these are all
+
+
 def sample(config: Ingestion, workspace: Path) -> Corpus | None:
+    """How much text ingestion is expected to find: `look` says the same, with the texts."""
+    return look(config, workspace).corpus
+
+
+def look(config: Ingestion, workspace: Path) -> Seen:
     """What ingestion is expected to find: exact where it is little, else as if the rest were like the beginning.
 
-    None if a download has not been fetched yet. Raises InputError where ingestion would: for what cannot be read,
-    columns that are not there and, if everything was seen, too much that is no text.
+    There is no figure if a download has not been fetched yet. Raises InputError where ingestion would: for what cannot
+    be read, columns that are not there and, if everything was seen, too much that is no text.
     """
     every = sources(config)
     check_applicable(config, every)
@@ -47,30 +61,43 @@ def sample(config: Ingestion, workspace: Path) -> Corpus | None:
     documents = characters = size = 0.0
     may_repeat: list[int] = []  # hashes of texts
     budget: float = ENOUGH
-    kept_characters = 0
+    texts: list[str] = []
     for source in there[:: max(1, ceil(len(there) / FILES))]:
         found, share, cost = _beginning(source, config, budget)
         sifted = list(sieve(found))
         kept = [document for document, _ in sifted]
         may_repeat += [hash(document.text) for document, digest in sifted if digest == ANY]
         length = sum(len(document.text or "") for document in kept)
-        kept_characters += length
+        texts += [document.text for document in kept if document.text]
         if budget > 0:  # a single document says little of its file
             documents += len(kept) / share
             characters += length / share
             size += source.size
         budget -= cost
-        whole = whole and share == 1
+        whole = whole and share == 1 and budget > 0  # else what was left is in the file's buffer, and was not seen
         seen += found
     unread = said(unread_files(config, every, workspace))
     for text in filter(None, [*_repetitions(sieve, may_repeat), *_losses(sieve), unread]):
-        _progress.told("ingestion", text)
+        _progress.foretold("ingestion", text)
     if whole:
-        check(config, sieve.account, sieve.losses, kept_characters, sieve.original(seen))
+        check(config, sieve.account, sieve.losses, sum(map(len, texts)), sieve.original(seen))
     if len(there) < len(planned):
-        return None
+        return Seen(None, texts, whole=False)
     growth = sum(source.size for source in there) / size if size else 0.0
-    return Corpus(documents * growth, characters * growth)
+    return Seen(Corpus(documents * growth, characters * growth), texts, whole)
+
+
+def stored(documents: Dataset) -> Seen:
+    """The same of a text that has been ingested, of which the beginning is read."""
+    manifest = documents.manifest
+    texts: list[str] = []
+    for file in documents.files():
+        if sum(map(len, texts)) >= ENOUGH:
+            break
+        texts += _contracts.read(file, _contracts.DOCUMENTS, ["text"])["text"].to_pylist()
+    return Seen(
+        Corpus(manifest.account.written, manifest.facts["characters"]), texts, len(texts) == manifest.account.written
+    )
 
 
 def _repetitions(sieve: Sieve, may_repeat: list[int]) -> Iterator[str]:

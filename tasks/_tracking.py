@@ -173,6 +173,14 @@ def find_finished(config: Config, result: str) -> str | None:
     return next((record.info.run_id for record in found if REPRODUCES not in record.data.tags), None)
 
 
+def check_experiment(config: Config) -> None:
+    """Raises TrackingError if the experiment is deleted; a database that is not there yet is not made."""
+    database = database_at(uri(config))
+    if database is None or database.exists():
+        with reached(uri(config)) as client:
+            _experiment(client, config)
+
+
 def find_tagged(config: Config, tag: str, value: str) -> "Record | None":
     """The newest run with this tag, however it has ended."""
     with reached(uri(config)) as client:

@@ -58,7 +58,8 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     check(config, account, losses, characters, original)
     besides = unread_files(config, planned, Path(context.runtime.workspace))
     draft.facts.update(files=len(planned), characters=characters, losses=losses.model_dump(), unread=len(besides))
-    for text in filter(None, (losses.told(), said(besides), _repetitions(found))):
+    draft.facts["told"] = [*filter(None, (losses.told(), said(besides), _repetitions(found)))]
+    for text in draft.facts["told"]:
         _progress.told("ingestion", text)
     return account
 

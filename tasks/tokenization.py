@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import Tokenization
-from tasks import _contracts, _notes, _patterns, _segmenters
+from tasks import _contracts, _notes, _patterns, _progress, _segmenters
 from tasks._errors import InputError
 from tasks._normalization import Rules, normalized, spaceless, words
 from tasks._parallel import ordered_map
@@ -50,12 +50,12 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     facts = [part.manifest.facts for part in draft.parts]
     draft.facts.update({name: sum(each[name] for each in facts) for name in ("tokens", "rows")})
     if not draft.facts["tokens"]:
-        raise InputError(_no_word(account.read, config))
+        raise InputError(no_word(account.read, config))
     sampled = sum((Counter(each["sampled"]) for each in facts), Counter[str]())
     if shares := clauses(sampled, config):
         draft.facts["spaceless"] = shares
-    if warned := _notes.clauses(shares):
-        log.warning(warned)
+    if (text := _notes.clauses(shares)) and not _progress.warned(text):
+        log.warning(text)
     return account
 
 
@@ -102,7 +102,7 @@ def clauses(sampled: Counter[str], config: Tokenization) -> dict[str, float]:
     return {name: count / sampled[""] for name, count in sampled.items() if name and left_whole}
 
 
-def _no_word(documents: int, config: Tokenization) -> str:
+def no_word(documents: int, config: Tokenization) -> str:
     expected = f"matches of tokenization.pattern, {config.pattern!r}" if config.pattern else "letters or digits"
     return (
         f"no word in {documents:,} documents\nexpected  {expected}\n"

@@ -30,10 +30,10 @@ def vocabulary(
     """
     counted = _count(tokens.files(), context.threads, draft)
     occurrences = pc.sum(counted["count"]).as_py() or 0
-    kept = _fixed(counted, config.fixed, tokenization, draft) if config.fixed else _frequent(counted, config)
+    kept = _fixed(counted, config.fixed, tokenization, draft) if config.fixed else frequent(counted, config)
     counts = kept["count"].to_numpy()
     if not counts.any():
-        raise InputError(_empty(counted, occurrences, config))
+        raise InputError(empty(counted, occurrences, config))
 
     keep = keep_probabilities(counts, config.subsample)
     table = kept.append_column("keep_probability", pa.array(keep))
@@ -51,8 +51,7 @@ def _count(files: list[Path], threads: int, draft: Draft) -> pa.Table:
         for done, (words, counts) in enumerate(pool.map(_count_shard, files), start=1):
             merged.update(dict(zip(words, counts, strict=True)))
             draft.report(done, len(files), f"{len(merged):,} distinct words")
-    table = pa.table({"word": pa.array(merged.keys(), pa.string()), "count": pa.array(merged.values(), pa.int64())})
-    return table.sort_by([("count", "descending"), ("word", "ascending")])
+    return sorted_counts(merged)
 
 
 def _count_shard(file: Path) -> tuple[list[str], list[int]]:
@@ -61,7 +60,13 @@ def _count_shard(file: Path) -> tuple[list[str], list[int]]:
     return counts.field("values").to_pylist(), counts.field("counts").to_pylist()
 
 
-def _frequent(counted: pa.Table, config: Vocabulary) -> pa.Table:
+def sorted_counts(counts: dict[str, int]) -> pa.Table:
+    """By falling count, then word."""
+    table = pa.table({"word": pa.array(counts.keys(), pa.string()), "count": pa.array(counts.values(), pa.int64())})
+    return table.sort_by([("count", "descending"), ("word", "ascending")])
+
+
+def frequent(counted: pa.Table, config: Vocabulary) -> pa.Table:
     return counted.filter(pc.field("count") >= config.min_count).slice(0, config.max_size)
 
 
@@ -75,7 +80,8 @@ def _fixed(counted: pa.Table, path: str, tokenization: Tokenization, draft: Draf
     return filled.sort_by([("count", "descending"), ("word", "ascending")]).combine_chunks()
 
 
-def _empty(counted: pa.Table, occurrences: int, config: Vocabulary) -> str:
+def empty(counted: pa.Table, occurrences: int, config: Vocabulary) -> str:
+    """What is said where no word is frequent enough."""
     best: dict[str, Any] = counted.slice(0, 1).to_pylist()[0] if len(counted) else {"word": "", "count": 0}
     return (
         f"the vocabulary is empty\nexpected  words that occur at least {config.min_count} times\n"

@@ -80,7 +80,7 @@ def windows(
         draft.report(words, tokens.manifest.facts["tokens"], f"{written:,} windows")
 
     if epoch is not None and longest < max(2, config.window):
-        raise InputError(_too_wide(config.window, longest))
+        raise InputError(too_wide(config.window, longest))
     if epoch is not None and not written:
         raise InputError(_none_left(known))
     draft.facts.update(words=words, epoch=epoch)
@@ -168,7 +168,8 @@ def _none_left(known: int) -> str:
     )
 
 
-def _too_wide(window: int, longest: int) -> str:
+def too_wide(window: int, longest: int) -> str:
+    """What is said where no document is as long as a window."""
     return (
         f"windows.window is wider than any document\nexpected  a document of at least {max(2, window)} known words\n"
         f"found     {longest} in the longest\n"

@@ -128,8 +128,9 @@ def test_plan_estimates_from_what_it_sees(tmp_path: Path) -> None:
     """Three rows are three documents, not a share of the file's bytes; what is ingested already is counted."""
     (tmp_path / "reviews.csv").write_text("text\n" + "".join(f"a review {n}\n" for n in range(3)))
     answer = w2v(
-        "plan", "--set", f"ingestion.source={tmp_path / 'reviews.csv'}", "--set", f"runtime.workspace={tmp_path}"
-    )
+        "plan", "--set", f"ingestion.source={tmp_path / 'reviews.csv'}", "--set", f"runtime.workspace={tmp_path}",
+        "--set", "vocabulary.min_count=1", "--set", "windows.window=3",
+    )  # fmt: skip
     rows = {line.split()[1]: line.split()[3] for line in answer.stdout.splitlines() if line.startswith("+")}
 
     assert (rows["ingestion"], rows["tokenization"]) == ("~3", "~3")

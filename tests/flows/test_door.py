@@ -215,7 +215,7 @@ def test_what_is_tight_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """With a little less memory or disk than is expected, a warning says what would fit; far less is refused."""
     config = load(None, [f"ingestion.source={place / 'text.txt'}", f"runtime.workspace={place / 'ws'}"])
     planned = plan.plan(config)
-    monkeypatch.setattr(foresight, "_free", lambda workspace: 1_000_000)
+    monkeypatch.setattr(foresight, "_free", lambda workspace: 15_000)
     assert [each.partition(":")[0] for each in foresight.foresee(config, planned).warnings] == ["disk for the store"]
 
     monkeypatch.setattr(foresight, "_free", lambda workspace: 1_000)

@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
-from configs.schema import Config, Runtime
+from configs.loading import ConfigError
+from configs.schema import Config, Promotion, Runtime
 from flows import comparison, vectors
 from flows.pipeline import Retrained
 from flows.plan import plan
@@ -125,6 +126,21 @@ def test_a_store_that_is_gone_is_made_again_for_the_same_run(config: Config, fir
     assert len(client.search_model_versions("name = 'vectors'")) == 1
 
 
+@pytest.mark.parametrize("stage", ["training", "ingestion"])
+def test_an_output_that_is_gone_is_made_again_for_the_same_run(stage: str, config: Config, first: Retrained) -> None:
+    """Also where MLflow has lost the version meanwhile: it ends in one FINISHED run and one version."""
+    client = MlflowClient(_tracking.uri(config))
+    before = {run.info.run_id for run in client.search_runs(["1"])}
+    shutil.rmtree(Path(config.runtime.workspace) / "store" / stage)
+    (version,) = client.search_model_versions("name = 'vectors'")
+    client.delete_model_version("vectors", version.version)
+
+    assert retrain(config) == first
+    assert {run.info.run_id for run in client.search_runs(["1"])} == before
+    assert client.get_run(first.run_id).info.status == "FINISHED"
+    assert len(client.search_model_versions("name = 'vectors'")) == 1
+
+
 def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
     """One process makes it, and the other waits, says so, and finds it made."""
     values = config.model_copy(update={"runtime": Runtime(workspace=str(own)), "seed": 5}).model_dump(mode="json")
@@ -211,6 +227,15 @@ def test_a_vanished_output_is_made_anew(config: Config, first: Retrained) -> Non
 
     assert not plan(config).nothing_to_do
     assert retrain(config).outputs.evaluation.digest == first.outputs.evaluation.digest
+
+
+def test_the_flow_looks_ahead_itself(config: Config, first: Retrained) -> None:
+    """A worker starts it, and no command has looked before: what would fail at the end leaves no run."""
+    before = len(MlflowClient(_tracking.uri(config)).search_runs(["1"]))
+    with pytest.raises(ConfigError, match=r"promotion\.gates: similarity/none"):
+        retrain(config.model_copy(update={"promotion": Promotion(gates=["similarity/none"]), "seed": 99}))
+
+    assert len(MlflowClient(_tracking.uri(config)).search_runs(["1"])) == before
 
 
 def test_failed_work_ends_the_run_as_failed(config: Config, first: Retrained) -> None:

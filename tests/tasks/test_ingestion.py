@@ -64,6 +64,7 @@ def test_a_folder_becomes_documents(context: Context, corpus: Path) -> None:
     assert documents.manifest.facts == {
         "files": 4, "characters": 32, "unread": 1,
         "losses": {"characters": {"undecodable": 0, "empty": 0, "duplicate": 0}, "damaged": 0, "first": {}},
+        "told": ["1 file is not read: d.png", "lines and rows that repeat others are kept: ingestion.duplicates"],
     }  # fmt: skip
 
 

@@ -1,0 +1,100 @@
+"""The text as words, before the work: how many there are, which get a vector, and whether a window fits into a text."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from configs.schema import Config
+from flows.plan import TO_COME, Plan
+from tasks import _notes
+from tasks._errors import InputError
+from tasks._normalization import Rules
+from tasks._sample import Seen
+from tasks._words import chosen
+from tasks.tokenization import clauses, no_word, scripts, tokenize
+from tasks.vocabulary import empty, frequent, sorted_counts
+from tasks.windows import too_wide
+from w2v_core.vocabulary import keep_probabilities
+
+
+class Words(NamedTuple):
+    """Of the text, or of its beginning."""
+
+    words: float
+    vocabulary: float
+    windows: float  # of an epoch
+    warnings: Sequence[str] = ()
+
+    def grown(self, times: float) -> "Words":
+        """Of a text so many times as long: its vocabulary grows by Heaps' law."""
+        return self._replace(
+            words=self.words * times, windows=self.windows * times, vocabulary=self.vocabulary * times**0.5
+        )
+
+
+def counted(planned: Plan) -> Words | None:
+    """What the store says, if the windows are drawn."""
+    trained = planned.outputs.trained
+    if TO_COME in trained.draws:
+        return None
+    tokens, vocabulary = trained.tokens.manifest.facts["tokens"], trained.vocabulary.manifest.facts["words"]
+    return Words(tokens, vocabulary, trained.draws[0].manifest.account.written)
+
+
+def count(config: Config, seen: Seen) -> Words:
+    """Of the texts that were seen. Raises InputError if these are all, and a stage would have nothing to work on."""
+    lists = tokenized(config, seen.texts)["tokens"].combine_chunks()
+    flat = pc.list_flatten(lists).cast(pa.string())
+    warnings = [_notes.clauses(clauses(scripts(pa.array(seen.texts, pa.large_string())), config.tokenization))]
+    if not len(flat):
+        return _nothing(seen, no_word(len(seen.texts), config.tokenization))
+    found = pc.value_counts(flat)
+    every = sorted_counts(dict(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)))
+    try:
+        known, listed = _vocabulary(config, every)
+    except InputError as error:
+        return _nothing(seen, str(error))
+    counts = known["count"].to_numpy()
+    if not counts.any():
+        return _nothing(seen, empty(every, len(flat), config.vocabulary))
+
+    in_row = pc.list_parent_indices(lists).to_numpy()[pc.is_in(flat, value_set=known["word"]).to_numpy(False)]
+    longest = int(np.bincount(in_row).max())
+    if longest < max(2, config.windows.window):
+        warnings += _nothing(seen, too_wide(config.windows.window, longest)).warnings
+    windows = float(counts @ keep_probabilities(counts, config.vocabulary.subsample))
+    if windows < 1:
+        warnings.append("nearly all words are thinned out as too frequent: raise vocabulary.subsample, or set it to 0")
+    return Words(len(flat), listed or len(known), windows, list(filter(None, warnings)))
+
+
+def tokenized(config: Config, texts: Sequence[str | None]) -> pa.Table:
+    """Raises InputError if the pattern of a word is none."""
+    rows = pa.array(range(len(texts)), pa.int64()), pa.array(texts, pa.large_string())
+    try:
+        return tokenize(*rows, config.tokenization)
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"tokenization.pattern\nexpected  an RE2 expression of one word, such as [a-z]+\n"
+            f"found     {config.tokenization.pattern!r}: {error}\nRE2 has no look-around and no back-references."
+        ) from error
+
+
+def _vocabulary(config: Config, every: pa.Table) -> tuple[pa.Table, int]:
+    """The words with a vector that occur, and how many a list has besides. Raises InputError if none of it occurs."""
+    if not (path := config.vocabulary.fixed):
+        return frequent(every, config.vocabulary), 0
+    listed = chosen(path, "vocabulary.fixed", every["word"], "the text", Rules.of(config.tokenization)).words
+    return every.filter(pc.is_in(every["word"], value_set=pa.array(listed, pa.string()))), len(listed)
+
+
+def _nothing(seen: Seen, said: str) -> Words:
+    """Raises InputError in the words of the stage that would; of a beginning alone, it is a warning."""
+    if seen.whole:
+        raise InputError(said)
+    what, *details, way = said.splitlines()
+    found = next((" ".join(line.split()[1:]) for line in details if line.startswith("found")), "")
+    return Words(0, 0, 0, [f"in the first {len(seen.texts):,} documents, {what} ({found}). {way}"])
