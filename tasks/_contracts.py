@@ -3,24 +3,25 @@
 Every stage reads and writes through here, so that a file of another version is refused and not misread.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks._errors import ContractError
 
+Read = TypeVar("Read", pq.ParquetFile, pa.Table)
+
 ROW_GROUP_ROWS = 1_000_000
 
 
 class Contract(NamedTuple):
-    """One row is `row`; `schema` is what the file holds."""
+    """The name and version that are stamped into each file, and what it holds."""
 
     name: str
     version: int
-    row: str
     schema: pa.Schema
 
     @property
@@ -32,31 +33,32 @@ class Contract(NamedTuple):
         return self.schema.with_metadata({"contract": self.id})
 
 
-DOCUMENTS = Contract(
-    "documents", 1, "a document",
+DOCUMENTS = Contract(  # a row is a document
+    "documents", 1,
     pa.schema({"document": pa.int64(), "source": pa.string(), "text": pa.large_string()}),
 )  # fmt: skip
-TOKENS = Contract(
-    "tokens", 1, "a document, or a sentence of one",
+TOKENS = Contract(  # a row is a document, or a sentence of one
+    "tokens", 1,
     pa.schema({"document": pa.int64(), "tokens": pa.large_list(pa.large_string())}),
 )  # fmt: skip
-VOCABULARY = Contract(
-    "vocabulary", 1, "a word; its id is the row number, by falling count, then word",
+VOCABULARY = Contract(  # a row is a word; its id is the row number, by falling count, then word
+    "vocabulary", 1,
     pa.schema({"word": pa.string(), "count": pa.int64(), "keep_probability": pa.float32()}),
 )  # fmt: skip
-WINDOWS = Contract(
-    "windows", 1, "a window: a kept position, in corpus order",
+WINDOWS = Contract(  # a row is a window: a kept position, in corpus order
+    "windows", 1,
     pa.schema({"document": pa.int32(), "center": pa.int32(), "radius": pa.uint8()}),
 )  # fmt: skip
-CURVE = Contract(
-    "curve", 1, "a stretch of training: how far it has come, and its mean loss per pair",
+CURVE = Contract(  # a row is a stretch of training: how far it has come, and its mean loss per pair
+    "curve", 1,
     pa.schema({
         "words": pa.int64(), "windows": pa.int64(), "updates": pa.int64(), "epoch": pa.float64(),
         "loss": pa.float64(), "learning_rate": pa.float64(), "held_out_loss": pa.float64(),
     }),
 )  # fmt: skip
 EVALUATION = Contract(
-    "evaluation", 2, "a judged item in the order of its set: a pair, an analogy, …, or a neighbour of a probe word",
+    # a row is a judged item in the order of its set: a pair, an analogy, …, or a neighbour of a probe word
+    "evaluation", 2,
     pa.schema({
         "judge": pa.string(), "set": pa.string(), "section": pa.string(), "item": pa.string(), "covered": pa.bool_(),
         "rank": pa.int32(),  # of the item's rarest word in the vocabulary, from 0; null if one is unknown
@@ -70,7 +72,7 @@ def vectors(vector_size: int) -> Contract:
     """A word with its input and output vector (hierarchical softmax: output row i is inner node i)."""
     vector = pa.list_(pa.float32(), vector_size)
     schema = pa.schema({"word": pa.string(), "count": pa.int64(), "input": vector, "output": vector})
-    return Contract("vectors", 1, "a word", schema)
+    return Contract("vectors", 1, schema)
 
 
 def write(path: Path, contract: Contract, tables: pa.Table | Iterable[pa.Table]) -> int:
@@ -99,12 +101,6 @@ def read_tokens(path: Path) -> pa.Table:
     return _checked(path, lambda: pq.read_table(path, read_dictionary=["tokens.list.element"]))
 
 
-def batches(path: Path, contract: Contract, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The file in batches of at most `rows` rows, without holding it whole."""
-    with _open(path, contract) as file:
-        yield from file.iter_batches(rows, columns=columns)
-
-
 def _open(path: Path, contract: Contract) -> pq.ParquetFile:
     file = _checked(path, lambda: pq.ParquetFile(path))
     stamp = (file.schema_arrow.metadata or {}).get(b"contract", b"of no contract").decode()
@@ -119,7 +115,7 @@ def _open(path: Path, contract: Contract) -> pq.ParquetFile:
     return file
 
 
-def _checked(path: Path, step):  # type: ignore[no-untyped-def]  # a thunk of either type
+def _checked(path: Path, step: Callable[[], Read]) -> Read:
     try:
         return step()
     except (pa.ArrowInvalid, OSError) as error:

@@ -92,11 +92,6 @@ class Vectors:
 
         return _in_chunks(scores, np.column_stack([a, b, c]), k, len(self._length[:candidates]), self._elements)
 
-    def doesnt_match(self, words: Integers) -> int:
-        """The word furthest from the mean of them all."""
-        rows = self.rows(words)
-        return int(words[np.argmin(rows @ rows.mean(axis=0))])
-
     def _cosines(self, query: Floats, candidates: int | None) -> Floats:
         """Of each query at length one (Q, D) with each candidate, (Q, N)."""
         cosines: Floats = query @ self._table[:candidates].T

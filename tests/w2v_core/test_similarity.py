@@ -55,13 +55,6 @@ def test_worked_analogy() -> None:
     assert set(ROYAL.cos_add(*question, k=9).word[0].tolist()) == {3, 4}
 
 
-def test_what_does_not_match() -> None:
-    """Among three women and a man, the man."""
-    vectors = Vectors(np.array([[1, 1, 0.0], [1, 1, 0.1], [1, 1, -0.1], [-1, 1, 0]]))
-
-    assert vectors.doesnt_match(np.array([0, 3, 1, 2])) == 3
-
-
 @given(st.integers(2, 30), st.integers(0, 99), st.integers(1, 5))
 def test_most_similar_equals_the_loops(words: int, seed: int, k: int) -> None:
     """Best first, without the word itself, however few questions fit a chunk."""
