@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import file_digest, sha256
-from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
+import httpx
 from filelock import FileLock
 
 from tasks import _objects
@@ -78,17 +76,18 @@ def _written(url: str, blocks: Iterable[tuple[bytes, int]], path: Path, report: 
 
 
 def _blocks(url: str) -> Iterator[tuple[bytes, int]]:
-    """The content in blocks, with the number of bytes to expect."""
+    """The content in blocks as it is stored there, with the number of bytes to expect."""
+    stored = {"Accept-Encoding": "identity"}
     try:
-        with urlopen(url, timeout=SECONDS) as response:
+        with httpx.stream("GET", url, headers=stored, timeout=SECONDS, follow_redirects=True) as response:
+            response.raise_for_status()
             total = int(response.headers.get("Content-Length") or 1)
-            while block := response.read(BLOCK):
+            for block in response.iter_raw(BLOCK):
                 yield block, total
-    except (OSError, HTTPException, ValueError) as error:
-        if isinstance(error, HTTPError):
-            error.close()  # it holds the connection, and whoever keeps the failure keeps it
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        answer = error.response if isinstance(error, httpx.HTTPStatusError) else None
         raise InputError(
-            f"{url} cannot be downloaded: {error}\n"
+            f"{url} cannot be downloaded: {f'{answer.status_code} {answer.reason_phrase}' if answer else error}\n"
             "Run the command again when the network is there, or fetch the file yourself and name its path instead."
         ) from error
 

@@ -4,14 +4,12 @@ The webhook gets a POST of the message as JSON; `text` holds all of it, as chat 
 secret, and no error that is logged here repeats it. What cannot be sent is said in the log, and fails nothing.
 """
 
-import json
 import logging
 import os
-import time
-from http.client import HTTPException
 from typing import Any, NamedTuple
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+
+import httpx
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_incrementing
 
 from configs.addresses import shown
 from configs.schema import Event, Notify, Promotion
@@ -27,6 +25,7 @@ LINES = 5  # of an error
 WORKER = "prefect"  # how a command begins that a worker has run
 
 log = logging.getLogger("w2v")
+logging.getLogger("httpx").setLevel(logging.WARNING)  # below that it logs each address
 
 
 class Message(NamedTuple):
@@ -107,26 +106,24 @@ def _link(run: Run | None) -> str:
 
 def _post(variable: str, message: Message) -> str:
     values = {**message._asdict(), "text": message.text}
-    for number in range(TRIES):
-        time.sleep(number * PAUSE)
-        try:
-            request = Request(
-                os.environ[variable], json.dumps(values).encode(), {"Content-Type": "application/json"}, method="POST"
-            )
-            with urlopen(request, timeout=TIMEOUT):
-                return ""
-        except HTTPError as error:
-            error.close()
-            fault = f"it answers {error.code} {error.reason}"
-            if error.code < 500 and error.code != 429:
-                break
-        except URLError as error:
-            fault = f"it cannot be reached ({type(error.reason).__name__})"
-        except (OSError, HTTPException) as error:
-            fault = f"it cannot be reached ({type(error).__name__})"
-        except ValueError:  # whose text is the address
-            return f"{variable} holds no address of a webhook, such as https://host/path"
-    return fault
+    waiting = wait_incrementing(PAUSE, PAUSE)
+    tried = Retrying(stop=stop_after_attempt(TRIES), wait=waiting, retry=retry_if_exception(_may_pass), reraise=True)
+    try:
+        tried(lambda: httpx.post(os.environ[variable], json=values, timeout=TIMEOUT).raise_for_status())
+    except httpx.HTTPStatusError as error:
+        return f"it answers {error.response.status_code} {error.response.reason_phrase}"
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):  # whose text may be the address
+        return f"{variable} holds no address of a webhook, such as https://host/path"
+    except (httpx.HTTPError, OSError) as error:
+        return f"it cannot be reached ({type(error).__name__})"
+    return ""
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another try may succeed."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500 or error.response.status_code == 429
+    return isinstance(error, (httpx.TransportError, OSError)) and not isinstance(error, httpx.UnsupportedProtocol)
 
 
 def _notify(name: str, message: Message) -> str:

@@ -6,9 +6,8 @@ where a worker runs it.
 """
 
 from typing import Any
-from urllib.error import HTTPError, URLError
 
-from httpx import TransportError
+from httpx import HTTPStatusError, TransportError
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
@@ -28,6 +27,6 @@ def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool
 
 
 def _unanswered(error: BaseException) -> bool:
-    if isinstance(error, HTTPError):
-        return error.code in PASSING
-    return isinstance(error, (Unreachable, ConnectionError, TimeoutError, URLError, TransportError))
+    if isinstance(error, HTTPStatusError):
+        return error.response.status_code in PASSING
+    return isinstance(error, (Unreachable, ConnectionError, TimeoutError, TransportError))

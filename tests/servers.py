@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+
+import httpx
 
 BIN = Path(sys.executable).parent
 START, STOP = 600, 120  # seconds at most, on a busy machine
@@ -79,9 +79,8 @@ def running(*servers: "Server | Postgres") -> Iterator[None]:
 
 def answers(address: str) -> bool:
     try:
-        with urlopen(address, timeout=60):
-            return True
-    except (URLError, OSError):
+        return httpx.get(address, timeout=60, trust_env=False, follow_redirects=True).is_success
+    except httpx.HTTPError:
         return False
 
 

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from mlflow import MlflowClient
@@ -31,6 +29,8 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tests.servers import answers
 
 W2V = Path(sys.executable).parent / "w2v"
 EVERY = 10  # seconds between two hours of the schedule
@@ -69,14 +69,6 @@ def process(*words: str, folder: Path, log: Path, **environment: str) -> Iterato
     finally:
         started.terminate()
         started.wait(60)
-
-
-def answers(address: str) -> bool:
-    try:
-        with urlopen(address):
-            return True
-    except (URLError, ConnectionError):
-        return False
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from mlflow import MlflowClient
@@ -35,6 +33,7 @@ from flows.stops import stoppable
 from tasks import _flow_runs, _heart, _messages, _tracking
 from tasks._errors import InputError
 from tasks._lost import close_lost
+from tests import servers
 from tests.webhook import SECRET, Mailbox, Webhook, listening
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -78,11 +77,7 @@ def server(quiet_home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "log").read_text()
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/api/health"):
-                return True
-        except URLError:
-            return False
+        return servers.answers(f"http://127.0.0.1:{port}/api/health")
 
     until(answers)
     EventsWorker.drain_all()  # else this process goes on telling the server of the tests before
