@@ -1,12 +1,13 @@
 """A webhook and a mailbox that listen, for whoever tests what is told."""
 
-import json
 import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
+
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 SECRET = "t0ken"
 Listener = TypeVar("Listener", "Webhook", "Mailbox")
@@ -17,31 +18,24 @@ class Webhook:
         self.heard: list[dict[str, Any]] = []
         self.answers: list[int] = []  # to the next ones; then 200
         self.calls = 0
-        webhook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                assert self.path.endswith(SECRET)
-                assert self.headers["Content-Type"] == "application/json"
-                webhook.calls += 1
-                code = webhook.answers.pop(0) if webhook.answers else 200
-                if code == 200:
-                    webhook.heard.append(json.loads(body))
-                self.send_response(code)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = HTTPServer("127.0.0.1", 0)
+        self.server.expect_request(
+            "/hook", method="POST", query_string=SECRET, headers={"Content-Type": "application/json"}
+        ).respond_with_handler(self._hear)
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/hook?{SECRET}"
+        return self.server.url_for(f"/hook?{SECRET}")
 
     def of(self, event: str) -> list[dict[str, Any]]:
         return [message for message in self.heard if event in message["events"]]
+
+    def _hear(self, request: Request) -> Response:
+        self.calls += 1
+        code = self.answers.pop(0) if self.answers else 200
+        if code == 200:
+            self.heard.append(request.get_json())
+        return Response(status=code)
 
 
 class Mailbox:
@@ -70,6 +64,9 @@ class Mailbox:
 @contextmanager
 def listening(listener: Listener) -> Iterator[Listener]:
     with listener.server:
+        if isinstance(listener, Webhook):  # which answers by itself
+            yield listener
+            return
         thread = threading.Thread(target=listener.server.serve_forever)
         thread.start()
         yield listener
