@@ -62,11 +62,16 @@ def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
 
 def _values(path: Path) -> dict[str, Any]:
     """What the TOML of the file says."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise ConfigError(f"{path} is no config\nexpected  a TOML file\nfound     a pipe, a socket or a device")
+    text = "" if path.suffix == ".toml" else f"\nA text to learn from: --set ingestion.source={path}"
     try:
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
-            raise ConfigError(f"{path} is no config\nexpected  TOML of a few lines\nfound     over {LARGEST:,} bytes")
+            raise ConfigError(
+                f"{path} is no config\nexpected  TOML of a few lines\nfound     over {LARGEST:,} bytes{text}"
+            )
         return tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.toml"))) or "none here"
@@ -75,12 +80,12 @@ def _values(path: Path) -> dict[str, Any]:
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path} is not TOML: byte {error.start} is not UTF-8\nSave it as UTF-8 in your editor."
+            f"{path} is not TOML: byte {error.start} is not UTF-8\nSave it as UTF-8 in your editor.{text}"
         ) from None
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is one, a number of 5,000 digits another
         why = "its brackets are nested too deeply" if isinstance(error, RecursionError) else error
         raise ConfigError(
-            f"{path} is not TOML: {why}\nMend that place; configs/quickstart.toml is an example."
+            f"{path} is not TOML: {why}\nMend that place; configs/quickstart.toml is an example.{text}"
         ) from None
 
 
@@ -92,6 +97,18 @@ def check(values: dict[str, Any], place: str, settings: Sequence[str] = ()) -> C
         sentences = (_sentence(item, place, settings) for item in error.errors())
         lines = dict.fromkeys(sentences)  # a union has an error for each member
         raise ConfigError("\n".join([*lines, "What each key takes is in configs/schema.py."])) from None
+
+
+def check_once(settings: Iterable[str]) -> None:
+    """Raises ConfigError for a key that is set to two values, of which either may be meant."""
+    said: dict[str, str] = {}
+    for setting in settings:
+        key, _, text = (part.strip() for part in setting.partition("="))
+        if said.setdefault(key, text) != text:
+            raise ConfigError(
+                f"--set {shown(setting)}\nexpected  each key once\n"
+                f"found     {key} twice, before as {shown(said[key])}\nLeave one of them out."
+            )
 
 
 def set_values(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
@@ -163,6 +180,8 @@ def _sentence(item: Any, place: str, settings: Sequence[str]) -> str:
         return f"{place}: {name}\nexpected  {expected}\nfound     {found}"
     known = _known_keys(keys[:-1])
     near = get_close_matches(keys[-1], known, n=1, cutoff=0.5)
+    elsewhere = [section for section in known if keys[-1] in _known_keys([section])] if len(keys) == 1 else []
+    near = [f"{elsewhere[0]}.{keys[-1]}"] if elsewhere else near
     hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
     return f"{place}: unknown key {name}\n{hint}"
 

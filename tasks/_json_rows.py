@@ -13,6 +13,7 @@ from tasks._rows import LONGEST_ROW, decoded, document, lines, too_long
 
 BLOCK = 1 << 18  # bytes read at a time where no line's end says how far
 SPACE = " \t\r\n"
+Line = tuple[int, bytes]  # after the number of bytes up to its end
 
 
 class Twice(dict[str, Any]):
@@ -24,7 +25,7 @@ class Twice(dict[str, Any]):
 def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
     """An object a line. A line that is no JSON is damage, but as the first one it is another format."""
     start, first = 0, True
-    for number, (end, line) in enumerate(lines(stream, name), start=1):
+    for number, ((end, line), (_, after)) in enumerate(_with_next(lines(stream, name)), start=1):
         source, place, start = f"{name}:{number}", start, end
         if not line.strip():
             continue
@@ -32,7 +33,7 @@ def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docum
         try:
             fields = json.loads(text, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
-            if first and (cause := _cause(text)):
+            if first and not after.lstrip().startswith(b"{") and (cause := _cause(text)):  # else this line is cut short
                 raise _not_lines(f"{source} (byte {place:,})", cause) from None
             inside = len(text[: getattr(error, "pos", 0)].encode("utf-8", "surrogateescape"))
             yield broken(source, f"byte {place + inside:,}", len(text))
@@ -57,6 +58,17 @@ def _row(fields: Any, source: str, place: str, config: Ingestion, *, first: bool
             "found     two values, of which either may be meant\nMend what writes the file."
         )
     return document(fields, source, place, config)
+
+
+def _with_next(found: Iterator[Line]) -> Iterator[tuple[Line, Line]]:
+    """Each line with the one after it, which is empty at the end."""
+    before = next(found, None)
+    for line in found:
+        if before:
+            yield before, line
+        before = line
+    if before:
+        yield before, (before[0], b"")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -64,13 +64,29 @@ def tidy(workspace: Path) -> Path:
     return workspace
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"w2v {version('w2v-retraining')}")
+        raise typer.Exit
+
+
 @app.callback()
-def options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
     """Retrain word2vec: from raw text to compared, logged word vectors."""
 
 
 def load(path: Path, settings: list[str] | None, workspace: Path | None = None) -> "Config":
     """The config of a file with its changes, and the surroundings it asks for."""
+    from configs.loading import check_once
+
+    check_once(settings or [])
     config = read(path, placed(settings or [], workspace))
     prepare(config)
     return config

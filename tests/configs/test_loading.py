@@ -1,10 +1,11 @@
 """The config: strict, and helpful when it says no."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from configs.loading import ConfigError, check, load
+from configs.loading import ConfigError, check, check_once, load
 from configs.schema import Config
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -313,6 +314,30 @@ def test_files_that_are_no_config(content: bytes | None, message: str, tmp_path:
 
     assert message in str(error.value)
     assert str(error.value).startswith(str(path))
+
+
+def test_a_pipe_is_no_config(tmp_path: Path) -> None:
+    """Nothing waits for what may never come."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(ConfigError, match=r"pipe\.toml is no config\nexpected  a TOML file\nfound     a pipe"):
+        load(tmp_path / "pipe.toml")
+
+
+@pytest.mark.parametrize("content", [b"id\treview\n1\tgood\n", b"caf\xe9", b"x" * 1_000_001])
+def test_a_text_in_the_place_of_a_config_is_told_where_it_belongs(content: bytes, tmp_path: Path) -> None:
+    """As a setting that can be copied; likewise a key without its section."""
+    (tmp_path / "reviews.tsv").write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"--set ingestion\.source={tmp_path / 'reviews.tsv'}$"):
+        load(tmp_path / "reviews.tsv")
+    with pytest.raises(ConfigError, match=r"unknown key source\ndid you mean `ingestion\.source`\?"):
+        load(None, ["source=reviews.tsv"])
+
+
+def test_a_key_is_set_once() -> None:
+    """Two values are refused; the same one twice does no harm."""
+    check_once(["training.epochs=3", "training.epochs = 3", "seed=1"])
+    with pytest.raises(ConfigError, match=r"training\.epochs twice, before as 3"):
+        check_once(["training.epochs=3", "training.epochs=4"])
 
 
 def test_devices_are_no_config() -> None:

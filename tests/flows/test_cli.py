@@ -51,6 +51,7 @@ def settings(corpus: Path, workspace: Path, *more: str) -> list[str]:
             "--set training.epochs=x: training.epochs\nexpected  a whole number",
         ),
         (["retrain", "--no-such-option"], 2, "No such option"),
+        (["plan", "--set", "seed=1", "--set", "seed=2"], 2, "seed twice, before as 1"),
         (["plan", "--set", "ingestion.source=nowhere.txt"], 1, "nowhere.txt: no such file or folder"),
         (["neighbors", "word"], 1, "no vectors yet.\nRun `w2v retrain` first"),
         (["compare", "one"], 2, "name two or more different runs"),

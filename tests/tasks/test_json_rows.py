@@ -87,6 +87,14 @@ def test_a_damaged_first_line_that_is_no_other_layout_is_damage() -> None:
     assert rows(b'ext": "a"}\n{"text": "b"}\n') == [(None, "byte 0"), ("b", "byte 11")]
 
 
+@pytest.mark.parametrize("cut", [1, 2, 5])
+def test_a_first_line_that_is_cut_short_is_damage(cut: int) -> None:
+    """Also behind its brace or within its first key: an object over several lines goes on with no other object."""
+    found = [text for text, _ in rows(('{"text": "a"}'[:cut] + '\n{"text": "b"}\n').encode())]
+
+    assert found == [None, "b"]
+
+
 def test_a_name_twice_is_refused() -> None:
     """Which of the two texts is meant cannot be told; of other names it is no matter."""
     assert rows(b'{"text": "a", "n": 1, "n": 2, "meta": {"text": 1, "text": 2}}') == [("a", "byte 0")]
