@@ -78,7 +78,8 @@ def _make(workspace: Path) -> Path | None:
         folder = place / _name(_environment.owner())
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sweep(place)
+            with suppress(OSError):  # another process sweeps it too
+                _sweep(place)
             return folder
     return None
 
@@ -106,8 +107,10 @@ def _in_use(folder: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
+    """And what was in use when this process started, by a server that has ended since."""
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # others use it
+        _sweep(folder.parent)
         folder.parent.rmdir()
 
 

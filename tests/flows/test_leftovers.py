@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -12,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from prefect.settings import PREFECT_API_URL
 
-from tasks import _scratch
+from tasks import _environment, _scratch
 from tests.flows.test_cli import QUICK, W2V
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -130,3 +131,16 @@ def test_a_workspace_that_cannot_be_written_is_read_all_the_same(
         assert place.is_relative_to(tmp_path)
         assert place.is_dir()
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+def test_what_was_in_use_at_the_start_is_swept_at_the_end(tmp_path: Path) -> None:
+    """The Prefect server of a killed command lives on for a moment, in that command's folder."""
+    dead = tmp_path / _scratch.FOLDER / f"{_environment.owner().host}-{2**22 + 1}-1"
+    dead.mkdir(parents=True)
+    about = os.environ | {"TMPDIR": str(dead)}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=about) as server:
+        with _scratch.used(tmp_path):
+            assert dead.is_dir()
+            server.communicate(b"\n")
+
+        assert not (tmp_path / _scratch.FOLDER).exists()
