@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -54,7 +55,13 @@ class Move(NamedTuple):
     @property
     def folder(self) -> Path:
         """Where it was."""
-        return artifact_folder(self.before) or Path(self.before)
+        return Path(self.before) if self.misread else artifact_folder(self.before) or Path(self.before)
+
+    @property
+    def misread(self) -> Path | None:
+        """Where MLflow has put its files instead: an earlier version told it a path such as `a%20b` as it is."""
+        folder = artifact_folder(self.before)
+        return folder if folder and self.before.startswith("/") and folder != Path(self.before) else None
 
     def apply(self, value: Any) -> Any:
         """The value of a column with each place in the workspace where it is now."""
@@ -92,10 +99,11 @@ def relocate(folder: Path) -> None:
         with FileLock(f"{database}.lock"):
             for before in _former(database, here):
                 move = Move(before, here)
-                if not (
-                    move.folder / DATABASE
-                ).exists():  # else it is a copy, and what is at work is so in the original
+                # of a copy, what is at work is so in the original
+                if _same(move.folder, here) or not (move.folder / DATABASE).exists():
                     _refuse_at_work(move, database)
+                if move.misread:
+                    _fetch(move, move.misread, database)
                 count = _change(here / "prefect" / "prefect.db", COMING, move) + _change(database, PLACES, move)
                 _tell(move, count, database)
     except (sqlite3.Error, OSError) as error:
@@ -130,6 +138,8 @@ def _is_former(before: str, here: Path, reading: sqlite3.Connection) -> bool:
     if before == artifact_address(here):
         return False
     folder = artifact_folder(before)
+    if Move(before, here).misread:
+        return True
     if folder is None or _same(folder, here):
         return False
     if (folder / DATABASE).exists() or not (folder / ARTIFACTS).exists():
@@ -209,8 +219,25 @@ def _alive(tags: dict[str, str]) -> bool:
     return bool(beat) and time.time() - datetime.fromisoformat(str(beat)).timestamp() < LOST
 
 
+def _fetch(move: Move, misread: Path, database: Path) -> None:
+    """Copy the files of runs from where MLflow has put them; those of others are left there."""
+    with closing(_reading(database)) as reading:
+        rests = [rest for rest in _rests(reading, move.before) if (misread / rest).exists()]
+    for rest in rests:
+        there, beside = move.here / rest, move.here / f"{rest}.partial"
+        if not there.exists():
+            shutil.rmtree(beside, ignore_errors=True)
+            shutil.copytree(misread / rest, beside)
+            beside.rename(there)
+    if rests:
+        log.warning("The files of %d runs were copied from %s, where MLflow had put them", len(rests), misread)
+
+
 def _tell(move: Move, count: int, database: Path) -> None:
-    log.warning("workspace moved from %s to %s: %d places relocated", move.folder, move.here, count)
+    if move.folder == move.here:
+        log.warning("workspace %s: %d places written as MLflow reads them", move.here, count)
+    else:
+        log.warning("workspace moved from %s to %s: %d places relocated", move.folder, move.here, count)
     with closing(_reading(database)) as reading:
         rests = list(_rests(reading, artifact_address(move.here)))
     left = sum(not (move.here / rest).exists() and (move.folder / rest).exists() for rest in rests)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from mlflow import MlflowClient
 
 from tasks import _tracking, _unfinished
 from tasks._errors import StoreError, TrackingError
@@ -109,6 +110,37 @@ def test_a_move_there_and_back(way: str, original: Path, tmp_path: Path) -> None
 
     assert files_of(original) == {"report.md", "later.txt"}
     assert mentions(original / "mlflow.db", there) == set()
+
+
+@pytest.mark.parametrize("name", ["100%25", "elsewhere"])
+def test_an_old_workspace_with_a_percent_sign(
+    name: str, database: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An earlier version gave MLflow its path as it is, and the files went to `100%`: they are fetched, once, there or
+    where the workspace is now; the folder with that name, which may be another workspace, is left alone.
+    """
+    old, other = tmp_path / "100%25", tmp_path / "100%"
+    old.mkdir()
+    shutil.copy(database, old)
+    (tmp_path / "report.md").write_text("words")
+    with reached(f"sqlite:///{database}"):  # tells MLflow to be quiet
+        client = MlflowClient(f"sqlite:///{old}/mlflow.db")
+    experiment = client.create_experiment("e", artifact_location=f"{old}/mlartifacts")
+    client.log_artifact(client.create_run(experiment).info.run_id, str(tmp_path / "report.md"))
+    assert list(other.rglob("report.md"))
+    (other / "mlflow.db").touch()
+    before, place = content(other), tmp_path / name
+    if place != old:
+        old.rename(place)
+
+    assert files_of(place) == {"report.md"}
+    assert files_of(place) == {"report.md"}
+    assert content(other) == before
+    moved = f"moved from {old} to {place}: 2 places relocated"
+    said = f"{place}: 2 places written as MLflow reads them" if place == old else moved
+    assert caplog.messages == [
+        f"The files of 1 runs were copied from {other}, where MLflow had put them", f"workspace {said}"
+    ]  # fmt: skip
 
 
 def test_copies_are_used_in_turn(original: Path, tmp_path: Path) -> None:
