@@ -14,7 +14,10 @@ DEFAULT = Path("workspace")
 
 
 def folder(text: str | Path) -> Path:
-    """The folder, with `~` expanded. Raises ValueError if it is empty, a file, or there is no such user."""
+    """The folder as it is typed, but for `~` and `..`, which messages are not to have in them.
+
+    Raises ValueError if it is empty, a file, or there is no such user.
+    """
     if not str(text).strip():
         raise ValueError("the workspace is empty: a shell variable that is not set?\nexpected  the name of a folder")
     try:
@@ -23,7 +26,7 @@ def folder(text: str | Path) -> Path:
         raise ValueError(f"{text}: there is no such user\nA folder of that name is ./{text}") from None
     if os.path.isfile(found):  # noqa: PTH113 (False, and no error, of a name that is too long)
         raise ValueError(f"{text}: a file is no workspace\nexpected  a folder, or the name of one to be made")
-    return found
+    return Path(os.path.realpath(found)) if ".." in found.parts else found
 
 
 def default() -> Path:

@@ -53,3 +53,16 @@ def test_a_file_is_no_workspace(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="a file is no workspace"):
         folder(tmp_path / "reviews.csv")
+
+
+def test_a_folder_above_is_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is said; what a link leads to is above where it leads, not above the link. Others stay as typed."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "b")
+    monkeypatch.chdir(tmp_path / "a")
+
+    assert said([f"{KEY}=../ws"]) == said([], "b/../../ws") == str(tmp_path / "ws")
+    assert said([f"{KEY}={tmp_path}/link/../ws"]) == str(tmp_path / "a" / "ws")
+    assert said([f"{KEY}={tmp_path}/link"]) == f"{tmp_path}/link"
+    monkeypatch.setenv(VARIABLE, "../..ws")
+    assert said([]) == str(default()) == str(tmp_path / "..ws")
