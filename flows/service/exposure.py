@@ -14,6 +14,7 @@ import psutil
 from configs.loading import ConfigError
 from flows.guard import authorities
 from tasks._errors import PipelineError
+from tasks._places import address_of
 
 LOOPBACK = "127.0.0.1"
 PROXIES = "W2V_ALLOWED_HOSTS"  # names of proxies, with a port unless it is the usual one
@@ -102,7 +103,8 @@ def passwords_asked_for() -> list[str]:
 def keep_users(folder: Path) -> dict[str, str]:
     """Have MLflow keep its users, whose passwords it hashes, in a file of the folder; what tells it so."""
     said = folder / "mlflow-auth.ini"
-    said.write_text(f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder / 'mlflow-auth.db'}\n")
+    database = address_of(folder / "mlflow-auth.db").replace("%", "%%")  # as an INI file has it
+    said.write_text(f"[mlflow]\ndefault_permission = READ\ndatabase_uri = {database}\n", encoding="utf-8")
     return {"MLFLOW_AUTH_CONFIG_PATH": str(said)}
 
 

@@ -1,5 +1,6 @@
 """The service before it starts: ports, addresses, passwords, and the files that have others start it."""
 
+import configparser
 import json
 import os
 import re
@@ -16,9 +17,18 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from sqlalchemy import create_engine, text
 
 from flows.service import control, supervisor, units
-from flows.service.exposure import check_ports, hosts, mlflow_passwords, names, prefect_password, what_is_open
+from flows.service.exposure import (
+    check_ports,
+    hosts,
+    keep_users,
+    mlflow_passwords,
+    names,
+    prefect_password,
+    what_is_open,
+)
 from flows.service.parts import Part, Service, parts
 from flows.service.place import Place, State, clock, join
 from flows.service.supervisor import Kept
@@ -298,3 +308,18 @@ def test_a_workspace_that_was_moved_under_its_service_is_told(tmp_path: Path) ->
         place.write(State(*addresses, us.pid, us.create_time(), [], ready=True, workspace="/nowhere/ws"))
         with pytest.raises(PipelineError, match=r"was moved.*\nexpected  /nowhere/ws, as the service knows it"):
             join(tmp_path)
+
+
+def test_mlflow_keeps_its_users_in_the_folder(tmp_path: Path) -> None:
+    """Also where an INI file or an address would read its name otherwise."""
+    folder = tmp_path / "100%25 a?b=c#d"
+    folder.mkdir()
+    settings = configparser.ConfigParser()
+    settings.read(keep_users(folder)["MLFLOW_AUTH_CONFIG_PATH"])
+    engine = create_engine(settings["mlflow"]["database_uri"])
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE users (id INTEGER)"))
+    engine.dispose()
+
+    assert {path.name for path in folder.iterdir()} == {"mlflow-auth.ini", "mlflow-auth.db"}
+    assert list(tmp_path.iterdir()) == [folder]
