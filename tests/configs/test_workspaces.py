@@ -27,6 +27,9 @@ def test_two_that_differ_are_refused() -> None:
     """It is not guessed which is meant."""
     with pytest.raises(ConfigError, match=r"two workspaces are asked for\nfound     --workspace b and --set runtime"):
         placed([f"{KEY}=a"], Path("b"))
+    with pytest.raises(ConfigError, match="two workspaces are asked for"):
+        placed([f"{KEY}=b", f"{KEY}=a"], Path("b"))  # the last one counts
+    assert said([f"{KEY}=a", f"{KEY}={Path('b').absolute()}"], "b") == "b"
 
 
 @pytest.mark.parametrize("name", ["123", "true", 'a"b\\c', "a = b", "ü #1", "[x]", "-x"])
@@ -53,6 +56,9 @@ def test_a_file_is_no_workspace(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="a file is no workspace"):
         folder(tmp_path / "reviews.csv")
+    for empty in ("", " "):
+        with pytest.raises(ValueError, match="the workspace is empty"):
+            folder(empty)
 
 
 def test_a_folder_above_is_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
