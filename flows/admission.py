@@ -46,7 +46,7 @@ class Impatient(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = self.loop.call_later(PATIENCE, self.transport.abort)
+        self._unread = self.loop.call_later(self._patience, self.transport.abort)
 
     def resume_writing(self) -> None:
         if self._unread:
@@ -64,10 +64,18 @@ class Impatient(H11Protocol):
         """Whether no request of its is at work; what is left of one's body is not waited for longer than for a head."""
         return self.cycle is None or self.cycle.response_complete
 
+    @property
+    def _most(self) -> int:
+        return IDLE
+
+    @property
+    def _patience(self) -> float:
+        return PATIENCE
+
     def _wait(self) -> None:
         self._stop_waiting()
-        self.waiting[self] = self.loop.call_later(PATIENCE, self.transport.abort)
-        if len(self.waiting) > IDLE:
+        self.waiting[self] = self.loop.call_later(self._patience, self.transport.abort)
+        if len(self.waiting) > self._most:
             oldest = next(iter(self.waiting))
             oldest._stop_waiting()
             oldest.transport.abort()

@@ -28,6 +28,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 SETTINGS = "W2V_GUARD"  # tells a server in a process of its own what to be guarded by: no command line has it
+CALLER = "w2v.caller"  # in a scope's state: the connection, which wants to know whether its caller is let in
 TOKEN = "w2v"  # the parameter of the link
 LIFE = 30 * 86400  # seconds of the cookie
 DEFAULT_PORTS = ("80", "443")  # which no browser says
@@ -99,9 +100,10 @@ class Guard:
         elif kind == "http":
             await self._answer(scope, receive, send)
         elif self._knows(scope["headers"]):
+            self._admit(scope)
             await self._app(scope, receive, send)
         elif self._sockets and "prefect" in _words(_all(scope["headers"], b"sec-websocket-protocol")):
-            await self._app(scope, self._after_its_credential(receive, send), send)
+            await self._app(scope, self._after_its_credential(scope, receive, send), send)
         else:
             await _refuse(scope, receive, send, 401, LOCKED)
 
@@ -111,6 +113,8 @@ class Guard:
         if lock and scope["method"] == "GET" and (clean := self._unlocked(scope, lock)):
             await _refuse(scope, receive, send, 303, "", [(b"location", clean), *cookie, *UNSEEN])
         elif self._knows(headers) or (self._health and scope["path"] == self._health):
+            if self._knows(headers):
+                self._admit(scope)
             more = SHUT + (cookie if lock and _has_signed_in(headers, lock) else [])
 
             async def shut(message: Message) -> None:
@@ -159,7 +163,12 @@ class Guard:
         said = f"w2v-{self._port}={lock.token('cookie', self._port)}; Path=/; Max-Age={LIFE}; HttpOnly; SameSite=Lax"
         return b"set-cookie", said.encode()
 
-    def _after_its_credential(self, receive: Receive, send: Send) -> Receive:
+    def _admit(self, scope: Scope) -> None:
+        """Tell the connection that its caller is known; without a lock, it is for the app to know."""
+        if self._lock and (connection := scope.get("state", {}).get(CALLER)):
+            connection.admit()
+
+    def _after_its_credential(self, scope: Scope, receive: Receive, send: Send) -> Receive:
         """What is received, if the first message has the credential: Prefect's clients send it there, and no header."""
         first = True
 
@@ -170,6 +179,7 @@ class Guard:
                 return message
             first = False
             if self._lock and _same(_token(message), self._lock.credential):
+                self._admit(scope)
                 return message
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "Invalid token"})
             return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}

@@ -9,10 +9,14 @@ from flows.guard import Guard, guarded, is_locked
 from tasks._errors import PipelineError
 
 GROUP, NAME = "mlflow.app", "w2v"
+OPTIONS = "--log-level warning --http flows.strangers:Wary --ws flows.strangers:WarySocket --backlog 64"  # of uvicorn
 
 
 def create_app() -> Guard:
-    """What MLflow has uvicorn serve."""
+    """What MLflow has uvicorn serve, with OPTIONS."""
+    from flows import strangers
+
+    strangers.make_room()
     if not is_locked():
         from mlflow.server import auth
 

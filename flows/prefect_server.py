@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 
+from flows import strangers
 from flows.guard import guarded
 
 
@@ -17,13 +18,14 @@ def serve(listening: socket.socket) -> None:
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
+    strangers.make_room()
     settings = get_current_settings().server.api
     app = guarded(create_app(final=True), health="/api/health", sockets=True)
     server = uvicorn.Server(
         uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False,
             timeout_keep_alive=settings.keepalive_timeout, ws_ping_interval=settings.websocket_ping_interval,
-            ws_ping_timeout=settings.websocket_ping_timeout,
+            ws_ping_timeout=settings.websocket_ping_timeout, **strangers.limits(),
         )
     )  # fmt: skip
     server.run(sockets=[listening])

@@ -30,7 +30,7 @@ def mlflow_ui(workspace: Path, port: int) -> None:
     page = lock.link(f"http://127.0.0.1:{port}/{_view.address(uri)}")
     print("starting MLflow …", file=sys.stderr, flush=True)
     command = [*MODULE, "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--uvicorn-opts", "--log-level warning", "--app-name", app]
+    command += ["--uvicorn-opts", mlflow_server.OPTIONS, "--app-name", app]
     # one worker and no job runner: two processes instead of fifteen
     about = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}
     about |= told(port, hosts("127.0.0.1", port), lock)

@@ -33,6 +33,7 @@ TRIES = 3  # servers, one after the other, that end or hang before they have ans
 HUNG = 120  # seconds without an answer and without a single tick of a processor
 ASKED = 5  # seconds that a question waits, before it is put again
 PATIENCE = "600"  # seconds that Prefect's client waits for an answer: a busy server is no absent one
+BACKLOG = 2048  # connections that wait for a server
 HEALTH = "/api/health"
 COMMAND = [*MODULE, "flows.temporary"]
 ABOUT = {  # as Prefect tells its own
@@ -72,7 +73,7 @@ class Temporary:
     """One server at a time, replaced where it dies."""
 
     def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self._port = self._socket.getsockname()[1]
         self.address = f"http://127.0.0.1:{self._port}"
         self.lock = Lock.random()
@@ -137,6 +138,7 @@ class Temporary:
         worked, since = 0.0, time.monotonic()
         while self._server.poll() is None:
             if _answers(self.address + HEALTH):
+                self._socket.listen(BACKLOG)  # the server itself has asked for a shorter queue
                 self._answered.set()
                 return True, _ended(self._server.wait())
             if (now := _work(self._server.pid)) > worked:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flows.guard import told
-from flows.mlflow_server import NAME
+from flows.mlflow_server import NAME, OPTIONS
 from flows.service.credentials import KEY, lock
 from flows.service.exposure import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
 from tasks._environment import MODULE
@@ -79,7 +79,7 @@ def _mlflow(service: Service, own: dict[str, str]) -> Part:
         "--default-artifact-root": str(Path(service.workspace, "mlartifacts")),
         "--allowed-hosts": ",".join(ours),
         "--cors-allowed-origins": ",".join(_origins(ours)),
-        "--uvicorn-opts": "--log-level warning --fd 0",  # the socket of the supervisor is its standard input
+        "--uvicorn-opts": f"{OPTIONS} --fd 0",  # the socket of the supervisor is its standard input
         "--app-name": NAME,
     }
     words = [word for option in options.items() for word in option]

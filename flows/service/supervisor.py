@@ -161,6 +161,7 @@ class Kept:
         if self.ended or not answers(self._state, self.name):
             return False
         self._limit = self._patience
+        self._have_wait()
         return True
 
     def look_after(self) -> None:
@@ -188,8 +189,14 @@ class Kept:
         self._asked = now
         if not hangs(self._state, self.name):
             self._heard, self._limit = now, self._patience
+            self._have_wait()
         silent = now - self._heard
         return f"no answer for {silent:.0f} s" if silent > scaled(self._limit) else ""
+
+    def _have_wait(self) -> None:
+        """Connections that are not accepted at once wait; the server itself has asked for a shorter queue."""
+        if self._door:
+            self._door.listen(BACKLOG)
 
     def _give_up(self) -> None:
         """A training of a worker that hangs writes its checkpoint; what a dead one has left behind has its port."""

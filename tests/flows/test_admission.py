@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from flows import admission, answering
+from tests.servers import is_let_go
 
 ROOM = 50  # MB
 # a process of its own, whose memory is that of the server
@@ -23,6 +24,7 @@ import asyncio, socket, sys
 import numpy as np, uvicorn
 from threadpoolctl import threadpool_limits
 from flows import admission, answering
+from tests.servers import is_let_go
 from tasks._judges import Space
 from tasks._vectors import Vectors
 admission.PATIENCE, table = float(sys.argv[2]), np.load(sys.argv[1], mmap_mode="r")
@@ -115,18 +117,6 @@ def server(folder: Path) -> Iterator[Server]:
     """It waits for its callers for two seconds."""
     with serving(folder, 2_000, 50, 2) as server:
         yield server
-
-
-def is_let_go(connection: socket.socket) -> bool:
-    """Whether the server ends the connection before the test's own time is over."""
-    try:
-        while connection.recv(1 << 16):
-            pass
-    except TimeoutError:
-        return False
-    except ConnectionError:
-        pass
-    return True
 
 
 def test_a_head_that_comes_byte_by_byte_is_not_waited_for(server: Server) -> None:
