@@ -1,17 +1,21 @@
 """Real servers, which a test starts, stops and starts again at the same address."""
 
 import os
+import resource
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
+
+import pytest
 
 BIN = Path(sys.executable).parent
 START, STOP = 600, 120  # seconds at most, on a busy machine
@@ -82,6 +86,38 @@ def answers(address: str) -> bool:
         return httpx.get(address, timeout=60, trust_env=False, follow_redirects=True).is_success
     except httpx.HTTPError:
         return False
+
+
+@contextmanager
+def idle(port: int, number: int) -> Iterator[None]:
+    """So many connections that say nothing; the oldest is made again each millisecond."""
+    most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed < number + 500:
+        pytest.skip(f"this process may have {allowed:,} files open")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, number + 500), allowed))
+    over = threading.Event()
+
+    def knock() -> socket.socket:
+        return socket.create_connection(("127.0.0.1", port), timeout=60)
+
+    with ExitStack() as stack:
+        held = [stack.enter_context(closing(knock())) for _ in range(number)]
+
+        def again() -> None:
+            while not over.wait(0.001):
+                with suppress(OSError):
+                    held[0].close()
+                    held.append(stack.enter_context(closing(knock())))
+                    held.pop(0)
+
+        attacker = threading.Thread(target=again)
+        attacker.start()
+        try:
+            yield
+        finally:
+            over.set()
+            attacker.join()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, allowed))
 
 
 def is_let_go(connection: socket.socket) -> bool:

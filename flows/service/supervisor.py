@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from flows.service import credentials
+from flows.service.copied import Copied, lines_of
 from flows.service.exposure import check_ports, passwords_asked_for
 from flows.service.health import answers, hangs
 from flows.service.parts import DATABASE, Part, Service, parts
@@ -145,9 +146,11 @@ class Kept:
 
     def _copy(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout
-        with process.stdout as lines:
-            for line in lines:
-                log.info("%-7s | %s", self.name, line.rstrip())
+        copied = Copied(lambda line: log.info("%-7s | %s", self.name, line))
+        with process.stdout as output:
+            for line in lines_of(output):
+                copied.line(line)
+        copied.tell()
 
     @property
     def ended(self) -> str:

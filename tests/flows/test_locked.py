@@ -19,12 +19,14 @@ import httpx
 import psutil
 import pytest
 
+from flows import strangers
 from flows.service import credentials
 from flows.service.place import ATTEMPTS
 from tests.attacks import WAYS, attack, elsewhere
 from tests.browser import MISSING, Browser, browser
 from tests.flows.test_service import W2V, Box, until
-from tests.servers import files_below
+from tests.servers import files_below, idle
+from tests.webhook import Webhook, listening
 
 NOBODY = 65534
 PATIENT: dict[str, Any] = {"timeout": 120}
@@ -236,6 +238,29 @@ def test_a_shell_and_the_worker_use_the_servers(box: Locked) -> None:
     until(lambda: box.status().count("Completed") == 2, 600)
 
     assert [status for _, status in box.runs()] == ["FINISHED"]
+
+
+@pytest.mark.parametrize("number", [2_000, pytest.param(12_000, marks=pytest.mark.long)])
+def test_idle_connections_of_others_starve_nobody(box: Locked, number: int) -> None:
+    """Each server has so many, which say nothing: commands, the worker and the supervisor are served all the same."""
+    before = {name: life.pid for name, life in box.place.state.lives.items()}
+    with idle(box.prefect, number), idle(box.mlflow, number):
+        assert box.status().count("✓") >= 3
+        assert f"MLflow run   {box.runs()[0][0]}" in box.w2v("retrain", "topics.toml")
+        held = [psutil.Process(pid).num_fds() for pid in before.values()]
+
+    assert {name: life.pid for name, life in box.place.state.lives.items()} == before
+    assert max(held) < strangers.WAITING + 300
+    assert "system resource" not in box.place.log.read_text()
+
+
+def test_alarms_are_set_on_the_locked_server(box: Locked) -> None:
+    """With the service's own credentials, which the user has not set; the webhook is tried."""
+    with listening(Webhook()) as webhook:
+        said = box.w2v("alarms", "topics.toml", W2V_WEBHOOK=webhook.address)
+
+    assert [message["title"] for message in webhook.heard] == ["topics: a test"]
+    assert said.count("✓ automation") == box.count()[0] == 2
 
 
 def test_ui_of_a_service_is_its_link(box: Locked, links: dict[str, str]) -> None:

@@ -1,14 +1,12 @@
 """A guarded server beside thousands of connections of callers that it does not know: its own callers are served."""
 
 import json
-import resource
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -18,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from flows import strangers
 from flows.admission import HEAD
-from tests.servers import is_let_go
+from tests.servers import idle, is_let_go
 
 PASSWORD = "horse-battery"
 LONG = 1 << 23  # bytes, more than a connection holds
@@ -84,34 +82,6 @@ def serving(patience: float) -> Iterator[Server]:
 CREDENTIAL = json.dumps({"type": "auth", "token": f"w2v:{PASSWORD}"})
 
 
-@contextmanager
-def idle(server: Server, number: int) -> Iterator[None]:
-    """So many connections that say nothing; whichever is ended is made again, as fast as this process can."""
-    most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if allowed < number + 500:
-        pytest.skip(f"this process may have {allowed:,} files open")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most, number + 500), allowed))
-    over = threading.Event()
-    with ExitStack() as stack:
-        held = [stack.enter_context(closing(server.connect())) for _ in range(number)]
-
-        def again() -> None:
-            while not over.is_set():
-                with suppress(OSError):
-                    held[0].close()
-                    held.append(stack.enter_context(closing(server.connect())))
-                    held.pop(0)
-
-        attacker = threading.Thread(target=again)
-        attacker.start()
-        try:
-            yield
-        finally:
-            over.set()
-            attacker.join()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, allowed))
-
-
 @pytest.mark.parametrize("number", [3_000, pytest.param(15_000, marks=pytest.mark.long)])
 def test_idle_strangers_starve_nobody(number: int) -> None:
     """New callers with the password are answered, and what was open before stays open, a WebSocket too."""
@@ -119,7 +89,7 @@ def test_idle_strangers_starve_nobody(number: int) -> None:
         assert before.get("/api/flows").status_code == 200
         events.send(CREDENTIAL)
         assert events.recv(60) == CREDENTIAL
-        with idle(server, number):
+        with idle(server.port, number):
             for _ in range(20):
                 with server.client() as new:
                     assert new.get("/api/flows").status_code == 200

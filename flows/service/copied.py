@@ -1,0 +1,56 @@
+"""What of a part's output goes into the service's log: all of it, unless the part says the same again and again.
+
+Numbers aside, SAME lines that are alike are copied in each PERIOD, and MOST lines of all; of the others it is told how
+many there were. A part that is attacked, or fails in a loop, cannot push out what the log says of everything else.
+"""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import IO
+
+PERIOD = 60.0  # seconds
+SAME, MOST = 20, 1_000  # lines
+LONGEST = 10_000  # characters of a line; a longer one is several
+KINDS = 1_000  # of lines that are told apart
+NUMBER = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+", re.IGNORECASE)
+
+
+class Copied:
+    """Hands lines to `say`, few enough of them."""
+
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._clock = say, clock
+        self._since, self._lines = clock(), 0
+        self._alike: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+
+    def line(self, text: str) -> None:
+        if self._clock() - self._since > PERIOD:
+            self.tell()
+        kind = NUMBER.sub("…", text)[:200]
+        if kind not in self._alike and len(self._alike) >= KINDS:
+            kind = "lines of many kinds"
+        self._alike[kind] += 1
+        if self._alike[kind] > SAME or self._lines >= MOST:
+            self._left_out[kind] += 1
+        else:
+            self._lines += 1
+            self._say(text)
+
+    def tell(self) -> None:
+        """Say what was left out, and begin a new period."""
+        for kind, number in self._left_out.most_common(SAME):
+            self._say(f"({number:,} more: {kind})")
+        if rest := sum(number for _, number in self._left_out.most_common()[SAME:]):
+            self._say(f"({rest:,} more of other kinds)")
+        self._since, self._lines = self._clock(), 0
+        self._alike.clear()
+        self._left_out.clear()
+
+
+def lines_of(output: IO[str]) -> Iterator[str]:
+    """Until its end, however long a line is."""
+    for line in iter(lambda: output.readline(LONGEST), ""):
+        yield line.rstrip()
