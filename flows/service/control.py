@@ -8,6 +8,7 @@ from pathlib import Path
 
 from configs.addresses import shown
 from flows import mlflow_server
+from flows.progress import Progress
 from flows.service.exposure import LOOPBACK, check_passwords, check_ports, what_is_open
 from flows.service.health import answers
 from flows.service.parts import DATABASE, PARTS, Service
@@ -16,7 +17,6 @@ from flows.service.supervisor import STOP, end
 from tasks import _scratch
 from tasks._environment import MODULE
 from tasks._errors import PipelineError
-from tasks._patience import scaled
 
 LAST_LINES = 8  # of the log, where something does not start
 
@@ -54,11 +54,14 @@ def down(workspace: Path) -> None:
     """Stop everything that the service has started, trainings with a checkpoint."""
     place = Place(workspace)
     if state := place.state:
-        state.process.terminate()
-        began = time.monotonic()
+        supervisor = state.process
+        supervisor.terminate()
+        progress = Progress(5 * STOP, lambda: [supervisor])
         while place.held:
-            if time.monotonic() - began > scaled(5 * STOP):
-                raise PipelineError(f"the service does not stop; what it does is in {place.log}\nKill {state.pid}.")
+            if why := progress.over():
+                raise PipelineError(
+                    f"the service does not stop: {why}; what it does is in {place.log}\nKill {state.pid}."
+                )
             time.sleep(0.2)
         print("stopped; the log stays in", place.log)
     elif left := place.processes():  # its supervisor was killed

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from flows.progress import Progress
 from flows.service import credentials
 from flows.service.copied import Copied, lines_of
 from flows.service.exposure import check_ports, passwords_asked_for
@@ -27,13 +28,12 @@ from flows.surroundings import Masking
 from tasks import _scratch
 from tasks._errors import PipelineError
 from tasks._interrupts import ignored
-from tasks._patience import scaled
 
 log = logging.getLogger("w2v.service")
 
-START = 300  # seconds until a part has to answer, more where the machine is busy
+START = 180  # seconds, of flows.progress, until a part has to answer
 ASKED = 10  # times, before a part counts as hung
-STOP = 60  # seconds in which a training has written its checkpoint, and a server has ended
+STOP = 60  # seconds, of flows.progress, in which a training has written its checkpoint, and a server has ended
 SOON, LATE = 1, 60  # seconds before a part is started again; twice as long each time that it dies young
 BACKLOG = 2048  # connections that wait for a server to start
 LOG_SIZE, LOGS = 5_000_000, 3
@@ -98,14 +98,13 @@ def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
     for group in (servers, [worker]):
         for each in group:
             each.start()
-        began = time.monotonic()
         waiting = group
         while waiting := [each for each in waiting if not each.answers()]:
             if stopping.wait(SOON):
                 return
             for each in waiting:
-                if each.ended or time.monotonic() - began > scaled(START):
-                    raise PipelineError(f"{each.name} does not start: {each.ended or f'no answer within {START} s'}")
+                if why := each.ended or each.progress.over():
+                    raise PipelineError(f"{each.name} does not start: {why}")
 
 
 class Kept:
@@ -122,6 +121,7 @@ class Kept:
         self._part, self._place, self._state, self._patience = part, place, state, patience
         self._process: subprocess.Popen[str] | None = None
         self._asked, self._heard, self._limit = 0.0, 0.0, float(START)
+        self.progress = Progress(START, self._processes)
         self._due, self._delay = 0.0, float(SOON)
 
     def start(self) -> None:
@@ -137,6 +137,7 @@ class Kept:
         )  # fmt: skip
         self._asked = self._heard = time.monotonic()
         self._limit = float(START)  # until it has answered once
+        self.progress.renew(self._limit)
         threading.Thread(target=self._copy, args=(self._process,), daemon=True).start()
         before = self._state.lives.get(self.name)
         starts, ended = (before.starts + 1, before.ended) if before else (1, "")
@@ -163,8 +164,7 @@ class Kept:
         """Once it has, it is to answer as often as its patience says."""
         if self.ended or not answers(self._state, self.name):
             return False
-        self._limit = self._patience
-        self._have_wait()
+        self._note()
         return True
 
     def look_after(self) -> None:
@@ -191,15 +191,22 @@ class Kept:
             return ""
         self._asked = now
         if not hangs(self._state, self.name):
-            self._heard, self._limit = now, self._patience
-            self._have_wait()
-        silent = now - self._heard
-        return f"no answer for {silent:.0f} s" if silent > scaled(self._limit) else ""
+            self._note()
+            return ""
+        why = self.progress.over()
+        return f"no answer for {now - self._heard:.0f} s: {why}" if why else ""
 
-    def _have_wait(self) -> None:
-        """Connections that are not accepted at once wait; the server itself has asked for a shorter queue."""
+    def _note(self) -> None:
+        """That it has answered. Connections that it does not accept at once wait: it has asked for a shorter queue."""
+        self._heard, self._limit = time.monotonic(), self._patience
+        self.progress.renew(self._limit)
         if self._door:
             self._door.listen(BACKLOG)
+
+    def _processes(self) -> list[psutil.Process]:
+        with suppress(psutil.Error):
+            return [psutil.Process(self._process.pid)] if self._process else []
+        return []
 
     def _give_up(self) -> None:
         """A training of a worker that hangs writes its checkpoint; what a dead one has left behind has its port."""
@@ -229,9 +236,13 @@ def end(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    for process in psutil.wait_procs(processes, timeout=scaled(STOP))[1]:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    left, progress = processes, Progress(STOP, lambda: left)
+    while left := psutil.wait_procs(left, timeout=SOON)[1]:
+        if progress.over():
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            return
 
 
 def _log_to(place: Place) -> None:

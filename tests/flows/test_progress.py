@@ -1,0 +1,91 @@
+"""Waiting that is bounded by progress: what is stopped or asleep, what runs in circles, and what is only slow."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from flows import progress
+from flows.progress import Progress
+
+LIMIT = 1.0
+ASLEEP, BUSY = "import time; time.sleep(600)", "while True: pass"
+PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY!r}])"
+SLOW = """
+import time
+while True:
+    until = time.process_time() + 0.03
+    while time.process_time() < until: pass
+    time.sleep(0.17)
+"""
+
+
+@contextmanager
+def running(code: str) -> Iterator[psutil.Process]:
+    with subprocess.Popen([sys.executable, "-c", code], process_group=0) as process:
+        try:
+            time.sleep(0.3)  # its own start is over
+            yield psutil.Process(process.pid)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def told(process: psutil.Process, seconds: float, wait: Callable[[float], None] = time.sleep) -> tuple[str, float]:
+    """Why it is waited for no longer, and after how long; nothing, if it is so long."""
+    waited, began = Progress(LIMIT, lambda: [process]), time.monotonic()
+    while not (why := waited.over()) and time.monotonic() - began < seconds:
+        wait(0.2)
+    return why, time.monotonic() - began
+
+
+@pytest.fixture(autouse=True)
+def load(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Processes that want a processor of this machine."""
+    monkeypatch.setattr(os, "getloadavg", lambda: (getattr(request, "param", 0.0), 0.0, 0.0))
+
+
+@pytest.mark.parametrize("load", [0.0, 40.0], indirect=True)
+def test_what_does_nothing_is_told_soon(load: None) -> None:
+    """Asleep, or stopped in the midst of its work; however busy the machine is."""
+    with running(ASLEEP) as asleep, running(BUSY) as stopped:
+        stopped.suspend()
+        found = [told(each, 60) for each in (asleep, stopped)]
+
+    assert all(why.startswith("it has done nothing for") for why, _ in found)
+    assert all(seconds < 20 * LIMIT for _, seconds in found)
+
+
+@pytest.mark.parametrize("load", [1_000.0], indirect=True)
+@pytest.mark.parametrize("code", [BUSY, PARENT], ids=["itself", "its child"])
+def test_what_works_without_end_is_told(load: None, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it has used a processor for as long as it may."""
+    monkeypatch.setattr(progress, "GUARD", 1_000)
+    with running(code) as circling:
+        why, _ = told(circling, 300)
+
+    assert why.startswith("it has worked for")
+
+
+@pytest.mark.parametrize(("load", "why"), [(40.0, ""), (0.0, "it has done nothing")], indirect=["load"])
+def test_what_gets_little_of_a_busy_machine_is_waited_for(load: None, why: str) -> None:
+    """Of one that is not busy, so little is nothing."""
+    with running(SLOW) as slow:
+        said, _ = told(slow, 3 * LIMIT)
+
+    assert said[:19] == why
+
+
+@pytest.mark.parametrize("load", [40.0], indirect=True)
+def test_no_process_is_waited_for_for_ever(load: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a guard for what goes on without getting anywhere."""
+    monkeypatch.setattr(progress, "GUARD", 2)
+    with running(SLOW) as slow:
+        why, _ = told(slow, 60)
+
+    assert why.startswith("it has not answered for")
