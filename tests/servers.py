@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -137,6 +138,25 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
+
+
+@contextmanager
+def in_thread(guarded: Callable[[int], Any], **settings: Any) -> Iterator[int]:
+    """Serve an ASGI application, which is made for its port, until the end; the port."""
+    import uvicorn
+
+    with socket.create_server(("127.0.0.1", 0)) as entrance:
+        port: int = entrance.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(guarded(port), log_level="error", **settings))
+        thread = threading.Thread(target=server.run, args=[[entrance]])
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield port
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 BUCKET, SECRET = "vectors", "s3-secret-in-no-log"

@@ -1,5 +1,6 @@
 """What a served table admits: bounded memory under the worst requests, and callers that keep it waiting are let go."""
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -202,3 +204,67 @@ def test_too_large_a_request_is_refused(folder: Path, query: str, status: int, s
 
     assert answer.status_code == status
     assert said in (answer.json()["detail"] if status == 422 else answer.text)
+
+
+def test_more_requests_than_can_wait_are_told_so() -> None:
+    """At once, with 503 and when to ask again; whether it is alive is answered, and those that wait are, later."""
+    at_work: list[str] = []
+
+    async def ask(path: str, bounded: admission.Bounded) -> list[Any]:
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await bounded({"type": "http", "path": path, "query_string": b"", "headers": []}, receive, send)
+        return sent
+
+    async def asked() -> tuple[list[Any], list[Any], int, list[list[Any]]]:
+        go_on = asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            at_work.append(scope["path"])
+            if scope["path"] != answering.HEALTH:
+                await go_on.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        bounded = admission.Bounded(app, answering.HEALTH)
+        waiting = [asyncio.create_task(ask("/model", bounded)) for _ in range(admission.QUEUE)]
+        await asyncio.sleep(0)
+        refused, alive, many = await ask("/model", bounded), await ask(answering.HEALTH, bounded), len(at_work) - 1
+        go_on.set()
+        done = await asyncio.gather(*waiting)
+        return refused, alive, many, [*done, await ask("/model", bounded)]
+
+    refused, alive, many, done = asyncio.run(asked())
+    assert refused[0]["status"] == 503
+    assert (b"retry-after", b"1") in refused[0]["headers"]
+    assert refused[1]["body"] == f"{admission.QUEUE} requests are waiting already: ask again in a second.\n".encode()
+    assert alive[0]["status"] == 200
+    assert many == admission.SLOTS
+    assert {each[0]["status"] for each in done} == {200}
+
+
+def test_a_long_answer_goes_out_in_pieces() -> None:
+    """Each of which its reader takes up; together they are the answer, and the last one says so."""
+    sent: list[Any] = []
+    body = bytes(range(256)) * 1_000
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {}
+
+    bounded = admission.Bounded(app, answering.HEALTH)
+    asyncio.run(bounded({"type": "http", "path": "/", "query_string": b"", "headers": []}, receive, send))
+
+    assert b"".join(each["body"] for each in sent) == body
+    assert max(len(each["body"]) for each in sent) == admission.PIECE
+    assert [each["more_body"] for each in sent] == [True] * (len(sent) - 1) + [False]

@@ -1,18 +1,14 @@
 """A guarded server, and the same server without its guard, attacked from a browser by pages of other origins."""
 
-import asyncio
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
-import uvicorn
 
-from flows.guard import Guard, Lock, Receive, Scope, Send, authorities
+from flows.guard import App, Guard, Lock, Receive, Scope, Send, authorities
 from tests.attacks import WAYS, attack, elsewhere
 from tests.browser import MISSING, Browser, browser
-from tests.servers import free_port
+from tests.servers import in_thread
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 BODY = '{"a": 1}'
@@ -37,21 +33,13 @@ class Target:
             await send({"type": "http.response.body", "body": b"<title>inside</title>"})
 
 
-@contextmanager
-def served(target: Target, lock: Lock | None) -> Iterator[int]:
+def served(target: Target, lock: Lock | None) -> AbstractContextManager[int]:
     """At a port, behind a guard with the lock, or without any guard."""
-    port = free_port()
-    app = Guard(target, port, authorities(["127.0.0.1", "localhost"], port), lock) if lock else target
-    server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_level="error"))
-    thread = threading.Thread(target=asyncio.run, args=(server.serve(),))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield port
-    finally:
-        server.should_exit = True
-        thread.join()
+
+    def guarded(port: int) -> App:
+        return Guard(target, port, authorities(["127.0.0.1", "localhost"], port), lock) if lock else target
+
+    return in_thread(guarded, lifespan="off")
 
 
 @pytest.fixture(scope="module")

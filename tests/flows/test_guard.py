@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flows.guard import Guard, Lock, Message, Receive, Scope, Send, authorities
+from flows.guard import CALLER, Guard, Lock, Message, Receive, Scope, Send, authorities
 
 PORT = 4200
 LOCK = Lock("boss:horse-battery", "key")
 NAMES = ["localhost", "127.0.0.1", "::1"]
 BASIC = {"authorization": f"Basic {base64.b64encode(LOCK.credential.encode()).decode()}"}
 COOKIE = {"cookie": f"theme=dark; w2v-{PORT}={LOCK.token('cookie', PORT)}"}
+AUTH = json.dumps({"type": "auth", "token": LOCK.credential})  # a first message
 LINKED = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 Said = dict[str, str] | Sequence[tuple[str, str]]
 
@@ -33,7 +34,7 @@ async def _app(scope: Scope, receive: Receive, send: Send) -> None:
 
 def ask(
     headers: Said | None = None, host: str | None = f"127.0.0.1:{PORT}", *, path: str = "/api/flows", query: str = "",
-    method: str = "GET", kind: str = "http", first: str = "", guard: Guard | None = None,
+    method: str = "GET", kind: str = "http", first: str = "", guard: Guard | None = None, caller: Any = None,
 ) -> list[Message]:  # fmt: skip
     """What the guard and its app send to one who says these headers."""
     said = list(headers.items()) if isinstance(headers, dict) else list(headers or ())
@@ -41,6 +42,7 @@ def ask(
     scope: dict[str, Any] = {
         "type": kind, "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in said],
+        "state": {CALLER: caller} if caller else {},
     }  # fmt: skip
     waiting: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": first}]
     sent: list[Message] = []
@@ -224,7 +226,17 @@ def test_health_needs_no_credential() -> None:
         assert status({}, path=path) == 401
 
 
-@pytest.mark.parametrize("first", ["", "{}", "[]", '{"type": "auth"}', '{"type": "auth", "token": "boss:horse"}'])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"type": "auth"}',
+        '{"type": "auth", "token": "boss:horse"}',
+        '{"type": "auth", "token": "\\ud800"}',
+    ],
+)
 def test_a_socket_whose_first_message_has_no_credential_is_closed(first: str) -> None:
     """The app hears only that it is over."""
     prefect = {"sec-websocket-protocol": "chat, prefect"}
@@ -253,6 +265,36 @@ def test_without_a_lock_names_and_origins_still_count() -> None:
     assert status({"origin": "https://vectors.test"}, "vectors.test", guard=guard) == 200
     assert status({}, f"a.example:{PORT}", guard=guard) == 403
     assert status({"origin": "null"}, guard=guard) == 403
+
+
+class Caller:
+    """A connection."""
+
+    known = False
+
+    def admit(self) -> None:
+        self.known = True
+
+
+@pytest.mark.parametrize(
+    ("known", "about"),
+    [
+        (True, {"headers": BASIC}),
+        (True, {"headers": COOKIE, "kind": "websocket"}),
+        (True, {"headers": {"sec-websocket-protocol": "prefect"}, "kind": "websocket", "first": AUTH}),
+        (False, {}),
+        (False, {"path": "/api/health"}),
+        (False, {"headers": BASIC, "host": "elsewhere.example"}),
+        (False, {"headers": {"sec-websocket-protocol": "prefect"}, "kind": "websocket", "first": "{}"}),
+        (False, {"guard": Guard(_app, PORT, authorities(NAMES, PORT), None)}),
+    ],
+)
+def test_a_connection_is_told_whether_its_caller_is_known(known: bool, about: dict[str, Any]) -> None:
+    """Known is who has the credential, and nobody where the app itself asks for it."""
+    caller = Caller()
+    ask(**about, caller=caller)
+
+    assert caller.known == known
 
 
 def test_no_foreign_page_may_frame_or_load_an_answer() -> None:

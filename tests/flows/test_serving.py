@@ -7,17 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from mlflow import MlflowClient
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime
@@ -31,6 +29,7 @@ from tasks.publication import publish
 from tests.attacks import attack, elsewhere
 from tests.browser import MISSING, Browser, browser
 from tests.learnt import finished_stages
+from tests.servers import in_thread
 
 CURL = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 W2V = Path(sys.executable).parent / "w2v"
@@ -80,19 +79,9 @@ def source(models: Models, served: serving.Source) -> serving.Source:
     return served
 
 
-@contextmanager
-def listening(inside: Any, door: serving.Door) -> Iterator[int]:
+def listening(inside: Any, door: serving.Door) -> AbstractContextManager[int]:
     """As `w2v serve` does, in a thread; the port."""
-    entrance = socket.create_server(("127.0.0.1", 0))
-    port = entrance.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(door.guarded(inside, port), log_level="error", **limits()))
-    thread = threading.Thread(target=server.run, args=[[entrance]])
-    thread.start()
-    try:
-        yield port
-    finally:
-        server.should_exit = True
-        thread.join()
+    return in_thread(lambda port: door.guarded(inside, port), **limits())
 
 
 @pytest.fixture(scope="module")

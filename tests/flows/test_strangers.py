@@ -20,7 +20,7 @@ from tests.servers import idle, is_let_go
 
 PASSWORD = "horse-battery"
 LONG = 1 << 23  # bytes, more than a connection holds
-# a process of its own, with as many files as many systems allow; its keep-alive is longer than any test
+# a process of its own, with as many files as many systems allow; its keep-alive is longer than any test, and it sends no pings
 SERVER = f"""
 import resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 2048))
@@ -45,7 +45,8 @@ port = door.getsockname()[1]
 print(port, flush=True)
 guard = Guard(app, port, authorities(["127.0.0.1"], port), Lock("w2v:{PASSWORD}", "key"), health="/api/health",
               sockets=True)
-config = uvicorn.Config(guard, log_level="critical", lifespan="off", timeout_keep_alive=3600, **strangers.limits())
+config = uvicorn.Config(guard, log_level="critical", lifespan="off", timeout_keep_alive=3600, ws_ping_interval=None,
+                        **strangers.limits())
 uvicorn.Server(config).run(sockets=[door])
 """
 
