@@ -236,7 +236,8 @@ def end(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    left, progress = processes, Progress(STOP, lambda: left)
+    left = processes
+    progress = Progress(STOP, lambda: left)
     while left := psutil.wait_procs(left, timeout=SOON)[1]:
         if progress.over():
             for process in left:

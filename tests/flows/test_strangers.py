@@ -20,7 +20,7 @@ from tests.servers import idle, is_let_go
 
 PASSWORD = "horse-battery"
 LONG = 1 << 23  # bytes, more than a connection holds
-# a process of its own, with as many files as many systems allow; its keep-alive is longer than any test, and it sends no pings
+# a process of its own, with as many files as many systems allow; no keep-alive ends in a test, and no pings are sent
 SERVER = f"""
 import resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 2048))
