@@ -3,11 +3,10 @@
 import logging
 from pathlib import Path
 
-from filelock import FileLock
-
 from configs.schema import Config
 from flows.pipeline import Outputs
 from tasks import _intact, _tracking
+from tasks._held import Held
 from tasks._runs import Run
 from tasks._stage import Context
 from tasks.promotion import promotion
@@ -20,7 +19,7 @@ NAMED = 3  # of what is gone
 def mend(config: Config, outputs: Outputs, run_id: str) -> None:
     """Give MLflow again what it does not hold any more of this run; nothing if all is there."""
     uri, name, workspace = _tracking.uri(config), config.tracking.registered_model, Path(config.runtime.workspace)
-    with FileLock(workspace / "mending.lock"):  # of two at once, the second finds it mended
+    with Held(workspace / "mending.lock"):  # of two at once, the second finds it mended
         gone = _intact.gone(Run(uri, run_id), name)
         if not gone:
             return

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from filelock import FileLock
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
@@ -20,6 +19,7 @@ from flows.pipeline import Outputs
 from tasks import _tracking
 from tasks._errors import StoreError, TrackingError
 from tasks._files import undamaged, write_whole
+from tasks._held import Held
 from tasks._retries import may_pass
 from tasks._stage import Context
 from tasks._store import Dataset, Record, Store
@@ -84,7 +84,7 @@ def sync(workspace: Path) -> list[str]:
     """Upload what waits, oldest first, and decide about each as its retraining would have; the ids of the runs."""
     folder, runs = workspace / FOLDER, []
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with Held(folder / ".lock"):
         files = {file: _read(file) for file in folder.glob("*.json")}
         for file, waiting in sorted(files.items(), key=lambda each: each[1].when):
             runs.append(_upload(workspace, file, waiting))

@@ -5,11 +5,11 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 import httpx
-from filelock import FileLock
 
 from tasks import _objects
 from tasks._errors import InputError
 from tasks._files import write_whole
+from tasks._held import Held
 from tasks._sources import Source
 
 SECONDS = 60  # of silence
@@ -31,7 +31,7 @@ def fetched(source: Source, workspace: Path, report: Reporter) -> Path:
 def fetch(url: str, digest: str, path: Path, report: Reporter) -> None:
     """Have the content of `url`, whose SHA-256 is `digest`, at `path`. Raises InputError if it is not to be had."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(path.name + ".lock")):
+    with Held(path.with_name(path.name + ".lock")):
         if path.is_file() and _digest(path) == digest:
             return
         beside = _written(url, _blocks(url), path, report)
@@ -51,7 +51,7 @@ def fetch_object(url: str, digest: str, size: int, path: Path, report: Reporter)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     note = path.with_name(path.name + ".sha256")
-    with FileLock(path.with_name(path.name + ".lock")):
+    with Held(path.with_name(path.name + ".lock")):
         if path.is_file() and note.is_file() and _digest(path) == note.read_text():
             return
         beside = _written(url, ((block, size) for block in _objects.blocks(url)), path, report)

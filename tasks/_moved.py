@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from tasks import _environment
 from tasks._environment import Owner
 from tasks._errors import StoreError
+from tasks._held import Held
 from tasks._places import ARTIFACTS, DATABASE, artifact_address, artifact_folder
 
 log = logging.getLogger("w2v")
@@ -96,7 +97,7 @@ def relocate(folder: Path) -> None:
     if not database.exists() or not _former(database, here):
         return
     try:
-        with FileLock(f"{database}.lock"):
+        with Held(f"{database}.lock"):
             for before in _former(database, here):
                 move = Move(before, here)
                 # of a copy, what is at work is so in the original

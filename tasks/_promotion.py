@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
-
 from configs.schema import Promotion
 from tasks import _announcement, _champions, _environment, _learnt, _markdown, _published, _rule
 from tasks._champions import CHAMPION, VERDICT, Decision, Model, Version
 from tasks._errors import InputError, TrackingError
+from tasks._held import Held
 from tasks._markdown import tabular
 from tasks._reach import reached
 from tasks._runs import Run, gathered
 
 
-def alone(workspace: Path) -> FileLock:
+def alone(workspace: Path) -> Held:
     """Of two decisions at once, the second sees what the first has done."""
     workspace.mkdir(parents=True, exist_ok=True)
-    return FileLock(workspace / "promotion.lock")
+    return Held(workspace / "promotion.lock")
 
 
 def decide(

@@ -11,11 +11,10 @@ from pathlib import Path
 from socket import gaierror
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from configs.addresses import shown
 from tasks import _patience
 from tasks._errors import TrackingError, Unreachable
+from tasks._held import Held
 from tasks._locked import patient, patiently
 from tasks._moved import relocate
 from tasks._places import DATABASE, address_of, database_at
@@ -187,7 +186,7 @@ def _create(database: Path) -> None:
     if database.exists():
         return
     database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock"):  # of two processes that create the tables at once, both fail
+    with Held(f"{database}.lock"):  # of two processes that create the tables at once, both fail
         if not database.exists():
             beside = database.with_name(database.name + ".partial")
             for leftover in database.parent.glob(f"{beside.name}*"):

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from tasks._errors import ContractError, StoreError
 from tasks._files import digest_of, digest_of_file, sync, undamaged, write_whole
+from tasks._held import Held
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
@@ -178,7 +178,7 @@ class Store:
         path = self.root / stage / key
         with _clear_errors(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
+            with Held(path.with_suffix(".lock")):
                 if done := self.find(stage, key):
                     return done
                 _sweep(path)

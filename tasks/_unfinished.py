@@ -8,11 +8,10 @@ run, and has other keys in the store: it never meets this one's checkpoints.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from tasks import _environment, _heart
 from tasks._environment import Owner
 from tasks._errors import TrackingError
+from tasks._held import Held
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,10 +35,10 @@ def owner_tags() -> dict[str, str]:
     }
 
 
-def alone(workspace: Path) -> FileLock:
+def alone(workspace: Path) -> Held:
     """Of two starts at once in a workspace, one has the run, and the other finds it RUNNING."""
     workspace.mkdir(parents=True, exist_ok=True)
-    return FileLock(workspace / "runs.lock")
+    return Held(workspace / "runs.lock")
 
 
 def close(client: "MlflowClient", record: "Record", status: str) -> None:

@@ -7,9 +7,8 @@ as long as the run is open or kept, and what it does not find it makes anew.
 from collections.abc import Iterable
 from pathlib import Path
 
-from filelock import FileLock
-
 from tasks._files import undamaged
+from tasks._held import Held
 
 
 class Uses:
@@ -17,9 +16,9 @@ class Uses:
         self._folder = workspace / "uses"
 
     @property
-    def lock(self) -> FileLock:
+    def lock(self) -> Held:
         self._folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self._folder / ".lock")
+        return Held(self._folder / ".lock")
 
     def note(self, run_id: str, stage: str, key: str) -> None:
         """The run is about to look for this output, and to make it if it is not there."""

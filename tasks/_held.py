@@ -1,0 +1,37 @@
+"""A lock file that another process holds is waited for, and it is said for which, and for whom."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from filelock import AcquireReturnProxy, FileLock, Timeout
+
+from tasks._patience import SOON
+
+LOCKS = Path("/proc/locks")  # of Linux
+log = logging.getLogger("w2v")
+
+
+class Held(FileLock):
+    """A FileLock that says so when it waits."""
+
+    def acquire(self, timeout: float | None = None, *words: Any, **named: Any) -> "AcquireReturnProxy[Held]":
+        if timeout is not None or self.timeout >= 0:
+            return super().acquire(timeout, *words, **named)
+        try:
+            return super().acquire(SOON, *words, **named)
+        except Timeout:
+            log.warning("waiting for %s, which %s holds …", self.lock_file, holder(Path(self.lock_file)))
+        return super().acquire(timeout, *words, **named)
+
+
+def holder(file: Path) -> str:
+    """The process that has locked the file, as far as the system tells."""
+    try:
+        inode = file.stat().st_ino
+        lines = [line.split() for line in LOCKS.read_text().splitlines()]
+    except OSError:
+        return "another process"
+    # 1: FLOCK ADVISORY WRITE pid major:minor:inode start end, of one that waits with an arrow before its kind
+    pids = [line[4] for line in lines if line[1] == "FLOCK" and line[5].rpartition(":")[2] == str(inode)]
+    return f"process {pids[0]}" if pids and int(pids[0]) > 0 else "another process"

@@ -1,0 +1,69 @@
+"""A lock that another process holds: it is said that it is waited for, and the wait ends with the lock."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import Timeout
+
+from tasks import _held
+from tasks._held import LOCKS, Held, holder
+
+HOLD = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]).acquire(); print(flush=True); input()"
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """It has the lock until its standard input ends."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_a_wait_is_told(
+    other: "subprocess.Popen[str]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, with the file and the process; then it is had."""
+    monkeypatch.setattr(_held, "SOON", 0.2)
+    said = _held.log.warning
+    monkeypatch.setattr(_held.log, "warning", lambda *words: (said(*words), other.kill()))
+    with Held(tmp_path / ".lock") as lock:
+        held = lock.is_locked
+
+    assert held
+    who = f"process {other.pid}" if LOCKS.exists() else "another process"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"waiting for {tmp_path / '.lock'}, which {who} holds …"
+    ]
+
+
+def test_who_does_not_wait_says_nothing(
+    other: "subprocess.Popen[str]", tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A time limit is the caller's own; a lock that is free is had at once."""
+    with pytest.raises(Timeout):
+        Held(tmp_path / ".lock").acquire(timeout=0)
+    with pytest.raises(Timeout):
+        Held(tmp_path / ".lock", timeout=0).acquire()
+    with Held(tmp_path / "free.lock"):
+        pass
+
+    assert not caplog.records
+
+
+@pytest.mark.skipif(not LOCKS.exists(), reason="the system does not tell")
+def test_the_holder_is_known(tmp_path: Path) -> None:
+    """By the file itself, not its name; of a file without a lock, or none, it is not."""
+    with Held(tmp_path / ".lock"):
+        os.link(tmp_path / ".lock", tmp_path / "other")
+        found = [holder(tmp_path / name) for name in (".lock", "other", "none")]
+
+    assert found == [f"process {os.getpid()}", f"process {os.getpid()}", "another process"]
