@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
 import pytest
 
 BIN = Path(sys.executable).parent
