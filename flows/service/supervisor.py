@@ -193,8 +193,7 @@ class Kept:
         if not hangs(self._state, self.name):
             self._note()
             return ""
-        why = self.progress.over()
-        return f"no answer for {now - self._heard:.0f} s: {why}" if why else ""
+        return f"no answer for {now - self._heard:.0f} s" if self.progress.over() else ""
 
     def _note(self) -> None:
         """That it has answered. Connections that it does not accept at once wait: it has asked for a shorter queue."""
