@@ -71,7 +71,7 @@ class Ingestion(Section):
     )
     max_rejected_fraction: Fraction = Field(
         0.2,
-        description="The stage fails if more than this of the documents, or of the characters, is undecodable, empty "
+        description="The stage fails if more than this of the documents, or of the characters, is undecodable "
         "or, where `duplicates` says nothing of it, dropped as a duplicate.",
     )
     shard_mb: Annotated[int, Field(ge=1, le=1_024)] = Field(

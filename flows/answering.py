@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -45,7 +45,11 @@ class Source(Protocol):
     def about(self) -> str: ...
 
 
-class TooMuch(InputError):
+class Refused(InputError):
+    """What is asked cannot be."""
+
+
+class TooMuch(Refused):
     """More is asked for at once than is answered."""
 
 
@@ -121,7 +125,13 @@ def app(source: Source) -> FastAPI:
         yield
 
     api = FastAPI(
-        title="Word vectors", description=ABOUT, version="1", docs_url=None, redoc_url=None, lifespan=few_threads
+        title="Word vectors",
+        description=ABOUT,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=few_threads,
+        dependencies=[Depends(_known)],
     )
     wrong: dict[int | str, Any] = {422: {"model": Wrong, "description": "What cannot be asked"}}
     unknown = wrong | {404: {"model": Unknown, "description": "Words without a vector"}}
@@ -130,8 +140,8 @@ def app(source: Source) -> FastAPI:
     def name_words(request: Request, error: UnknownWord) -> Response:
         return JSONResponse(Unknown(detail=str(error), unknown=error.near).model_dump(), 404)
 
-    @api.exception_handler(TooMuch)
-    def name_limit(request: Request, error: TooMuch) -> Response:
+    @api.exception_handler(Refused)
+    def name_limit(request: Request, error: Refused) -> Response:
         return JSONResponse(Wrong(detail=str(error)).model_dump(), 422)
 
     @api.exception_handler(RequestValidationError)
@@ -174,6 +184,15 @@ def app(source: Source) -> FastAPI:
         return Analogy(run=now.run, **_columns(found))
 
     return api
+
+
+async def _known(request: Request) -> None:
+    """Raises Refused for a parameter that is none of the path's."""
+    route = request.scope["route"]
+    known = [each.alias for each in route.dependant.query_params]
+    if route.include_in_schema and (unknown := [name for name in request.query_params if name not in known]):
+        listed = ", ".join(known) or "no parameter"
+        raise Refused(f"{unknown[0]:.60}\nexpected  {listed}\nfound     a parameter that {route.path} does not have")
 
 
 def _said(answer: BaseModel) -> Response:

@@ -14,6 +14,7 @@ from tasks._store import Account, Record
 
 DIGEST = 16  # bytes
 ANY = bytes(DIGEST)  # instead of the digest of a text that may repeat
+ENCODED = "a text in another encoding: iconv -f CP1252 -t UTF-8 FILE > NEW, say"
 COPIES = {"file", "docstring"}  # what only repeats because it was copied
 
 
@@ -39,7 +40,7 @@ class Losses(Record):
         lost = self.characters.get("undecodable", 0)
         return (
             f"{self.damaged:,} {words} with bytes that are not UTF-8 left out ({lost:,} characters), the first in "
-            + (self.first["damaged"])
+            + (self.first["damaged"] + f" ({ENCODED})")
         )
 
 
@@ -102,9 +103,10 @@ class Sieve:
 def check(config: Ingestion, account: Account, losses: Losses, kept: int, original: str) -> None:
     """Raises InputError if nothing was kept, or too little: of documents, or of characters, of which `kept` were kept.
 
-    `original` is what the first duplicate repeats. Duplicates that the config says to drop are no loss.
+    `original` is what the first duplicate repeats. Duplicates that the config says to drop are no loss,
+    nor is a document without a text, such as a redirect.
     """
-    counted = {"undecodable", "empty"} | ({"duplicate"} if config.duplicates is None else set())
+    counted = {"undecodable"} | ({"duplicate"} if config.duplicates is None else set())
     rejected = sum(count for reason, count in account.left_out.items() if reason in counted)
     lost = sum(count for reason, count in losses.characters.items() if reason in counted)
     share = max(rejected / max(1, account.read), lost / max(1, lost + kept))
@@ -112,7 +114,7 @@ def check(config: Ingestion, account: Account, losses: Losses, kept: int, origin
         return
     raise InputError(
         f"{named(config)}: {_what(account, rejected, lost / max(1, lost + kept))}\n"
-        f"expected  some text, at most {config.max_rejected_fraction:.0%} of it not UTF-8, empty or repeated\n"
+        f"expected  some text, at most {config.max_rejected_fraction:.0%} of it not UTF-8 or repeated\n"
         f"found     {_reasons(account, losses, original)}\n{_way(config, account, losses)}"
     )
 
@@ -135,7 +137,7 @@ def _reasons(account: Account, losses: Losses, original: str) -> str:
 def _way(config: Ingestion, account: Account, losses: Losses) -> str:
     ways = ["Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."]
     if losses.characters.get("undecodable") or account.left_out.get("undecodable"):
-        ways.append("A text in another encoding: iconv -f CP1252 -t UTF-8 FILE > NEW, say, or its own name for CP1252.")
+        ways.append(f"{ENCODED[0].upper()}{ENCODED[1:]}, or its own name for CP1252.")
     if account.left_out.get("duplicate"):
         ways.append(
             'Texts that are to repeat: ingestion.duplicates = "keep"; that are not: "drop", which is then no loss.'

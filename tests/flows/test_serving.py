@@ -162,6 +162,7 @@ def test_unknown_words_are_named(client: httpx.Client) -> None:
     [
         ("word=beta3&k=0", "k\nexpected  greater than or equal to 1\nfound     '0'"),
         ("word=beta3&k=x", "k\nexpected  a valid integer, unable to parse string as an integer\nfound     'x'"),
+        ("word=beta3&n=3", "n\nexpected  word, k\nfound     a parameter that /neighbors does not have"),
         ("k=3", "word\nexpected  ?word=…\nfound     nothing"),
         ("&".join(["word=beta3"] * 1_001), "word\nexpected  List should have at most 1000 items"),
         (

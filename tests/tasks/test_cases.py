@@ -72,7 +72,7 @@ def test_what_is_refused_is_told_why(context: Context, name: str, settings: dict
     [
         ("reviews.tsv", {"text_column": "review"}, 100),
         ("array.json", {}, 100),
-        ("wikiextractor-json", {"max_rejected_fraction": 0.3}, 112),
+        ("wikiextractor-json", {}, 112),
         ("dict.parquet", {}, 100),
         ("spark-text-output", {}, 1),
     ],
