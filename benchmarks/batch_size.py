@@ -18,7 +18,7 @@ from configs.loading import load
 from flows.surroundings import quiet, settle
 from tasks import _contracts
 from tasks._figures import FAINT, GRID, INK, PALETTE
-from tasks._store import Dataset
+from tasks.engine.store import Dataset
 
 PROJECT = Path(__file__).parent.parent
 PICTURE = PROJECT / "docs" / "pictures" / "batch_size.png"

@@ -9,8 +9,8 @@ import numpy as np
 from configs.loading import check
 from flows.pipeline import through_training
 from tasks import _vectors
-from tasks._stage import Context, Stage
-from tasks._store import Dataset
+from tasks.engine.stage import Context, Stage
+from tasks.engine.store import Dataset
 
 SHARED = (
     "architecture", "objective", "vector_size", "epochs", "negatives", "learning_rate", "min_learning_rate",

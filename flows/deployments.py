@@ -10,9 +10,9 @@ from configs.loading import ConfigError
 from configs.schema import Config
 from flows.commands.common import QUICKSTART, read
 from flows.surroundings import ELSEWHERE
-from tasks import _arithmetic
-from tasks._environment import MODULE
 from tasks._errors import PipelineError
+from tasks.engine import kernels
+from tasks.engine.environment import MODULE
 
 DESCRIBED = Path(__file__).with_name("prefect.yaml")
 POOL = "w2v"  # of processes
@@ -58,7 +58,7 @@ def experiment(config: str, settings: str, environment: dict[str, str]) -> dict[
         "schedule": loaded.schedule.model_dump(),
         "workspace": workspace,
         "directory": str(Path.cwd()),
-        "environment": ELSEWHERE | environment | tracking | (_arithmetic.PINNED if loaded.runtime.portable else {}),
+        "environment": ELSEWHERE | environment | tracking | (kernels.PINNED if loaded.runtime.portable else {}),
     }
 
 

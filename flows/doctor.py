@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from flows.service.place import Place
-from tasks._patience import scaled
+from tasks.engine.waiting import scaled
 
 PACKAGES = ("prefect", "mlflow", "numpy", "scipy", "pyarrow", "pandas", "pydantic", "fastapi", "sqlalchemy")
 ENOUGH_DISK = 2e9  # bytes: the quickstart needs a tenth of it

@@ -14,10 +14,11 @@ from prefect.flows import Flow
 from pydantic import ValidationError
 
 from configs.schema import Config, Notify
-from tasks import _environment, _messages, _tracking
+from tasks import _messages, _tracking
 from tasks._errors import PipelineError, TrackingError
 from tasks._flow_runs import server
 from tasks._runs import Run
+from tasks.engine import environment
 
 SAID_BY_PREFECT = "Flow run encountered an exception: "
 
@@ -65,4 +66,4 @@ def again(flow_run: FlowRun) -> str:
     """A command for a terminal: that of the deployment, or the one that has failed."""
     if flow_run.deployment_id:
         return f"prefect deployment run --id {flow_run.deployment_id}"
-    return _environment.command()
+    return environment.command()

@@ -6,9 +6,9 @@ from pathlib import Path
 from configs.schema import Config
 from flows.pipeline import Outputs
 from tasks import _intact, _tracking
-from tasks._held import Held
 from tasks._runs import Run
-from tasks._stage import Context
+from tasks.engine.file_lock import Held
+from tasks.engine.stage import Context
 from tasks.promotion import promotion
 from tasks.publication import publish
 

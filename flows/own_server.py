@@ -3,8 +3,9 @@
 import os
 
 from configs.addresses import shown
-from tasks import _patience, _refusals
+from tasks import _refusals
 from tasks._errors import PipelineError
+from tasks.engine import waiting
 
 CONNECTED = 30.0  # seconds for the connection, which the system makes however busy the server is
 ANSWERED = 120.0  # seconds for an answer; Prefect's client asks six times
@@ -22,7 +23,7 @@ def check(address: str) -> None:
     limits = {"timeout": httpx.Timeout(ANSWERED, connect=CONNECTED)}
     try:
         with (
-            _patience.told(place),
+            waiting.told(place),
             SyncPrefectClient(address, auth_string=name, api_key=key, httpx_settings=limits) as client,
         ):
             client.api_version()

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from configs.schema import Config
-from tasks._stage import Stage
-from tasks._store import Dataset, Manifest
+from tasks.engine.stage import Stage
+from tasks.engine.store import Dataset, Manifest
 from tasks.evaluation import evaluation
 from tasks.ingestion import ingestion
 from tasks.tokenization import tokenization

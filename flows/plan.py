@@ -6,10 +6,11 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows import vectors
 from flows.pipeline import Outputs, Retrained, pipeline
-from tasks import _arithmetic, _tracking
+from tasks import _tracking
 from tasks._files import digest_of
-from tasks._stage import Context, Stage
-from tasks._store import Dataset
+from tasks.engine import kernels
+from tasks.engine.stage import Context, Stage
+from tasks.engine.store import Dataset
 from tasks.evaluation import check_sets
 
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made
@@ -39,7 +40,7 @@ def plan(config: Config) -> Plan:
 
     Raises InputError for a file that any stage would miss or could not read.
     """
-    _arithmetic.check(config.runtime)
+    kernels.check(config.runtime)
     context = Context(runtime=config.runtime)
     steps: list[Step] = []
 

@@ -15,10 +15,11 @@ from flows import expectations, foresight
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
-from tasks import _patterns, _progress, _tracking
+from tasks import _patterns, _tracking
 from tasks._evaluation_sets import judging_files
-from tasks._stage import Context
 from tasks._terminal import one_line
+from tasks.engine import progress
+from tasks.engine.stage import Context
 from tasks.ingestion import new_share
 
 log = logging.getLogger("w2v")
@@ -62,9 +63,9 @@ def show_reused(planned: Plan, done: Retrained) -> None:
     """Why nothing was done: each stage is in the store, and this run holds the result."""
     for step in planned.steps:
         if step.label == "training":
-            _progress.drawn(done.outputs.trained.draws, reused=True)
+            progress.drawn(done.outputs.trained.draws, reused=True)
         if step.output:
-            _progress.reused(step.label, step.output)
+            progress.reused(step.label, step.output)
     log.info("nothing to do: run %s holds this very result", done.run_id)
 
 
@@ -81,7 +82,7 @@ def show_neighbors(neighbors: Neighbors) -> None:
 def warn(foreseen: foresight.Foreseen) -> None:
     """Before the work: what is tight."""
     for text in foreseen.warnings:
-        _progress.warn(text)
+        progress.warn(text)
 
 
 def show_plan(config: Config, planned: Plan) -> None:
@@ -89,13 +90,13 @@ def show_plan(config: Config, planned: Plan) -> None:
     foreseen = foresight.foresee(config, planned)
     if not planned.text_to_come:
         for text in planned.outputs.trained.documents.manifest.facts.get("told", []):
-            _progress.told("ingestion", text)
+            progress.told("ingestion", text)
     news = new_share(config.ingestion, Context(runtime=config.runtime)) if planned.text_to_come else 1.0
     rows = []
     for step in planned.steps:
         wanted = foresight.of_stage(foreseen.expected, step.label)
         if step.output:
-            rows.append([f"= {step.label}", f"reused: {_progress.summary(step.output)}"])
+            rows.append([f"= {step.label}", f"reused: {progress.summary(step.output)}"])
         elif wanted:
             share = news if step.label in ("ingestion", "tokenization") else 1.0
             rows.append([

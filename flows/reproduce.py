@@ -11,16 +11,17 @@ from configs.loading import ConfigError, check, set_values
 from configs.schema import Config
 from flows.pipeline import pipeline
 from flows.plan import TO_COME
-from tasks import _certificate, _champions, _environment, _tracking
+from tasks import _certificate, _champions, _tracking
 from tasks._certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks._distance import Distance, distance
 from tasks._errors import InputError
 from tasks._files import write_whole
 from tasks._runs import Run
-from tasks._stage import Stage
-from tasks._store import LATEST, Dataset, Store
 from tasks._terminal import visible
 from tasks._turns import VERDICT
+from tasks.engine import environment
+from tasks.engine.stage import Stage
+from tasks.engine.store import LATEST, Dataset, Store
 
 MARK = "reproduces"  # in the workspace: the run that is rebuilt there
 
@@ -85,7 +86,7 @@ def foreseen(original: Original) -> list[Difference]:
 
     pipeline(original.config, look)
     with threadpool_limits(1, "blas"):  # as where it is trained
-        now = _certificate.ingredients(original.config, inputs, _environment.describe())
+        now = _certificate.ingredients(original.config, inputs, environment.describe())
     return _certificate.differences(original.certificate, now, INGREDIENTS)
 
 

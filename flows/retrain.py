@@ -19,11 +19,12 @@ from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
 from flows.starts import CHOSEN, chosen
 from flows.stops import stoppable
-from tasks import _announcement, _progress, _tracking
+from tasks import _announcement, _tracking
 from tasks._runs import Run
-from tasks._stage import Context, Stage
-from tasks._store import Dataset
 from tasks.connection import connection
+from tasks.engine import progress
+from tasks.engine.stage import Context, Stage
+from tasks.engine.store import Dataset
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish
@@ -73,7 +74,7 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
         return finished
     if not parent:
         for text in foresee_once(config, planned):
-            _progress.warn(text)
+            progress.warn(text)
     run_id, made = "", False
     with _tracking.unless_required(config):
         run_id, made = _tracking.begin(config, str(running.id), recipe=result, reproduces=reproduces, parent=parent)
@@ -108,7 +109,7 @@ def _again(config: Config, planned: Plan, run_id: str) -> Retrained:
 def _run(context: Context, planned: Plan, stage: Stage, **arguments: Any) -> Dataset:
     if draws := arguments.get("draws"):
         there = [step.output for step in planned.steps]
-        _progress.drawn(draws, reused=all(draw in there for draw in draws))
+        progress.drawn(draws, reused=all(draw in there for draw in draws))
     return stage(context=context, **arguments)
 
 

@@ -19,7 +19,7 @@ from tasks import _noise, _tracking
 from tasks._files import digest_of, write_whole
 from tasks._noise import Noise
 from tasks._runs import Run
-from tasks._store import LATEST
+from tasks.engine.store import LATEST
 
 log = logging.getLogger("w2v")
 

@@ -13,8 +13,8 @@ from flows import mlflow_server
 from flows.guard import Lock, told
 from flows.service.exposure import hosts
 from tasks import _tracking, _view
-from tasks._environment import MODULE
 from tasks._errors import PipelineError
+from tasks.engine.environment import MODULE
 
 PAUSE = 0.2  # seconds between two looks whether it answers
 

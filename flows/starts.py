@@ -13,7 +13,7 @@ from tasks import _certificate, _champions, _tracking
 from tasks._errors import InputError
 from tasks._files import digest_of
 from tasks._runs import Run
-from tasks._store import Store, latest
+from tasks.engine.store import Store, latest
 
 CHAMPION, LAST = "champion", "last"
 OCCASION, CHOSEN = "start.occasion", "start"  # tags: for what it was chosen, and what

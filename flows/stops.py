@@ -12,9 +12,9 @@ from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.states import Cancelled
 
 from flows.failures import again
-from tasks import _scratch
 from tasks._errors import TrackingError
-from tasks._interrupts import hung_up
+from tasks.engine import scratch
+from tasks.engine.interrupts import hung_up
 
 log = logging.getLogger("w2v")
 P = ParamSpec("P")
@@ -27,7 +27,7 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(work)
     def until_stopped(*arguments: P.args, **named: P.kwargs) -> Any:
         try:
-            with hung_up(), _scratch.used(_workspace()):
+            with hung_up(), scratch.used(_workspace()):
                 return work(*arguments, **named)
         except BaseException as error:
             if not _is_stop(error):

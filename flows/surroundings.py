@@ -38,10 +38,10 @@ class Masking(Visible):
 def settle(workspace: Path) -> None:
     """Give Prefect a home in the workspace, and the servers of its service (`w2v up`), unless the user has others."""
     from flows.service.place import join
-    from tasks import _scratch
     from tasks._errors import StoreError
     from tasks._moved import relocate
     from tasks._places import check_name
+    from tasks.engine import scratch
 
     check_name(workspace)
     relocate(workspace)
@@ -59,7 +59,7 @@ def settle(workspace: Path) -> None:
 
         database = address_of(home / "prefect.db").replace("pysqlite", "aiosqlite", 1)
         os.environ.setdefault("PREFECT_SERVER_DATABASE_CONNECTION_URL", database)
-    _scratch.settle(workspace)
+    scratch.settle(workspace)
     join(workspace)
 
 

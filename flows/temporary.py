@@ -24,9 +24,9 @@ import psutil
 
 from flows import own_server, stand_in
 from flows.guard import Guard, Lock, authorities, told
-from tasks import _patience
-from tasks._environment import MODULE
 from tasks._refusals import Refusal, in_words
+from tasks.engine import waiting
+from tasks.engine.environment import MODULE
 
 STOP = 5  # seconds until a server that was asked to end is ended
 TRIES = 3  # servers, one after the other, that end or hang before they have answered
@@ -86,7 +86,7 @@ class Temporary:
 
     def wait(self) -> None:
         """Return when there is an answer, of a server or of what stands in for it."""
-        with _patience.told("the temporary Prefect server"):
+        with waiting.told("the temporary Prefect server"):
             self._answered.wait()
 
     def end(self) -> None:

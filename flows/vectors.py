@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks import _store, _vectors
+from tasks import _vectors
 from tasks._errors import InputError, UnknownWord
 from tasks._files import write_whole
 from tasks._judges import Space
-from tasks._store import LATEST, Dataset
 from tasks._vectors import Vectors
+from tasks.engine import store
+from tasks.engine.store import LATEST, Dataset
 
 Neighbors = dict[str, list[tuple[str, float]]]
 HINTS = 3  # unknown words for which near spellings are sought
@@ -32,7 +33,7 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> V
         if epoch:
             return _registry.earlier(Run(uri, run_id), epoch)[0]
         return of_run(uri, run_id, registered=_champions.is_alias(run))
-    if (latest := _store.latest(workspace)) is None:
+    if (latest := store.latest(workspace)) is None:
         raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.")
     if not latest.path.exists():
         raise InputError(

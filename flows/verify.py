@@ -8,8 +8,8 @@ from tasks import _certificate, _champions, _registry, _tracking
 from tasks._certificate import Certificate
 from tasks._errors import InputError
 from tasks._runs import Run
-from tasks._store import Store
 from tasks._terminal import visible
+from tasks.engine.store import Store
 
 SIGNS = {True: "✓", False: "✗", None: "–"}
 

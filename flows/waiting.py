@@ -19,11 +19,11 @@ from flows.pipeline import Outputs
 from tasks import _tracking
 from tasks._errors import StoreError, TrackingError
 from tasks._files import undamaged, write_whole
-from tasks._held import Held
-from tasks._retries import may_pass
-from tasks._stage import Context
-from tasks._store import Dataset, Record, Store
-from tasks._uses import Uses
+from tasks.engine.file_lock import Held
+from tasks.engine.leases import Uses
+from tasks.engine.retries import may_pass
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset, Record, Store
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish

@@ -31,9 +31,9 @@ from tasks import _vectors
 from tasks._errors import TrackingError
 from tasks._files import digest_of, digest_of_file
 from tasks._runs import Run
-from tasks._store import Dataset
 from tasks._tracking import parameters
 from tasks._vectors import Vectors
+from tasks.engine.store import Dataset
 
 FILE = "reproducibility.json"
 DIGEST = "reproducibility.digest"  # the tag

@@ -12,7 +12,7 @@ from tasks._errors import InputError
 from tasks._reach import reached
 from tasks._rule import Figures
 from tasks._runs import full_id
-from tasks._store import Record
+from tasks.engine.store import Record
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
 DECISION = "decision "  # the tag goes on with the time

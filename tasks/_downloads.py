@@ -9,8 +9,8 @@ import httpx
 from tasks import _objects
 from tasks._errors import InputError
 from tasks._files import write_whole
-from tasks._held import Held
 from tasks._sources import Source
+from tasks.engine.file_lock import Held
 
 SECONDS = 60  # of silence
 BLOCK = 1 << 20  # bytes

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tasks._files import digest_of
 from tasks._runs import Input
-from tasks._store import Dataset
+from tasks.engine.store import Dataset
 
 if TYPE_CHECKING:
     from mlflow.types.schema import Array, DataType

@@ -16,7 +16,7 @@ import numpy as np
 
 from configs.schema import Promotion
 from tasks import _contracts, _vectors
-from tasks._store import Dataset
+from tasks.engine.store import Dataset
 from w2v_core.model import initial
 from w2v_core.randomness import generator
 

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from tasks import _environment
-from tasks._environment import Owner
 from tasks._errors import StoreError
-from tasks._held import Held
 from tasks._places import ARTIFACTS, DATABASE, artifact_address, artifact_folder
+from tasks.engine import environment
+from tasks.engine.environment import Owner
+from tasks.engine.file_lock import Held
 
 log = logging.getLogger("w2v")
 
@@ -213,7 +213,7 @@ def _alive(tags: dict[str, str]) -> bool:
 
     if _unfinished.HOST not in tags:
         return False
-    if tags[_unfinished.HOST] == _environment.owner().host:
+    if tags[_unfinished.HOST] == environment.owner().host:
         owner = Owner(tags[_unfinished.HOST], int(tags[_unfinished.PID]), float(tags[_unfinished.STARTED]))
         return owner.alive
     beat = tags.get(_heart.BEAT)

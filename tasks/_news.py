@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks import _contracts
-from tasks._store import Record
+from tasks.engine.store import Record
 from w2v_core.divergence import jensen_shannon, surprise
 
 LISTED = 20  # words of each kind

@@ -6,7 +6,7 @@ The stages keep the facts; the sentences stand on the terminal and in the report
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks._store import Manifest
+from tasks.engine.store import Manifest
 
 LARGE = 0.1  # share of the characters of a text from which on it is largely of a script
 

@@ -16,13 +16,13 @@ from urllib.request import url2pathname
 from configs.addresses import shown
 from configs.schema import Retention
 from tasks import _champions
-from tasks._environment import MODULE
 from tasks._errors import InputError, TrackingError
 from tasks._reach import reached
 from tasks._retention import DAY, KEEP, pinned
 from tasks._survey import named_runs
 from tasks._tracking import FLOW_RUN, PARENT
 from tasks._unfinished import HOST
+from tasks.engine.environment import MODULE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

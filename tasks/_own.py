@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tasks._store import LATEST, MANIFEST
+from tasks.engine.store import LATEST, MANIFEST
 
 log = logging.getLogger("w2v")
 

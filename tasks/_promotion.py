@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.schema import Promotion
-from tasks import _announcement, _champions, _environment, _learnt, _markdown, _published, _rule
+from tasks import _announcement, _champions, _learnt, _markdown, _published, _rule
 from tasks._champions import CHAMPION, VERDICT, Decision, Model, Version
 from tasks._errors import InputError, TrackingError
-from tasks._held import Held
 from tasks._markdown import tabular
 from tasks._reach import reached
 from tasks._runs import Run, gathered
+from tasks.engine import environment
+from tasks.engine.file_lock import Held
 
 
 def alone(workspace: Path) -> Held:
@@ -144,7 +145,7 @@ def _decision(
         "verdict": verdict,
         "against": champion and champion.number,
         "why": why,
-        "who": _environment.user(),
+        "who": environment.user(),
         "when": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),  # a tag takes no plus
         "faults": faults,
         "figures": figures,

@@ -9,8 +9,8 @@ from tasks import _contracts, _tracking
 from tasks._errors import ContractError, TrackingError
 from tasks._reach import reached
 from tasks._runs import Run, known_run
-from tasks._store import Manifest
 from tasks._vectors import Vectors
+from tasks.engine.store import Manifest
 
 CURVES = {"loss/training": "training loss per pair", "loss/held_out": "J(θ) on held-out windows"}
 

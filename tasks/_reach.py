@@ -12,13 +12,13 @@ from socket import gaierror
 from typing import TYPE_CHECKING
 
 from configs.addresses import shown
-from tasks import _patience
 from tasks._errors import TrackingError, Unreachable
-from tasks._held import Held
 from tasks._locked import patient, patiently
 from tasks._moved import relocate
 from tasks._places import DATABASE, address_of, database_at
 from tasks._refusals import cause
+from tasks.engine import waiting
+from tasks.engine.file_lock import Held
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -113,7 +113,7 @@ def _client(uri: str) -> "MlflowClient":
         patiently(str(database), lambda: _open(database))
         return patient(patiently(str(database), lambda: MlflowClient(uri, uri)), str(database))
     if uri.startswith("http"):
-        with _patience.told(f"MLflow at {shown(uri)}"):
+        with waiting.told(f"MLflow at {shown(uri)}"):
             _knock(uri)
     return MlflowClient(uri, uri)
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from tasks import _environment, _vectors
+from tasks import _vectors
 from tasks._normalization import Rules
 from tasks._places import artifact_address
 from tasks._reach import already_exists, reached
 from tasks._runs import Run, fetched
 from tasks._vectors import Vectors
+from tasks.engine import environment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -142,7 +143,7 @@ def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> Non
                 "normalization": artifact_address(NORMALIZATION),
             },
             signature=_signature(),
-            pip_requirements=_environment.requirements("mlflow", "numpy", "pandas", "pyarrow", *segmenter),
+            pip_requirements=environment.requirements("mlflow", "numpy", "pandas", "pyarrow", *segmenter),
             mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),
         )
 

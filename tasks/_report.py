@@ -8,7 +8,7 @@ import pyarrow as pa
 from configs.schema import Config
 from tasks import _learnt, _markdown, _notes
 from tasks._markdown import tabular
-from tasks._store import Manifest
+from tasks.engine.store import Manifest
 
 ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that are no scores themselves
 METHODS = ["3cosadd", "3cosmul"]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from tasks import _store
 from tasks._errors import ContractError
-from tasks._store import MANIFEST, Dataset, Store
-from tasks._uses import Uses
+from tasks.engine import store as engine_store
+from tasks.engine.leases import Uses
+from tasks.engine.store import MANIFEST, Dataset, Store
 
 DAY = 86_400.0  # seconds
 KEEP = "keep"  # the tag of MLflow's by which a person pins a run
@@ -123,7 +123,7 @@ def _remove(path: Path) -> bool:
 
 def _latest(workspace: Path) -> set[str]:
     """The vectors that `w2v neighbors` asks."""
-    if (latest := _store.latest(workspace)) is None:
+    if (latest := engine_store.latest(workspace)) is None:
         return set()
     return {f"{latest.stage}/{latest.key}"}
 

@@ -13,7 +13,7 @@ from tasks import _scores
 from tasks._comparison import space_change, verdicts
 from tasks._errors import InputError
 from tasks._published import Published
-from tasks._store import Record
+from tasks.engine.store import Record
 
 NO_SETS = "no set judged it, see evaluation.similarity, .analogies and .domain"
 INCOMPARABLE = "not the same set, or too few items that both know"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from configs.schema import Ingestion
-from tasks import _contracts, _progress
+from tasks import _contracts
 from tasks._applicable import check_applicable
 from tasks._archives import clear_errors
 from tasks._columnar_rows import row_count
@@ -16,8 +16,9 @@ from tasks._objects import opened
 from tasks._reading import read, read_installed
 from tasks._sieve import ANY, Sieve, check
 from tasks._sources import Source, sources
-from tasks._store import Dataset
 from tasks._unread import said, unread_files
+from tasks.engine import progress
+from tasks.engine.store import Dataset
 
 FILES = 50  # looked into, evenly apart in the order of the sources
 ENOUGH = 8_000_000  # characters read in all; of the files after that, only the first document
@@ -78,7 +79,7 @@ def look(config: Ingestion, workspace: Path) -> Seen:
         seen += found
     unread = said(unread_files(config, every, workspace))
     for text in filter(None, [*_repetitions(sieve, may_repeat), *_losses(sieve), unread]):
-        _progress.foretold("ingestion", text)
+        progress.foretold("ingestion", text)
     if whole:
         check(config, sieve.account, sieve.losses, sum(map(len, texts)), sieve.original(seen))
     if len(there) < len(planned):

@@ -10,7 +10,7 @@ from configs.schema import Ingestion
 from tasks._documents import Document
 from tasks._errors import InputError
 from tasks._sources import named
-from tasks._store import Account, Record
+from tasks.engine.store import Account, Record
 
 DIGEST = 16  # bytes
 ANY = bytes(DIGEST)  # instead of the digest of a text that may repeat

@@ -17,7 +17,7 @@ from tasks._files import digest_of, digest_of_file
 from tasks._installed_docs import documentation
 from tasks._kinds import is_text, is_told
 from tasks._objects import S3, listed, there
-from tasks._store import Record
+from tasks.engine.store import Record
 
 INSTALLED_DOCS = "installed-docs"
 SHOWN = 200  # characters of a name in an error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.addresses import shown
 from configs.schema import Config
-from tasks import _environment, _heart, _turns, _vectors
+from tasks import _heart, _turns, _vectors
 from tasks._errors import TrackingError, Unreachable
 from tasks._files import digest_of
 from tasks._places import ARTIFACTS, DATABASE, address_of, artifact_address, check_name, database_at
@@ -24,6 +24,7 @@ from tasks._runs import Run, gathered, gone, known_run
 from tasks._turns import AtWork, Turn
 from tasks._unfinished import HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
+from tasks.engine import environment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -145,7 +146,7 @@ def find_of_flow_run(config: Config, flow_run_id: str) -> str | None:
 def close_abandoned(config: Config) -> list[str]:
     """Mark as KILLED what is RUNNING although the process of this host that owned it is gone; their ids."""
     with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
-        running = _search(client, _experiment(client, config), HOST, _environment.owner().host, "RUNNING")
+        running = _search(client, _experiment(client, config), HOST, environment.owner().host, "RUNNING")
         gone = [record for record in running if abandoned(record)]
         for record in gone:
             close(client, record, "KILLED")
@@ -235,14 +236,14 @@ def _bearing(config: Config) -> dict[str, Any]:
 
 
 def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
-    commit = _environment.commit()
+    commit = environment.commit()
     return {
         FLOW_RUN: flow_run_id,
         **owner_tags(),
         "config.name": config.name,
         DIGEST: digest_of(_bearing(config)),
         "w2v.version": version("w2v-retraining"),  # that reads what is logged here
-        "mlflow.user": _environment.user(),
+        "mlflow.user": environment.user(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "w2v retrain",
         **({"mlflow.source.git.commit": commit["commit"], "git.dirty": commit["dirty"]} if commit else {}),

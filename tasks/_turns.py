@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks import _environment, _heart
+from tasks import _heart
 from tasks._errors import PipelineError, TrackingError, Unreachable
 from tasks._reach import reached
 from tasks._unfinished import CLAIM, CLOSED, HOST, PID, RECIPE, abandoned, close, silent
+from tasks.engine import environment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -71,7 +72,7 @@ def turn(
 
 def at_work(record: "Record") -> bool:
     """Whether another process has it, as far as can be seen from here."""
-    tags, owner = record.data.tags, _environment.owner()
+    tags, owner = record.data.tags, environment.owner()
     if record.info.status != "RUNNING" or record.info.lifecycle_stage == "deleted" or HOST not in tags:
         return False
     ours = (tags[HOST], int(tags[PID])) == (owner.host, owner.pid)
@@ -86,7 +87,7 @@ def wait(uri: str, record: "Record", lost_after: float, patience: float) -> None
     tags, run_id = record.data.tags, record.info.run_id
     if CLAIM not in tags:
         text = "run %s is making this very result, in process %s of host %s: waiting for it%s …"
-        here = tags[HOST] == _environment.owner().host
+        here = tags[HOST] == environment.owner().host
         silence = "" if here else f", or until it has been silent for {lost_after / 60:.0f} minutes"
         log.info(text, run_id, tags[PID], tags[HOST], silence)
     answered = beaten = time.monotonic()

@@ -8,10 +8,11 @@ run, and has other keys in the store: it never meets this one's checkpoints.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import _environment, _heart
-from tasks._environment import Owner
+from tasks import _heart
 from tasks._errors import TrackingError
-from tasks._held import Held
+from tasks.engine import environment
+from tasks.engine.environment import Owner
+from tasks.engine.file_lock import Held
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,12 +26,12 @@ CLOSED = {"KILLED", "FAILED"}
 
 def owner_tags() -> dict[str, str]:
     """Who works on a run: this process."""
-    owner = _environment.owner()
+    owner = environment.owner()
     return {
         HOST: owner.host,
         PID: str(owner.pid),
         STARTED: str(owner.started),
-        COMMAND: _environment.command(),
+        COMMAND: environment.command(),
         _heart.BEAT: _heart.now(),
     }
 
@@ -63,7 +64,7 @@ def reopen(client: "MlflowClient", record: "Record") -> None:
 def abandoned(record: "Record") -> bool:
     """Whether it is RUNNING although the process that owned it is gone; of another host nothing is known."""
     tags = record.data.tags
-    if record.info.status != "RUNNING" or tags.get(HOST) != _environment.owner().host:
+    if record.info.status != "RUNNING" or tags.get(HOST) != environment.owner().host:
         return False
     return not Owner(tags[HOST], int(tags[PID]), float(tags[STARTED])).alive
 
@@ -76,7 +77,7 @@ def silent(record: "Record", limit: float) -> bool:
 
 def elsewhere(status: str, host: str) -> bool:
     """Whether it is RUNNING on another host, whose processes nobody here can see."""
-    return status == "RUNNING" and host != _environment.owner().host
+    return status == "RUNNING" and host != environment.owner().host
 
 
 def check_closable(record: "Record") -> None:
@@ -84,6 +85,6 @@ def check_closable(record: "Record") -> None:
     host = record.data.tags.get(HOST, "a host it does not name")
     if record.info.status != "RUNNING":
         raise TrackingError(f"run {record.info.run_id} is not open: it is {record.info.status}.")
-    if host == _environment.owner().host and not abandoned(record):
+    if host == environment.owner().host and not abandoned(record):
         pid = record.data.tags[PID]
         raise TrackingError(f"run {record.info.run_id} is at work on this host, as process {pid}.\nEnd that one first.")

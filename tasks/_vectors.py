@@ -14,7 +14,7 @@ from configs.schema import Training
 from tasks import _contracts
 from tasks._errors import ContractError, InputError
 from tasks._normalization import KEY, Rules
-from tasks._store import Dataset
+from tasks.engine.store import Dataset
 
 FINAL = "vectors.parquet"
 RULES = "rules"  # the fact of a training output that has the rules of its words

@@ -6,7 +6,7 @@ from prefect.cache_policies import NO_CACHE
 from configs.schema import Config
 from tasks import _tracking
 from tasks._reach import reached
-from tasks._retries import may_pass
+from tasks.engine.retries import may_pass
 
 
 @task(name="connection", task_run_name="connection", cache_policy=NO_CACHE, retry_condition_fn=may_pass)

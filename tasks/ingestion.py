@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from configs.schema import Ingestion
-from tasks import _contracts, _progress
+from tasks import _contracts
 from tasks._applicable import check_applicable
 from tasks._archives import clear_errors
 from tasks._documents import Document
@@ -24,9 +24,10 @@ from tasks._files import digest_of
 from tasks._reading import read, read_installed
 from tasks._sieve import ANY, DIGEST, Losses, Sieve, check
 from tasks._sources import Source, batches, named, source_digests, sources
-from tasks._stage import Context, stage
-from tasks._store import Account, Dataset, Draft, Record, joined
 from tasks._unread import said, unread_files
+from tasks.engine import progress
+from tasks.engine.stage import Context, stage
+from tasks.engine.store import Account, Dataset, Draft, Record, joined
 
 REPORT_DOCUMENTS = 500  # between two reports
 DIGESTS = "digests"  # a file: of each document, the digest of its text
@@ -60,7 +61,7 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     draft.facts.update(files=len(planned), characters=characters, losses=losses.model_dump(), unread=len(besides))
     draft.facts["told"] = [*filter(None, (losses.told(), said(besides), _repetitions(found)))]
     for text in draft.facts["told"]:
-        _progress.told("ingestion", text)
+        progress.told("ingestion", text)
     return account
 
 

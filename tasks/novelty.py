@@ -13,11 +13,11 @@ from configs.schema import Config
 from tasks import _champions, _contracts, _news
 from tasks._errors import TrackingError, Unreachable
 from tasks._news import Corpus, News
-from tasks._retries import may_pass
 from tasks._runs import Run
-from tasks._stage import Context
-from tasks._store import Dataset, Manifest
 from tasks._tracking import NEWS, VECTORS
+from tasks.engine.retries import may_pass
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset, Manifest
 
 log = logging.getLogger("w2v")
 

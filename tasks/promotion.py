@@ -9,8 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from configs.schema import Config
 from tasks import _champions, _messages, _promotion
 from tasks._champions import Decision
-from tasks._retries import may_pass
-from tasks._stage import Context
+from tasks.engine.retries import may_pass
+from tasks.engine.stage import Context
 
 log = logging.getLogger("w2v")
 

@@ -19,7 +19,6 @@ from tasks import (
     _announcement,
     _certificate,
     _contracts,
-    _environment,
     _figures,
     _formats,
     _inputs,
@@ -34,12 +33,13 @@ from tasks import (
 from tasks._evaluation_sets import judging_files
 from tasks._live import CURVES, log_curve
 from tasks._normalization import KEY
-from tasks._retries import may_pass
 from tasks._runs import Run, gathered
-from tasks._stage import Context
-from tasks._store import Dataset, Manifest
 from tasks._tracking import ALIGNED, NEWS, PARENT, RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
+from tasks.engine import environment
+from tasks.engine.retries import may_pass
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset, Manifest
 
 Rows = list[dict[str, Any]]
 
@@ -177,7 +177,7 @@ def write_artifacts(
     for name, manifest in manifests.items():
         (folder / "manifests" / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")
-    (folder / "environment.json").write_text(json.dumps(_environment.describe(), indent=1), encoding="utf-8")
+    (folder / "environment.json").write_text(json.dumps(environment.describe(), indent=1), encoding="utf-8")
     (folder / "report.md").write_text(page, encoding="utf-8")
 
 

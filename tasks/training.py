@@ -21,17 +21,19 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Tokenization, Training
-from tasks import _contracts, _environment, _progress, _vectors
-from tasks._checkpoints import Checkpoint, Checkpoints
+from tasks import _contracts, _vectors
 from tasks._curve import Curve
 from tasks._errors import Paused, TrainingError
-from tasks._interrupts import interruptible
 from tasks._live import Live
 from tasks._normalization import Rules
-from tasks._parallel import ordered_map
-from tasks._stage import Context, stage
 from tasks._start import Start, settings_of, start, start_digests
-from tasks._store import Account, Dataset, Draft
+from tasks.engine import environment
+from tasks.engine import progress as engine_progress
+from tasks.engine.checkpoints import Checkpoint, Checkpoints
+from tasks.engine.interrupts import interruptible
+from tasks.engine.stage import Context, stage
+from tasks.engine.store import Account, Dataset, Draft
+from tasks.engine.threads import ordered_map
 from w2v_core.blocks import IN_PLACE
 from w2v_core.learners import learner
 from w2v_core.likelihood import held_out_loss
@@ -70,7 +72,7 @@ def training(
     keeping = _vectors.kept_epochs(config)
     run = Run(settings, begin, words, keeping, draws, read_windows(held_out.files()[0]), draft, context)
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
-        draft.facts["environment"] = _environment.describe()  # of this training, whoever publishes it later
+        draft.facts["environment"] = environment.describe()  # of this training, whoever publishes it later
         try:
             for _ in () if run.paused else run:
                 if interrupt or run.paused or run.checkpoint_due:
@@ -145,7 +147,7 @@ class Run:
         """Learn; control comes back after every step, with the tables and the position in step."""
         if self._position != Position():
             share = self.curve.windows / self.total
-            _progress.continued("training", share * self._settings.epochs, share)
+            engine_progress.continued("training", share * self._settings.epochs, share)
         rows = self._rows.__getitem__
         teacher = learner(
             self._settings,

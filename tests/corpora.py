@@ -4,8 +4,8 @@ import pyarrow as pa
 
 from tasks import _contracts
 from tasks._files import digest_of
-from tasks._stage import Context
-from tasks._store import Account, Dataset, Draft, joined
+from tasks.engine.stage import Context
+from tasks.engine.store import Account, Dataset, Draft, joined
 
 
 def tokens_of(context: Context, shards: list[list[str]]) -> Dataset:

@@ -7,12 +7,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from configs.schema import Config, Training
-from tasks import _contracts, _environment, _vectors
+from tasks import _contracts, _vectors
 from tasks._contracts import Contract
 from tasks._files import digest_of
 from tasks._normalization import Rules
-from tasks._stage import Context
-from tasks._store import Account, Dataset, Draft
+from tasks.engine import environment
+from tasks.engine.stage import Context
+from tasks.engine.store import Account, Dataset, Draft
 from tasks.evaluation import evaluation
 
 POINTS = 5  # of the curve
@@ -61,7 +62,7 @@ def vectors_of(
             "vector_size": size,
             "words": 4_000,
             "speed": speed,
-            "environment": _environment.describe(),
+            "environment": environment.describe(),
             _vectors.RULES: rules.dumps(),
         },
     )

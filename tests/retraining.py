@@ -25,9 +25,10 @@ from flows.pipeline import Outputs, pipeline
 from flows.plan import already_done, plan, recipe
 from flows.surroundings import quiet
 from flows.vectors import make_latest
-from tasks import _scratch, _tracking
+from tasks import _tracking
 from tasks._errors import InputError
-from tasks._stage import Context
+from tasks.engine import scratch
+from tasks.engine.stage import Context
 from tasks.publication import publish
 
 CHANGES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.rmtree"}  # audit events
@@ -128,7 +129,7 @@ def attempt(work: str, settings: list[str], folder: Path, log: Path, last: int, 
     quiet()
     folder.mkdir(exist_ok=True)
     with (
-        _scratch.used(folder),
+        scratch.used(folder),
         temporary_settings({PREFECT_API_URL: server or None, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         WORK[work](settings)

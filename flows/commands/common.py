@@ -58,9 +58,9 @@ Many = Annotated[int, typer.Option("-k", min=1, help="How many.")]
 
 def tidy(workspace: Path) -> Path:
     """The workspace, in which temporary files lie from now on."""
-    from tasks import _scratch
+    from tasks.engine import scratch
 
-    _scratch.settle(workspace)
+    scratch.settle(workspace)
     return workspace
 
 
@@ -104,9 +104,9 @@ def prepare(config: "Config") -> None:
     """What has to be so before Prefect and NumPy are loaded, or this process starts again."""
     settle(Path(config.runtime.workspace))
     if config.runtime.portable:
-        from tasks import _arithmetic
+        from tasks.engine import kernels
 
-        _arithmetic.pin()
+        kernels.pin()
 
 
 def serve() -> None:

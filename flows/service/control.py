@@ -14,9 +14,9 @@ from flows.service.health import answers
 from flows.service.parts import DATABASE, PARTS, Service
 from flows.service.place import Place, clock
 from flows.service.supervisor import STOP, end
-from tasks import _scratch
-from tasks._environment import MODULE
 from tasks._errors import PipelineError
+from tasks.engine import scratch
+from tasks.engine.environment import MODULE
 
 LAST_LINES = 8  # of the log, where something does not start
 
@@ -38,7 +38,7 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
     os.environ[DATABASE] = database
     supervisor = [*MODULE, "flows.service.supervisor", str(service)]
     if foreground:
-        os.execve(supervisor[0], supervisor, _scratch.outer())
+        os.execve(supervisor[0], supervisor, scratch.outer())
     _detach(supervisor, place)
 
 
@@ -94,7 +94,7 @@ def _check(service: Service, database: str) -> None:
 def _detach(command: list[str], place: Place) -> None:
     supervisor = subprocess.Popen(
         command,
-        env=_scratch.outer(),
+        env=scratch.outer(),
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import httpx
 from flows.service.exposure import PREFECT_PASSWORD
 from flows.service.parts import POOL
 from flows.service.place import State
-from tasks._patience import scaled
+from tasks.engine.waiting import scaled
 
 SECONDS = 5  # to wait for an answer, more where the machine is busy
 SILENCE = 120  # seconds: a worker says each half minute that it lives

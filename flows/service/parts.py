@@ -9,7 +9,7 @@ from flows.guard import told
 from flows.mlflow_server import NAME, OPTIONS
 from flows.service.credentials import KEY, lock
 from flows.service.exposure import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
-from tasks._environment import MODULE
+from tasks.engine.environment import MODULE
 
 PARTS = ("prefect", "mlflow", "worker")
 POOL = "w2v"  # the work pool of flows.deployments

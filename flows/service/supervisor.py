@@ -25,9 +25,9 @@ from flows.service.health import answers, hangs
 from flows.service.parts import DATABASE, Part, Service, parts
 from flows.service.place import ATTEMPTS, MARK, Life, Place, State
 from flows.surroundings import Masking
-from tasks import _scratch
 from tasks._errors import PipelineError
-from tasks._interrupts import ignored
+from tasks.engine import scratch
+from tasks.engine.interrupts import ignored
 
 log = logging.getLogger("w2v.service")
 
@@ -47,7 +47,7 @@ def supervise(service: Service) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if not ignored(number):
             signal.signal(number, lambda *_: stopping.set())
-    with place.lock.acquire(timeout=SOON), _scratch.used(Path(service.workspace)):
+    with place.lock.acquire(timeout=SOON), scratch.used(Path(service.workspace)):
         place.shut(os.environ[DATABASE])
         _log_to(place)
         us = psutil.Process()

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from flows.service.parts import POOL
-from tasks._environment import MODULE
+from tasks.engine.environment import MODULE
 
 if __name__ == "__main__":
     from flows.deployments import deploy

@@ -20,9 +20,9 @@ from prefect.settings import PREFECT_API_URL
 
 from configs.schema import Ingestion, Runtime
 from flows import cli
-from tasks._arithmetic import CONTRARY, PINNED
 from tasks._sources import BATCH
-from tasks._stage import Context
+from tasks.engine.kernels import CONTRARY, PINNED
+from tasks.engine.stage import Context
 from tasks.ingestion import ingestion
 from tests.servers import answers, free_port
 

@@ -40,7 +40,7 @@ def test_every_deployed_flow_enters_it() -> None:
 
 
 def test_no_child_looks_for_modules_in_the_working_directory() -> None:
-    """Python is started with `-P`: by MODULE of tasks/_environment.py."""
+    """Python is started with `-P`: by MODULE of tasks/engine/environment.py."""
     found = [
         path.name
         for package in ("flows", "tasks")

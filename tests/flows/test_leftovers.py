@@ -13,7 +13,8 @@ import pytest
 from mlflow import MlflowClient
 from prefect.settings import PREFECT_API_URL
 
-from tasks import _environment, _scratch
+from tasks.engine import environment as engine_environment
+from tasks.engine import scratch
 from tests.flows.test_cli import QUICK, W2V
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -123,9 +124,9 @@ def test_a_workspace_that_cannot_be_written_is_read_all_the_same(
 ) -> None:
     """Temporary files are among the system's then, and are removed as well."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(_scratch.tempfile, "tempdir", None)
+    monkeypatch.setattr(scratch.tempfile, "tempdir", None)
     (tmp_path / "workspace").write_text("no folder")
-    with _scratch.used(tmp_path / "workspace"):
+    with scratch.used(tmp_path / "workspace"):
         place = Path(os.environ["TMPDIR"])
 
         assert place.is_relative_to(tmp_path)
@@ -135,12 +136,12 @@ def test_a_workspace_that_cannot_be_written_is_read_all_the_same(
 
 def test_what_was_in_use_at_the_start_is_swept_at_the_end(tmp_path: Path) -> None:
     """The Prefect server of a killed command lives on for a moment, in that command's folder."""
-    dead = tmp_path / _scratch.FOLDER / f"{_environment.owner().host}-{2**22 + 1}-1"
+    dead = tmp_path / scratch.FOLDER / f"{engine_environment.owner().host}-{2**22 + 1}-1"
     dead.mkdir(parents=True)
     about = os.environ | {"TMPDIR": str(dead)}
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=about) as server:
-        with _scratch.used(tmp_path):
+        with scratch.used(tmp_path):
             assert dead.is_dir()
             server.communicate(b"\n")
 
-        assert not (tmp_path / _scratch.FOLDER).exists()
+        assert not (tmp_path / scratch.FOLDER).exists()

@@ -16,7 +16,7 @@ from flows.mending import mend
 from flows.pipeline import Outputs, Trained
 from tasks import _champions, _intact, _tracking
 from tasks._runs import Run
-from tasks._stage import Context
+from tasks.engine.stage import Context
 from tasks.promotion import promotion
 from tasks.publication import publish
 from tests.learnt import finished_stages

@@ -14,7 +14,7 @@ from flows import comparison, frames, plan, promotion, reproduce, retention, vec
 from flows.retrain import retrain
 from flows.serving import Source
 from tasks import _formats
-from tasks._store import LATEST
+from tasks.engine.store import LATEST
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

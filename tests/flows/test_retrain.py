@@ -20,7 +20,7 @@ from flows.pipeline import Retrained
 from flows.plan import plan
 from flows.retrain import retrain
 from tasks import _champions, _tracking
-from tasks._store import LATEST
+from tasks.engine.store import LATEST
 
 W2V = Path(sys.executable).parent / "w2v"
 pytestmark = pytest.mark.usefixtures("prefect_server")

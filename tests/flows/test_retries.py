@@ -19,9 +19,9 @@ from prefect.settings import (
 import tasks
 from configs.schema import Ingestion, Runtime
 from tasks._errors import InputError
-from tasks._retries import may_pass
-from tasks._stage import Context
-from tasks._store import Dataset
+from tasks.engine.retries import may_pass
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset
 from tasks.ingestion import ingestion
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

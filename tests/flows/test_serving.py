@@ -24,7 +24,7 @@ from flows.admission import limits
 from flows.answering import app
 from tasks import _tracking
 from tasks._errors import InputError, PipelineError, TrackingError
-from tasks._stage import Context
+from tasks.engine.stage import Context
 from tasks.publication import publish
 from tests.attacks import attack, elsewhere
 from tests.browser import MISSING, Browser, browser

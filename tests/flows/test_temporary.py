@@ -20,8 +20,8 @@ from mlflow import MlflowClient
 
 from flows import temporary
 from flows.temporary import Temporary
-from tasks import _patience
 from tasks._errors import PipelineError
+from tasks.engine import waiting
 
 W2V = Path(sys.executable).parent / "w2v"
 # small batches, so that the training lasts
@@ -243,7 +243,7 @@ def test_a_server_of_ones_own_that_is_busy_is_waited_for(
     own_server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And it is said that it is waited for."""
-    monkeypatch.setattr(_patience, "SOON", 0.1)
+    monkeypatch.setattr(waiting, "SOON", 0.1)
     with caplog.at_level("INFO", "w2v"):
         temporary.ensure_server()
 

@@ -10,9 +10,10 @@ from configs.loading import load
 from configs.schema import Config
 from flows import foresight, plan, report
 from flows.foresight import Foreseen
-from tasks import _progress, _sample, _tracking
+from tasks import _sample, _tracking
 from tasks._errors import InputError, TrackingError
-from tasks._stage import Context
+from tasks.engine import progress
+from tasks.engine.stage import Context
 from tasks.ingestion import ingestion
 
 TEXT = "\n".join(f"the quick brown fox number {n} and the lazy dog" for n in range(60))
@@ -124,4 +125,4 @@ def test_a_flow_run_that_no_command_has_looked_at_is_foreseen(tmp_path: Path) ->
 
     assert foresight.foresee_once(config, planned)
     assert foresight.foresee_once(config, planned) == []
-    assert _progress.warned("never said") is False
+    assert progress.warned("never said") is False

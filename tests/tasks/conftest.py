@@ -7,7 +7,7 @@ import pytest
 
 from configs.schema import Runtime
 from tasks._reach import reached
-from tasks._stage import Context
+from tasks.engine.stage import Context
 
 hypothesis.settings.register_profile("steady", deadline=None)  # a busy machine is no error
 hypothesis.settings.load_profile("steady")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary
-from tasks import _arithmetic
-from tasks._environment import describe
 from tasks._errors import PipelineError
+from tasks.engine import kernels as engine_kernels
+from tasks.engine.environment import describe
 from tasks.training import training
 from tasks.vocabulary import vocabulary
 
@@ -21,12 +21,12 @@ TRAIN = """
 import sys
 from pathlib import Path
 from configs.schema import Runtime
-from tasks import _arithmetic
+from tasks.engine import kernels as _arithmetic
 if portable := sys.argv[2] != "plain":
     if sys.argv[2] == "late":
         import numpy
     _arithmetic.pin()
-from tasks._stage import Context
+from tasks.engine.stage import Context
 from tests.tasks.test_training import train
 vectors = train(Context(runtime=Runtime(workspace=sys.argv[1], portable=portable)), vector_size=50)
 print(_arithmetic.shown(_arithmetic.kernels()), vectors.digest, sep="|")
@@ -36,7 +36,7 @@ needs_avx2 = pytest.mark.skipif("avx2" not in describe()["cpu"]["features"], rea
 
 def trained(workspace: Path, how: str, **environment: str) -> tuple[str, str]:
     """The kernels and the digest of a training in a process of its own."""
-    plain = {k: v for k, v in os.environ.items() if k not in {*_arithmetic.PINNED, _arithmetic.CONTRARY}}
+    plain = {k: v for k, v in os.environ.items() if k not in {*engine_kernels.PINNED, engine_kernels.CONTRARY}}
     command = [sys.executable, "-c", TRAIN, workspace, how]
     done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, env=plain | environment)
     assert done.returncode == 0, done.stderr
@@ -58,11 +58,11 @@ def test_portable_gives_the_same_bits_on_two_kinds_of_cpu(tmp_path: Path) -> Non
 
 def test_a_promise_that_cannot_be_kept_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process with other kernels, portable is refused with what to set; nothing is computed in silence."""
-    monkeypatch.setattr(_arithmetic, "kernels", lambda: {"blas": ["openblas Zen"], "simd": ["X86_V3", "X86_V4"]})
-    _arithmetic.check(Runtime())
+    monkeypatch.setattr(engine_kernels, "kernels", lambda: {"blas": ["openblas Zen"], "simd": ["X86_V3", "X86_V4"]})
+    engine_kernels.check(Runtime())
 
     with pytest.raises(PipelineError, match=r"found     openblas Zen; NumPy X86_V3 X86_V4\n.*set OPENBLAS_CORETYPE"):
-        _arithmetic.check(Runtime(portable=True))
+        engine_kernels.check(Runtime(portable=True))
 
 
 def test_kernels_are_in_the_keys_of_what_they_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_kernels_are_in_the_keys_of_what_they_round(monkeypatch: pytest.MonkeyPa
         )
 
     before = keys()
-    monkeypatch.setattr(_arithmetic, "kernels", lambda: {"blas": ["openblas Other"], "simd": []})
+    monkeypatch.setattr(engine_kernels, "kernels", lambda: {"blas": ["openblas Other"], "simd": []})
     after = keys()
 
     assert before[0] != after[0]

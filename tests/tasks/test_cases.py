@@ -14,7 +14,7 @@ from configs.schema import Ingestion
 from tasks import _contracts
 from tasks._errors import InputError
 from tasks._sample import Corpus, sample
-from tasks._stage import Context
+from tasks.engine.stage import Context
 from tasks.ingestion import ingestion
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"

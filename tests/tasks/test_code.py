@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from configs import schema
-from tasks import _code
-from tasks._code import closure, code_digest, meaning, own_imports
+from tasks.engine import code_digest as engine_code_digest
+from tasks.engine.code_digest import closure, code_digest, meaning, own_imports
 
 STAGES = ["ingestion", "tokenization", "vocabulary", "windows", "training", "evaluation"]
 SECTIONS = [each for each in vars(schema).values() if isinstance(each, type) and issubclass(each, schema.Section)]
@@ -36,7 +36,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (folder / f"{name}.py").write_text(text)
     (folder / "errors.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(_code, "OWN_PACKAGES", ("w2v_copy",))
+    monkeypatch.setattr(engine_code_digest, "OWN_PACKAGES", ("w2v_copy",))
     yield folder
     code_digest.cache_clear()
     for name in [name for name in sys.modules if name.startswith("w2v_copy")]:
@@ -97,7 +97,7 @@ def test_code_changes_the_key(package: Path, digest: Digest, module: str, before
 def test_an_exempt_module_changes_no_key(package: Path, digest: Digest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What computes nothing may change; what only it imports does not count either."""
     (package / "stage.py").write_text(STAGE + "from w2v_copy import errors\n")
-    monkeypatch.setattr(_code, "MACHINERY", {"w2v_copy.errors"})
+    monkeypatch.setattr(engine_code_digest, "MACHINERY", {"w2v_copy.errors"})
     was = digest()
     (package / "errors.py").write_text("RAISED = 1\n")
 

@@ -12,8 +12,8 @@ from tasks import _comparison, _comparison_page, _contracts, _scores, _vectors
 from tasks._comparison import Comparison
 from tasks._errors import InputError
 from tasks._published import CURVES, Curve, Published
-from tasks._stage import Context
 from tasks._vectors import Vectors
+from tasks.engine.stage import Context
 from tasks.evaluation import evaluation
 from tests.browser import MISSING, Browser, browser
 from tests.learnt import vectors_of, windows_of

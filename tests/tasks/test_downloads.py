@@ -14,7 +14,7 @@ from configs.schema import Ingestion
 from tasks import _contracts
 from tasks._downloads import fetch
 from tasks._errors import InputError
-from tasks._stage import Context
+from tasks.engine.stage import Context
 from tasks.ingestion import ingestion
 
 CONTENT = b"some words " * 1000

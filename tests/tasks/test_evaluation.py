@@ -14,8 +14,8 @@ from tasks import _contracts, _notes, _scores
 from tasks._errors import InputError
 from tasks._evaluation_sets import read_analogies, read_pairs, set_names
 from tasks._learnt import warning
-from tasks._stage import Context
-from tasks._store import Dataset
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset
 from tasks.evaluation import evaluation
 from tests.learnt import vectors_of, windows_of
 

@@ -14,7 +14,7 @@ from configs import logged
 from configs.loading import ConfigError
 from tasks import _contracts
 from tasks._errors import ContractError, StoreError
-from tasks._store import MANIFEST, Store
+from tasks.engine.store import MANIFEST, Store
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CONTRACTS = [

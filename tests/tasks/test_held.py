@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
-from tasks import _held
-from tasks._held import LOCKS, Held, holder
+from tasks.engine import file_lock
+from tasks.engine.file_lock import LOCKS, Held, holder
 
 HOLD = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]).acquire(); print(flush=True); input()"
 
@@ -32,9 +32,9 @@ def test_a_wait_is_told(
     other: "subprocess.Popen[str]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once, with the file and the process; then it is had."""
-    monkeypatch.setattr(_held, "SOON", 0.2)
-    said = _held.log.warning
-    monkeypatch.setattr(_held.log, "warning", lambda *words: (said(*words), other.kill()))
+    monkeypatch.setattr(file_lock, "SOON", 0.2)
+    said = file_lock.log.warning
+    monkeypatch.setattr(file_lock.log, "warning", lambda *words: (said(*words), other.kill()))
     with Held(tmp_path / ".lock") as lock:
         held = lock.is_locked
 

@@ -16,8 +16,8 @@ from tasks import ingestion as module
 from tasks._errors import InputError
 from tasks._reading import read
 from tasks._sources import Source, batches
-from tasks._stage import Context
-from tasks._store import Dataset
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset
 from tasks.ingestion import ingestion, new_share
 from tasks.tokenization import tokenization
 from tasks.vocabulary import vocabulary

@@ -11,7 +11,7 @@ from tasks import _contracts
 from tasks._errors import InputError
 from tasks._installed_docs import docstrings
 from tasks._sources import source_digests, sources
-from tasks._stage import Context
+from tasks.engine.stage import Context
 from tasks.ingestion import ingestion
 
 MODULE = b'''"""About the module.

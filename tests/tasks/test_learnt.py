@@ -11,8 +11,8 @@ from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime, Tr
 from flows.pipeline import pipeline
 from tasks import _champions, _learnt, _promotion, _tracking
 from tasks._errors import InputError
-from tasks._stage import Context
-from tasks._store import Dataset
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset
 from tasks.promotion import promotion
 from tasks.publication import publish
 from tests.learnt import finished_stages

@@ -5,7 +5,7 @@ import pytest
 
 from tasks import _contracts, _news
 from tasks._news import Corpus, News
-from tasks._stage import Context
+from tasks.engine.stage import Context
 from tests.learnt import dataset
 
 WORDS = {"sea": 400, "sky": 300, "sun": 200, "fog": 100}

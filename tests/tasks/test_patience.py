@@ -5,15 +5,15 @@ import time
 
 import pytest
 
-from tasks import _patience
-from tasks._patience import scaled, told
+from tasks.engine import waiting
+from tasks.engine.waiting import scaled, told
 
 
 def test_what_lasts_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """For what, and how busy the machine is; what comes soon is not worth a line."""
     with caplog.at_level("INFO", "w2v"), told("the quick one"):
         pass
-    monkeypatch.setattr(_patience, "SOON", 0.01)
+    monkeypatch.setattr(waiting, "SOON", 0.01)
     with caplog.at_level("INFO", "w2v"), told("the slow one"):
         time.sleep(0.5)
 

@@ -22,8 +22,8 @@ from tasks._errors import InputError
 from tasks._retention import Policy
 from tasks._rule import Figures, Gate
 from tasks._runs import Run
-from tasks._stage import Context
 from tasks._survey import survey
+from tasks.engine.stage import Context
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish

@@ -13,21 +13,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
-from tasks import (
-    _arithmetic,
-    _certificate,
-    _contracts,
-    _figures,
-    _heart,
-    _reach,
-    _registry,
-    _report,
-    _tracking,
-)
+from tasks import _certificate, _contracts, _figures, _heart, _reach, _registry, _report, _tracking
 from tasks._errors import InputError, TrackingError
 from tasks._files import digest_of_file
 from tasks._runs import Run
-from tasks._stage import Context
+from tasks.engine import kernels
+from tasks.engine.stage import Context
 from tasks.publication import publish
 from tests.learnt import TEXT, finished_stages
 from tests.word2vec import read_binary, read_text
@@ -189,7 +180,7 @@ def test_the_certificate(published: Published) -> None:
     assert certificate["artifacts"]["vectors/vectors.npy"] == digest_of_file(folder / "vectors" / "vectors.npy")
     assert certificate["tables"]["input"] == blake2b(table.tobytes(), digest_size=16).hexdigest()
     assert certificate["stages"]["held-out"] == published.stages["held_out"].digest
-    assert certificate["kernels"]["blas"] == _arithmetic.kernels()["blas"]
+    assert certificate["kernels"]["blas"] == kernels.kernels()["blas"]
     assert {"avx2", "sse2"} & set(certificate["system"]["cpu"]["features"])
     assert certificate["packages"]["numpy"] == np.__version__
     assert len(certificate["code"]["lock"]) == 32

@@ -8,12 +8,13 @@ import pytest
 from filelock import FileLock
 
 from configs.schema import Config, Ingestion, Runtime
-from tasks import _environment, _reach, _tracking
+from tasks import _reach, _tracking
 from tasks._retention import DAY, Known, Policy, sweep
-from tasks._stage import Context
-from tasks._store import LATEST, MANIFEST, Account, Dataset, Draft, joined
 from tasks._survey import survey
-from tasks._uses import Uses
+from tasks.engine import environment
+from tasks.engine.leases import Uses
+from tasks.engine.stage import Context
+from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, joined
 from tests.learnt import windows_of
 
 NONE_KEPT = Policy(last=0, days=0)
@@ -205,7 +206,7 @@ def test_mlflow_is_asked(tmp_path: Path) -> None:
     runs = {name: _tracking.start(config, name) for name in names}
     with _reach.reached(_tracking.uri(config)) as client:
         client.set_tag(runs["at work"], "keep", "true")
-        client.set_tag(runs["abandoned"], "owner.started", _environment.owner().started - 1_000)
+        client.set_tag(runs["abandoned"], "owner.started", environment.owner().started - 1_000)
         client.create_registered_model("vectors")
         client.create_model_version("vectors", "somewhere", runs["champion"])
         client.set_registered_model_alias("vectors", "champion", "1")

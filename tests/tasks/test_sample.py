@@ -16,7 +16,7 @@ from configs.schema import Ingestion
 from tasks import _sample
 from tasks._errors import InputError
 from tasks._sample import Corpus, sample
-from tasks._stage import Context
+from tasks.engine.stage import Context
 from tasks.ingestion import ingestion
 
 ROWS = [

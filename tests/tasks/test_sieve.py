@@ -10,8 +10,8 @@ from tasks._documents import Document
 from tasks._errors import InputError
 from tasks._sample import sample
 from tasks._sieve import Losses, Sieve, check
-from tasks._stage import Context
-from tasks._store import Account
+from tasks.engine.stage import Context
+from tasks.engine.store import Account
 from tasks.ingestion import ingestion
 
 

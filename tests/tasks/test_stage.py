@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Runtime, Vocabulary
-from tasks._stage import Context, stage
-from tasks._store import Account, Dataset, Draft
+from tasks.engine.stage import Context, stage
+from tasks.engine.store import Account, Dataset, Draft
 
 RUNS: list[int] = []
 

@@ -11,7 +11,7 @@ import pytest
 
 from tasks._errors import StoreError
 from tasks._files import digest_of
-from tasks._store import LATEST, MANIFEST, Account, Dataset, Draft, Store, joined, latest
+from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, Store, joined, latest
 
 KEY = digest_of("some inputs")
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from configs.schema import Runtime, Tokenization
 from tasks import _contracts, _notes, _patterns
 from tasks._errors import InputError
-from tasks._stage import Context, stage
-from tasks._store import Account, Dataset, Draft
+from tasks.engine.stage import Context, stage
+from tasks.engine.store import Account, Dataset, Draft
 from tasks.tokenization import clauses, scripts, tokenization, tokenize
 
 # assigned characters only, for Python and pyarrow may know different editions of Unicode; more weight on telling ones

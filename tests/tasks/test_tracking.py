@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking, Training
-from tasks import _certificate, _champions, _environment, _reach, _runs, _tracking, _view
+from tasks import _certificate, _champions, _reach, _runs, _tracking, _view
 from tasks._errors import InputError, TrackingError, Unreachable
-from tasks._retries import _unanswered
 from tasks._runs import Run
 from tasks._turns import VERDICT
+from tasks.engine import environment as engine_environment
+from tasks.engine.retries import _unanswered
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -173,7 +174,7 @@ def test_abandoned_runs_are_killed(fresh: Config) -> None:
     runs = {name: _tracking.start(fresh, name) for name in ("alive", "gone", "reused", "elsewhere", "finished")}
     tag = client(fresh).set_tag
     tag(runs["gone"], "owner.pid", gone.stdout.strip())
-    tag(runs["reused"], "owner.started", _environment.owner().started - 1_000)
+    tag(runs["reused"], "owner.started", engine_environment.owner().started - 1_000)
     tag(runs["elsewhere"], "owner.host", "another-host")
     tag(runs["elsewhere"], "owner.pid", gone.stdout.strip())
     tag(runs["finished"], "owner.pid", gone.stdout.strip())

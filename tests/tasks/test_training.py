@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary, Windows
-from tasks import _contracts, _progress, _vectors
+from tasks import _contracts, _vectors
 from tasks import training as module
-from tasks._checkpoints import Checkpoint, Checkpoints
 from tasks._errors import InputError, Paused, StoreError, TrainingError
-from tasks._stage import Context
 from tasks._start import start_digests
-from tasks._store import CHECKPOINTS, MANIFEST, Dataset
+from tasks.engine import progress
+from tasks.engine.checkpoints import Checkpoint, Checkpoints
+from tasks.engine.stage import Context
+from tasks.engine.store import CHECKPOINTS, MANIFEST, Dataset
 from tasks.training import Run, training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
@@ -179,7 +180,7 @@ def test_resumed_is_the_same_as_never_stopped(
 def test_speed_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not of the first moments, which say nothing of those to come."""
     told: list[str] = []
-    monkeypatch.setattr(_progress.Report, "__call__", lambda self, done, total, text="": told.append(text))
+    monkeypatch.setattr(progress.Report, "__call__", lambda self, done, total, text="": told.append(text))
     monkeypatch.setattr(module, "TELLING_SECONDS", 1e9)
     train(workspace(tmp_path, "quick"))
     assert not [text for text in told if "words/s" in text]

@@ -9,8 +9,8 @@ import pytest
 from configs.schema import Vocabulary
 from tasks import _contracts, _notes
 from tasks._errors import InputError
-from tasks._stage import Context
-from tasks._store import Account, Dataset
+from tasks.engine.stage import Context
+from tasks.engine.store import Account, Dataset
 from tasks.vocabulary import vocabulary
 from tests.corpora import tokens_of
 

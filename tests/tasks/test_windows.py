@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from configs.schema import Runtime, Vocabulary, Windows
 from tasks import _contracts
 from tasks._errors import InputError
-from tasks._stage import Context
-from tasks._store import Dataset
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset
 from tasks.vocabulary import vocabulary
 from tasks.windows import held_out_documents, windows
 from tests.corpora import tokens_in_parts, tokens_of

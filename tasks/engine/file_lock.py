@@ -6,7 +6,7 @@ from typing import Any
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
-from tasks._patience import SOON
+from tasks.engine.waiting import SOON
 
 LOCKS = Path("/proc/locks")  # of Linux
 log = logging.getLogger("w2v")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from tasks import _environment
-from tasks._environment import Owner
+from tasks.engine import environment as engine_environment
+from tasks.engine.environment import Owner
 
 FOLDER, ELSEWHERE = "tmp", "w2v-tmp"  # in the workspace; among the system's temporary files
 NAME = re.compile(r"(?P<host>.*)-(?P<pid>\d+)-(?P<started>\d+)")
@@ -64,7 +64,7 @@ def outer() -> dict[str, str]:
 
 
 def _active() -> bool:
-    return Path(tempfile.tempdir or "").name == _name(_environment.owner())
+    return Path(tempfile.tempdir or "").name == _name(engine_environment.owner())
 
 
 def _name(owner: Owner) -> str:
@@ -75,7 +75,7 @@ def _make(workspace: Path) -> Path | None:
     """None where nothing can be written at all: then whoever needs a file says so."""
     places = [workspace.absolute() / FOLDER] if workspace.is_dir() else []
     for place in [*places, Path(tempfile.gettempdir()) / f"{ELSEWHERE}-{os.getuid()}"]:
-        folder = place / _name(_environment.owner())
+        folder = place / _name(engine_environment.owner())
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with suppress(OSError):  # another process sweeps it too
@@ -86,7 +86,7 @@ def _make(workspace: Path) -> Path | None:
 
 def _sweep(place: Path) -> None:
     """Remove what processes have left that were killed."""
-    us = _environment.owner()
+    us = engine_environment.owner()
     for folder in place.iterdir():
         found = NAME.fullmatch(folder.name)
         if found and found["host"] == us.host:

@@ -17,12 +17,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from configs.schema import Runtime, Training
-from tasks import _arithmetic, _progress
-from tasks._code import code_digest
 from tasks._files import digest_of
-from tasks._memory import give_back
-from tasks._store import Account, Dataset, Draft, Record, Store
-from tasks._uses import Uses
+from tasks.engine import kernels, progress
+from tasks.engine.allocator import give_back
+from tasks.engine.code_digest import code_digest
+from tasks.engine.leases import Uses
+from tasks.engine.store import Account, Dataset, Draft, Record, Store
 
 Reporter = Callable[[float, float, str], None]
 
@@ -59,7 +59,7 @@ class Stage:
         """
         parts = {name: _part(value) for name, value in arguments.items() if not isinstance(value, Context)}
         if self._rounds:
-            parts["kernels"] = _arithmetic.kernels()
+            parts["kernels"] = kernels.kernels()
         outside = self._outside(arguments.get("config"))
         code = code_digest(self._work.__module__)
         return {"stage": self.name, "work": self._work.__name__, "code": code, "outside": outside, **parts}
@@ -76,11 +76,11 @@ class Stage:
     def compute(self, *, context: Context, **arguments: Any) -> Dataset:
         """The output for these arguments, from the store or computed now; needs no Prefect."""
         give_back()
-        _arithmetic.check(context.runtime)
+        kernels.check(context.runtime)
         inputs = self.inputs(**arguments)
         if done := self._look_up(context, digest_of(inputs)):
             return done
-        with _progress.reporting(self.label(arguments)) as report:
+        with progress.reporting(self.label(arguments)) as report:
             started = time.perf_counter()
             dataset = self._make(inputs, arguments, context, report)
             report.finish(dataset, time.perf_counter() - started)
@@ -106,7 +106,7 @@ class Stage:
             made.append(found or self._make(inputs, arguments, context, report))
             new += found is None
         if 0 < new < len(made):
-            _progress.partly(self.name, new, len(made))
+            progress.partly(self.name, new, len(made))
         return made
 
     def _make(self, inputs: dict[str, Any], arguments: dict[str, Any], context: Context, report: Reporter) -> Dataset:
@@ -119,12 +119,12 @@ class Stage:
         """The same as a Prefect task of the running flow."""
         from prefect import task
 
-        from tasks._retries import may_pass
+        from tasks.engine.retries import may_pass
 
         key = digest_of(self.inputs(**arguments))
         done = self._look_up(context, key)
         if done:
-            _progress.reused(self.label(arguments), done)
+            progress.reused(self.label(arguments), done)
         run = task(
             name=self.name,
             task_run_name=self.label(arguments),

@@ -16,7 +16,7 @@ import psutil
 
 from configs.addresses import shown
 from tasks._files import digest_of_file
-from tasks._patience import scaled
+from tasks.engine.waiting import scaled
 
 SOURCE = Path(__file__).parent.parent
 MODULE = (sys.executable, "-P", "-m")  # of ours, or of a dependency: the working directory may have others of its name
@@ -65,7 +65,7 @@ def commit() -> dict[str, str]:
 
 def describe() -> dict[str, Any]:
     """All of it as JSON."""
-    from tasks import _arithmetic  # and with it NumPy, which a process needs not load to say who it is
+    from tasks.engine import kernels  # and with it NumPy, which a process needs not load to say who it is
 
     return {
         "git": commit(),
@@ -78,7 +78,7 @@ def describe() -> dict[str, Any]:
             "threads": os.cpu_count(),
         },
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "kernels": _arithmetic.kernels(),
+        "kernels": kernels.kernels(),
         "blas": _blas(),
         "packages": _packages(),
         "lock": _lock(),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tasks._errors import StoreError
 from tasks._files import digest_of_file, sync, whole, write_whole
-from tasks._store import CHECKPOINTS
+from tasks.engine.store import CHECKPOINTS
 
 KEPT = 2
 TABLES = "theta.npy"

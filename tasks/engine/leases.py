@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tasks._files import undamaged
-from tasks._held import Held
+from tasks.engine.file_lock import Held
 
 
 class Uses:

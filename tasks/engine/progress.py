@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tasks._courier import Courier
 from tasks._terminal import one_line
+from tasks.engine.background import Courier
 
 if TYPE_CHECKING:
-    from tasks._store import Dataset
+    from tasks.engine.store import Dataset
 
 log = logging.getLogger("w2v")
 LINE_SECONDS = 10.0  # between two lines where there is no terminal

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks._errors import ContractError, StoreError
 from tasks._files import digest_of, digest_of_file, sync, undamaged, write_whole
-from tasks._held import Held
+from tasks.engine.file_lock import Held
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
