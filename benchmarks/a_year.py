@@ -71,11 +71,11 @@ def fill_mlflow(config: Config, run_id: str, nights: int) -> None:
     """A run a night, the last one last night; each is kept back, and each thirtieth promoted."""
     from mlflow.entities import Metric, Param, RunTag
 
-    from tasks import _champions, _tracking
-    from tasks._champions import Decision
-    from tasks._reach import reached
+    from tasks.tracking import registry, session
+    from tasks.tracking.client import reached
+    from tasks.tracking.registry import Decision
 
-    uri = _tracking.uri(config)
+    uri = session.uri(config)
     with reached(uri) as client:
         real = client.get_run(run_id)
         curves = [point for name in real.data.metrics for point in client.get_metric_history(run_id, name)]
@@ -95,7 +95,7 @@ def fill_mlflow(config: Config, run_id: str, nights: int) -> None:
             version = client.create_model_version(
                 "vectors", str(model.artifact_location), run.info.run_id, model_id=model.model_id
             )
-            registered = _champions.model(uri, "vectors") if night % 30 == 0 else None
+            registered = registry.model(uri, "vectors") if night % 30 == 0 else None
             decision = Decision(
                 version=str(version.version),
                 run_id=run.info.run_id,
@@ -105,7 +105,7 @@ def fill_mlflow(config: Config, run_id: str, nights: int) -> None:
                 who="nightly",
                 when=datetime.fromtimestamp(start / 1_000).isoformat(timespec="milliseconds"),
             )
-            _champions.settle(registered or _champions.Model(uri, "vectors", {}, {}), decision)
+            registry.settle(registered or registry.Model(uri, "vectors", {}, {}), decision)
             client.set_terminated(run.info.run_id, end_time=start + 600_000)
 
 
@@ -164,13 +164,13 @@ def figures(name: str, config: Config, settings: list[str]) -> dict[str, Any]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.sorting import FlowRunSort
 
-    from tasks import _tracking
-    from tasks._reach import reached
+    from tasks.tracking import session
+    from tasks.tracking.client import reached
 
     workspace = Path(config.runtime.workspace)
     option = ["--workspace", str(workspace)]
     words = [word for setting in settings for word in ("--set", setting)]
-    with reached(_tracking.uri(config)) as client, get_client(sync_client=True) as prefect:
+    with reached(session.uri(config)) as client, get_client(sync_client=True) as prefect:
         runs = len(client.search_runs(["1"], max_results=5_000))
         queries = {
             "MLflow: the table of runs": lambda: client.search_runs(["1"], max_results=100),

@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 
 from configs.schema import Config, Ingestion, Runtime
 from flows import serving
-from tasks import _champions, _promotion, _registry, _tracking
-from tasks._runs import Run
+from tasks import _promotion
+from tasks.tracking import models, registry, session
+from tasks.tracking.run import Run
 
 SECONDS = 5.0  # of asking, each way
 
@@ -30,18 +31,18 @@ SECONDS = 5.0  # of asking, each way
 def publish(workspace: Path, words: int, dimensions: int) -> None:
     """A run with these vectors, its model, and that as champion."""
     config = Config(ingestion=Ingestion(source="-"), runtime=Runtime(workspace=str(workspace)))
-    run = Run(_tracking.uri(config), _tracking.start(config, "serving"))
+    run = Run(session.uri(config), session.start(config, "serving"))
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / _tracking.VECTORS
+        place = Path(folder) / session.VECTORS
         place.mkdir()
         table = np.random.default_rng(0).standard_normal((words, dimensions), dtype=np.float32)
         np.save(place / "vectors.npy", table, allow_pickle=False)
         known = pa.table({"word": [f"w{row}" for row in range(words)], "count": np.arange(words, 0, -1)})
         pq.write_table(known, place / "vocabulary.parquet")
         run.files(Path(folder))
-        number = _registry.register(run, _registry.log_model(run, place, {}), "vectors", {})
-    model = _champions.model(run.uri, "vectors")
-    _champions.settle(model, _promotion.decide(model, model.version(number), config.promotion))
+        number = models.register(run, models.log_model(run, place, {}), "vectors", {})
+    model = registry.model(run.uri, "vectors")
+    registry.settle(model, _promotion.decide(model, model.version(number), config.promotion))
 
 
 def ask(port: int, words: int, batch: int, clients: int, authorization: str) -> float:

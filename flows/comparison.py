@@ -6,11 +6,12 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from flows.tables import say, table
-from tasks import _announcement, _champions, _comparison, _comparison_page, _markdown, _outputs, _published, _tracking
+from tasks import _announcement, _comparison, _comparison_page, _markdown, _outputs, _published
 from tasks._comparison import Against, Comparison
 from tasks._errors import InputError
 from tasks._report import scores
-from tasks._runs import Run
+from tasks.tracking import registry, session
+from tasks.tracking.run import Run
 
 FOLDER = "comparisons"  # in the workspace, and among a run's artifacts
 OURS = "<title>w2v compare: "  # in a page that may be written again
@@ -21,8 +22,8 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
     """published runs → comparison → one page, in the workspace and with each run"""
     if output:
         _outputs.check([output], "--output", ours=OURS)
-    uri = _tracking.runs_of(workspace)
-    found = [_champions.run_id(uri, run_id) for run_id in run_ids]
+    uri = session.runs_of(workspace)
+    found = [registry.run_id(uri, run_id) for run_id in run_ids]
     if len(set(found)) < len(found):
         raise InputError(f"{' '.join(run_ids)} are not {len(found)} different runs\nfound     {', '.join(found)}")
     comparison = _comparison.compare([_published.load(uri, run_id) for run_id in found])

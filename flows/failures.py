@@ -14,11 +14,12 @@ from prefect.flows import Flow
 from pydantic import ValidationError
 
 from configs.schema import Config, Notify
-from tasks import _messages, _tracking
+from tasks import _messages
 from tasks._errors import PipelineError, TrackingError
 from tasks._flow_runs import server
-from tasks._runs import Run
 from tasks.engine import environment
+from tasks.tracking import session
+from tasks.tracking.run import Run
 
 SAID_BY_PREFECT = "Flow run encountered an exception: "
 
@@ -38,10 +39,10 @@ def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
 
 def _run(config: Config, flow_run: FlowRun) -> Run | None:
     try:
-        run_id = _tracking.find_of_flow_run(config, str(flow_run.id))
+        run_id = session.find_of_flow_run(config, str(flow_run.id))
     except TrackingError:  # nor may this hide what has failed
         return None
-    return Run(_tracking.uri(config), run_id) if run_id else None
+    return Run(session.uri(config), run_id) if run_id else None
 
 
 def _place(flow_run: FlowRun) -> str:

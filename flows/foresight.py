@@ -12,10 +12,11 @@ from configs.schema import Config
 from flows import expectations, words_ahead
 from flows.expectations import Expected
 from flows.plan import Plan
-from tasks import _ranking, _sample, _tracking
+from tasks import _ranking, _sample
 from tasks._documents import Document
 from tasks._errors import Unreachable
 from tasks._files import digest_of
+from tasks.tracking import session
 
 IMPOSSIBLE = 2  # times what there is: the estimates are orders of magnitude
 LONG = 7 * 86_400.0  # seconds that are said to be many
@@ -80,7 +81,7 @@ def sampled(config: Config) -> list[tuple[str, list[str]]]:
 def _of_tracking(config: Config) -> list[str]:
     """What MLflow would refuse at the start. Raises TrackingError for an experiment that is deleted."""
     try:
-        _tracking.check_experiment(config)
+        session.check_experiment(config)
     except Unreachable as error:
         return [f"{error.args[0].splitlines()[0]}: a retraining waits for it"] if config.tracking.required else []
     return []

@@ -8,10 +8,11 @@ import pandas as pd
 
 from configs import workspaces
 from flows import vectors
-from tasks import _report, _tracking
+from tasks import _report
 from tasks._ranking import GROUPS, LOSS
-from tasks._reach import reached
-from tasks._runs import known_run
+from tasks.tracking import session
+from tasks.tracking.client import reached
+from tasks.tracking.run import known_run
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Record
@@ -24,7 +25,7 @@ def runs(workspace: str | Path | None = None) -> pd.DataFrame:
 
     A parameter that is a number in every run is one here. Raises TrackingError if there are no runs yet.
     """
-    with reached(_tracking.runs_of(_folder(workspace))) as client:
+    with reached(session.runs_of(_folder(workspace))) as client:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         page = client.search_runs(experiments)
         rows = [_row(record) for record in page]
@@ -40,7 +41,7 @@ def scores(run_ids: str | Sequence[str], workspace: str | Path | None = None) ->
 
     Raises TrackingError if a run is unknown.
     """
-    uri = _tracking.runs_of(_folder(workspace))
+    uri = session.runs_of(_folder(workspace))
     parts = []
     for run_id in [run_ids] if isinstance(run_ids, str) else run_ids:
         with reached(uri) as client:
@@ -75,7 +76,7 @@ def _row(record: "Record") -> dict[str, Any]:
     info = record.info
     started = pd.Timestamp(info.start_time, unit="ms", tz="UTC")
     minutes = (info.end_time - info.start_time) / 60_000 if info.end_time else None
-    about = [info.run_id, info.run_name, info.status, started, minutes, record.data.tags.get(_tracking.PARENT)]
+    about = [info.run_id, info.run_name, info.status, started, minutes, record.data.tags.get(session.PARENT)]
     return dict(zip(ABOUT, about, strict=True)) | record.data.params | record.data.metrics
 
 

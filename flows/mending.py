@@ -5,12 +5,13 @@ from pathlib import Path
 
 from configs.schema import Config
 from flows.pipeline import Outputs
-from tasks import _intact, _tracking
-from tasks._runs import Run
+from tasks import _intact
 from tasks.engine.file_lock import Held
 from tasks.engine.stage import Context
 from tasks.promotion import promotion
 from tasks.publication import publish
+from tasks.tracking import session
+from tasks.tracking.run import Run
 
 log = logging.getLogger("w2v")
 NAMED = 3  # of what is gone
@@ -18,7 +19,7 @@ NAMED = 3  # of what is gone
 
 def mend(config: Config, outputs: Outputs, run_id: str) -> None:
     """Give MLflow again what it does not hold any more of this run; nothing if all is there."""
-    uri, name, workspace = _tracking.uri(config), config.tracking.registered_model, Path(config.runtime.workspace)
+    uri, name, workspace = session.uri(config), config.tracking.registered_model, Path(config.runtime.workspace)
     with Held(workspace / "mending.lock"):  # of two at once, the second finds it mended
         gone = _intact.gone(Run(uri, run_id), name)
         if not gone:

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows import vectors
 from flows.pipeline import Outputs, Retrained, pipeline
-from tasks import _tracking
 from tasks._files import digest_of
 from tasks.engine import kernels
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.evaluation import check_sets
+from tasks.tracking import session
 
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made
 
@@ -63,10 +63,10 @@ def already_done(config: Config, planned: Plan) -> Retrained | None:
     What a killed process left RUNNING is closed first, as at the start of every retraining.
     """
     run_id = None
-    with _tracking.unless_required(config):
-        _tracking.close_abandoned(config)
+    with session.unless_required(config):
+        session.close_abandoned(config)
         if planned.nothing_to_do:
-            run_id = _tracking.find_finished(config, planned.outputs.evaluation.key)
+            run_id = session.find_finished(config, planned.outputs.evaluation.key)
             if run_id:
                 from flows.mending import mend  # which needs much that a plan does not
 

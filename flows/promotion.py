@@ -7,10 +7,11 @@ from rich.console import Console
 from configs import logged
 from configs.schema import Config
 from flows.tables import say, table
-from tasks import _champions, _messages, _promotion, _tracking
-from tasks._champions import CHALLENGER, CHAMPION, Decision, Model
+from tasks import _messages, _promotion
 from tasks._errors import InputError
-from tasks._runs import Run
+from tasks.tracking import registry, session
+from tasks.tracking.registry import CHALLENGER, CHAMPION, Decision, Model
+from tasks.tracking.run import Run
 
 
 def promote(console: Console, workspace: Path, name: str, wanted: str, accept_drift: bool, because: str) -> int:
@@ -18,13 +19,13 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
 
     A decision whose process was killed is recorded to its end first, and is the answer if it was asked the same.
     """
-    uri = _tracking.runs_of(workspace)
+    uri = session.runs_of(workspace)
     with _promotion.alone(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or not _answers(decision, model, wanted, because):
             version = model.version(wanted)
             run = Run(uri, version.run_id)
-            if original := run.record.data.tags.get(_tracking.REPRODUCES):
+            if original := run.record.data.tags.get(session.REPRODUCES):
                 raise InputError(
                     f"version {version.number} is a reproduction of run {original}\nPromote that one instead."
                 )
@@ -36,7 +37,7 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
 
 
 def rollback(console: Console, workspace: Path, name: str, because: str) -> None:
-    uri = _tracking.runs_of(workspace)
+    uri = session.runs_of(workspace)
     with _promotion.alone(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or decision.verdict != "restored":
@@ -47,10 +48,10 @@ def rollback(console: Console, workspace: Path, name: str, because: str) -> None
 
 def _go_on(workspace: Path, uri: str, name: str) -> tuple[Model, Decision | None]:
     """The model, and the decision about it that was interrupted, which is recorded now."""
-    model = _champions.model(uri, name)
+    model = registry.model(uri, name)
     if decision := _promotion.interrupted(model):
         _promotion.record(workspace, model, decision)
-        model = _champions.model(uri, name)
+        model = registry.model(uri, name)
     return model, decision
 
 
@@ -70,7 +71,7 @@ def _tell(console: Console, model: Model, decision: Decision) -> None:
 
 def history(console: Console, workspace: Path, name: str) -> None:
     """A line a decision, the oldest first; then who is who now."""
-    model = _champions.model(_tracking.runs_of(workspace), name)
+    model = registry.model(session.runs_of(workspace), name)
     if not model.history:
         say(
             console,

@@ -9,9 +9,10 @@ from rich.console import Console
 from configs.schema import Config
 from flows import directory, failures
 from flows.tables import say
-from tasks import _messages, _tracking
+from tasks import _messages
 from tasks._flow_runs import FlowRuns, server
 from tasks._lost import Lost, close_lost, close_lost_flow_runs
+from tasks.tracking import session
 
 directory.enter()  # where a worker runs this
 log = logging.getLogger("w2v")
@@ -20,7 +21,7 @@ log = logging.getLogger("w2v")
 @flow(name="reconcile", flow_run_name="what has stopped", on_failure=[failures.tell], on_crashed=[failures.tell])
 def reconcile(config: Config) -> list[Lost]:
     """open in MLflow or Prefect → no process, no heartbeat → closed in both, and told"""
-    uri, limit = _tracking.uri(config), config.runtime.lost_after
+    uri, limit = session.uri(config), config.runtime.lost_after
     lost = close_lost(uri, Path(config.runtime.workspace), limit)
     with server() as client:
         lost += close_lost_flow_runs(FlowRuns(client), uri, lost, limit)

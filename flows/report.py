@@ -15,12 +15,13 @@ from flows import expectations, foresight
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
-from tasks import _patterns, _tracking
+from tasks import _patterns
 from tasks._evaluation_sets import judging_files
 from tasks._terminal import one_line
 from tasks.engine import progress
 from tasks.engine.stage import Context
 from tasks.ingestion import new_share
+from tasks.tracking import session
 
 log = logging.getLogger("w2v")
 WIDTH = None if sys.stdout.isatty() else 10_000  # a line is a line in a file
@@ -54,7 +55,7 @@ def show(config: Config, done: Retrained) -> None:
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {shlex.quote(workspace)}"
     run = f"{done.run_id}  in" if done.run_id else f"waits: `w2v sync{option}` uploads it to"
-    say(console, f"\nMLflow run   {run} {shown(_tracking.uri(config))}")
+    say(console, f"\nMLflow run   {run} {shown(session.uri(config))}")
     say(console, f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}")
     say(console, f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…")
 

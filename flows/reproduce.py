@@ -11,17 +11,18 @@ from configs.loading import ConfigError, check, set_values
 from configs.schema import Config
 from flows.pipeline import pipeline
 from flows.plan import TO_COME
-from tasks import _certificate, _champions, _tracking
+from tasks import _certificate
 from tasks._certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks._distance import Distance, distance
 from tasks._errors import InputError
 from tasks._files import write_whole
-from tasks._runs import Run
 from tasks._terminal import visible
-from tasks._turns import VERDICT
 from tasks.engine import environment
 from tasks.engine.stage import Stage
 from tasks.engine.store import LATEST, Dataset, Store
+from tasks.tracking import registry, session
+from tasks.tracking.run import Run
+from tasks.tracking.single_flight import VERDICT
 
 MARK = "reproduces"  # in the workspace: the run that is rebuilt there
 
@@ -54,8 +55,8 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     """
     tracking = set_values({}, settings).get("tracking")
     named = tracking.get("uri") if isinstance(tracking, dict) else None
-    uri = named or _tracking.runs_of(workspace)
-    run_id = _champions.run_id(uri, run_id)
+    uri = named or session.runs_of(workspace)
+    run_id = registry.run_id(uri, run_id)
     run = Run(uri, run_id)
     certificate = _certificate.read(run)
     place = f"config.json of run {run_id}"
@@ -99,7 +100,7 @@ def reproduce(original: Original) -> Reproduced:
     workspace.mkdir(parents=True, exist_ok=True)
     write_whole(workspace / MARK, original.run.id.encode())
     done = retrain(required(original.config), reproduces=original.run.id)
-    run = Run(_tracking.uri(original.config), done.run_id)
+    run = Run(session.uri(original.config), done.run_id)
     certificates = original.certificate, _certificate.read(run)
     outcome = _certificate.differences(*certificates, OUTCOME)
     apart = any(each.what.startswith("tables") for each in outcome)
@@ -108,7 +109,7 @@ def reproduce(original: Original) -> Reproduced:
         outcome,
         _certificate.differences(*certificates, ("stages",)),
         _certificate.differences(*certificates, INGREDIENTS),
-        distance(_tracking.vectors_of(original.run), _tracking.vectors_of(run)) if apart else None,
+        distance(session.vectors_of(original.run), session.vectors_of(run)) if apart else None,
     )
     run.document(f"{VERDICT}.json", _readable(reproduced))
     run.tag({VERDICT: "identical" if reproduced.identical else "different"})
@@ -160,7 +161,7 @@ def _refuse_used(config: Config, run_id: str) -> None:
 
 def _judged(config: Config, run_id: str) -> bool:
     """Whether the newest reproduction of the run has its verdict."""
-    newest = _tracking.find_tagged(config, _tracking.REPRODUCES, run_id)
+    newest = session.find_tagged(config, session.REPRODUCES, run_id)
     return newest is None or VERDICT in newest.data.tags
 
 

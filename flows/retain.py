@@ -9,12 +9,13 @@ from prefect import flow
 
 from configs.schema import Config
 from flows import directory, failures, retention
-from tasks import _old_runs, _tracking
+from tasks import _old_runs
 from tasks._flow_runs import FlowRuns, server
 from tasks._old_runs import Past, Removed
 from tasks._retention import Policy, Swept, sweep
 from tasks._survey import survey
 from tasks._terminal import visible
+from tasks.tracking import session
 
 directory.enter()  # where a worker runs this
 
@@ -34,7 +35,7 @@ class Retained(NamedTuple):
 )
 def retain(config: Config, dry_run: bool = False) -> Retained:
     """old MLflow runs → MLflow's trash → gone; old flow runs → gone; stage outputs that no kept run uses → gone"""
-    uri, policy, workspace = _tracking.uri(config), config.retention, Path(config.runtime.workspace)
+    uri, policy, workspace = session.uri(config), config.retention, Path(config.runtime.workspace)
     past = _old_runs.runs(uri, config.tracking.experiment, config.tracking.registered_model)
     kept = _old_runs.kept(past, policy)
     removed = _old_runs.remove(uri, [run for run in past if run.id not in kept], dry_run=dry_run)

@@ -3,13 +3,13 @@
 import functools
 from pathlib import Path
 
-from tasks import _tracking
 from tasks._errors import InputError
 from tasks._retention import Policy, Swept, sweep
-from tasks._runs import full_id
 from tasks._survey import survey
 from tasks._terminal import visible
-from tasks._unfinished import elsewhere
+from tasks.tracking import session
+from tasks.tracking.ownership import elsewhere
+from tasks.tracking.run import full_id
 
 
 def collect(workspace: Path, last: int, days: float, *, dry_run: bool) -> None:
@@ -35,6 +35,6 @@ def show(workspace: Path, swept: Swept, dry_run: bool) -> None:
 
 def close(workspace: Path, run_id: str) -> None:
     """Mark a run as KILLED whose process is gone for good."""
-    run_id = full_id(_tracking.runs_of(workspace), run_id)
-    _tracking.close_run(workspace, run_id)
+    run_id = full_id(session.runs_of(workspace), run_id)
+    session.close_run(workspace, run_id)
     print(f"run {run_id} is KILLED; the same config, data and code go on with it")

@@ -19,8 +19,7 @@ from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
 from flows.starts import CHOSEN, chosen
 from flows.stops import stoppable
-from tasks import _announcement, _tracking
-from tasks._runs import Run
+from tasks import _announcement
 from tasks.connection import connection
 from tasks.engine import progress
 from tasks.engine.stage import Context, Stage
@@ -28,6 +27,8 @@ from tasks.engine.store import Dataset
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish
+from tasks.tracking import session
+from tasks.tracking.run import Run
 
 directory.enter()  # where a worker runs this
 log = logging.getLogger("w2v")
@@ -40,8 +41,8 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     config = Config.model_validate(flow_run.parameters["config"])
     status = "FINISHED" if state.is_completed() else "FAILED" if state.is_failed() else "KILLED"
     if missing := temporary.missing():
-        _tracking.tag_flow_run(config, str(flow_run.id), {NOT_ON_PAGE: missing})
-    _tracking.finish_flow_run(config, str(flow_run.id), status)
+        session.tag_flow_run(config, str(flow_run.id), {NOT_ON_PAGE: missing})
+    session.finish_flow_run(config, str(flow_run.id), status)
 
 
 # of every flow of a config
@@ -64,26 +65,26 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     While another process makes the same result, this one waits for it. One that is made for a `parent` run is shown
     below it. Raises Paused when the training has done `pause_after` epochs of more; called again, it goes on.
     """
-    with _tracking.unless_required(config):
+    with session.unless_required(config):
         connection(config)
     config, noted = chosen(config)
     planned, result = plan(config), recipe(config)
     if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
-        _announcement.announce_found(Run(_tracking.uri(config), finished.run_id))
+        _announcement.announce_found(Run(session.uri(config), finished.run_id))
         return finished
     if not parent:
         for text in foresee_once(config, planned):
             progress.warn(text)
     run_id, made = "", False
-    with _tracking.unless_required(config):
-        run_id, made = _tracking.begin(config, str(running.id), recipe=result, reproduces=reproduces, parent=parent)
+    with session.unless_required(config):
+        run_id, made = session.begin(config, str(running.id), recipe=result, reproduces=reproduces, parent=parent)
         if noted and not made:
-            Run(_tracking.uri(config), run_id).tag(noted)
+            Run(session.uri(config), run_id).tag(noted)
             log.info("  %-12s %s", "warm start", noted[CHOSEN])
     if made:
         return _again(config, planned, run_id)
-    place = _tracking.uri(config) if run_id else ""  # what a run without MLflow uses, its recipe uses
+    place = session.uri(config) if run_id else ""  # what a run without MLflow uses, its recipe uses
     context = Context(runtime=config.runtime, tracking_uri=place, run_id=run_id or result, pause_after=pause_after)
 
     outputs = pipeline(config, functools.partial(_run, context, planned), functools.partial(_look, config, context))
@@ -99,10 +100,10 @@ def _again(config: Config, planned: Plan, run_id: str) -> Retrained:
     log.info("run %s holds this very result: what the store lacks of it is made again", run_id)
     context = Context(runtime=config.runtime, run_id=run_id)
     outputs = pipeline(config, functools.partial(_run, context, planned))
-    with _tracking.unless_required(config):
+    with session.unless_required(config):
         mend(config, outputs, run_id)
     vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
-    _announcement.announce_found(Run(_tracking.uri(config), run_id))
+    _announcement.announce_found(Run(session.uri(config), run_id))
     return Retrained(run_id, outputs)
 
 
@@ -115,14 +116,14 @@ def _run(context: Context, planned: Plan, stage: Stage, **arguments: Any) -> Dat
 
 def _look(config: Config, context: Context, corpus: Corpus) -> None:
     if context.tracking_uri:
-        with _tracking.unless_required(config):
+        with session.unless_required(config):
             waiting.patient(novelty, config)(config=config, **corpus._asdict(), context=context)
 
 
 def _publish(config: Config, context: Context, outputs: Outputs, *, decide: bool) -> bool:
     """Whether MLflow has it all now."""
     if context.tracking_uri:
-        with _tracking.unless_required(config):
+        with session.unless_required(config):
             evaluation = outputs.evaluation
             waiting.patient(publish, config)(
                 config=config, **outputs.trained._asdict(), evaluation=evaluation, context=context

@@ -15,11 +15,12 @@ from flows.retrain import LOGGED, retrain
 from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
-from tasks import _noise, _tracking
+from tasks import _noise
 from tasks._files import digest_of, write_whole
 from tasks._noise import Noise
-from tasks._runs import Run
 from tasks.engine.store import LATEST
+from tasks.tracking import session
+from tasks.tracking.run import Run
 
 log = logging.getLogger("w2v")
 
@@ -46,20 +47,20 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     write_whole(Path(config.runtime.workspace) / LATEST, _vectors(runs[config.seed]))
     found = _noise.noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
 
-    _tracking.close_abandoned(config)
+    session.close_abandoned(config)
     result = digest_of([run.outputs.evaluation.key for run in runs.values()])
-    parent, finished = _tracking.begin(config, str(running.id), f"{config.name}, {seeds} seeds", recipe=result)
+    parent, finished = session.begin(config, str(running.id), f"{config.name}, {seeds} seeds", recipe=result)
     if finished:
         log.info("nothing to do: run %s sums these seeds up", parent)
         return Seeds(parent, runs, found)
-    uri = _tracking.uri(config)
+    uri = session.uri(config)
     _noise.publish(
         Run(uri, parent),
         Path(config.runtime.workspace),
         {seed: Run(uri, run.run_id) for seed, run in runs.items()},
         found,
     )
-    Run(uri, parent).tag({_tracking.RESULT: result})
+    Run(uri, parent).tag({session.RESULT: result})
     return Seeds(parent, runs, found)
 
 

@@ -12,22 +12,22 @@ import httpx
 from flows import mlflow_server
 from flows.guard import Lock, told
 from flows.service.exposure import hosts
-from tasks import _tracking, _view
 from tasks._errors import PipelineError
 from tasks.engine.environment import MODULE
+from tasks.tracking import columns, session
 
 PAUSE = 0.2  # seconds between two looks whether it answers
 
 
 def mlflow_ui(workspace: Path, port: int) -> None:
     """Serve the workspace's runs on 127.0.0.1:port. Raises PipelineError if there are none, or the port is taken."""
-    uri, app = _tracking.runs_of(workspace), mlflow_server.app_name()
+    uri, app = session.runs_of(workspace), mlflow_server.app_name()
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise PipelineError(f"port {port} is taken.\nChoose another: w2v ui --port {port + 1}")
 
     lock = Lock.random()
-    page = lock.link(f"http://127.0.0.1:{port}/{_view.address(uri)}")
+    page = lock.link(f"http://127.0.0.1:{port}/{columns.address(uri)}")
     print("starting MLflow …", file=sys.stderr, flush=True)
     command = [*MODULE, "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--uvicorn-opts", mlflow_server.OPTIONS, "--app-name", app]

@@ -23,10 +23,10 @@ from flows.admission import Bounded, limits
 from flows.answering import HEALTH, SCORES, Served, app, threads
 from flows.guard import App, Guard, Lock
 from flows.service.exposure import LOOPBACK, hosts, names
-from tasks import _champions, _tracking
 from tasks._errors import PipelineError
 from tasks._judges import Space
-from tasks._runs import Run
+from tasks.tracking import registry, session
+from tasks.tracking.run import Run
 
 LOOK_SECONDS = 10.0  # between two looks who is champion
 PASSWORD = "W2V_SERVE_PASSWORD"
@@ -40,9 +40,9 @@ class Source:
     """Which vectors are served: those of one run, or of whoever is `champion` or `MODEL@champion` at the time."""
 
     def __init__(self, workspace: Path, name: str) -> None:
-        self._uri, self._name = _tracking.runs_of(workspace), name
+        self._uri, self._name = session.runs_of(workspace), name
         self._silent = False  # whether the registry has stopped answering
-        self._now = self._load(_champions.run_id(self._uri, name))
+        self._now = self._load(registry.run_id(self._uri, name))
 
     @property
     def now(self) -> Served:
@@ -51,7 +51,7 @@ class Source:
     def look(self) -> None:
         """Serve another champion if there is one; while the registry does not answer, what is there stays."""
         try:
-            run_id = _champions.run_id(self._uri, self._name)
+            run_id = registry.run_id(self._uri, self._name)
             if run_id != self._now.run:
                 self._now = self._load(run_id)
                 log.info("now served: %s", self.about)
@@ -63,7 +63,7 @@ class Source:
 
     def follow(self) -> None:
         """Look again and again, until the process ends; one run stays what it is."""
-        if _champions.is_alias(self._name):
+        if registry.is_alias(self._name):
             clock = threading.Event()
             while not clock.wait(LOOK_SECONDS):
                 self.look()
@@ -74,7 +74,7 @@ class Source:
         return f"{self._now.version or 'no version'}, run {self._now.run}, {size}"
 
     def _load(self, run_id: str) -> Served:
-        learnt = vectors.of_run(self._uri, run_id, registered=_champions.is_alias(self._name))
+        learnt = vectors.of_run(self._uri, run_id, registered=registry.is_alias(self._name))
         version = Run(self._uri, run_id).record.data.tags.get("model.version", "")
         words = len(learnt.words)
         return Served(run_id, version, learnt, Space(learnt, SCORES // threads(words)))

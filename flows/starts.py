@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from configs.schema import Config
 from flows.plan import recipe
-from tasks import _certificate, _champions, _tracking
+from tasks import _certificate
 from tasks._errors import InputError
 from tasks._files import digest_of
-from tasks._runs import Run
 from tasks.engine.store import Store, latest
+from tasks.tracking import registry, session
+from tasks.tracking.run import Run
 
 CHAMPION, LAST = "champion", "last"
 OCCASION, CHOSEN = "start.occasion", "start"  # tags: for what it was chosen, and what
@@ -33,7 +34,7 @@ def chosen(config: Config) -> Start:
     if asked not in (CHAMPION, LAST):
         return Start(config, {})
     occasion = digest_of([asked, recipe(_starting(config, None))])
-    before = _tracking.find_tagged(config, OCCASION, occasion)
+    before = session.find_tagged(config, OCCASION, occasion)
     if before:
         named = before.data.params["training.warm_start"]
         file = None if named == "None" else _store_of(config).own(Path(named))
@@ -49,8 +50,8 @@ def _starting(config: Config, file: Path | None) -> Config:
 
 
 def _champion(config: Config) -> tuple[Path | None, str]:
-    uri, name = _tracking.uri(config), config.tracking.registered_model
-    champion = _champions.model(uri, name).champion
+    uri, name = session.uri(config), config.tracking.registered_model
+    champion = registry.model(uri, name).champion
     if champion is None:
         return None, f"cold: {name!r} has no champion yet"
     certificate = _certificate.read(Run(uri, champion.run_id))

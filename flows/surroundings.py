@@ -39,9 +39,9 @@ def settle(workspace: Path) -> None:
     """Give Prefect a home in the workspace, and the servers of its service (`w2v up`), unless the user has others."""
     from flows.service.place import join
     from tasks._errors import StoreError
-    from tasks._moved import relocate
-    from tasks._places import check_name
     from tasks.engine import scratch
+    from tasks.tracking.database_paths import check_name
+    from tasks.tracking.relocation import relocate
 
     check_name(workspace)
     relocate(workspace)
@@ -55,7 +55,7 @@ def settle(workspace: Path) -> None:
             "Make the folder writable, or choose another with --set runtime.workspace=FOLDER."
         ) from error
     if "?" in str(home):  # which Prefect would take for the end of the path
-        from tasks._places import address_of
+        from tasks.tracking.database_paths import address_of
 
         database = address_of(home / "prefect.db").replace("pysqlite", "aiosqlite", 1)
         os.environ.setdefault("PREFECT_SERVER_DATABASE_CONNECTION_URL", database)

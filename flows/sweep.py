@@ -23,11 +23,12 @@ from flows.starts import chosen
 from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
-from tasks import _contracts, _outputs, _ranking, _sweep, _tracking
+from tasks import _contracts, _outputs, _ranking, _sweep
 from tasks._errors import InputError, Paused, TrainingError
 from tasks._files import digest_of
 from tasks._ranking import LOSS, Result, Sweep
-from tasks._runs import Run
+from tasks.tracking import session
+from tasks.tracking.run import Run
 from tasks.training import losses
 
 directory.enter()  # where a worker runs this
@@ -62,9 +63,9 @@ def sweep(
     changes = candidates(config, grid, random, by, output)
     variants = [grids.changed(config, change) for change in changes]
     result = digest_of([recipe(config), *map(recipe, variants), by, keep_one_in])
-    _tracking.close_abandoned(config)
+    session.close_abandoned(config)
     title = f"{config.name}, sweep of {len(changes)}"
-    parent, finished = _tracking.begin(config, str(running.id), title, recipe=result)
+    parent, finished = session.begin(config, str(running.id), title, recipe=result)
 
     climb = Climb(config, by, parent)
     epochs = min(variant.training.epochs for variant in variants)
@@ -80,9 +81,9 @@ def sweep(
     if finished:
         log.info("nothing to do: run %s sums this sweep up", parent)
     else:
-        run = Run(_tracking.uri(config), parent)
+        run = Run(session.uri(config), parent)
         _sweep.publish(run, Path(config.runtime.workspace), found, best)
-        run.tag({_tracking.RESULT: result})
+        run.tag({session.RESULT: result})
     return Swept(parent, found, _write(output or Path(config.runtime.workspace) / FOLDER / f"{parent[:8]}.toml", best))
 
 
@@ -123,12 +124,12 @@ class Climb:
         try:
             done = retrain(variant, parent=self._parent, pause_after=epochs if divisor > 1 else 0)
         except Paused as paused:
-            _tracking.stop(variant, paused.run_id)
+            session.stop(variant, paused.run_id)
             return self._judged(Result(change, number, epochs, paused.run_id, _at(epochs, paused.losses)), LOSS)
         except TrainingError as error:
             log.warning("✗ %s is out: %s", described(change), str(error).splitlines()[0])
             return Result(change, number, epochs, "", {})
-        Run(_tracking.uri(variant), done.run_id).tag({_tracking.PARENT: self._parent})
+        Run(session.uri(variant), done.run_id).tag({session.PARENT: self._parent})
         self.runs[done.run_id] = done
         if divisor > 1:  # it is there to its end already; the others are compared with where they pause
             curve = _contracts.read(done.outputs.trained.vectors.path / "curve.parquet", _contracts.CURVE)
@@ -153,7 +154,7 @@ def show(console: Console, config: Config, done: Swept) -> None:
     say(console, (f"\n{_sweep.NOTE}\n", "dim"))
     for each in done.sweep.mattered:
         say(console, f"{each.key}  ", (_sweep.share(each), "dim"))
-    say(console, f"\nMLflow run   {done.run_id}  in {shown(_tracking.uri(config))}")
+    say(console, f"\nMLflow run   {done.run_id}  in {shown(session.uri(config))}")
     say(console, f"best config  {done.best}     train it   w2v retrain {done.best}")
 
 

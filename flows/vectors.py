@@ -25,14 +25,14 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> V
     kept, TrackingError if the run is unknown or holds none.
     """
     if run is not None:
-        from tasks import _champions, _registry, _tracking
-        from tasks._runs import Run
+        from tasks.tracking import models, registry, session
+        from tasks.tracking.run import Run
 
-        uri = _tracking.runs_of(workspace)
-        run_id = _champions.run_id(uri, run)
+        uri = session.runs_of(workspace)
+        run_id = registry.run_id(uri, run)
         if epoch:
-            return _registry.earlier(Run(uri, run_id), epoch)[0]
-        return of_run(uri, run_id, registered=_champions.is_alias(run))
+            return models.earlier(Run(uri, run_id), epoch)[0]
+        return of_run(uri, run_id, registered=registry.is_alias(run))
     if (latest := store.latest(workspace)) is None:
         raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.")
     if not latest.path.exists():
@@ -53,11 +53,12 @@ def space(workspace: Path, run: str | None = None, epoch: int | None = None) -> 
 
 def of_run(uri: str, run_id: str, *, registered: bool) -> Vectors:
     """As the run has trained them, or as its model has them: perhaps turned to a champion's axes."""
-    from tasks import _aligned, _tracking
-    from tasks._runs import Run
+    from tasks import _aligned
+    from tasks.tracking import session
+    from tasks.tracking.run import Run
 
     run = Run(uri, run_id)
-    return _aligned.registered(run) if registered else _tracking.vectors_of(run)
+    return _aligned.registered(run) if registered else session.vectors_of(run)
 
 
 def make_latest(workspace: Path, vectors: Dataset) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks import _certificate, _champions, _registry, _tracking
+from tasks import _certificate
 from tasks._certificate import Certificate
 from tasks._errors import InputError
-from tasks._runs import Run
 from tasks._terminal import visible
 from tasks.engine.store import Store
+from tasks.tracking import models, registry, session
+from tasks.tracking.run import Run
 
 SIGNS = {True: "✓", False: "✗", None: "–"}
 
@@ -22,8 +23,8 @@ class Finding(NamedTuple):
 
 def examine(workspace: Path, run_id: str) -> int:
     """Print one line a finding, and what to do about bad ones; the exit code is 1 if there are any."""
-    uri = _tracking.runs_of(workspace)
-    run = Run(uri, _champions.run_id(uri, run_id))
+    uri = session.runs_of(workspace)
+    run = Run(uri, registry.run_id(uri, run_id))
     findings = list(verify(run, Store(workspace / "store")))
     for finding in findings:
         print(visible(f"{SIGNS[finding.good]} {finding.subject:<13} {finding.text}"))
@@ -74,7 +75,7 @@ def _epochs(run: Run, certificate: Certificate) -> Iterator[Finding]:
 
 def _fault(run: Run, epoch: int, wanted: dict[str, dict[str, object]]) -> str:
     try:
-        learnt, scores = _registry.earlier(run, epoch)
+        learnt, scores = models.earlier(run, epoch)
     except InputError:
         return "is missing"
     same = _certificate.of_learnt(learnt).items() <= wanted["tables"].items()

@@ -16,7 +16,6 @@ from prefect.client.schemas.objects import State, TaskRun
 from configs.addresses import shown
 from configs.schema import Config
 from flows.pipeline import Outputs
-from tasks import _tracking
 from tasks._errors import StoreError, TrackingError
 from tasks._files import undamaged, write_whole
 from tasks.engine.file_lock import Held
@@ -27,6 +26,7 @@ from tasks.engine.store import Dataset, Record, Store
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish
+from tasks.tracking import session
 
 log = logging.getLogger("w2v")
 FOLDER = "waiting"
@@ -109,20 +109,20 @@ def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
             "Set MLFLOW_TRACKING_URI to the expected one; if it has moved, change `place` in the file."
         )
     outputs = _found(Store(workspace / "store"), file, waiting.outputs)
-    if finished := _tracking.find_finished(config, outputs.evaluation.key):
+    if finished := session.find_finished(config, outputs.evaluation.key):
         return finished
-    _tracking.close_abandoned(config)
+    session.close_abandoned(config)
     name = f"{config.name} {waiting.when.astimezone():%m-%d %H:%M:%S}"
-    run_id, made = _tracking.begin(config, waiting.flow_run_id, name, waiting.recipe)
+    run_id, made = session.begin(config, waiting.flow_run_id, name, waiting.recipe)
     if made:
         return run_id
     _use(workspace, run_id, outputs)
-    context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+    context = Context(runtime=runtime, tracking_uri=session.uri(config), run_id=run_id)
     novelty.fn(config, *outputs.trained[:3], context)
     publish.fn(config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
     if config.promotion.automatic:
         promotion.fn(config, context)
-    _tracking.finish_flow_run(config, waiting.flow_run_id, "FINISHED")
+    session.finish_flow_run(config, waiting.flow_run_id, "FINISHED")
     return run_id
 
 
@@ -150,4 +150,4 @@ def _found(store: Store, file: Path, outputs: Outputs) -> Outputs:
 
 
 def _place(config: Config) -> str:
-    return shown(_tracking.uri(config))
+    return shown(session.uri(config))

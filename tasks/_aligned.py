@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks import _champions
 from tasks._comparison import FEWEST, WORDS
 from tasks._errors import InputError
-from tasks._runs import Run
-from tasks._tracking import ALIGNED, VECTORS, vectors_of
 from tasks._vectors import Vectors
+from tasks.tracking import registry
+from tasks.tracking.run import Run
+from tasks.tracking.session import ALIGNED, VECTORS, vectors_of
 from w2v_core import alignment, similarity
 
 CHECKED = 1_000  # words whose similarities are compared, all with all
@@ -43,7 +43,7 @@ def registered(run: Run) -> Vectors:
 
 def align(run: Run, model: str, learnt: Vectors) -> Aligned | None:
     """Turned to the champion; None if there is none. Whose axes to take is decided once, and stays in the run's tag."""
-    versions = _champions.model(run.uri, model)
+    versions = registry.model(run.uri, model)
     chosen = run.record.data.tags.get(ALIGNED) or (versions.champion.number if versions.champion else NOBODY)
     reference = None if chosen == NOBODY else registered(Run(run.uri, versions.version(chosen).run_id))
     aligned = _turned(chosen, learnt, reference) if reference else None

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from configs.addresses import public, shown
 from tasks import _markdown
-from tasks._runs import Run
+from tasks.tracking.run import Run
 
 TRAINING = "workflowType=machine_learning"  # else MLflow's page opens on its GenAI side
 

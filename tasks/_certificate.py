@@ -30,10 +30,10 @@ from configs.schema import Config
 from tasks import _vectors
 from tasks._errors import TrackingError
 from tasks._files import digest_of, digest_of_file
-from tasks._runs import Run
-from tasks._tracking import parameters
 from tasks._vectors import Vectors
 from tasks.engine.store import Dataset
+from tasks.tracking.run import Run
+from tasks.tracking.session import parameters
 
 FILE = "reproducibility.json"
 DIGEST = "reproducibility.digest"  # the tag

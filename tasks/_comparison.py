@@ -12,8 +12,8 @@ from tasks import _scores
 from tasks._errors import InputError
 from tasks._published import Published
 from tasks._scores import Asked
-from tasks._tracking import DIGEST
 from tasks._vectors import Vectors
+from tasks.tracking.session import DIGEST
 from w2v_core import paired
 from w2v_core.alignment import Change, change
 from w2v_core.paired import Difference

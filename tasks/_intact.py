@@ -6,10 +6,11 @@ A person may delete a version, a clean-up a folder of files, and a full disk may
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tasks import _certificate, _registry
+from tasks import _certificate
 from tasks._errors import TrackingError, Unreachable
-from tasks._reach import reached
-from tasks._runs import Run
+from tasks.tracking import models
+from tasks.tracking.client import reached
+from tasks.tracking.run import Run
 
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
@@ -30,10 +31,10 @@ def gone(run: Run, name: str) -> list[str]:
         there = dict(_files(lambda folder: client.list_artifacts(run.id, folder), ""))
         found = [file for file, size in wanted.items() if file not in there or size not in (None, there[file])]
         for epoch in [None, *map(int, certificate.get("epochs", {}))]:
-            model = _registry.find(client, run, epoch)
-            if model is None or not _registry.whole(client, model, {"vectors.npy": wanted.get(LARGE)}):
+            model = models.find(client, run, epoch)
+            if model is None or not models.whole(client, model, {"vectors.npy": wanted.get(LARGE)}):
                 found.append("the model" if epoch is None else f"the model of epoch {epoch}")
-            elif epoch is None and not _registry.versions(client, run, name, model):
+            elif epoch is None and not models.versions(client, run, name, model):
                 found.append(f"the version of {name!r}")
     return found
 

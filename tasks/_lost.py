@@ -1,6 +1,6 @@
 """Runs that stay open although nobody works on them any more, in MLflow and in Prefect: found, and closed.
 
-A process of this host is looked for; one of another host has a heart (tasks/_heart.py). Who seems silent is looked at
+A process of this host is looked for; one of another host has a heart (tasks/tracking/heartbeat.py). Who seems silent is looked at
 again a little later, and is lost only if it has not beaten in between: so neither a clock that is wrong nor a server
 that was away makes anybody lost. A flow run lives as long as its MLflow run does. Without one it is Prefect's own
 heartbeats that tell, and the time since it came into its state.
@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks import _heart
 from tasks._flow_runs import FlowRuns
-from tasks._reach import reached
-from tasks._tracking import FLOW_RUN
-from tasks._unfinished import COMMAND, HOST, PID, abandoned, alone, close, silent
+from tasks.tracking import heartbeat
+from tasks.tracking.client import reached
+from tasks.tracking.ownership import COMMAND, HOST, PID, abandoned, alone, close, silent
+from tasks.tracking.session import FLOW_RUN
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,13 +66,13 @@ def _gone(client: "MlflowClient", limit: float) -> "Iterator[tuple[Record, str]]
         if abandoned(record):
             yield record, f"its process {record.data.tags[PID]} of host {record.data.tags[HOST]} is gone"
     if quiet := [record for record in running if silent(record, limit)]:
-        time.sleep(limit * _heart.PATIENCE)
+        time.sleep(limit * heartbeat.PATIENCE)
     for before in quiet:
         record = client.get_run(before.info.run_id)
-        if silent(record, limit) and _heart.last(record) == _heart.last(before):
+        if silent(record, limit) and heartbeat.last(record) == heartbeat.last(before):
             yield (
                 record,
-                f"host {record.data.tags[HOST]} has not been heard of for {_heart.age(record) / 60:.0f} minutes",
+                f"host {record.data.tags[HOST]} has not been heard of for {heartbeat.age(record) / 60:.0f} minutes",
             )
 
 

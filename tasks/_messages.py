@@ -14,11 +14,11 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_incr
 from configs.addresses import shown
 from configs.schema import Event, Notify, Promotion
 from tasks import _announcement
-from tasks._champions import Decision, Model
 from tasks._errors import TrackingError
 from tasks._lost import Lost
 from tasks._promotion import sentence
-from tasks._runs import Run
+from tasks.tracking.registry import Decision, Model
+from tasks.tracking.run import Run
 
 TRIES, PAUSE, TIMEOUT = 3, 1.0, 10.0  # seconds
 LINES = 5  # of an error

@@ -10,7 +10,7 @@ import pandas as pd
 from tasks import _spreadsheet
 from tasks._markdown import tabular
 from tasks._report import ABOUT_SCORES
-from tasks._runs import Run, gathered
+from tasks.tracking.run import Run, gathered
 
 NOTE = (
     "Two runs whose scores differ by less than about three deviations may differ by their seeds alone; "

@@ -15,14 +15,14 @@ from urllib.request import url2pathname
 
 from configs.addresses import shown
 from configs.schema import Retention
-from tasks import _champions
 from tasks._errors import InputError, TrackingError
-from tasks._reach import reached
 from tasks._retention import DAY, KEEP, pinned
 from tasks._survey import named_runs
-from tasks._tracking import FLOW_RUN, PARENT
-from tasks._unfinished import HOST
 from tasks.engine.environment import MODULE
+from tasks.tracking import registry
+from tasks.tracking.client import reached
+from tasks.tracking.ownership import HOST
+from tasks.tracking.session import FLOW_RUN, PARENT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -147,7 +147,7 @@ def _past(record: "Record", named: dict[str, str]) -> Past:
 
 def _champion_before(uri: str, model: str) -> str:
     try:
-        return _champions.predecessor(_champions.model(uri, model)).run_id
+        return registry.predecessor(registry.model(uri, model)).run_id
     except InputError:  # there was none
         return ""
 

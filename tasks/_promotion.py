@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.schema import Promotion
-from tasks import _announcement, _champions, _learnt, _markdown, _published, _rule
-from tasks._champions import CHAMPION, VERDICT, Decision, Model, Version
+from tasks import _announcement, _learnt, _markdown, _published, _rule
 from tasks._errors import InputError, TrackingError
 from tasks._markdown import tabular
-from tasks._reach import reached
-from tasks._runs import Run, gathered
 from tasks.engine import environment
 from tasks.engine.file_lock import Held
+from tasks.tracking import registry
+from tasks.tracking.client import reached
+from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Model, Version
+from tasks.tracking.run import Run, gathered
 
 
 def alone(workspace: Path) -> Held:
@@ -49,7 +50,7 @@ def decide(
 
 def restore(model: Model, because: str) -> Decision:
     """The champion before this one. Raises InputError if there is none."""
-    before = _champions.predecessor(model)
+    before = registry.predecessor(model)
     return _decision(before, model.version(CHAMPION), "restored", because or "no reason was given")
 
 
@@ -67,7 +68,7 @@ def interrupted(model: Model) -> Decision | None:
 
 def record(workspace: Path, model: Model, decision: Decision) -> None:
     """In the registry, in the version's MLflow run, and on Prefect's page."""
-    _champions.settle(model, decision)
+    registry.settle(model, decision)
     run, text = Run(model.uri, decision.run_id), page(model, decision)
     with gathered(workspace, run.id) as folder:
         (folder / VERDICT).mkdir()

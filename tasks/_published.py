@@ -5,12 +5,13 @@ from typing import NamedTuple
 import pyarrow as pa
 from pydantic import ValidationError
 
-from tasks import _contracts, _tracking
+from tasks import _contracts
 from tasks._errors import ContractError, TrackingError
-from tasks._reach import reached
-from tasks._runs import Run, known_run
 from tasks._vectors import Vectors
 from tasks.engine.store import Manifest
+from tasks.tracking import session
+from tasks.tracking.client import reached
+from tasks.tracking.run import Run, known_run
 
 CURVES = {"loss/training": "training loss per pair", "loss/held_out": "J(θ) on held-out windows"}
 
@@ -72,5 +73,5 @@ def load(uri: str, run_id: str) -> Published:
         },
         items=items,
         judged=judged,
-        vectors=_tracking.vectors_of(Run(uri, run_id)),
+        vectors=session.vectors_of(Run(uri, run_id)),
     )

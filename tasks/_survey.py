@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks._reach import not_found, reached
 from tasks._retention import Known, pinned
-from tasks._tracking import workspace_uri
-from tasks._unfinished import HOST, abandoned, alone, close
+from tasks.tracking.client import not_found, reached
+from tasks.tracking.ownership import HOST, abandoned, alone, close
+from tasks.tracking.session import workspace_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

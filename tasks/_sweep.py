@@ -14,7 +14,7 @@ from configs.grids import described
 from tasks import _announcement, _spreadsheet, _sweep_figure
 from tasks._markdown import block, code, tabular
 from tasks._ranking import Mattered, Sweep, mean_ranks
-from tasks._runs import Run, gathered
+from tasks.tracking.run import Run, gathered
 
 NOTE = "The mean rank is over these scores, among the candidates that trained as long."
 FINALISTS = 2  # at least so many train to the end: a best one that met nobody there was chosen by short trainings alone

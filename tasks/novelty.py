@@ -10,14 +10,15 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import ValidationError
 
 from configs.schema import Config
-from tasks import _champions, _contracts, _news
+from tasks import _contracts, _news
 from tasks._errors import TrackingError, Unreachable
 from tasks._news import Corpus, News
-from tasks._runs import Run
-from tasks._tracking import NEWS, VECTORS
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
+from tasks.tracking import registry
+from tasks.tracking.run import Run
+from tasks.tracking.session import NEWS, VECTORS
 
 log = logging.getLogger("w2v")
 
@@ -26,7 +27,7 @@ log = logging.getLogger("w2v")
 def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dataset, context: Context) -> None:
     """Metrics, `corpus.json` and a sentence in the run of `context`; nothing without a champion, or said before."""
     run = Run(context.tracking_uri, context.run_id)
-    champion = _champions.model(run.uri, config.tracking.registered_model).champion
+    champion = registry.model(run.uri, config.tracking.registered_model).champion
     if champion is None or champion.run_id == run.id or NEWS in run.record.data.tags:
         return
     try:

@@ -7,10 +7,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _champions, _messages, _promotion
-from tasks._champions import Decision
+from tasks import _messages, _promotion
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
+from tasks.tracking import registry
+from tasks.tracking.registry import Decision
 
 log = logging.getLogger("w2v")
 
@@ -20,13 +21,13 @@ def promotion(config: Config, context: Context) -> Decision:
     """Decide about the version of the run of `context`. What was decided before is only done, if it was not."""
     workspace = Path(context.runtime.workspace)
     with _promotion.alone(workspace):
-        model = _champions.model(context.tracking_uri, config.tracking.registered_model)
+        model = registry.model(context.tracking_uri, config.tracking.registered_model)
         version = model.of_run(context.run_id)
         decided = bool(version.decisions)
         if decided:
             decision = version.decisions[-1]
         else:
-            model = _champions.challenge(model, version)
+            model = registry.challenge(model, version)
             decision = _promotion.decide(model, version, config.promotion)
         _promotion.record(workspace, model, decision)
     log.info("✓ %-12s %s", "promotion", _promotion.sentence(decision))

@@ -21,25 +21,24 @@ from tasks import (
     _contracts,
     _figures,
     _formats,
-    _inputs,
     _learnt,
     _markdown,
     _messages,
-    _registry,
     _report,
     _spreadsheet,
     _vectors,
 )
 from tasks._evaluation_sets import judging_files
-from tasks._live import CURVES, log_curve
 from tasks._normalization import KEY
-from tasks._runs import Run, gathered
-from tasks._tracking import ALIGNED, NEWS, PARENT, RESULT, VECTORS, parameters
 from tasks._vectors import Vectors
 from tasks.engine import environment
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
+from tasks.tracking import lineage, models
+from tasks.tracking.live_curve import CURVES, log_curve
+from tasks.tracking.run import Run, gathered
+from tasks.tracking.session import ALIGNED, NEWS, PARENT, RESULT, VECTORS, parameters
 
 Rows = list[dict[str, Any]]
 
@@ -81,13 +80,13 @@ def publish(
     page = "\n\n".join([_report.markdown(config, manifests), *(_markdown.text(each) for each in said if each)])
 
     run.inputs([
-        _inputs.dataset("documents", [documents], "tokenization"),
-        _inputs.dataset("tokens", [tokens], "vocabulary"),
-        _inputs.dataset("vocabulary", [vocabulary], "windows"),
-        _inputs.dataset("windows", draws, "training"),
-        _inputs.dataset("held-out", [held_out], "evaluation"),
-        _inputs.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
-        *_inputs.evaluation_sets(judging_files(config.evaluation), judged.inputs["outside"]),
+        lineage.dataset("documents", [documents], "tokenization"),
+        lineage.dataset("tokens", [tokens], "vocabulary"),
+        lineage.dataset("vocabulary", [vocabulary], "windows"),
+        lineage.dataset("windows", draws, "training"),
+        lineage.dataset("held-out", [held_out], "evaluation"),
+        lineage.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
+        *lineage.evaluation_sets(judging_files(config.evaluation), judged.inputs["outside"]),
     ])  # fmt: skip
     with gathered(Path(context.runtime.workspace), run.id) as folder:
         write_artifacts(folder, config, learnt, vectors, evaluation, manifests, page)
@@ -101,13 +100,13 @@ def publish(
         ]
         words = curve[-1]["words"] if checkpoints else 0  # a lone value at step 0 is a bar on MLflow's page
         place = folder / (ALIGNED if aligned else VECTORS)
-        model = _registry.log_model(run, place, parameters(config), step=words)
+        model = models.log_model(run, place, parameters(config), step=words)
     checkpoints.append(Checkpoint(model, words, judged.facts["metrics"]))
     log_metrics(run, checkpoints, curve, vectors, held_out, judged)
     if aligned:
         run.metrics({"alignment/cosine_before": aligned.before, "alignment/cosine_after": aligned.after}, 0)
     tags = {"run": run.id, "config": config.name, "vectors.digest": vectors.digest}
-    version = _registry.register(run, model, name, tags | ({ALIGNED: aligned.to} if aligned else {}))
+    version = models.register(run, model, name, tags | ({ALIGNED: aligned.to} if aligned else {}))
 
     wrong = _learnt.faults(judged.facts, config.promotion)
     if wrong and not config.promotion.automatic and not {RESULT, PARENT} & run.record.data.tags.keys():
@@ -131,7 +130,7 @@ def log_epoch(
     end = min(curve, key=lambda point: abs(point["epoch"] - epoch))  # there is a point where an epoch ends
     with TemporaryDirectory(dir=folder) as place:
         _write_table(Path(place), _vectors.load(vectors, epoch))
-        model = _registry.log_model(run, Path(place), parameters(config), epoch=epoch, step=end["words"])
+        model = models.log_model(run, Path(place), parameters(config), epoch=epoch, step=end["words"])
     return Checkpoint(model, end["words"], judged.facts["epochs"][str(epoch)])
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tasks import _champions
-from tasks._reach import reached
+from tasks.tracking import registry
+from tasks.tracking.client import reached
 from tests.retraining import attempt, prepare
 
 FRESH = multiprocessing.get_context("forkserver")  # a new process each time, which need not import everything again
@@ -147,7 +147,7 @@ def run_of(client: MlflowClient, run: Run) -> dict[str, Any]:
 
 def model_of(workspace: Path, name: str, runs: dict[str, Any]) -> Any:
     """Each version by its run, who has which alias, and what was decided."""
-    model = _champions.model(f"sqlite:///{workspace}/mlflow.db", name)
+    model = registry.model(f"sqlite:///{workspace}/mlflow.db", name)
     recipes = {number: runs[version.run_id]["recipe"] for number, version in model.versions.items()}
     decided = [(recipes[each.version], each.verdict, each.against) for each in model.history]
     return name, sorted(recipes.items()), sorted(model.aliases.items()), decided

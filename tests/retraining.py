@@ -25,11 +25,11 @@ from flows.pipeline import Outputs, pipeline
 from flows.plan import already_done, plan, recipe
 from flows.surroundings import quiet
 from flows.vectors import make_latest
-from tasks import _tracking
 from tasks._errors import InputError
 from tasks.engine import scratch
 from tasks.engine.stage import Context
 from tasks.publication import publish
+from tasks.tracking import session
 
 CHANGES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.rmtree"}  # audit events
 
@@ -39,13 +39,13 @@ def retrain(settings: list[str]) -> None:
     if already_done(config, plan(config)):
         return
     flow_run_id = str(uuid4())
-    run_id, made = _tracking.begin(config, flow_run_id, recipe=recipe(config))
+    run_id, made = session.begin(config, flow_run_id, recipe=recipe(config))
     assert not made
-    context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+    context = Context(runtime=config.runtime, tracking_uri=session.uri(config), run_id=run_id)
     outputs = _outputs(config, context)
     publish.fn(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
     make_latest(_workspace(config), outputs.trained.vectors)
-    _tracking.finish_flow_run(config, flow_run_id, "FINISHED")
+    session.finish_flow_run(config, flow_run_id, "FINISHED")
 
 
 def _sweep(settings: list[str]) -> None:
@@ -65,7 +65,7 @@ def _backfill(settings: list[str]) -> None:
 def _reproduce(settings: list[str]) -> None:
     """What was reproduced is not reproduced again."""
     workspace = _workspace(load(None, settings))
-    (run,) = [run for run in _runs(workspace) if _tracking.REPRODUCES not in run.data.tags]
+    (run,) = [run for run in _runs(workspace) if session.REPRODUCES not in run.data.tags]
     with suppress(InputError):
         assert reproduce.reproduce(reproduce.find(run.info.run_id, workspace, [])).identical
 

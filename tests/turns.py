@@ -5,19 +5,19 @@ from uuid import uuid4
 
 from configs.schema import Config
 from flows.surroundings import quiet
-from tasks import _tracking
-from tasks._runs import Run
-from tasks._turns import Turn
+from tasks.tracking import session
+from tasks.tracking.run import Run
+from tasks.tracking.single_flight import Turn
 
 
 def work(config: Config, recipe: str, seconds: float) -> Turn:
     """Begin; unless another process has made the result, take so long to make it."""
     quiet()
     flow_run_id = str(uuid4())
-    turn = _tracking.begin(config, flow_run_id, recipe=recipe)
+    turn = session.begin(config, flow_run_id, recipe=recipe)
     run_id, made = turn
     if not made:
         time.sleep(seconds)
-        Run(_tracking.uri(config), run_id).tag({_tracking.RESULT: recipe})
-        _tracking.finish_flow_run(config, flow_run_id, "FINISHED")
+        Run(session.uri(config), run_id).tag({session.RESULT: recipe})
+        session.finish_flow_run(config, flow_run_id, "FINISHED")
     return turn

@@ -44,10 +44,10 @@ def up(
     """Start Prefect, MLflow and a worker that retrains as scheduled, on 127.0.0.1, and keep them running."""
     loaded = load(config, settings, workspace)
     from flows.service import control
-    from tasks import _tracking
+    from tasks.tracking import session
 
     service = _service(loaded, config, settings, prefect_port, mlflow_port, expose, patience)
-    control.up(service, _tracking.uri(loaded), foreground=foreground)
+    control.up(service, session.uri(loaded), foreground=foreground)
 
 
 @app.command()

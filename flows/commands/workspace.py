@@ -67,9 +67,9 @@ def retain(
     `keep`, and the parents and children of these.
     """
     loaded = load(config, settings, workspace)
-    from tasks import _tracking
+    from tasks.tracking import session
 
-    _tracking.runs_of_config(loaded)
+    session.runs_of_config(loaded)
     serve()
     from flows import retain
 
@@ -83,9 +83,9 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, worksp
     runtime.lost_after says how long a run of another host may be silent.
     """
     loaded = load(config, settings, workspace)
-    from tasks import _tracking
+    from tasks.tracking import session
 
-    _tracking.runs_of_config(loaded)
+    session.runs_of_config(loaded)
     serve()
     from flows import reconcile, report
 

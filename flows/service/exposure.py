@@ -14,7 +14,7 @@ import psutil
 from configs.loading import ConfigError
 from flows.guard import authorities
 from tasks._errors import PipelineError
-from tasks._places import address_of
+from tasks.tracking.database_paths import address_of
 
 LOOPBACK = "127.0.0.1"
 PROXIES = "W2V_ALLOWED_HOSTS"  # names of proxies, with a port unless it is the usual one

@@ -6,8 +6,8 @@ python -m flows.service.tracking_server OPTION …
 import os
 import sys
 
-from tasks._reach import reached
 from tasks.engine.environment import MODULE
+from tasks.tracking.client import reached
 
 if __name__ == "__main__":
     with reached(os.environ["MLFLOW_BACKEND_STORE_URI"]):

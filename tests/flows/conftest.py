@@ -9,7 +9,7 @@ import pytest
 
 from configs.loading import check
 from configs.schema import Config
-from tasks._reach import reached
+from tasks.tracking.client import reached
 
 TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky", "sun")]
 

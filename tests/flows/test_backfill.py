@@ -10,8 +10,8 @@ from rich.console import Console
 from configs.loading import ConfigError
 from configs.schema import Config, Tracking
 from flows.backfill import Filled, backfill, partitions, show
-from tasks import _champions, _tracking
 from tasks._errors import InputError
+from tasks.tracking import registry, session
 
 MODEL = "filled"
 
@@ -107,5 +107,5 @@ def test_each_partition_has_a_run(daily: Config, capsys: pytest.CaptureFixture[s
     assert [each.run.run_id for each in third] == [each.run.run_id for each in second]
     assert (documents_of(third), documents_of(alone)) == ([30, 60, 90], [30])
     assert capsys.readouterr().out.count("was there") == 3
-    model = _champions.model(_tracking.uri(daily), MODEL)
+    model = registry.model(session.uri(daily), MODEL)
     assert (len(model.versions), model.aliases, model.history) == (4, {}, [])

@@ -30,9 +30,10 @@ from flows.reconcile import reconcile
 from flows.retain import retain
 from flows.retrain import retrain
 from flows.stops import stoppable
-from tasks import _flow_runs, _heart, _messages, _tracking
+from tasks import _flow_runs, _messages
 from tasks._errors import InputError
 from tasks._lost import close_lost
+from tasks.tracking import heartbeat, session
 from tests import servers
 from tests.webhook import SECRET, Mailbox, Webhook, listening
 
@@ -273,7 +274,7 @@ def test_another_host_is_known_by_its_heart(corpus: Path, own: Path, monkeypatch
     try:
         assert close_lost(uri, own, 4) == []
         with monkeypatch.context() as patch:
-            patch.setattr(_heart, "PATIENCE", 1_000)
+            patch.setattr(heartbeat, "PATIENCE", 1_000)
             assert close_lost(uri, own, 0.001) == []  # as with a clock that is wrong: each beat looks old
     finally:
         retraining.kill()
@@ -311,12 +312,12 @@ def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectC
     config = config.model_copy(update={"runtime": runtime, "retention": policy, "tracking": Tracking()})
     flow_runs = {name: client.create_flow_run(nightly, name=name) for name in ("ended", "at work", "of a kept run")}
     flow_runs["pinned"] = client.create_flow_run(nightly, name="pinned", tags=["keep"])
-    runs = {name: _tracking.start(config, str(flow_runs[name].id)) for name in ("ended", "of a kept run")}
-    MlflowClient(_tracking.uri(config)).set_tag(runs["of a kept run"], "keep", "yes")
+    runs = {name: session.start(config, str(flow_runs[name].id)) for name in ("ended", "of a kept run")}
+    MlflowClient(session.uri(config)).set_tag(runs["of a kept run"], "keep", "yes")
     artifact = client.create_artifact(ArtifactCreate(key="score", flow_run_id=flow_runs["ended"].id, data="1"))
     for name in ("ended", "of a kept run", "pinned"):
         client.set_flow_run_state(flow_runs[name].id, Completed(), force=True)
-        _tracking.finish_flow_run(config, str(flow_runs[name].id), "FINISHED")
+        session.finish_flow_run(config, str(flow_runs[name].id), "FINISHED")
 
     listed = retain(config, dry_run=True)
     assert [each.run.id for each in listed.runs] == [runs["ended"]]
@@ -348,15 +349,15 @@ def test_the_heart_stops_with_its_run(config: Config, own: Path) -> None:
     """A run that is closed beats no more."""
     runtime = config.runtime.model_copy(update={"workspace": str(own), "lost_after": 0.4})
     config = config.model_copy(update={"runtime": runtime})
-    run_id = _tracking.start(config, "flow")
-    client = MlflowClient(_tracking.uri(config))
+    run_id = session.start(config, "flow")
+    client = MlflowClient(session.uri(config))
 
     def beaten() -> str:
         return client.get_run(run_id).data.tags["owner.beat"]
 
     first = beaten()
     until(lambda: beaten() != first)
-    _tracking.finish_flow_run(config, "flow", "FINISHED")
+    session.finish_flow_run(config, "flow", "FINISHED")
     time.sleep(0.2)
     last = beaten()
     time.sleep(0.2)

@@ -14,11 +14,12 @@ from configs.schema import Config, Evaluation, Ingestion, Runtime
 from flows import vectors
 from flows.mending import mend
 from flows.pipeline import Outputs, Trained
-from tasks import _champions, _intact, _tracking
-from tasks._runs import Run
+from tasks import _intact
 from tasks.engine.stage import Context
 from tasks.promotion import promotion
 from tasks.publication import publish
+from tasks.tracking import registry, session
+from tasks.tracking.run import Run
 from tests.learnt import finished_stages
 
 WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta", "gamma")]
@@ -57,8 +58,8 @@ def finished(workspace: Path) -> Finished:
         evaluation=Evaluation(bootstrap=10),
         runtime=Runtime(workspace=str(workspace)),
     )
-    uri = _tracking.uri(config)
-    run_id = _tracking.start(config, "flow 1")
+    uri = session.uri(config)
+    run_id = session.start(config, "flow 1")
     context = Context(runtime=config.runtime, tracking_uri=uri, run_id=run_id)
     stages = finished_stages(config, context, WORDS, TABLE, earlier=TABLE)
     publish.fn(config=config, **stages, context=context)
@@ -104,7 +105,7 @@ def test_what_is_lost_comes_back(
     assert finished.gone == []
     assert len(finished.client.search_runs(["1"])) == 1
     assert finished.client.get_run(finished.run_id).info.run_id == finished.run_id
-    champion = _champions.model(finished.uri, "vectors").champion
+    champion = registry.model(finished.uri, "vectors").champion
     assert champion is not None
     assert vectors.of_run(finished.uri, champion.run_id, registered=True).words == WORDS
     source = finished.client.get_model_version("vectors", champion.number).source
@@ -122,4 +123,4 @@ def test_nothing_is_done_where_all_is_there(finished: Finished, caplog: pytest.L
 
 
 def versions(finished: Finished) -> list[str]:
-    return list(_champions.model(finished.uri, "vectors").versions)
+    return list(registry.model(finished.uri, "vectors").versions)

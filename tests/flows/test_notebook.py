@@ -12,8 +12,8 @@ from configs.schema import Config
 from configs.writing import toml
 from flows import frames, vectors
 from flows.retrain import retrain
-from tasks import _tracking
 from tasks._errors import InputError, TrackingError
+from tasks.tracking import session
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "notebook.md"
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -52,7 +52,7 @@ def test_the_page_runs(notebook: dict[str, Any]) -> None:
 def test_runs_are_those_of_mlflow(config: Config, notebook: dict[str, Any]) -> None:
     """Each has its row, numbers are numbers, and what a run lacks is missing."""
     frame = frames.runs(config.runtime.workspace)
-    records = {run.info.run_id: run for run in MlflowClient(_tracking.uri(config)).search_runs(["1"])}
+    records = {run.info.run_id: run for run in MlflowClient(session.uri(config)).search_runs(["1"])}
     run = records[notebook["again"].run_id]
 
     assert set(frame.index) == set(records)

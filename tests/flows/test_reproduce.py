@@ -11,9 +11,10 @@ from configs.schema import Config
 from flows import reproduce, vectors
 from flows.retrain import retrain
 from flows.verify import examine
-from tasks import _certificate, _champions, _tracking
+from tasks import _certificate
 from tasks._errors import InputError
-from tasks._runs import Run
+from tasks.tracking import registry, session
+from tasks.tracking.run import Run
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 RUNS: dict[str, str] = {}
@@ -49,7 +50,7 @@ def test_rebuilt_to_the_bit(run_id: str, workspace: Path, own: Path, capsys: pyt
     original = reproduce.find(run_id, workspace, in_folder(own))
     assert reproduce.foreseen(original) == []
     done = reproduce.reproduce(original)
-    run = MlflowClient(_tracking.workspace_uri(workspace)).get_run(done.run_id)
+    run = MlflowClient(session.workspace_uri(workspace)).get_run(done.run_id)
 
     assert reproduce.show(original, done) == 0
     assert "identical, bit for bit" in capsys.readouterr().out
@@ -60,7 +61,7 @@ def test_rebuilt_to_the_bit(run_id: str, workspace: Path, own: Path, capsys: pyt
     }  # fmt: skip
     with pytest.raises(InputError, match="would be reused instead of rebuilt"):
         reproduce.find(run_id, workspace, in_folder(own))
-    model = _champions.model(_tracking.workspace_uri(workspace), "vectors-reproduced")
+    model = registry.model(session.workspace_uri(workspace), "vectors-reproduced")
     assert model.of_run(done.run_id).decisions == []
     assert model.aliases == {}
 
@@ -126,9 +127,9 @@ def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pyt
     assert "✗" not in said
     assert "1 of 1 models are as certified" in said
 
-    client = MlflowClient(_tracking.workspace_uri(workspace))
+    client = MlflowClient(session.workspace_uri(workspace))
     folder = Path(client.get_run(run_id).info.artifact_uri)
-    certificate = _certificate.read(Run(_tracking.workspace_uri(workspace), run_id))
+    certificate = _certificate.read(Run(session.workspace_uri(workspace), run_id))
     place = certificate["store"]["vectors"]
     late = {name for name in _certificate.digests(folder) if name.startswith("promotion/")}  # is decided afterwards
     files = len(_certificate.digests(folder).keys() - late - {"corpus.json", _certificate.FILE})

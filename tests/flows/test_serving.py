@@ -22,10 +22,10 @@ from configs.schema import Config, Evaluation, Ingestion, Runtime
 from flows import serving, vectors
 from flows.admission import limits
 from flows.answering import app
-from tasks import _tracking
 from tasks._errors import InputError, PipelineError, TrackingError
 from tasks.engine.stage import Context
 from tasks.publication import publish
+from tasks.tracking import session
 from tests.attacks import attack, elsewhere
 from tests.browser import MISSING, Browser, browser
 from tests.learnt import finished_stages
@@ -57,8 +57,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     found = Models(workspace, [], [])
     for seed in range(2):
         table = np.random.default_rng(seed).normal(size=(60, 8)).astype(np.float32)
-        run_id = _tracking.start(config, f"flow {seed}")
-        context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+        run_id = session.start(config, f"flow {seed}")
+        context = Context(runtime=runtime, tracking_uri=session.uri(config), run_id=run_id)
         publish.fn(config=config, **finished_stages(config, context, WORDS, table), context=context)
         found.runs.append(run_id)
         found.tables.append(table)

@@ -12,8 +12,8 @@ from flows.pipeline import Retrained
 from flows.plan import already_done, plan
 from flows.retrain import retrain
 from flows.starts import CHOSEN, chosen
-from tasks import _tracking
 from tasks._errors import InputError
+from tasks.tracking import session
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 MODEL = "nightly"
@@ -42,7 +42,7 @@ def news_of(config: Config, night: int) -> None:
 
 
 def begin_of(config: Config, done: Retrained) -> tuple[str, str]:
-    data = MlflowClient(_tracking.uri(config)).get_run(done.run_id).data
+    data = MlflowClient(session.uri(config)).get_run(done.run_id).data
     return data.params["training.warm_start"], data.tags[CHOSEN]
 
 
@@ -78,7 +78,7 @@ def test_new_text_starts_from_the_champion(nightly: Config) -> None:
 
 def test_another_champion_alone_is_no_reason_to_train(nightly: Config) -> None:
     """Else each night would, for ever; with new text it is the new champion's turn."""
-    MlflowClient(_tracking.uri(nightly)).set_registered_model_alias(MODEL, "champion", "2")
+    MlflowClient(session.uri(nightly)).set_registered_model_alias(MODEL, "champion", "2")
 
     assert nothing_to_do(nightly) == NIGHTS[1].run_id
     assert retrain(nightly).run_id == NIGHTS[1].run_id
@@ -111,7 +111,7 @@ def test_the_last_vectors_will_do_as_well(nightly: Config) -> None:
 def test_a_champion_of_another_workspace_is_no_start(nightly: Config, tmp_path: Path) -> None:
     """MLflow has its input vectors alone; both tables are in the store that trained it."""
     elsewhere = nightly.runtime.model_copy(update={"workspace": str(tmp_path)})
-    tracking = nightly.tracking.model_copy(update={"uri": _tracking.uri(nightly)})
+    tracking = nightly.tracking.model_copy(update={"uri": session.uri(nightly)})
     moved = nightly.model_copy(update={"runtime": elsewhere, "tracking": tracking, "seed": 5})
 
     with pytest.raises(

@@ -18,8 +18,8 @@ from flows import sweep as sweeps
 from flows.plan import plan
 from flows.retrain import retrain
 from flows.sweep import Swept, sweep
-from tasks import _tracking
 from tasks._ranking import LOSS
+from tasks.tracking import session
 
 W2V = Path(sys.executable).parent / "w2v"
 RATES = ["training.learning_rate=0.02,0.05,0.1,1e30"]  # the last one diverges
@@ -72,7 +72,7 @@ def done(base: Config, killed: str) -> Swept:
 
 
 def runs(config: Config) -> list[Run]:
-    return list(MlflowClient(_tracking.uri(config)).search_runs(["1"]))
+    return list(MlflowClient(session.uri(config)).search_runs(["1"]))
 
 
 def children(config: Config, parent: str) -> list[Run]:
@@ -84,7 +84,7 @@ def test_what_was_interrupted_goes_on(base: Config, killed: str, done: Swept) ->
     below = {run.data.params["training.learning_rate"]: run.info.status for run in children(base, killed)}
 
     assert done.run_id == killed
-    assert MlflowClient(_tracking.uri(base)).get_run(killed).info.status == "FINISHED"
+    assert MlflowClient(session.uri(base)).get_run(killed).info.status == "FINISHED"
     assert len(children(base, killed)) == len(below) == 4
     assert below.pop("1e+30") == "FAILED"
     assert sorted(below.values()) == ["FINISHED", "FINISHED", "KILLED"]
@@ -92,7 +92,7 @@ def test_what_was_interrupted_goes_on(base: Config, killed: str, done: Swept) ->
 
 def test_the_better_half_trains_to_the_end(base: Config, done: Swept) -> None:
     """By J(θ) after one epoch of two; the best at the end is the best, and the parent carries its scores."""
-    client = MlflowClient(_tracking.uri(base))
+    client = MlflowClient(session.uri(base))
     below = {run.data.params["training.learning_rate"]: run for run in children(base, done.run_id)}
     curves = {
         rate: [point.value for point in sorted(points, key=lambda point: point.step)]
@@ -120,7 +120,7 @@ def test_preparation_is_shared(base: Config, done: Swept) -> None:
 
 def test_the_parent_holds_the_table_the_picture_and_the_config(base: Config, done: Swept, tmp_path: Path) -> None:
     """The best config is that of a finished run, so to retrain it is nothing to do."""
-    client = MlflowClient(_tracking.uri(base))
+    client = MlflowClient(session.uri(base))
     files = {file.path for folder in ("", "figures", "scores") for file in client.list_artifacts(done.run_id, folder)}
     logged = Path(client.download_artifacts(done.run_id, "best.toml", str(tmp_path)))
 

@@ -10,11 +10,12 @@ from configs.loading import load
 from configs.schema import Config
 from flows import foresight, plan, report
 from flows.foresight import Foreseen
-from tasks import _sample, _tracking
+from tasks import _sample
 from tasks._errors import InputError, TrackingError
 from tasks.engine import progress
 from tasks.engine.stage import Context
 from tasks.ingestion import ingestion
+from tasks.tracking import session
 
 TEXT = "\n".join(f"the quick brown fox number {n} and the lazy dog" for n in range(60))
 
@@ -95,8 +96,8 @@ def test_clauses_of_a_script_without_spaces_are_warned_of(tmp_path: Path, caplog
 def test_a_deleted_experiment_is_found(tmp_path: Path) -> None:
     """As the retraining would, with the way to restore it."""
     config = config_of(tmp_path)
-    _tracking.start(config, "flow 1")
-    MlflowClient(_tracking.uri(config)).delete_experiment("1")
+    session.start(config, "flow 1")
+    MlflowClient(session.uri(config)).delete_experiment("1")
 
     with pytest.raises(TrackingError, match="the MLflow experiment 'word2vec' is deleted\nRestore it with"):
         foreseen(config)

@@ -6,8 +6,8 @@ import hypothesis
 import pytest
 
 from configs.schema import Runtime
-from tasks._reach import reached
 from tasks.engine.stage import Context
+from tasks.tracking.client import reached
 
 hypothesis.settings.register_profile("steady", deadline=None)  # a busy machine is no error
 hypothesis.settings.load_profile("steady")

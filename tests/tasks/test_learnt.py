@@ -9,12 +9,13 @@ import pytest
 from configs.loading import ConfigError, load
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime, Training, Vocabulary, Windows
 from flows.pipeline import pipeline
-from tasks import _champions, _learnt, _promotion, _tracking
+from tasks import _learnt, _promotion
 from tasks._errors import InputError
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.promotion import promotion
 from tasks.publication import publish
+from tasks.tracking import registry, session
 from tests.learnt import finished_stages
 from tests.webhook import Webhook, listening
 
@@ -113,8 +114,8 @@ def published(folder: Path, table: Any, number: int, **promote: Any) -> tuple[Co
         promotion=Promotion(**promote),
         runtime=Runtime(workspace=str(folder / "ws")),
     )
-    run_id = _tracking.start(config, f"flow {number}")
-    context = Context(runtime=config.runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+    run_id = session.start(config, f"flow {number}")
+    context = Context(runtime=config.runtime, tracking_uri=session.uri(config), run_id=run_id)
     publish.fn(config=config, **finished_stages(config, context, WORDS, table), context=context)
     return config, context
 
@@ -128,14 +129,14 @@ def test_the_first_version_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("W2V_WEBHOOK", webhook.address)
         config, context = published(tmp_path, ONE_WAY, 1)
         first = promotion.fn(config=config, context=context)
-        model = _champions.model(context.tracking_uri, "vectors")
+        model = registry.model(context.tracking_uri, "vectors")
 
         assert (first.verdict, first.against) == ("kept back", None)
         assert _promotion.sentence(first).startswith(
             "version 1 is kept back, and there is no champion yet: the vectors have collapsed"
         )
         assert model.aliases == {"challenger": "1"}
-        tags = _tracking.Run(context.tracking_uri, context.run_id).record.data.tags
+        tags = session.Run(context.tracking_uri, context.run_id).record.data.tags
         assert tags[_learnt.TAG].startswith("the vectors have collapsed")
         (told,) = webhook.heard
         assert told["events"] == ["rejection", "no-learning"]

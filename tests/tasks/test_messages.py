@@ -7,10 +7,10 @@ import pytest
 
 from configs.schema import Notify, Promotion
 from tasks import _messages
-from tasks._champions import Decision, Model
 from tasks._lost import Lost
 from tasks._messages import Message
 from tasks._rule import Figures
+from tasks.tracking.registry import Decision, Model
 from tests.webhook import SECRET, Webhook, listening
 
 MESSAGE = Message(["failure"], "nightly failed in ingestion", "no such file", "r1", "http://here/r1")

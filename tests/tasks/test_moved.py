@@ -14,12 +14,12 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
-from tasks import _tracking, _unfinished
 from tasks._errors import StoreError, TrackingError
-from tasks._moved import PLACES, relocate
-from tasks._places import address_of, artifact_address, artifact_folder
-from tasks._reach import reached
-from tasks._runs import Run
+from tasks.tracking import ownership, session
+from tasks.tracking.client import reached
+from tasks.tracking.database_paths import address_of, artifact_address, artifact_folder
+from tasks.tracking.relocation import PLACES, relocate
+from tasks.tracking.run import Run
 
 # columns of MLflow's tables that are named as if they held a place, and hold none of the workspace
 ELSEWHERE = {
@@ -248,7 +248,7 @@ def test_a_workspace_is_not_moved_from_under_a_run(original: Path, tmp_path: Pat
     """Nor from under the service; a copy of one that is at work may be opened."""
     run = run_of(original)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        run.tag(_unfinished.owner_tags() | {_unfinished.PID: other.pid, _unfinished.STARTED: time.time()})
+        run.tag(ownership.owner_tags() | {ownership.PID: other.pid, ownership.STARTED: time.time()})
         relocate(shutil.copytree(original, tmp_path / "copy"))
         moved = shutil.move(original, tmp_path / "moved")
         with pytest.raises(
@@ -291,4 +291,4 @@ def test_files_that_are_gone_are_said_to_be(original: Path) -> None:
     ):
         run_of(original).text("report.md")
     with pytest.raises(TrackingError, match=r"^files of this run are gone"):
-        _tracking.vectors_of(run_of(original))
+        session.vectors_of(run_of(original))

@@ -8,10 +8,11 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from configs.schema import Config, Ingestion, Retention, Runtime
-from tasks import _champions, _old_runs, _tracking
-from tasks._champions import Decision
+from tasks import _old_runs
 from tasks._old_runs import Past
 from tasks._retention import DAY
+from tasks.tracking import registry, session
+from tasks.tracking.registry import Decision
 
 NONE_KEPT = Retention(runs_last=0, runs_days=0, trash_days=0)
 
@@ -46,7 +47,7 @@ def config(tmp_path: Path) -> Config:
 
 def published(config: Config, name: str) -> str:
     """A finished run with a model and a version of it."""
-    run_id, client = _tracking.start(config, name, name), MlflowClient(_tracking.uri(config))
+    run_id, client = session.start(config, name, name), MlflowClient(session.uri(config))
     run = client.get_run(run_id)
     model = client.create_logged_model(run.info.experiment_id, "word-vectors", source_run_id=run_id)
     folder = Path(config.runtime.workspace) / "files"
@@ -54,14 +55,14 @@ def published(config: Config, name: str) -> str:
     (folder / "vectors.npy").write_bytes(b"0" * 1_000)
     client.log_model_artifacts(model.model_id, str(folder))
     client.create_model_version("vectors", model.artifact_location, run_id, model_id=model.model_id)
-    _tracking.finish_flow_run(config, name, "FINISHED")
+    session.finish_flow_run(config, name, "FINISHED")
     return run_id
 
 
 def test_what_goes_goes_wholly(config: Config) -> None:
     """First into the trash, then row and files; champion, the one before, the pinned and those at work stay whole."""
-    uri = _tracking.uri(config)
-    at_work = _tracking.start(config, "at work")
+    uri = session.uri(config)
+    at_work = session.start(config, "at work")
     client = MlflowClient(uri)
     client.create_registered_model("vectors")
     runs = {name: published(config, name) for name in ("old", "before", "champion", "pinned")}
@@ -70,7 +71,7 @@ def test_what_goes_goes_wholly(config: Config) -> None:
     decision = Decision(
         version="3", run_id=runs["champion"], verdict="promoted", against="2", why="better", who="w", when="now"
     )
-    _champions.settle(_champions.model(uri, "vectors"), decision)
+    registry.settle(registry.model(uri, "vectors"), decision)
     foreign = client.create_run("1").info.run_id
     files = Path(config.runtime.workspace) / "mlartifacts"
 

@@ -7,9 +7,16 @@ import pytest
 from mlflow.store.db.utils import _make_parent_dirs_if_sqlite
 
 from tasks._errors import StoreError
-from tasks._places import LONGEST, address_of, artifact_address, artifact_folder, check_name, database_at
-from tasks._reach import reached
-from tasks._runs import Run
+from tasks.tracking.client import reached
+from tasks.tracking.database_paths import (
+    LONGEST,
+    address_of,
+    artifact_address,
+    artifact_folder,
+    check_name,
+    database_at,
+)
+from tasks.tracking.run import Run
 
 NAMES = [
     "plain", "a%25b", "100%", "%2e%2e", "a?x=1", "a?uri=true", "a#b", "a&b;c", "two  words", "a'b\"", "a\nb\tc",

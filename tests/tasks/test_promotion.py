@@ -16,17 +16,18 @@ from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
 from flows import vectors
 from flows.pipeline import Corpus
-from tasks import _announcement, _champions, _comparison, _published, _rule, _tracking
-from tasks._champions import Decision
+from tasks import _announcement, _comparison, _published, _rule
 from tasks._errors import InputError
 from tasks._retention import Policy
 from tasks._rule import Figures, Gate
-from tasks._runs import Run
 from tasks._survey import survey
 from tasks.engine.stage import Context
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish
+from tasks.tracking import registry, session
+from tasks.tracking.registry import Decision
+from tasks.tracking.run import Run
 from tests.learnt import finished_stages
 
 WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta", "gamma")]
@@ -89,8 +90,8 @@ class Story(NamedTuple):
     decisions: list[Decision]
 
     @property
-    def model(self) -> _champions.Model:
-        return _champions.model(self.uri, "vectors")
+    def model(self) -> registry.Model:
+        return registry.model(self.uri, "vectors")
 
     def again(self, number: int) -> Decision:
         context = Context(runtime=self.config.runtime, tracking_uri=self.uri, run_id=self.runs[number - 1])
@@ -112,10 +113,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     runtime = Runtime(workspace=str(folder / "workspace"))
     judges = Evaluation(similarity=[str(folder / "pairs.tsv")], bootstrap=50)
     config = Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
-    found = Story(config, folder / "workspace", _tracking.uri(config), [], [])
+    found = Story(config, folder / "workspace", session.uri(config), [], [])
     shuffled = clustered(1)[np.random.default_rng(0).permutation(60)]
     for table, text in [(clustered(0), "old"), (clustered(2), "new"), (shuffled, "new"), (clustered(3), "new")]:
-        found.runs.append(_tracking.start(config, f"flow {len(found.runs)}"))
+        found.runs.append(session.start(config, f"flow {len(found.runs)}"))
         context = Context(runtime=runtime, tracking_uri=found.uri, run_id=found.runs[-1])
         stages = finished_stages(config, context, WORDS, table, text)
         novelty.fn(config=config, **{name: stages[name] for name in Corpus._fields}, context=context)
@@ -163,11 +164,11 @@ def test_what_is_new_in_the_text_is_said(story: Story) -> None:
     """Nothing of the first, as there is no champion; the second has figures, lists and a line in its report."""
     first, second = (MlflowClient(story.uri).get_run(run).data for run in story.runs[:2])
 
-    assert _tracking.NEWS not in first.tags
+    assert session.NEWS not in first.tags
     assert second.metrics["corpus/outside"] == 1.0  # its only token is "new"
     assert second.metrics["corpus/divergence"] == 0.0
-    assert "Against the corpus of version 1: 1 documents (+0)" in second.tags[_tracking.NEWS]
-    assert second.tags[_tracking.NEWS] in Run(story.uri, story.runs[1]).text("report.md")
+    assert "Against the corpus of version 1: 1 documents (+0)" in second.tags[session.NEWS]
+    assert second.tags[session.NEWS] in Run(story.uri, story.runs[1]).text("report.md")
 
 
 def test_deciding_again_changes_nothing(story: Story) -> None:
@@ -189,11 +190,11 @@ def test_what_was_decided_before_a_kill_is_done(story: Story) -> None:
 
 def test_an_alias_names_a_run(story: Story) -> None:
     """`champion` wherever a run is asked for, of any model; a run's id stays what it is."""
-    assert _champions.run_id(story.uri, "champion") == story.runs[1]
-    assert _champions.run_id(story.uri, "vectors@challenger") == story.runs[2]
-    assert _champions.run_id(story.uri, story.runs[0]) == story.runs[0]
+    assert registry.run_id(story.uri, "champion") == story.runs[1]
+    assert registry.run_id(story.uri, "vectors@challenger") == story.runs[2]
+    assert registry.run_id(story.uri, story.runs[0]) == story.runs[0]
     with pytest.raises(InputError, match="the model 'others' has no champion\n"):
-        _champions.run_id(story.uri, "others@champion")
+        registry.run_id(story.uri, "others@champion")
 
 
 def test_a_variant_is_not_put_forward(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,7 +231,7 @@ def test_promoted_against_the_rule_and_back(story: Story, capsys: pytest.Capture
 
 def test_a_reproduction_is_refused(story: Story) -> None:
     """It is a copy of what is there already, and its message names the original."""
-    Run(story.uri, story.runs[3]).tag({_tracking.REPRODUCES: story.runs[0]})
+    Run(story.uri, story.runs[3]).tag({session.REPRODUCES: story.runs[0]})
     with pytest.raises(InputError, match=f"version 4 is a reproduction of run {story.runs[0]}"):
         commands.promote(CONSOLE, story.workspace, "vectors", "4", accept_drift=False, because="x")
 
@@ -238,7 +239,7 @@ def test_a_reproduction_is_refused(story: Story) -> None:
 def test_aligned_to_the_champion(story: Story) -> None:
     """The model has the vectors on the champion's axes and the run also as trained; published again, to the same."""
     aligned = story.config.model_copy(update={"promotion": Promotion(align=True)})
-    run = Run(story.uri, _tracking.start(aligned, "flow 4"))
+    run = Run(story.uri, session.start(aligned, "flow 4"))
     context = Context(runtime=aligned.runtime, tracking_uri=story.uri, run_id=run.id)
     stages = finished_stages(aligned, context, WORDS, clustered(5))
     publish.fn(config=aligned, **stages, context=context)
@@ -247,7 +248,7 @@ def test_aligned_to_the_champion(story: Story) -> None:
     MlflowClient(story.uri).set_registered_model_alias("vectors", "champion", number)
     publish.fn(config=aligned, **stages, context=context)
 
-    champion, trained = (_tracking.vectors_of(Run(story.uri, each)).table for each in (story.runs[0], run.id))
+    champion, trained = (session.vectors_of(Run(story.uri, each)).table for each in (story.runs[0], run.id))
     turned = vectors.load(story.workspace, "champion").table
     served = np.load(next((story.workspace / "mlartifacts").rglob(f"*{model_id(run)}*/**/vectors.npy")))
     metrics = MlflowClient(story.uri).get_run(run.id).data.metrics

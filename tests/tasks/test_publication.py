@@ -13,13 +13,16 @@ import pytest
 from markdown_it import MarkdownIt
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
-from tasks import _certificate, _contracts, _figures, _heart, _reach, _registry, _report, _tracking
+from tasks import _certificate, _contracts, _figures, _report
 from tasks._errors import InputError, TrackingError
 from tasks._files import digest_of_file
-from tasks._runs import Run
 from tasks.engine import kernels
 from tasks.engine.stage import Context
 from tasks.publication import publish
+from tasks.tracking import client as tracking_client
+from tasks.tracking import heartbeat, session
+from tasks.tracking import models as tracking_models
+from tasks.tracking.run import Run
 from tests.learnt import TEXT, finished_stages
 from tests.word2vec import read_binary, read_text
 
@@ -69,10 +72,10 @@ def published(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Publ
     runtime = Runtime(workspace=str(folder / "workspace"))
     judges = Evaluation(similarity=[str(folder / "pairs.tsv")], analogies=[str(folder / "family.txt")], bootstrap=50)
     config = Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
-    run_id = _tracking.start(config, "flow-1")
-    context = Context(runtime=runtime, tracking_uri=_tracking.uri(config), run_id=run_id)
+    run_id = session.start(config, "flow-1")
+    context = Context(runtime=runtime, tracking_uri=session.uri(config), run_id=run_id)
     stages = finished_stages(config, context, WORDS, clustered())
-    with _reach.reached(context.tracking_uri) as client:
+    with tracking_client.reached(context.tracking_uri) as client:
         snapshots = []
         for _ in range(2):
             publish.fn(config=config, **stages, context=context)
@@ -90,7 +93,7 @@ def snapshot(client: "MlflowClient", run_id: str) -> dict[str, Any]:
         "runs": [each.info.run_id for each in client.search_runs([experiment])],
         "status": run.info.status,
         "params": run.data.params,
-        "tags": {name: value for name, value in run.data.tags.items() if name != _heart.BEAT},
+        "tags": {name: value for name, value in run.data.tags.items() if name != heartbeat.BEAT},
         "points": {key: [(each.step, each.value, each.timestamp) for each in found] for key, found in points.items()},
         "inputs": sorted((each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs),
         "outputs": [each.model_id for each in run.outputs.model_outputs],
@@ -121,7 +124,7 @@ def test_publishing_again_changes_nothing(published: Published) -> None:
 
 def test_nothing_is_left_elsewhere(published: Published, elsewhere: Path) -> None:
     """No default database, no default artifact folder: all is in the workspace, also after vectors are read back."""
-    _tracking.vectors_of(Run(_tracking.uri(published.config), published.run_id))
+    session.vectors_of(Run(session.uri(published.config), published.run_id))
 
     assert list(elsewhere.iterdir()) == []
 
@@ -194,7 +197,7 @@ def test_the_certificate(published: Published) -> None:
 
 def test_vectors_come_back(published: Published) -> None:
     """By run id as arrays, mapped and not read; and the same from either word2vec file."""
-    words, counts, table, rules = _tracking.vectors_of(Run(_tracking.uri(published.config), published.run_id))
+    words, counts, table, rules = session.vectors_of(Run(session.uri(published.config), published.run_id))
     folder = artifacts(published.client, published.run_id) / "vectors"
 
     assert words == WORDS
@@ -273,7 +276,7 @@ def test_the_model_is_code_and_data(published: Published) -> None:
 
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib"))]
     assert not {"tasks", "w2v_core", "configs"} & {
-        line.split()[1] for line in _registry.CODE.read_text().splitlines() if "import" in line
+        line.split()[1] for line in tracking_models.CODE.read_text().splitlines() if "import" in line
     }
     assert [line.split("==")[0] for line in requirements] == ["mlflow", "numpy", "pandas", "pyarrow"]
 
@@ -294,7 +297,7 @@ def test_models_are_found_by_what_judged_them(published: Published) -> None:
 @pytest.fixture(scope="module")
 def grown(published: Published) -> Published:
     """A run that keeps the vectors of its first epoch, published twice."""
-    run_id = _tracking.start(published.config, "flow-grown")
+    run_id = session.start(published.config, "flow-grown")
     context = published.context.model_copy(update={"run_id": run_id})
     stages = finished_stages(published.config, context, WORDS, clustered(), earlier=BEGUN)
     snapshots = []
@@ -343,7 +346,7 @@ def test_the_vectors_of_an_earlier_epoch_come_back(grown: Published) -> None:
     from mlflow import pyfunc
 
     run = Run(grown.context.tracking_uri, grown.run_id)
-    learnt, _ = _registry.earlier(run, 1)
+    learnt, _ = tracking_models.earlier(run, 1)
     (_, begun), _ = models_of(grown)
     (answer,) = ask(pyfunc.load_model(begun.artifact_location), ["beta1"], what="vectors")
 
@@ -352,19 +355,19 @@ def test_the_vectors_of_an_earlier_epoch_come_back(grown: Published) -> None:
     np.testing.assert_array_equal(learnt.table, BEGUN.astype(np.float32))
     assert answer["vector"] == learnt.table[WORDS.index("beta1")].tolist()
     with pytest.raises(InputError, match=r"epoch 2 are not kept\nfound     1; the final ones need no --epoch"):
-        _registry.earlier(run, 2)
+        tracking_models.earlier(run, 2)
 
 
 def test_the_result_is_not_found_before_all_is_there(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
     """A publication that breaks in its last steps leaves a run that nobody takes for complete."""
     refused = Tracking(experiment="broken").model_copy(update={"registered_model": "bad:name"})  # at the door, else
     config = published.config.model_copy(update={"tracking": refused})
-    context = published.context.model_copy(update={"run_id": _tracking.start(config, "flow-broken")})
+    context = published.context.model_copy(update={"run_id": session.start(config, "flow-broken")})
     with pytest.raises(TrackingError, match="bad:name"):
         publish.fn(config=config, **published.stages, context=context)
-    _tracking.finish_flow_run(config, "flow-broken", "FINISHED")
+    session.finish_flow_run(config, "flow-broken", "FINISHED")
 
-    assert _tracking.find_finished(config, published.stages["evaluation"].key) is None
+    assert session.find_finished(config, published.stages["evaluation"].key) is None
 
 
 def test_the_report(published: Published) -> None:

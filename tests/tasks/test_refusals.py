@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from tasks import _refusals
 from tasks._errors import TrackingError, Unreachable
-from tasks._reach import reached
+from tasks.tracking.client import reached
 
 
 @pytest.fixture(scope="module")

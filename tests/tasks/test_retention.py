@@ -8,13 +8,14 @@ import pytest
 from filelock import FileLock
 
 from configs.schema import Config, Ingestion, Runtime
-from tasks import _reach, _tracking
 from tasks._retention import DAY, Known, Policy, sweep
 from tasks._survey import survey
 from tasks.engine import environment
 from tasks.engine.leases import Uses
 from tasks.engine.stage import Context
 from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, joined
+from tasks.tracking import client as tracking_client
+from tasks.tracking import session
 from tests.learnt import windows_of
 
 NONE_KEPT = Policy(last=0, days=0)
@@ -203,14 +204,14 @@ def test_mlflow_is_asked(tmp_path: Path) -> None:
     """Status, deletion, alias and pin of each run; abandoned ones are closed, and other servers' are unknown."""
     config = Config(ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(tmp_path)))
     names = ("at work", "abandoned", "champion", "deleted")
-    runs = {name: _tracking.start(config, name) for name in names}
-    with _reach.reached(_tracking.uri(config)) as client:
+    runs = {name: session.start(config, name) for name in names}
+    with tracking_client.reached(session.uri(config)) as client:
         client.set_tag(runs["at work"], "keep", "true")
         client.set_tag(runs["abandoned"], "owner.started", environment.owner().started - 1_000)
         client.create_registered_model("vectors")
         client.create_model_version("vectors", "somewhere", runs["champion"])
         client.set_registered_model_alias("vectors", "champion", "1")
-        _tracking.finish_flow_run(config, "champion", "FINISHED")
+        session.finish_flow_run(config, "champion", "FINISHED")
         client.delete_run(runs["deleted"])
     found = survey(tmp_path, [*runs.values(), "0" * 32])
 

@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking, Training
-from tasks import _certificate, _champions, _reach, _runs, _tracking, _view
+from tasks import _certificate
 from tasks._errors import InputError, TrackingError, Unreachable
-from tasks._runs import Run
-from tasks._turns import VERDICT
 from tasks.engine import environment as engine_environment
 from tasks.engine.retries import _unanswered
+from tasks.tracking import client as tracking_client
+from tasks.tracking import columns as tracking_columns
+from tasks.tracking import registry, session
+from tasks.tracking import run as tracking_run
+from tasks.tracking.run import Run
+from tasks.tracking.single_flight import VERDICT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,30 +45,30 @@ def fresh(config: Config, request: pytest.FixtureRequest) -> Config:
 
 
 def client(config: Config) -> "MlflowClient":
-    with _reach.reached(_tracking.uri(config)) as reached:
+    with tracking_client.reached(session.uri(config)) as reached:
         return reached
 
 
 def test_a_retried_flow_has_one_run(fresh: Config) -> None:
     """The flow run that comes back finds its run, open again; another flow run gets another."""
-    first = _tracking.start(fresh, "flow-1")
-    _tracking.finish_flow_run(fresh, "flow-1", "FAILED")
-    again = _tracking.start(fresh, "flow-1")
+    first = session.start(fresh, "flow-1")
+    session.finish_flow_run(fresh, "flow-1", "FAILED")
+    again = session.start(fresh, "flow-1")
 
     assert again == first
     assert client(fresh).get_run(first).info.status == "RUNNING"
-    assert _tracking.start(fresh, "flow-2") != first
+    assert session.start(fresh, "flow-2") != first
 
 
 def test_an_unfinished_run_is_continued_by_its_recipe(fresh: Config) -> None:
     """An interrupted run says how to continue, and goes on when its recipe is started again; no other does."""
-    first = _tracking.start(fresh, "flow-1", recipe="data, config and code")
-    _tracking.finish_flow_run(fresh, "flow-1", "KILLED")
+    first = session.start(fresh, "flow-1", recipe="data, config and code")
+    session.finish_flow_run(fresh, "flow-1", "KILLED")
     tags = client(fresh).get_run(first).data.tags
 
     assert tags["how to continue"].startswith(f"`{tags['owner.command']}` goes on with this run")
-    assert _tracking.start(fresh, "flow-2", recipe="other data") != first
-    assert _tracking.start(fresh, "flow-3", recipe="data, config and code") == first
+    assert session.start(fresh, "flow-2", recipe="other data") != first
+    assert session.start(fresh, "flow-3", recipe="data, config and code") == first
 
     run = client(fresh).get_run(first)
     assert (run.info.status, run.data.tags["prefect.flow_run_id"]) == ("RUNNING", "flow-3")
@@ -73,13 +77,13 @@ def test_an_unfinished_run_is_continued_by_its_recipe(fresh: Config) -> None:
 
 def test_a_run_that_holds_the_result_is_left_as_it_is(fresh: Config) -> None:
     """A start after the end is told which one it is; a run that ended without a result is none."""
-    empty = _tracking.start(fresh, "flow-1", recipe="same")
-    _tracking.finish_flow_run(fresh, "flow-1", "FINISHED")
-    done = _tracking.start(fresh, "flow-2", recipe="same")
-    Run(_tracking.uri(fresh), done).tag({_tracking.RESULT: "abc"})
-    _tracking.finish_flow_run(fresh, "flow-2", "FINISHED")
+    empty = session.start(fresh, "flow-1", recipe="same")
+    session.finish_flow_run(fresh, "flow-1", "FINISHED")
+    done = session.start(fresh, "flow-2", recipe="same")
+    Run(session.uri(fresh), done).tag({session.RESULT: "abc"})
+    session.finish_flow_run(fresh, "flow-2", "FINISHED")
     before = client(fresh).get_run(done)
-    found = _tracking.begin(fresh, "flow-3", recipe="same")
+    found = session.begin(fresh, "flow-3", recipe="same")
 
     assert done != empty
     assert found == (done, True)
@@ -88,25 +92,25 @@ def test_a_run_that_holds_the_result_is_left_as_it_is(fresh: Config) -> None:
 
 def test_a_reproduction_is_a_run_of_its_own(fresh: Config) -> None:
     """It holds no result for others, is made again when it is asked for again, and goes on if it has no verdict."""
-    first = _tracking.start(fresh, "flow-1", recipe="same", reproduces="original")
-    Run(_tracking.uri(fresh), first).tag({_tracking.RESULT: "abc"})
-    _tracking.finish_flow_run(fresh, "flow-1", "FINISHED")
+    first = session.start(fresh, "flow-1", recipe="same", reproduces="original")
+    Run(session.uri(fresh), first).tag({session.RESULT: "abc"})
+    session.finish_flow_run(fresh, "flow-1", "FINISHED")
 
-    assert _tracking.find_finished(fresh, "abc") is None
-    assert _tracking.start(fresh, "flow-2", recipe="same") != first
-    assert _tracking.start(fresh, "flow-3", recipe="same", reproduces="original") == first
+    assert session.find_finished(fresh, "abc") is None
+    assert session.start(fresh, "flow-2", recipe="same") != first
+    assert session.start(fresh, "flow-3", recipe="same", reproduces="original") == first
 
-    Run(_tracking.uri(fresh), first).tag({VERDICT: "identical"})
-    _tracking.finish_flow_run(fresh, "flow-3", "FINISHED")
-    assert _tracking.start(fresh, "flow-4", recipe="same", reproduces="original") != first
+    Run(session.uri(fresh), first).tag({VERDICT: "identical"})
+    session.finish_flow_run(fresh, "flow-3", "FINISHED")
+    assert session.start(fresh, "flow-4", recipe="same", reproduces="original") != first
 
 
 def test_every_setting_is_a_parameter(fresh: Config) -> None:
     """`section.key` for all that bears on the result; none for what does not; the whole config beside them."""
-    run_id = _tracking.start(fresh, "flow-1")
+    run_id = session.start(fresh, "flow-1")
     found = client(fresh).get_run(run_id).data.params
 
-    assert found == _tracking.parameters(fresh)
+    assert found == session.parameters(fresh)
     assert found["training.learning_rate"] == "0.025"
     assert found["seed"] == "1"
     assert not [name for name in found if name.startswith(("runtime", "tracking"))]
@@ -126,15 +130,15 @@ def test_equal_digests_are_equal_settings(config: Config) -> None:
 
 
 def _digest(config: Config) -> str:
-    return _tracking._tags(config, "flow")[_tracking.DIGEST]
+    return session._tags(config, "flow")[session.DIGEST]
 
 
 def test_what_is_logged_twice_is_there_once(fresh: Config) -> None:
     """Points of a curve and single figures, also when the curve has grown in between."""
-    run_id = _tracking.start(fresh, "flow-1")
+    run_id = session.start(fresh, "flow-1")
     losses = [3.0, 2.0, 1.5]
     for points in (2, 3, 3):
-        run = Run(_tracking.uri(fresh), run_id)
+        run = Run(session.uri(fresh), run_id)
         run.curve([0, 1_000_000, 2_000_000][:points], {"loss/training": losses[:points]})
         run.metrics({"similarity/x": 0.5}, 2_000_000)
     history = client(fresh).get_metric_history(run_id, "loss/training")
@@ -145,9 +149,9 @@ def test_what_is_logged_twice_is_there_once(fresh: Config) -> None:
 
 def test_a_curve_has_one_point_a_step(fresh: Config) -> None:
     """A stretch that is trained again, at another speed, leaves the points that are there; gaps are filled."""
-    run_id = _tracking.start(fresh, "flow-1")
-    Run(_tracking.uri(fresh), run_id).curve([0, 1, 3], {"speed": [5.0, 5.0, 5.0]})
-    Run(_tracking.uri(fresh), run_id).curve([0, 1, 2, 3, 4], {"speed": [7.0, 7.0, 7.0, 7.0, 7.0]})
+    run_id = session.start(fresh, "flow-1")
+    Run(session.uri(fresh), run_id).curve([0, 1, 3], {"speed": [5.0, 5.0, 5.0]})
+    Run(session.uri(fresh), run_id).curve([0, 1, 2, 3, 4], {"speed": [7.0, 7.0, 7.0, 7.0, 7.0]})
     history = client(fresh).get_metric_history(run_id, "speed")
 
     assert sorted((point.step, point.value) for point in history) == [(0, 5.0), (1, 5.0), (2, 7.0), (3, 5.0), (4, 7.0)]
@@ -155,10 +159,10 @@ def test_a_curve_has_one_point_a_step(fresh: Config) -> None:
 
 def test_curves_are_thinned_and_gaps_left_out(fresh: Config) -> None:
     """Of 5,000 points at most 2,000 stay, the last among them; None, NaN and infinity are no points."""
-    run_id = _tracking.start(fresh, "flow-1")
+    run_id = session.start(fresh, "flow-1")
     values = [float(step) for step in range(5_000)]
     gaps = [None, math.nan, math.inf, *values[3:]]
-    Run(_tracking.uri(fresh), run_id).curve(range(5_000), {"whole": values, "gaps": gaps})
+    Run(session.uri(fresh), run_id).curve(range(5_000), {"whole": values, "gaps": gaps})
     whole, gaps_found = (client(fresh).get_metric_history(run_id, key) for key in ("whole", "gaps"))
 
     assert 1_000 < len(whole) <= 2_000
@@ -171,16 +175,16 @@ def test_abandoned_runs_are_killed(fresh: Config) -> None:
     gone = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
     )
-    runs = {name: _tracking.start(fresh, name) for name in ("alive", "gone", "reused", "elsewhere", "finished")}
+    runs = {name: session.start(fresh, name) for name in ("alive", "gone", "reused", "elsewhere", "finished")}
     tag = client(fresh).set_tag
     tag(runs["gone"], "owner.pid", gone.stdout.strip())
     tag(runs["reused"], "owner.started", engine_environment.owner().started - 1_000)
     tag(runs["elsewhere"], "owner.host", "another-host")
     tag(runs["elsewhere"], "owner.pid", gone.stdout.strip())
     tag(runs["finished"], "owner.pid", gone.stdout.strip())
-    _tracking.finish_flow_run(fresh, "finished", "FINISHED")
+    session.finish_flow_run(fresh, "finished", "FINISHED")
 
-    assert set(_tracking.close_abandoned(fresh)) == {runs["gone"], runs["reused"]}
+    assert set(session.close_abandoned(fresh)) == {runs["gone"], runs["reused"]}
     statuses = {name: client(fresh).get_run(run_id).info.status for name, run_id in runs.items()}
     assert statuses == {
         "alive": "RUNNING", "gone": "KILLED", "reused": "KILLED", "elsewhere": "RUNNING", "finished": "FINISHED",
@@ -189,24 +193,24 @@ def test_abandoned_runs_are_killed(fresh: Config) -> None:
 
 def test_a_run_of_a_lost_host_is_closed_by_hand(fresh: Config) -> None:
     """Only a RUNNING one, and none that is at work here."""
-    lost, here = _tracking.start(fresh, "lost"), _tracking.start(fresh, "here")
+    lost, here = session.start(fresh, "lost"), session.start(fresh, "here")
     client(fresh).set_tag(lost, "owner.host", "another-host")
     workspace = Path(fresh.runtime.workspace)
-    _tracking.close_run(workspace, lost)
+    session.close_run(workspace, lost)
 
     assert client(fresh).get_run(lost).info.status == "KILLED"
     with pytest.raises(TrackingError, match="is not open: it is KILLED"):
-        _tracking.close_run(workspace, lost)
+        session.close_run(workspace, lost)
     with pytest.raises(TrackingError, match=f"at work on this host, as process {os.getpid()}"):
-        _tracking.close_run(workspace, here)
+        session.close_run(workspace, here)
 
 
 FIRST_RUN = """
 import sys; from pathlib import Path; from time import sleep
 from configs.schema import Config, Ingestion, Runtime, Tracking
 from mlflow.entities import Dataset
-from tasks import _tracking
-from tasks._runs import Input, Run
+from tasks.tracking import session as _tracking
+from tasks.tracking.run import Input, Run
 uri, workspace, barrier = sys.argv[1:]
 config = Config(ingestion=Ingestion(source="x"), tracking=Tracking(uri=uri), runtime=Runtime(workspace=workspace))
 data = [Input(Dataset(f"data {n}", "d" * 32, "local", "{}"), "training") for n in range(50)]
@@ -222,7 +226,7 @@ print(run_id)
 
 def test_first_runs_at_once_do_not_collide(tmp_path: Path) -> None:
     """Four processes create database, experiment, runs and datasets at the same moment, from four workspaces."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(_tracking.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(session.__file__).parents[1])}
     words = [sys.executable, "-c", FIRST_RUN, f"sqlite:///{tmp_path}/mlflow.db"]
     at_once = [
         subprocess.Popen(
@@ -241,26 +245,26 @@ def test_first_runs_at_once_do_not_collide(tmp_path: Path) -> None:
 
 def test_a_result_is_found_when_its_run_is_complete(fresh: Config) -> None:
     """Only a FINISHED run with the result's tag counts."""
-    run_id = _tracking.start(fresh, "flow-1")
-    Run(_tracking.uri(fresh), run_id).tag({_tracking.RESULT: "abc"})
+    run_id = session.start(fresh, "flow-1")
+    Run(session.uri(fresh), run_id).tag({session.RESULT: "abc"})
 
-    assert _tracking.find_finished(fresh, "abc") is None
-    _tracking.finish_flow_run(fresh, "flow-1", "FINISHED")
-    assert _tracking.find_finished(fresh, "abc") == run_id
-    assert _tracking.find_finished(fresh, "abd") is None
+    assert session.find_finished(fresh, "abc") is None
+    session.finish_flow_run(fresh, "flow-1", "FINISHED")
+    assert session.find_finished(fresh, "abc") == run_id
+    assert session.find_finished(fresh, "abd") is None
 
 
 def test_where_runs_are(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The config decides, then MLFLOW_TRACKING_URI, then the workspace; artifacts lie beside the database."""
     named = config.model_copy(update={"tracking": Tracking(uri="http://named")})
     workspace = Path(config.runtime.workspace)
-    run_id = _tracking.start(config, "flow-where")
+    run_id = session.start(config, "flow-where")
 
-    assert _tracking.uri(config) == f"sqlite:///{workspace}/mlflow.db"
+    assert session.uri(config) == f"sqlite:///{workspace}/mlflow.db"
     assert Path(client(config).get_run(run_id).info.artifact_uri).is_relative_to(workspace / "mlartifacts")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://environment")
-    assert _tracking.uri(config) == "http://environment"
-    assert _tracking.uri(named) == "http://named"
+    assert session.uri(config) == "http://environment"
+    assert session.uri(named) == "http://named"
 
 
 def test_an_absent_server_is_told_within_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +275,7 @@ def test_an_absent_server_is_told_within_seconds(config: Config, monkeypatch: py
         TrackingError,
         match=r"MLflow at http://…@127.0.0.1:9 does not answer\nConnection refused\nStart .*MLFLOW_TRACKING_URI",
     ) as error:
-        _tracking.start(config, "flow-1")
+        session.start(config, "flow-1")
     assert "secret" not in str(error.value)
 
 
@@ -291,7 +295,7 @@ def test_what_may_pass_is_told_from_what_is_refused(config: Config, status: int,
         Thread(target=server.serve_forever).start()
         refusing = config.model_copy(update={"tracking": Tracking(uri=f"http://127.0.0.1:{server.server_port}")})
         with pytest.raises(TrackingError) as error:
-            _tracking.start(refusing, "flow-1")
+            session.start(refusing, "flow-1")
         server.shutdown()
 
     assert isinstance(error.value, Unreachable) == _unanswered(error.value) == passes
@@ -301,48 +305,48 @@ def test_a_run_goes_on_without_mlflow_only_if_told_to(config: Config, caplog: py
     """`tracking.required = false` passes over a server that is away, and says so; over nothing else."""
     for required in (True, False):
         absent = config.model_copy(update={"tracking": Tracking(uri="http://127.0.0.1:9", required=required)})
-        with pytest.raises(Unreachable) if required else nullcontext(), _tracking.unless_required(absent):
-            _tracking.start(absent, "flow-1")
+        with pytest.raises(Unreachable) if required else nullcontext(), session.unless_required(absent):
+            session.start(absent, "flow-1")
     assert "goes on without it" in caplog.text
-    with pytest.raises(TrackingError), _tracking.unless_required(absent):
+    with pytest.raises(TrackingError), session.unless_required(absent):
         raise TrackingError("refused")
 
 
 def test_a_deleted_experiment_is_named(fresh: Config) -> None:
     """MLflow keeps the name of a deleted experiment: the error says how to restore it."""
-    run_id = _tracking.start(fresh, "flow-1")
+    run_id = session.start(fresh, "flow-1")
     client(fresh).delete_experiment(client(fresh).get_run(run_id).info.experiment_id)
 
     with pytest.raises(TrackingError, match="is deleted\nRestore it with `mlflow experiments restore"):
-        _tracking.start(fresh, "flow-2")
+        session.start(fresh, "flow-2")
 
 
 def test_an_unknown_run_is_not_there(config: Config) -> None:
     """`--run` with a wrong id: where it was sought, which runs there are, and how to see them all."""
-    known = _tracking.start(config, "flow-newest")
+    known = session.start(config, "flow-newest")
 
     with pytest.raises(TrackingError) as error:
-        _tracking.vectors_of(Run(_tracking.uri(config), "no-such-run"))
+        session.vectors_of(Run(session.uri(config), "no-such-run"))
     said = str(error.value)
-    assert said.startswith(f"there is no run no-such-run\nsought in {_tracking.uri(config)}\nfound     ")
+    assert said.startswith(f"there is no run no-such-run\nsought in {session.uri(config)}\nfound     ")
     assert f"{known}  small " in said
     assert "`w2v ui` shows all" in said
     with pytest.raises(TrackingError, match="there is no run no-such-run"):
-        _certificate.read(Run(_tracking.uri(config), "no-such-run"))
+        _certificate.read(Run(session.uri(config), "no-such-run"))
 
 
 def test_an_unfinished_run_has_no_vectors(config: Config) -> None:
     """The run is there, and it is said why it holds nothing."""
-    run_id = _tracking.start(config, "flow-where")
+    run_id = session.start(config, "flow-where")
 
     with pytest.raises(TrackingError, match=f"^run {run_id} holds no vectors: it is RUNNING\nName a FINISHED run"):
-        _tracking.vectors_of(Run(_tracking.uri(config), run_id))
+        session.vectors_of(Run(session.uri(config), run_id))
 
 
 def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
     """A mistyped --workspace stays as empty as it was."""
     with pytest.raises(TrackingError, match="there is no workspace here"):
-        _tracking.runs_of(tmp_path / "mistyped")
+        session.runs_of(tmp_path / "mistyped")
 
     assert not (tmp_path / "mistyped").exists()
 
@@ -350,11 +354,11 @@ def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
 def test_mlflow_keeps_quiet(tmp_path: Path) -> None:
     """A process that makes the database, a run and its end prints nothing, on neither stream."""
     code = (
-        "from configs.schema import Config; from tasks import _tracking\n"
+        "from configs.schema import Config; from tasks.tracking import session as _tracking\n"
         "config = Config.model_validate({'ingestion': {'source': 'x'}, 'runtime': {'workspace': 'workspace'}})\n"
         "_tracking.start(config, 'flow'); _tracking.finish_flow_run(config, 'flow', 'FINISHED')"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(_tracking.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(session.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -364,41 +368,41 @@ def test_a_champion_is_that_of_the_only_model(fresh: Config) -> None:
     """Where another name than that of the defaults is registered, and no other."""
     from mlflow import MlflowClient
 
-    uri = _tracking.uri(fresh)
+    uri = session.uri(fresh)
     client = MlflowClient(uri)
     client.create_registered_model("reviews")
     with pytest.raises(InputError, match="the model 'reviews' has no champion"):
-        _champions.run_id(uri, "champion")
+        registry.run_id(uri, "champion")
     client.create_registered_model("tweets")
 
     with pytest.raises(InputError, match="the model 'vectors' has no champion"):
-        _champions.run_id(uri, "champion")
+        registry.run_id(uri, "champion")
 
 
 def test_the_start_of_an_id_is_enough(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is that of one run only; what is none is left for `known_run` to refuse."""
-    one, _ = (_tracking.start(fresh, f"flow-{number}") for number in range(2))
-    uri = _tracking.uri(fresh)
+    one, _ = (session.start(fresh, f"flow-{number}") for number in range(2))
+    uri = session.uri(fresh)
 
-    assert _runs.full_id(uri, one[:6]) == _runs.full_id(uri, one) == one
-    assert _runs.full_id(uri, one[:5]) == one[:5]
-    assert _runs.full_id(uri, "abcdef0123") == "abcdef0123"
-    assert _runs.full_id(uri, "nobody") == "nobody"
-    monkeypatch.setattr(_runs, "START", re.compile(""))
+    assert tracking_run.full_id(uri, one[:6]) == tracking_run.full_id(uri, one) == one
+    assert tracking_run.full_id(uri, one[:5]) == one[:5]
+    assert tracking_run.full_id(uri, "abcdef0123") == "abcdef0123"
+    assert tracking_run.full_id(uri, "nobody") == "nobody"
+    monkeypatch.setattr(tracking_run, "START", re.compile(""))
     with pytest.raises(TrackingError, match=rf"several runs' ids\nfound  (.|\n)*{one}"):
-        _runs.full_id(uri, "")
+        tracking_run.full_id(uri, "")
 
 
 def test_the_table_opens_on_scores(fresh: Config) -> None:
     """A column for each score and each parameter that differs, in a view that the address names."""
     other = fresh.model_copy(update={"training": Training(learning_rate=0.05)})
     for number, each in enumerate((fresh, other)):
-        run = Run(_tracking.uri(fresh), _tracking.start(each, f"flow-{number}"))
+        run = Run(session.uri(fresh), session.start(each, f"flow-{number}"))
         run.metrics({"similarity/pairs": 0.5, "interval/pairs.low": 0.4, "loss/held_out": 5, "loss/training": 2}, 0)
     experiment = run.record.info.experiment_id
     columns = ["tags.`promotion`", "metrics.`loss/held_out`", "metrics.`similarity/pairs`"]
     columns += ["params.`training.learning_rate`", "attributes.`Models`"]
 
-    assert f"experiments/{experiment}/runs?viewStateShareKey=scores" in _view.address(_tracking.uri(fresh))
+    assert f"experiments/{experiment}/runs?viewStateShareKey=scores" in tracking_columns.address(session.uri(fresh))
     tag = client(fresh).get_experiment(experiment).tags["mlflow.sharedViewState.scores"]
     assert json.loads(tag)["selectedColumns"] == columns

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking
-from tasks import _reach, _tracking
+from tasks.tracking import client as tracking_client
+from tasks.tracking import session
 from tests.turns import work
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ FRESH.set_forkserver_preload(["tests.turns"])
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Of a database that several workspaces use."""
     found = f"sqlite:///{tmp_path_factory.mktemp('shared')}/mlflow.db"
-    with _reach.reached(found):
+    with tracking_client.reached(found):
         return found
 
 
 @pytest.fixture
 def config(uri: str, tmp_path: Path, request: pytest.FixtureRequest) -> Config:
-    with _reach.reached(uri) as client:
+    with tracking_client.reached(uri) as client:
         client.create_experiment(request.node.name, artifact_location=str(tmp_path / "files"))
     return Config(
         name="small",
@@ -44,7 +45,7 @@ def config(uri: str, tmp_path: Path, request: pytest.FixtureRequest) -> Config:
 
 
 def runs(config: Config) -> "list[Record]":
-    with _reach.reached(_tracking.uri(config)) as client:
+    with tracking_client.reached(session.uri(config)) as client:
         experiment = client.get_experiment_by_name(config.tracking.experiment)
         assert experiment
         return list(client.search_runs([experiment.experiment_id]))
@@ -84,7 +85,7 @@ def test_the_run_of_an_owner_that_dies_is_taken_over(config: Config) -> None:
     owner = begun(config)
     threading.Timer(2, lambda: os.kill(owner.pid or 0, signal.SIGKILL)).start()
     started = time.monotonic()
-    run_id, made = _tracking.begin(in_workspace(config, 2), "flow", recipe="same")
+    run_id, made = session.begin(in_workspace(config, 2), "flow", recipe="same")
     owner.join()
 
     assert time.monotonic() - started > 1.5
@@ -112,11 +113,11 @@ def test_a_claim_whose_owner_died_is_withdrawn(config: Config) -> None:
     """It was no run yet: nothing is left of it."""
     owner = begun(config)
     (run,) = runs(config)
-    with _reach.reached(_tracking.uri(config)) as client:
+    with tracking_client.reached(session.uri(config)) as client:
         client.set_tag(run.info.run_id, "claim", "1")
     owner.kill()
     owner.join()
-    _tracking.close_abandoned(config)
-    run_id = _tracking.start(config, "flow", recipe="same")
+    session.close_abandoned(config)
+    run_id = session.start(config, "flow", recipe="same")
 
     assert [each.info.run_id for each in runs(config)] == [run_id] != [run.info.run_id]

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks._files import digest_of
-from tasks._runs import Input
 from tasks.engine.store import Dataset
+from tasks.tracking.run import Input
 
 if TYPE_CHECKING:
     from mlflow.types.schema import Array, DataType

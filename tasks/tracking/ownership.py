@@ -8,11 +8,11 @@ run, and has other keys in the store: it never meets this one's checkpoints.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import _heart
 from tasks._errors import TrackingError
 from tasks.engine import environment
 from tasks.engine.environment import Owner
 from tasks.engine.file_lock import Held
+from tasks.tracking import heartbeat
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,7 +32,7 @@ def owner_tags() -> dict[str, str]:
         PID: str(owner.pid),
         STARTED: str(owner.started),
         COMMAND: environment.command(),
-        _heart.BEAT: _heart.now(),
+        heartbeat.BEAT: heartbeat.now(),
     }
 
 
@@ -44,7 +44,7 @@ def alone(workspace: Path) -> Held:
 
 def close(client: "MlflowClient", record: "Record", status: str) -> None:
     """End the run; one that is not FINISHED says how to go on with it. A mere claim is withdrawn."""
-    _heart.stop(record.info.run_id)
+    heartbeat.stop(record.info.run_id)
     if CLAIM in record.data.tags:
         client.delete_run(record.info.run_id)
         return
@@ -72,7 +72,7 @@ def abandoned(record: "Record") -> bool:
 def silent(record: "Record", limit: float) -> bool:
     """Whether it is RUNNING on another host and has not beaten for so many seconds."""
     host = record.data.tags.get(HOST, "")
-    return bool(host) and elsewhere(record.info.status, host) and _heart.age(record) > limit
+    return bool(host) and elsewhere(record.info.status, host) and heartbeat.age(record) > limit
 
 
 def elsewhere(status: str, host: str) -> bool:

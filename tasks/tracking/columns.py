@@ -7,9 +7,9 @@ it the table has names and times alone.
 import json
 from typing import TYPE_CHECKING
 
-from tasks._champions import VERDICT
 from tasks._ranking import GROUPS, LOSS
-from tasks._reach import reached
+from tasks.tracking.client import reached
+from tasks.tracking.registry import VERDICT
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Record

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.addresses import shown
 from tasks._errors import TrackingError
-from tasks._reach import not_found, reached
+from tasks.tracking.client import not_found, reached
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from tasks._errors import StoreError
-from tasks._places import ARTIFACTS, DATABASE, artifact_address, artifact_folder
 from tasks.engine import environment
 from tasks.engine.environment import Owner
 from tasks.engine.file_lock import Held
+from tasks.tracking.database_paths import ARTIFACTS, DATABASE, artifact_address, artifact_folder
 
 log = logging.getLogger("w2v")
 
@@ -209,14 +209,14 @@ def _run(database: Path) -> str:
 
 def _alive(tags: dict[str, str]) -> bool:
     """By its process where that can be seen, else by its last heartbeat."""
-    from tasks import _heart, _unfinished
+    from tasks.tracking import heartbeat, ownership
 
-    if _unfinished.HOST not in tags:
+    if ownership.HOST not in tags:
         return False
-    if tags[_unfinished.HOST] == environment.owner().host:
-        owner = Owner(tags[_unfinished.HOST], int(tags[_unfinished.PID]), float(tags[_unfinished.STARTED]))
+    if tags[ownership.HOST] == environment.owner().host:
+        owner = Owner(tags[ownership.HOST], int(tags[ownership.PID]), float(tags[ownership.STARTED]))
         return owner.alive
-    beat = tags.get(_heart.BEAT)
+    beat = tags.get(heartbeat.BEAT)
     return bool(beat) and time.time() - datetime.fromisoformat(str(beat)).timestamp() < LOST
 
 

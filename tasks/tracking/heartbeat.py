@@ -14,7 +14,7 @@ from tasks._errors import TrackingError
 if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
-    from tasks._runs import Run
+    from tasks.tracking.run import Run
 
 BEAT = "owner.beat"  # the tag
 BEATS = 20  # in the time after which a run is given up

@@ -15,24 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 from configs.addresses import shown
 from configs.schema import Config
-from tasks import _heart, _turns, _vectors
+from tasks import _vectors
 from tasks._errors import TrackingError, Unreachable
 from tasks._files import digest_of
-from tasks._places import ARTIFACTS, DATABASE, address_of, artifact_address, check_name, database_at
-from tasks._reach import already_exists, reached
-from tasks._runs import Run, gathered, gone, known_run
-from tasks._turns import AtWork, Turn
-from tasks._unfinished import HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks._vectors import Vectors
 from tasks.engine import environment
+from tasks.tracking import heartbeat, single_flight
+from tasks.tracking.client import already_exists, reached
+from tasks.tracking.database_paths import ARTIFACTS, DATABASE, address_of, artifact_address, check_name, database_at
+from tasks.tracking.ownership import HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
+from tasks.tracking.run import Run, gathered, gone, known_run
+from tasks.tracking.single_flight import AtWork, Turn
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as Record
 
-FLOW_RUN, RESULT = "prefect.flow_run_id", _turns.RESULT  # tags that runs are found by
+FLOW_RUN, RESULT = "prefect.flow_run_id", single_flight.RESULT  # tags that runs are found by
 NEWS = "corpus.news"  # the tag that says what is new in the text
-REPRODUCES = _turns.REPRODUCES
+REPRODUCES = single_flight.REPRODUCES
 DIGEST = "config.digest"  # the tag: equal digests, equal settings; a parameter would be one that always differs
 PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows a run below another
 LONGEST = 6_000  # characters of a parameter; config.json has them all
@@ -90,18 +91,18 @@ def begin(
                 experiment = _experiment(client, config) or _create_experiment(client, config)
                 with _turn(client, experiment, config, tags, title) as record:
                     run = Run(uri(config), record.info.run_id)
-                    if _turns.holds_result(record):
+                    if single_flight.holds_result(record):
                         return Turn(run.id, finished=True)
                     run.tag(tags)  # what is continued has another owner now
                     reopen(client, record)
             break
         except AtWork as other:
-            _turns.wait(uri(config), other.record, config.runtime.lost_after, config.tracking.patience)
+            single_flight.wait(uri(config), other.record, config.runtime.lost_after, config.tracking.patience)
     run.parameters(parameters(config))
     with gathered(Path(config.runtime.workspace), run.id) as folder:
         (folder / "config.json").write_text(config.model_dump_json(indent=1), encoding="utf-8")
         run.files(folder)
-    _heart.start(run, config.runtime.lost_after)
+    heartbeat.start(run, config.runtime.lost_after)
     return Turn(run.id, finished=False)
 
 
@@ -118,7 +119,7 @@ def _turn(
         yield record
     elif RECIPE in tags:
         shared = uri(config) != address_of(Path(config.runtime.workspace) / DATABASE)
-        with _turns.turn(client, experiment, tags, title, shared=shared) as record:
+        with single_flight.turn(client, experiment, tags, title, shared=shared) as record:
             yield record
     else:
         yield client.create_run(experiment, tags=tags, run_name=title)

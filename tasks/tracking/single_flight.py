@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks import _heart
 from tasks._errors import PipelineError, TrackingError, Unreachable
-from tasks._reach import reached
-from tasks._unfinished import CLAIM, CLOSED, HOST, PID, RECIPE, abandoned, close, silent
 from tasks.engine import environment
+from tasks.tracking import heartbeat
+from tasks.tracking.client import reached
+from tasks.tracking.ownership import CLAIM, CLOSED, HOST, PID, RECIPE, abandoned, close, silent
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -91,16 +91,16 @@ def wait(uri: str, record: "Record", lost_after: float, patience: float) -> None
         silence = "" if here else f", or until it has been silent for {lost_after / 60:.0f} minutes"
         log.info(text, run_id, tags[PID], tags[HOST], silence)
     answered = beaten = time.monotonic()
-    beat = _heart.last(record)
+    beat = heartbeat.last(record)
     while at_work(record):
         time.sleep(random.uniform(0.5, 1.5) * PAUSE)  # so that of two that have withdrawn, one comes back first
         try:
             with reached(uri) as client:
                 record = client.get_run(run_id)
                 answered = time.monotonic()
-                if _heart.last(record) != beat:
-                    beat, beaten = _heart.last(record), answered
-                quiet = answered - beaten > lost_after * _heart.PATIENCE and silent(record, lost_after)
+                if heartbeat.last(record) != beat:
+                    beat, beaten = heartbeat.last(record), answered
+                quiet = answered - beaten > lost_after * heartbeat.PATIENCE and silent(record, lost_after)
                 if abandoned(record) or quiet:
                     close(client, record, "KILLED")
                     return

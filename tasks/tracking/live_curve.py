@@ -10,9 +10,9 @@ import time
 
 from tasks._curve import Curve
 from tasks._errors import TrackingError
-from tasks._runs import Run
 from tasks.engine.background import Courier
 from tasks.engine.stage import Context
+from tasks.tracking.run import Run
 
 # MLflow's comparison page begins with the first one: J(θ) can be compared, the training's own loss cannot
 CURVES = {"held_out_loss": "loss/held_out", "loss": "loss/training", "learning_rate": "training/learning_rate"}

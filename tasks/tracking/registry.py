@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 from configs.addresses import shown
 from configs.schema import Tracking
 from tasks._errors import InputError
-from tasks._reach import reached
 from tasks._rule import Figures
-from tasks._runs import full_id
 from tasks.engine.store import Record
+from tasks.tracking.client import reached
+from tasks.tracking.run import full_id
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
 DECISION = "decision "  # the tag goes on with the time

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 
 from tasks import _vectors
 from tasks._normalization import Rules
-from tasks._places import artifact_address
-from tasks._reach import already_exists, reached
-from tasks._runs import Run, fetched
 from tasks._vectors import Vectors
 from tasks.engine import environment
+from tasks.tracking.client import already_exists, reached
+from tasks.tracking.database_paths import artifact_address
+from tasks.tracking.run import Run, fetched
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from configs.addresses import shown
 from tasks._errors import TrackingError, Unreachable
-from tasks._locked import patient, patiently
-from tasks._moved import relocate
-from tasks._places import DATABASE, address_of, database_at
 from tasks._refusals import cause
 from tasks.engine import waiting
 from tasks.engine.file_lock import Held
+from tasks.tracking.database_lock import patient, patiently
+from tasks.tracking.database_paths import DATABASE, address_of, database_at
+from tasks.tracking.relocation import relocate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
