@@ -17,9 +17,9 @@ from pydantic import SecretStr
 
 from configs.loading import ConfigError
 from configs.schema import Config, Event, Notify
-from tasks import _messages
+from tasks import notifications
 from tasks._flow_runs import OURS, FlowRuns, server
-from tasks._messages import Message
+from tasks.notifications import Message
 
 BLOCK = "w2v-notify"  # the webhook's address on Prefect's server
 STARTED = ["Pending", "Running", "Cancelling", "Cancelled", "Completed", "Failed", "Crashed", "AwaitingConcurrencySlot"]
@@ -51,7 +51,7 @@ def arrange(config: Config) -> list[str]:
         raise ConfigError(
             "no server to watch\nexpected  PREFECT_API_URL names a server that stays, not a temporary one"
         )
-    if not _messages.ways(config.notify):
+    if not notifications.ways(config.notify):
         raise ConfigError(
             "nobody to tell\n"
             f"expected  the address of a webhook in the environment variable {config.notify.webhook}, "
@@ -79,7 +79,7 @@ def attempt(config: Config) -> dict[str, str]:
     message = Message(
         events, f"{config.name}: a test", "Whoever reads this is told of failures, decisions and late runs."
     )
-    return {way: _messages.send(config.notify, way, message) for way in _messages.ways(config.notify)}
+    return {way: notifications.send(config.notify, way, message) for way in notifications.ways(config.notify)}
 
 
 def show(config: Config) -> int:

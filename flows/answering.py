@@ -14,9 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, Field
 
 from flows import vectors
-from tasks._errors import InputError, UnknownWord
 from tasks._judges import Space
 from tasks._vectors import Vectors as Learnt
+from tasks.errors import InputError, UnknownWord
 
 HEALTH = "/health"
 MOST = 1_000  # words, or neighbours of a word, asked for at once

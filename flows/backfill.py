@@ -20,9 +20,9 @@ from flows.pipeline import Retrained
 from flows.plan import already_done, plan
 from flows.starts import chosen
 from flows.tables import say, table
-from tasks._errors import InputError
 from tasks._ranking import LOSS
 from tasks._sources import missing
+from tasks.errors import InputError
 
 log = logging.getLogger("w2v")
 

@@ -45,14 +45,14 @@ def main() -> None:
 
 def _message(error: Exception) -> str:
     from configs.loading import ConfigError
-    from tasks._errors import PipelineError
+    from tasks.errors import PipelineError
 
     if isinstance(error, ConfigError | PipelineError):
         return str(error)
-    from tasks import _refusals
+    from tasks import refusals
 
     refused = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ("httpx", "prefect")
-    if refused and (refusal := _refusals.cause(error)):  # of a disk, or of Prefect's server
+    if refused and (refusal := refusals.cause(error)):  # of a disk, or of Prefect's server
         return f"{_place(error)} {refusal.what}\n{_first_line(error)}\n{refusal.way}"
     if "httpx" in sys.modules and _is_away(error):
         return (

@@ -8,8 +8,8 @@ from rich.console import Console
 from flows.tables import say, table
 from tasks import _announcement, _comparison, _comparison_page, _markdown, _outputs, _published
 from tasks._comparison import Against, Comparison
-from tasks._errors import InputError
 from tasks._report import scores
+from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 

@@ -10,9 +10,9 @@ from configs.loading import ConfigError
 from configs.schema import Config
 from flows.commands.common import QUICKSTART, read
 from flows.surroundings import ELSEWHERE
-from tasks._errors import PipelineError
 from tasks.engine import kernels
 from tasks.engine.environment import MODULE
+from tasks.errors import PipelineError
 
 DESCRIBED = Path(__file__).with_name("prefect.yaml")
 POOL = "w2v"  # of processes

@@ -14,10 +14,10 @@ from prefect.flows import Flow
 from pydantic import ValidationError
 
 from configs.schema import Config, Notify
-from tasks import _messages
-from tasks._errors import PipelineError, TrackingError
+from tasks import notifications
 from tasks._flow_runs import server
 from tasks.engine import environment
+from tasks.errors import PipelineError, TrackingError
 from tasks.tracking import session
 from tasks.tracking.run import Run
 
@@ -33,8 +33,8 @@ def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     except ValidationError:  # which may be the failure
         config = None
     run = _run(config, flow_run) if config else None
-    message = _messages.of_failure(flow_run.name, _place(flow_run), _error(state), run, again(flow_run))
-    _messages.tell(config.notify if config else Notify(), message)
+    message = notifications.of_failure(flow_run.name, _place(flow_run), _error(state), run, again(flow_run))
+    notifications.tell(config.notify if config else Notify(), message)
 
 
 def _run(config: Config, flow_run: FlowRun) -> Run | None:

@@ -14,8 +14,8 @@ from flows.expectations import Expected
 from flows.plan import Plan
 from tasks import _ranking, _sample
 from tasks._documents import Document
-from tasks._errors import Unreachable
 from tasks._files import digest_of
+from tasks.errors import Unreachable
 from tasks.tracking import session
 
 IMPOSSIBLE = 2  # times what there is: the estimates are orders of magnitude

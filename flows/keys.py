@@ -6,7 +6,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

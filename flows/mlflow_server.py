@@ -6,7 +6,7 @@
 from importlib.metadata import entry_points
 
 from flows.guard import Guard, guarded, is_locked
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 
 GROUP, NAME = "mlflow.app", "w2v"
 OPTIONS = "--log-level warning --http flows.strangers:Wary --ws flows.strangers:WarySocket --backlog 64"  # of uvicorn

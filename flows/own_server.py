@@ -3,9 +3,9 @@
 import os
 
 from configs.addresses import shown
-from tasks import _refusals
-from tasks._errors import PipelineError
+from tasks import refusals
 from tasks.engine import waiting
+from tasks.errors import PipelineError
 
 CONNECTED = 30.0  # seconds for the connection, which the system makes however busy the server is
 ANSWERED = 120.0  # seconds for an answer; Prefect's client asks six times
@@ -28,10 +28,10 @@ def check(address: str) -> None:
         ):
             client.api_version()
     except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
-        refusal = _refusals.cause(error)
-        *_, first = _refusals.chain(error)
+        refusal = refusals.cause(error)
+        *_, first = refusals.chain(error)
         said = shown(next(iter(str(first).splitlines()), ""), address) or type(first).__name__
-        if refusal is None and any(isinstance(each, httpx.HTTPStatusError) for each in _refusals.chain(error)):
+        if refusal is None and any(isinstance(each, httpx.HTTPStatusError) for each in refusals.chain(error)):
             return  # whatever else it answers is an answer: what it thinks of us is Prefect's to say
         raise PipelineError(
             f"{place} {refusal.what if refusal else 'does not answer'}\n{said}\n{refusal.way if refusal else WAY}"

@@ -7,8 +7,8 @@ from rich.console import Console
 from configs import logged
 from configs.schema import Config
 from flows.tables import say, table
-from tasks import _messages, _promotion
-from tasks._errors import InputError
+from tasks import _promotion, notifications
+from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.registry import CHALLENGER, CHAMPION, Decision, Model
 from tasks.tracking.run import Run
@@ -65,7 +65,7 @@ def _answers(decision: Decision, model: Model, wanted: str, because: str) -> boo
 
 def _tell(console: Console, model: Model, decision: Decision) -> None:
     config = _config(Run(model.uri, decision.run_id))
-    _messages.tell(config.notify, _messages.of_decision(config.promotion, model, decision))
+    notifications.tell(config.notify, notifications.of_decision(config.promotion, model, decision))
     show(console, decision)
 
 

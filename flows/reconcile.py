@@ -9,7 +9,7 @@ from rich.console import Console
 from configs.schema import Config
 from flows import directory, failures
 from flows.tables import say
-from tasks import _messages
+from tasks import notifications
 from tasks._flow_runs import FlowRuns, server
 from tasks._lost import Lost, close_lost, close_lost_flow_runs
 from tasks.tracking import session
@@ -27,7 +27,7 @@ def reconcile(config: Config) -> list[Lost]:
         lost += close_lost_flow_runs(FlowRuns(client), uri, lost, limit)
     for each in lost:
         log.info("✗ %s: %s", each.name, each.why)
-        _messages.tell(config.notify, _messages.of_lost(each, uri))
+        notifications.tell(config.notify, notifications.of_lost(each, uri))
     return lost
 
 

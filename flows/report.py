@@ -36,7 +36,11 @@ UNJUDGED = (
 
 def show(config: Config, done: Retrained) -> None:
     """What was learnt, how good it is, where it lies, and how to look at it."""
-    from tasks import _learnt, _notes, _report  # pandas takes a while, and the plan needs none
+    from tasks import (
+        _learnt,
+        _report,
+        notes,  # pandas takes a while, and the plan needs none
+    )
 
     facts = done.outputs.evaluation.manifest.facts
     show_neighbors(facts["neighbors"])
@@ -47,7 +51,7 @@ def show(config: Config, done: Retrained) -> None:
         console.print(table(*_report.by_epoch(facts["epochs"], facts["metrics"])))
     if warned := _learnt.warning(facts, config.promotion):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
-    for note in _notes.notes(done.outputs.named):
+    for note in notes.notes(done.outputs.named):
         say(console, f"\n{note}")
     if config.promotion.automatic and not judging_files(config.evaluation):
         say(console, f"\n{UNJUDGED}")

@@ -11,15 +11,15 @@ from configs.loading import ConfigError, check, set_values
 from configs.schema import Config
 from flows.pipeline import pipeline
 from flows.plan import TO_COME
-from tasks import _certificate
-from tasks._certificate import INGREDIENTS, OUTCOME, Certificate, Difference
+from tasks import certificate as certificate_module
 from tasks._distance import Distance, distance
-from tasks._errors import InputError
 from tasks._files import write_whole
 from tasks._terminal import visible
+from tasks.certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks.engine import environment
 from tasks.engine.stage import Stage
 from tasks.engine.store import LATEST, Dataset, Store
+from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 from tasks.tracking.single_flight import VERDICT
@@ -58,7 +58,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     uri = named or session.runs_of(workspace)
     run_id = registry.run_id(uri, run_id)
     run = Run(uri, run_id)
-    certificate = _certificate.read(run)
+    certificate = certificate_module.read(run)
     place = f"config.json of run {run_id}"
     try:
         values = logged.read(run.text("config.json"), place).model_dump(mode="json")
@@ -87,8 +87,8 @@ def foreseen(original: Original) -> list[Difference]:
 
     pipeline(original.config, look)
     with threadpool_limits(1, "blas"):  # as where it is trained
-        now = _certificate.ingredients(original.config, inputs, environment.describe())
-    return _certificate.differences(original.certificate, now, INGREDIENTS)
+        now = certificate_module.ingredients(original.config, inputs, environment.describe())
+    return certificate_module.differences(original.certificate, now, INGREDIENTS)
 
 
 def reproduce(original: Original) -> Reproduced:
@@ -101,14 +101,14 @@ def reproduce(original: Original) -> Reproduced:
     write_whole(workspace / MARK, original.run.id.encode())
     done = retrain(required(original.config), reproduces=original.run.id)
     run = Run(session.uri(original.config), done.run_id)
-    certificates = original.certificate, _certificate.read(run)
-    outcome = _certificate.differences(*certificates, OUTCOME)
+    certificates = original.certificate, certificate_module.read(run)
+    outcome = certificate_module.differences(*certificates, OUTCOME)
     apart = any(each.what.startswith("tables") for each in outcome)
     reproduced = Reproduced(
         run.id,
         outcome,
-        _certificate.differences(*certificates, ("stages",)),
-        _certificate.differences(*certificates, INGREDIENTS),
+        certificate_module.differences(*certificates, ("stages",)),
+        certificate_module.differences(*certificates, INGREDIENTS),
         distance(session.vectors_of(original.run), session.vectors_of(run)) if apart else None,
     )
     run.document(f"{VERDICT}.json", _readable(reproduced))

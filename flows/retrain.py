@@ -20,11 +20,11 @@ from flows.plan import Plan, already_done, plan, recipe
 from flows.starts import CHOSEN, chosen
 from flows.stops import stoppable
 from tasks import _announcement
-from tasks.connection import connection
 from tasks.engine import progress
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.novelty import novelty
+from tasks.preflight import connection
 from tasks.promotion import promotion
 from tasks.publication import publish
 from tasks.tracking import session

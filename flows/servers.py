@@ -12,8 +12,8 @@ import httpx
 from flows import mlflow_server
 from flows.guard import Lock, told
 from flows.service.exposure import hosts
-from tasks._errors import PipelineError
 from tasks.engine.environment import MODULE
+from tasks.errors import PipelineError
 from tasks.tracking import columns, session
 
 PAUSE = 0.2  # seconds between two looks whether it answers

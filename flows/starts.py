@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from configs.schema import Config
 from flows.plan import recipe
-from tasks import _certificate
-from tasks._errors import InputError
+from tasks import certificate as certificate_module
 from tasks._files import digest_of
 from tasks.engine.store import Store, latest
+from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 
@@ -54,7 +54,7 @@ def _champion(config: Config) -> tuple[Path | None, str]:
     champion = registry.model(uri, name).champion
     if champion is None:
         return None, f"cold: {name!r} has no champion yet"
-    certificate = _certificate.read(Run(uri, champion.run_id))
+    certificate = certificate_module.read(Run(uri, champion.run_id))
     store, place = _store_of(config), certificate["store"]["vectors"]
     found = store.find(*place.split("/"))
     if found is None or found.digest != certificate["stages"]["vectors"]:

@@ -12,9 +12,9 @@ from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.states import Cancelled
 
 from flows.failures import again
-from tasks._errors import TrackingError
 from tasks.engine import scratch
 from tasks.engine.interrupts import hung_up
+from tasks.errors import TrackingError
 
 log = logging.getLogger("w2v")
 P = ParamSpec("P")

@@ -24,9 +24,9 @@ from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
 from tasks import _contracts, _outputs, _ranking, _sweep
-from tasks._errors import InputError, Paused, TrainingError
 from tasks._files import digest_of
 from tasks._ranking import LOSS, Result, Sweep
+from tasks.errors import InputError, Paused, TrainingError
 from tasks.tracking import session
 from tasks.tracking.run import Run
 from tasks.training import losses

@@ -24,9 +24,9 @@ import psutil
 
 from flows import own_server, stand_in
 from flows.guard import Guard, Lock, authorities, told
-from tasks._refusals import Refusal, in_words
 from tasks.engine import waiting
 from tasks.engine.environment import MODULE
+from tasks.refusals import Refusal, in_words
 
 STOP = 5  # seconds until a server that was asked to end is ended
 TRIES = 3  # servers, one after the other, that end or hang before they have answered

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from tasks import _vectors
-from tasks._errors import InputError, UnknownWord
 from tasks._files import write_whole
 from tasks._judges import Space
 from tasks._vectors import Vectors
 from tasks.engine import store
 from tasks.engine.store import LATEST, Dataset
+from tasks.errors import InputError, UnknownWord
 
 Neighbors = dict[str, list[tuple[str, float]]]
 HINTS = 3  # unknown words for which near spellings are sought

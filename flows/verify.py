@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks import _certificate
-from tasks._certificate import Certificate
-from tasks._errors import InputError
+from tasks import certificate as certificate_module
 from tasks._terminal import visible
+from tasks.certificate import Certificate
 from tasks.engine.store import Store
+from tasks.errors import InputError
 from tasks.tracking import models, registry, session
 from tasks.tracking.run import Run
 
@@ -38,8 +38,8 @@ def examine(workspace: Path, run_id: str) -> int:
 
 def verify(run: Run, store: Store) -> Iterator[Finding]:
     """Raises TrackingError if the run is unknown, or has no certificate that can be trusted."""
-    certificate = _certificate.read(run)
-    yield Finding(True, "certificate", f"{_certificate.FILE} is the one that run {run.id} was given")
+    certificate = certificate_module.read(run)
+    yield Finding(True, "certificate", f"{certificate_module.FILE} is the one that run {run.id} was given")
     yield from _artifacts(run, certificate)
     parameters, metrics = run.record.data.params, run.record.data.metrics
     yield from _values("parameters", certificate["config"], parameters)
@@ -51,7 +51,7 @@ def verify(run: Run, store: Store) -> Iterator[Finding]:
 def _artifacts(run: Run, certificate: Certificate) -> Iterator[Finding]:
     wanted = certificate["artifacts"]
     with run.fetched() as folder:
-        found = _certificate.digests(folder)
+        found = certificate_module.digests(folder)
     bad = {name: "is missing" if name not in found else "differs" for name in wanted if found.get(name) != wanted[name]}
     yield from (Finding(False, "artifacts", f"{name} {fault}") for name, fault in bad.items())
     yield Finding(not bad, "artifacts", f"{len(wanted) - len(bad)} of {len(wanted)} are as certified")
@@ -78,7 +78,7 @@ def _fault(run: Run, epoch: int, wanted: dict[str, dict[str, object]]) -> str:
         learnt, scores = models.earlier(run, epoch)
     except InputError:
         return "is missing"
-    same = _certificate.of_learnt(learnt).items() <= wanted["tables"].items()
+    same = certificate_module.of_learnt(learnt).items() <= wanted["tables"].items()
     return "" if same and scores == wanted["scores"] else "differs"
 
 

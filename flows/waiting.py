@@ -16,13 +16,13 @@ from prefect.client.schemas.objects import State, TaskRun
 from configs.addresses import shown
 from configs.schema import Config
 from flows.pipeline import Outputs
-from tasks._errors import StoreError, TrackingError
 from tasks._files import undamaged, write_whole
 from tasks.engine.file_lock import Held
 from tasks.engine.leases import Uses
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Record, Store
+from tasks.errors import StoreError, TrackingError
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish

@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from configs.schema import Config
 from flows.plan import TO_COME, Plan
-from tasks import _notes
-from tasks._errors import InputError
+from tasks import notes
 from tasks._normalization import Rules
 from tasks._sample import Seen
 from tasks._words import chosen
+from tasks.errors import InputError
 from tasks.tokenization import clauses, no_word, scripts, tokenize
 from tasks.vocabulary import empty, frequent, sorted_counts
 from tasks.windows import too_wide
@@ -48,7 +48,7 @@ def count(config: Config, seen: Seen) -> Words:
     """Of the texts that were seen. Raises InputError if these are all, and a stage would have nothing to work on."""
     lists = tokenized(config, seen.texts)["tokens"].combine_chunks()
     flat = pc.list_flatten(lists).cast(pa.string())
-    warnings = [_notes.clauses(clauses(scripts(pa.array(seen.texts, pa.large_string())), config.tokenization))]
+    warnings = [notes.clauses(clauses(scripts(pa.array(seen.texts, pa.large_string())), config.tokenization))]
     if not len(flat):
         return _nothing(seen, no_word(len(seen.texts), config.tokenization))
     found = pc.value_counts(flat)

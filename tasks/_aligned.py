@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks._comparison import FEWEST, WORDS
-from tasks._errors import InputError
 from tasks._vectors import Vectors
+from tasks.errors import InputError
 from tasks.tracking import registry
 from tasks.tracking.run import Run
 from tasks.tracking.session import ALIGNED, VECTORS, vectors_of

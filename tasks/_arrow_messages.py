@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from tasks._errors import InputError
+from tasks.errors import InputError
 
 FILE = b"ARROW1\0\0"
 CONTINUES = b"\xff\xff\xff\xff"

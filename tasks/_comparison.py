@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks import _scores
-from tasks._errors import InputError
 from tasks._published import Published
 from tasks._scores import Asked
 from tasks._vectors import Vectors
+from tasks.errors import InputError
 from tasks.tracking.session import DIGEST
 from w2v_core import paired
 from w2v_core.alignment import Change, change

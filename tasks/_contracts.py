@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks._errors import ContractError
+from tasks.errors import ContractError
 
 Read = TypeVar("Read", pq.ParquetFile, pa.Table)
 

@@ -7,8 +7,8 @@ from typing import BinaryIO
 from configs.schema import Ingestion
 from tasks import _rows
 from tasks._documents import Document
-from tasks._errors import InputError
 from tasks._rows import decoded, document, lines, require, require_once
+from tasks.errors import InputError
 
 CAUSES = {
     "unexpected end of data": "a quotation mark is opened in it and never closed",

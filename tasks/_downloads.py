@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 
 from tasks import _objects
-from tasks._errors import InputError
 from tasks._files import write_whole
 from tasks._sources import Source
 from tasks.engine.file_lock import Held
+from tasks.errors import InputError
 
 SECONDS = 60  # of silence
 BLOCK = 1 << 20  # bytes

@@ -17,9 +17,9 @@ from typing import NamedTuple, TypeVar
 
 from configs.schema import Evaluation
 from tasks import _lines
-from tasks._errors import InputError
 from tasks._files import digest_of_file
 from tasks._lines import Line
+from tasks.errors import InputError
 
 SEPARATORS = ("\t", ";", ",", None)  # None is any blanks
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tasks._errors import StoreError
+from tasks.errors import StoreError
 
 
 def digest_of(value: Any) -> str:

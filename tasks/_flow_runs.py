@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from configs.addresses import shown
-from tasks._errors import PipelineError
-from tasks._refusals import cause
 from tasks._retention import KEEP
+from tasks.errors import PipelineError
+from tasks.refusals import cause
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from configs.schema import Ingestion
 from tasks._documents import Document, broken, row
-from tasks._errors import InputError
+from tasks.errors import InputError
 
 SUFFIXES = {".py", ".md", ".rst", ".txt"}
 NO_DOCUMENTATION = re.compile(r"(^|/)(\.\.|[^/]*\.(dist|egg)-info|_?tests?|conftest\.py|test_[^/]*)(/|$)")

@@ -6,8 +6,8 @@ A person may delete a version, a clean-up a folder of files, and a full disk may
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tasks import _certificate
-from tasks._errors import TrackingError, Unreachable
+from tasks import certificate as certificate_module
+from tasks.errors import TrackingError, Unreachable
 from tasks.tracking import models
 from tasks.tracking.client import reached
 from tasks.tracking.run import Run
@@ -21,11 +21,11 @@ LARGE = "vectors/vectors.npy"  # as large as in each of the models
 def gone(run: Run, name: str) -> list[str]:
     """What is missing or cut, in words: files, models, and the version registered under the name."""
     try:
-        certificate = _certificate.read(run)
+        certificate = certificate_module.read(run)
     except Unreachable:
         raise
     except TrackingError:
-        return [_certificate.FILE]
+        return [certificate_module.FILE]
     wanted: dict[str, int | None] = dict.fromkeys(certificate["artifacts"]) | certificate.get("sizes", {})
     with reached(run.uri) as client:
         there = dict(_files(lambda folder: client.list_artifacts(run.id, folder), ""))

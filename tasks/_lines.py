@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks._errors import InputError
+from tasks.errors import InputError
 
 
 class Line(NamedTuple):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 
-from tasks._errors import InputError
 from tasks._files import digest_of
+from tasks.errors import InputError
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem

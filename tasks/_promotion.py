@@ -6,10 +6,10 @@ from pathlib import Path
 
 from configs.schema import Promotion
 from tasks import _announcement, _learnt, _markdown, _published, _rule
-from tasks._errors import InputError, TrackingError
 from tasks._markdown import tabular
 from tasks.engine import environment
 from tasks.engine.file_lock import Held
+from tasks.errors import InputError, TrackingError
 from tasks.tracking import registry
 from tasks.tracking.client import reached
 from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Model, Version

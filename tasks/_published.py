@@ -6,9 +6,9 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from tasks import _contracts
-from tasks._errors import ContractError, TrackingError
 from tasks._vectors import Vectors
 from tasks.engine.store import Manifest
+from tasks.errors import ContractError, TrackingError
 from tasks.tracking import session
 from tasks.tracking.client import reached
 from tasks.tracking.run import Run, known_run

@@ -10,11 +10,11 @@ from tasks._archives import LINE, Growth, clear_errors, inflated, members, peeke
 from tasks._columnar_rows import arrow_rows, parquet_rows
 from tasks._csv_rows import csv_rows, tsv_rows
 from tasks._documents import Document, broken, texts
-from tasks._errors import InputError
 from tasks._installed_docs import docstrings
 from tasks._json_rows import json_lines, json_values
 from tasks._kinds import COLUMNAR, COMPRESSED, ZIP, inner, suffix
 from tasks._recognition import HEAD, recognised, refuse_no_zip, refuse_uncompressed
+from tasks.errors import InputError
 
 Reader = Callable[[BinaryIO, str, Ingestion], Iterator[Document]]
 READERS: dict[str, Reader] = {

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.schema import Config
-from tasks import _learnt, _markdown, _notes
+from tasks import _learnt, _markdown, notes
 from tasks._markdown import tabular
 from tasks.engine.store import Manifest
 
@@ -69,7 +69,7 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     return "\n\n".join([
         f"**{_markdown.text(config.name)}**: {_summary(config, stages)}",
         *([f"⚠ {_markdown.text(warned)}"] if warned else []),
-        *map(_markdown.text, _notes.notes(stages)),
+        *map(_markdown.text, notes.notes(stages)),
         tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
         *([tabular(*by_epoch(facts["epochs"], facts["metrics"]))] if "epochs" in facts else []),
         tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from tasks._errors import ContractError
 from tasks.engine import store as engine_store
 from tasks.engine.leases import Uses
 from tasks.engine.store import MANIFEST, Dataset, Store
+from tasks.errors import ContractError
 
 DAY = 86_400.0  # seconds
 KEEP = "keep"  # the tag of MLflow's by which a person pins a run

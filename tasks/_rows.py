@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from configs.schema import Ingestion
 from tasks._documents import Document, row
-from tasks._errors import InputError
+from tasks.errors import InputError
 
 LONGEST_ROW = 1 << 24  # bytes; what is made of them must not fill the memory
 

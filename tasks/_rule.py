@@ -11,9 +11,9 @@ and something speaks for it:
 from configs.schema import Promotion
 from tasks import _scores
 from tasks._comparison import space_change, verdicts
-from tasks._errors import InputError
 from tasks._published import Published
 from tasks.engine.store import Record
+from tasks.errors import InputError
 
 NO_SETS = "no set judged it, see evaluation.similarity, .analogies and .domain"
 INCOMPARABLE = "not the same set, or too few items that both know"

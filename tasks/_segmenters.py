@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from tasks._errors import InputError
+from tasks.errors import InputError
 
 
 def known(segmenter: str | None) -> dict[str, str] | None:

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks._documents import Document
-from tasks._errors import InputError
 from tasks._sources import named
 from tasks.engine.store import Account, Record
+from tasks.errors import InputError
 
 DIGEST = 16  # bytes
 ANY = bytes(DIGEST)  # instead of the digest of a text that may repeat

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks import _lines
-from tasks._errors import InputError
 from tasks._files import digest_of_file
 from tasks._normalization import Rules, forms
+from tasks.errors import InputError
 
 FIRST = 5  # of what is named
 

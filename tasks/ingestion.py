@@ -19,7 +19,6 @@ from tasks._applicable import check_applicable
 from tasks._archives import clear_errors
 from tasks._documents import Document
 from tasks._downloads import fetched
-from tasks._errors import InputError
 from tasks._files import digest_of
 from tasks._reading import read, read_installed
 from tasks._sieve import ANY, DIGEST, Losses, Sieve, check
@@ -28,6 +27,7 @@ from tasks._unread import said, unread_files
 from tasks.engine import progress
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, Record, joined
+from tasks.errors import InputError
 
 REPORT_DOCUMENTS = 500  # between two reports
 DIGESTS = "digests"  # a file: of each document, the digest of its text

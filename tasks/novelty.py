@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from configs.schema import Config
 from tasks import _contracts, _news
-from tasks._errors import TrackingError, Unreachable
 from tasks._news import Corpus, News
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
+from tasks.errors import TrackingError, Unreachable
 from tasks.tracking import registry
 from tasks.tracking.run import Run
 from tasks.tracking.session import NEWS, VECTORS

@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _messages, _promotion
+from tasks import _promotion, notifications
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.tracking import registry
@@ -32,5 +32,5 @@ def promotion(config: Config, context: Context) -> Decision:
         _promotion.record(workspace, model, decision)
     log.info("✓ %-12s %s", "promotion", _promotion.sentence(decision))
     if not decided:
-        _messages.tell(config.notify, _messages.of_decision(config.promotion, model, decision))
+        notifications.tell(config.notify, notifications.of_decision(config.promotion, model, decision))
     return decision

@@ -17,16 +17,16 @@ from configs.schema import Config
 from tasks import (
     _aligned,
     _announcement,
-    _certificate,
     _contracts,
     _figures,
     _formats,
     _learnt,
     _markdown,
-    _messages,
     _report,
     _spreadsheet,
     _vectors,
+    certificate,
+    notifications,
 )
 from tasks._evaluation_sets import judging_files
 from tasks._normalization import KEY
@@ -93,7 +93,7 @@ def publish(
         if aligned:
             (folder / ALIGNED).mkdir()
             _write_vectors(folder / ALIGNED, aligned.vectors)
-        seal = _certificate.write(_certificate.certify(config, stages, folder), folder)
+        seal = certificate.write(certificate.certify(config, stages, folder), folder)
         run.files(folder)
         checkpoints = [
             log_epoch(run, config, epoch, vectors, curve, judged, folder) for epoch in _vectors.kept(vectors)
@@ -110,7 +110,7 @@ def publish(
 
     wrong = _learnt.faults(judged.facts, config.promotion)
     if wrong and not config.promotion.automatic and not {RESULT, PARENT} & run.record.data.tags.keys():
-        _messages.tell(config.notify, _messages.of_no_learning(config.name, "; ".join(wrong), run))
+        notifications.tell(config.notify, notifications.of_no_learning(config.name, "; ".join(wrong), run))
 
     _announcement.announce(run, _report.scores(judged.facts["metrics"]), page)
     run.tag({

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import Tokenization
-from tasks import _contracts, _notes, _patterns, _segmenters
-from tasks._errors import InputError
+from tasks import _contracts, _patterns, _segmenters, notes
 from tasks._normalization import Rules, normalized, spaceless, words
 from tasks.engine import progress
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
+from tasks.errors import InputError
 
 log = logging.getLogger("w2v")
 SAMPLED, BEGINNING = 100, 1_000  # texts of a file, and characters of each, that tell the scripts
@@ -55,7 +55,7 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     sampled = sum((Counter(each["sampled"]) for each in facts), Counter[str]())
     if shares := clauses(sampled, config):
         draft.facts["spaceless"] = shares
-    if (text := _notes.clauses(shares)) and not progress.warned(text):
+    if (text := notes.clauses(shares)) and not progress.warned(text):
         log.warning(text)
     return account
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from configs.schema import Windows as Extraction
 from tasks import _contracts
-from tasks._errors import InputError
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.engine.threads import ordered_map
+from tasks.errors import InputError
 from w2v_core.randomness import generator
 from w2v_core.windows import Windows, draw, everything
 

@@ -27,8 +27,8 @@ import zstandard
 
 from configs.schema import Ingestion
 from tasks._documents import Document
-from tasks._errors import InputError
 from tasks._reading import read
+from tasks.errors import InputError
 
 WORDS = [
     "the",

@@ -25,9 +25,9 @@ from flows.pipeline import Outputs, pipeline
 from flows.plan import already_done, plan, recipe
 from flows.surroundings import quiet
 from flows.vectors import make_latest
-from tasks._errors import InputError
 from tasks.engine import scratch
 from tasks.engine.stage import Context
+from tasks.errors import InputError
 from tasks.publication import publish
 from tasks.tracking import session
 

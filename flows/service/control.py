@@ -14,9 +14,9 @@ from flows.service.health import answers
 from flows.service.parts import DATABASE, PARTS, Service
 from flows.service.place import Place, clock
 from flows.service.supervisor import STOP, end
-from tasks._errors import PipelineError
 from tasks.engine import scratch
 from tasks.engine.environment import MODULE
+from tasks.errors import PipelineError
 
 LAST_LINES = 8  # of the log, where something does not start
 

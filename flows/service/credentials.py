@@ -11,7 +11,7 @@ from pathlib import Path
 from flows import keys
 from flows.guard import Lock
 from flows.service.exposure import MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD, passwords_asked_for
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 
 FILE = "environment"
 KEY = "W2V_LINK_KEY"  # of the links and cookies of browsers

@@ -13,7 +13,7 @@ import psutil
 
 from configs.loading import ConfigError
 from flows.guard import authorities
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 from tasks.tracking.database_paths import address_of
 
 LOOPBACK = "127.0.0.1"

@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from flows.service import credentials
 from flows.service.exposure import LOOPBACK, MLFLOW_PASSWORD, PREFECT_PASSWORD
-from tasks._errors import PipelineError
 from tasks._files import undamaged
+from tasks.errors import PipelineError
 
 URI = "MLFLOW_TRACKING_URI"
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set

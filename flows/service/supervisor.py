@@ -25,9 +25,9 @@ from flows.service.health import answers, hangs
 from flows.service.parts import DATABASE, Part, Service, parts
 from flows.service.place import ATTEMPTS, MARK, Life, Place, State
 from flows.surroundings import Masking
-from tasks._errors import PipelineError
 from tasks.engine import scratch
 from tasks.engine.interrupts import ignored
+from tasks.errors import PipelineError
 
 log = logging.getLogger("w2v.service")
 

@@ -15,7 +15,7 @@ from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFE
 from flows.service.parts import DATABASE, Service
 from flows.service.place import MARK
 from flows.surroundings import ELSEWHERE, HERE
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 
 WEBHOOK = Notify().webhook
 PROJECT = Path(__file__).parents[2]

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks._errors import StoreError
 from tasks._files import digest_of_file, sync, whole, write_whole
 from tasks.engine.store import CHECKPOINTS
+from tasks.errors import StoreError
 
 KEPT = 2
 TABLES = "theta.npy"

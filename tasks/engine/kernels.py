@@ -9,7 +9,7 @@ import os
 import sys
 
 from configs.schema import Runtime
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 
 PINNED = {"OPENBLAS_CORETYPE": "Haswell", "NPY_ENABLE_CPU_FEATURES": "X86_V3"}
 CONTRARY = "NPY_DISABLE_CPU_FEATURES"  # NumPy does not load where both are set

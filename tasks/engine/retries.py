@@ -11,7 +11,7 @@ from httpx import HTTPStatusError, TransportError
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
-from tasks._errors import Unreachable
+from tasks.errors import Unreachable
 
 PASSING = {408, 425, 429, 502, 503, 504}  # of HTTP's answers
 

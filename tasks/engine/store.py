@@ -17,9 +17,9 @@ from typing import Any
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from tasks._errors import ContractError, StoreError
 from tasks._files import digest_of, digest_of_file, sync, undamaged, write_whole
 from tasks.engine.file_lock import Held
+from tasks.errors import ContractError, StoreError
 
 MANIFEST = "manifest.json"
 CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit

@@ -12,10 +12,10 @@ from socket import gaierror
 from typing import TYPE_CHECKING
 
 from configs.addresses import shown
-from tasks._errors import TrackingError, Unreachable
-from tasks._refusals import cause
 from tasks.engine import waiting
 from tasks.engine.file_lock import Held
+from tasks.errors import TrackingError, Unreachable
+from tasks.refusals import cause
 from tasks.tracking.database_lock import patient, patiently
 from tasks.tracking.database_paths import DATABASE, address_of, database_at
 from tasks.tracking.relocation import relocate

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from tasks._refusals import LOCKED, cause
 from tasks.engine.waiting import AGAIN
+from tasks.refusals import LOCKED, cause
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
-from tasks._errors import StoreError
+from tasks.errors import StoreError
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # in a workspace
 LONGEST = 480  # bytes of a workspace's path: SQLite opens no file whose path has more than about 500

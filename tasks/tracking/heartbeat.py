@@ -9,7 +9,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tasks._errors import TrackingError
+from tasks.errors import TrackingError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as Record

@@ -9,9 +9,9 @@ import logging
 import time
 
 from tasks._curve import Curve
-from tasks._errors import TrackingError
 from tasks.engine.background import Courier
 from tasks.engine.stage import Context
+from tasks.errors import TrackingError
 from tasks.tracking.run import Run
 
 # MLflow's comparison page begins with the first one: J(θ) can be compared, the training's own loss cannot

@@ -8,10 +8,10 @@ run, and has other keys in the store: it never meets this one's checkpoints.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks._errors import TrackingError
 from tasks.engine import environment
 from tasks.engine.environment import Owner
 from tasks.engine.file_lock import Held
+from tasks.errors import TrackingError
 from tasks.tracking import heartbeat
 
 if TYPE_CHECKING:

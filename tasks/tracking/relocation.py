@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from tasks._errors import StoreError
 from tasks.engine import environment
 from tasks.engine.environment import Owner
 from tasks.engine.file_lock import Held
+from tasks.errors import StoreError
 from tasks.tracking.database_paths import ARTIFACTS, DATABASE, artifact_address, artifact_folder
 
 log = logging.getLogger("w2v")

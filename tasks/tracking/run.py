@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.addresses import shown
-from tasks._errors import TrackingError
+from tasks.errors import TrackingError
 from tasks.tracking.client import not_found, reached
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from configs.addresses import shown
 from configs.schema import Config
 from tasks import _vectors
-from tasks._errors import TrackingError, Unreachable
 from tasks._files import digest_of
 from tasks._vectors import Vectors
 from tasks.engine import environment
+from tasks.errors import TrackingError, Unreachable
 from tasks.tracking import heartbeat, single_flight
 from tasks.tracking.client import already_exists, reached
 from tasks.tracking.database_paths import ARTIFACTS, DATABASE, address_of, artifact_address, check_name, database_at

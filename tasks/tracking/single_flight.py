@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks._errors import PipelineError, TrackingError, Unreachable
 from tasks.engine import environment
+from tasks.errors import PipelineError, TrackingError, Unreachable
 from tasks.tracking import heartbeat
 from tasks.tracking.client import reached
 from tasks.tracking.ownership import CLAIM, CLOSED, HOST, PID, RECIPE, abandoned, close, silent

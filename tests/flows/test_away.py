@@ -16,7 +16,7 @@ import pytest
 from mlflow import MlflowClient
 
 from flows import retention, waiting
-from tasks._errors import TrackingError
+from tasks.errors import TrackingError
 from tests import servers
 from tests.servers import Server
 

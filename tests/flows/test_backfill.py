@@ -10,7 +10,7 @@ from rich.console import Console
 from configs.loading import ConfigError
 from configs.schema import Config, Tracking
 from flows.backfill import Filled, backfill, partitions, show
-from tasks._errors import InputError
+from tasks.errors import InputError
 from tasks.tracking import registry, session
 
 MODEL = "filled"

@@ -11,7 +11,7 @@ from configs.schema import Config
 from flows import verify
 from flows.plan import plan
 from flows.retrain import retrain
-from tasks._errors import TrackingError
+from tasks.errors import TrackingError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -10,7 +10,7 @@ import pytest
 
 from flows.service import credentials
 from flows.service.place import Place, State, join
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 
 ADDRESSES = {"PREFECT_API_URL": "http://127.0.0.1:4300/api", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5100"}
 NAMES = ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")

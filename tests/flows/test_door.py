@@ -15,7 +15,7 @@ from configs.loading import ConfigError, load
 from configs.schema import Config
 from flows import foresight, plan, starts
 from flows.cli import _message
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 TEXT = "the cat sat on the mat and the dog sat on the log\n" * 40

@@ -30,9 +30,9 @@ from flows.reconcile import reconcile
 from flows.retain import retain
 from flows.retrain import retrain
 from flows.stops import stoppable
-from tasks import _flow_runs, _messages
-from tasks._errors import InputError
+from tasks import _flow_runs, notifications
 from tasks._lost import close_lost
+from tasks.errors import InputError
 from tasks.tracking import heartbeat, session
 from tests import servers
 from tests.webhook import SECRET, Mailbox, Webhook, listening
@@ -225,8 +225,10 @@ def test_mail_goes_through_a_block(server: str) -> None:
         url = f"mailto://127.0.0.1:{mailbox.port}?from=w2v@here.org&to=ops@here.org&mode=insecure&format=text"
         SlackWebhook(url=url).save("ops")
         settings = Notify(webhook="NOT_SET", block="slack-webhook/ops")
-        fault = _messages.send(
-            settings, "block", _messages.Message(["failure"], "nightly failed", "in training", "r1", "http://here/r1")
+        fault = notifications.send(
+            settings,
+            "block",
+            notifications.Message(["failure"], "nightly failed", "in training", "r1", "http://here/r1"),
         )
 
     assert not fault

@@ -12,7 +12,7 @@ from configs.schema import Config
 from configs.writing import toml
 from flows import frames, vectors
 from flows.retrain import retrain
-from tasks._errors import InputError, TrackingError
+from tasks.errors import InputError, TrackingError
 from tasks.tracking import session
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "notebook.md"

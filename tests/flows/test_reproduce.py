@@ -11,8 +11,8 @@ from configs.schema import Config
 from flows import reproduce, vectors
 from flows.retrain import retrain
 from flows.verify import examine
-from tasks import _certificate
-from tasks._errors import InputError
+from tasks import certificate as certificate_module
+from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 
@@ -129,10 +129,12 @@ def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pyt
 
     client = MlflowClient(session.workspace_uri(workspace))
     folder = Path(client.get_run(run_id).info.artifact_uri)
-    certificate = _certificate.read(Run(session.workspace_uri(workspace), run_id))
+    certificate = certificate_module.read(Run(session.workspace_uri(workspace), run_id))
     place = certificate["store"]["vectors"]
-    late = {name for name in _certificate.digests(folder) if name.startswith("promotion/")}  # is decided afterwards
-    files = len(_certificate.digests(folder).keys() - late - {"corpus.json", _certificate.FILE})
+    late = {
+        name for name in certificate_module.digests(folder) if name.startswith("promotion/")
+    }  # is decided afterwards
+    files = len(certificate_module.digests(folder).keys() - late - {"corpus.json", certificate_module.FILE})
     with (folder / "report.md").open("a") as stream:
         stream.write(" ")
     (folder / "figures" / "loss.png").unlink()

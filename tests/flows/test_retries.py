@@ -18,10 +18,10 @@ from prefect.settings import (
 
 import tasks
 from configs.schema import Ingestion, Runtime
-from tasks._errors import InputError
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
+from tasks.errors import InputError
 from tasks.ingestion import ingestion
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

@@ -33,7 +33,7 @@ from flows.service.parts import Part, Service, parts
 from flows.service.place import Place, State, clock, join
 from flows.service.supervisor import Kept
 from flows.service.units import command, compose, systemd
-from tasks._errors import PipelineError
+from tasks.errors import PipelineError
 
 W2V = Path(sys.executable).parent / "w2v"
 PROJECT = Path(__file__).parents[2]

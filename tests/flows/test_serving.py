@@ -22,8 +22,8 @@ from configs.schema import Config, Evaluation, Ingestion, Runtime
 from flows import serving, vectors
 from flows.admission import limits
 from flows.answering import app
-from tasks._errors import InputError, PipelineError, TrackingError
 from tasks.engine.stage import Context
+from tasks.errors import InputError, PipelineError, TrackingError
 from tasks.publication import publish
 from tasks.tracking import session
 from tests.attacks import attack, elsewhere

@@ -12,7 +12,7 @@ from flows.pipeline import Retrained
 from flows.plan import already_done, plan
 from flows.retrain import retrain
 from flows.starts import CHOSEN, chosen
-from tasks._errors import InputError
+from tasks.errors import InputError
 from tasks.tracking import session
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

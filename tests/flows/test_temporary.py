@@ -20,8 +20,8 @@ from mlflow import MlflowClient
 
 from flows import temporary
 from flows.temporary import Temporary
-from tasks._errors import PipelineError
 from tasks.engine import waiting
+from tasks.errors import PipelineError
 
 W2V = Path(sys.executable).parent / "w2v"
 # small batches, so that the training lasts

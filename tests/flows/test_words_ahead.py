@@ -11,9 +11,9 @@ from configs.schema import Config
 from flows import foresight, plan, report
 from flows.foresight import Foreseen
 from tasks import _sample
-from tasks._errors import InputError, TrackingError
 from tasks.engine import progress
 from tasks.engine.stage import Context
+from tasks.errors import InputError, TrackingError
 from tasks.ingestion import ingestion
 from tasks.tracking import session
 

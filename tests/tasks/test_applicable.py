@@ -7,8 +7,8 @@ import pytest
 
 from configs.schema import Ingestion
 from tasks._applicable import check_applicable
-from tasks._errors import InputError
 from tasks._sources import sources
+from tasks.errors import InputError
 
 
 @pytest.fixture

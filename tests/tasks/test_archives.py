@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from configs.schema import Ingestion
 from tasks import _archives
 from tasks._archives import is_text
-from tasks._errors import InputError
 from tasks._reading import read
+from tasks.errors import InputError
 
 CONFIG = Ingestion(source="-")
 TEXT = "Ein Text mit Größe,\nund mehr. " * 200

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary
-from tasks._errors import PipelineError
 from tasks.engine import kernels as engine_kernels
 from tasks.engine.environment import describe
+from tasks.errors import PipelineError
 from tasks.training import training
 from tasks.vocabulary import vocabulary
 

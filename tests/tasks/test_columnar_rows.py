@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from configs.schema import Ingestion
 from tasks import _arrow_messages, _columnar_rows
-from tasks._errors import InputError
 from tasks._reading import read
+from tasks.errors import InputError
 
 TEXTS = ["été", None, "", "caf\N{LATIN SMALL LETTER E WITH ACUTE} " * 30, "été", "x"] * 60
 TYPES = [
@@ -209,7 +209,7 @@ def test_a_megabyte_takes_no_gigabyte(tmp_path: Path, write: object) -> None:
     assert file.stat().st_size < 1_100_000
     code = (
         "import sys, time; from configs.schema import Ingestion; from tasks._reading import read\n"
-        "from tasks._errors import InputError\n"
+        "from tasks.errors import InputError\n"
         "config = Ingestion(source='-', text_documents='line')\n"
         "try:\n"
         "    for _ in read(open(sys.argv[1], 'rb'), sys.argv[2], config): pass\n"

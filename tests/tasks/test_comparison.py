@@ -10,10 +10,10 @@ import pytest
 from configs.schema import Evaluation, Runtime, Training
 from tasks import _comparison, _comparison_page, _contracts, _scores, _vectors
 from tasks._comparison import Comparison
-from tasks._errors import InputError
 from tasks._published import CURVES, Curve, Published
 from tasks._vectors import Vectors
 from tasks.engine.stage import Context
+from tasks.errors import InputError
 from tasks.evaluation import evaluation
 from tests.browser import MISSING, Browser, browser
 from tests.learnt import vectors_of, windows_of

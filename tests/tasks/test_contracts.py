@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks import _contracts
-from tasks._errors import ContractError
+from tasks.errors import ContractError
 
 WORDS = pa.table({"word": ["a", "b"], "count": [3, 1], "keep_probability": pa.array([0.5, 1.0], pa.float32())})
 

@@ -7,9 +7,9 @@ import pytest
 
 from flows import waiting
 from flows.service.place import Place
-from tasks._errors import StoreError
 from tasks.engine.leases import Uses
 from tasks.engine.store import LATEST, latest
+from tasks.errors import StoreError
 
 NOISE = [b"", b"\xff\xfe\x00", b"[]", b'{"a": 1}', b"half of a wor"]
 

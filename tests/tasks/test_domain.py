@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from tasks import _domain, _scores
-from tasks._errors import InputError
 from tasks._judges import Space
 from tasks._vectors import Vectors
+from tasks.errors import InputError
 
 WORDS = ["man", "woman", "king", "queen", "apple", "pear"]
 TABLE = np.array([

@@ -13,8 +13,8 @@ from httpx import HTTPStatusError
 from configs.schema import Ingestion
 from tasks import _contracts
 from tasks._downloads import fetch
-from tasks._errors import InputError
 from tasks.engine.stage import Context
+from tasks.errors import InputError
 from tasks.ingestion import ingestion
 
 CONTENT = b"some words " * 1000

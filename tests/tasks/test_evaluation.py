@@ -10,12 +10,12 @@ import pytest
 from mlflow.utils.validation import _validate_metric_name
 
 from configs.schema import Evaluation, Promotion, Training
-from tasks import _contracts, _notes, _scores
-from tasks._errors import InputError
+from tasks import _contracts, _scores, notes
 from tasks._evaluation_sets import read_analogies, read_pairs, set_names
 from tasks._learnt import warning
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
+from tasks.errors import InputError
 from tasks.evaluation import evaluation
 from tests.learnt import vectors_of, windows_of
 
@@ -332,7 +332,7 @@ def test_what_of_a_set_is_unknown_is_named(judge, tmp_path: Path) -> None:
     facts = done.manifest.facts
 
     assert facts["metrics"]["coverage/相似度"] == 0.5
-    assert [*_notes._of_sets(facts)] == [
+    assert [*notes._of_sets(facts)] == [
         "相似度: 2 of 7 words are unknown: zebra yak",
         "相似度: 1 repeated, such as man woman",
         "evaluation.probes: 1 of 2 words is unknown: emu",

@@ -13,8 +13,8 @@ import pytest
 from configs import logged
 from configs.loading import ConfigError
 from tasks import _contracts
-from tasks._errors import ContractError, StoreError
 from tasks.engine.store import MANIFEST, Store
+from tasks.errors import ContractError, StoreError
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CONTRACTS = [

@@ -8,10 +8,10 @@ import pytest
 
 from configs.schema import Ingestion
 from tasks import _contracts
-from tasks._errors import InputError
 from tasks._installed_docs import docstrings
 from tasks._sources import source_digests, sources
 from tasks.engine.stage import Context
+from tasks.errors import InputError
 from tasks.ingestion import ingestion
 
 MODULE = b'''"""About the module.

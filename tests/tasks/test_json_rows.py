@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from configs.schema import Ingestion
 from tasks import _json_rows
-from tasks._errors import InputError
 from tasks._json_rows import json_lines, json_values
+from tasks.errors import InputError
 
 CONFIG = Ingestion(source="-")
 OBJECTS = st.lists(

@@ -10,9 +10,9 @@ from configs.loading import ConfigError, load
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime, Training, Vocabulary, Windows
 from flows.pipeline import pipeline
 from tasks import _learnt, _promotion
-from tasks._errors import InputError
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
+from tasks.errors import InputError
 from tasks.promotion import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from configs.schema import Notify, Promotion
-from tasks import _messages
+from tasks import notifications
 from tasks._lost import Lost
-from tasks._messages import Message
 from tasks._rule import Figures
+from tasks.notifications import Message
 from tasks.tracking.registry import Decision, Model
 from tests.webhook import SECRET, Webhook, listening
 
@@ -25,13 +25,13 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
     with listening(Webhook()) as webhook:
         monkeypatch.setenv("W2V_WEBHOOK", webhook.address)
-        monkeypatch.setattr(_messages, "PAUSE", 0.01)
+        monkeypatch.setattr(notifications, "PAUSE", 0.01)
         yield webhook
 
 
 def test_the_webhook_gets_json(webhook: Webhook) -> None:
     """One POST with the parts of the message, and all of it as `text`."""
-    _messages.tell(Notify(), MESSAGE)
+    notifications.tell(Notify(), MESSAGE)
 
     (heard,) = webhook.heard
     assert heard["events"] == ["failure"]
@@ -42,8 +42,8 @@ def test_the_webhook_gets_json(webhook: Webhook) -> None:
 def test_only_what_is_wanted_is_told(webhook: Webhook) -> None:
     """A message of several events goes out if one of them is wanted."""
     wanted = Notify(on=["drift"])
-    _messages.tell(wanted, MESSAGE)
-    _messages.tell(wanted, MESSAGE._replace(events=["rejection", "drift"]))
+    notifications.tell(wanted, MESSAGE)
+    notifications.tell(wanted, MESSAGE._replace(events=["rejection", "drift"]))
 
     assert [each["events"] for each in webhook.heard] == [["rejection", "drift"]]
 
@@ -52,11 +52,11 @@ def test_a_webhook_that_stumbles_is_asked_again(webhook: Webhook, caplog: pytest
     """An error of the server may pass; one of ours does not, and is not repeated. No log has the address."""
     caplog.set_level(logging.DEBUG)
     webhook.answers = [503, 429]
-    _messages.tell(Notify(), MESSAGE)
+    notifications.tell(Notify(), MESSAGE)
     assert (webhook.calls, len(webhook.heard)) == (3, 1)
 
     webhook.answers = [404]
-    _messages.tell(Notify(), MESSAGE)
+    notifications.tell(Notify(), MESSAGE)
     assert (webhook.calls, len(webhook.heard)) == (4, 1)
     ours = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]  # which is the webhook's
     assert "it answers 404" in ours[-1]
@@ -77,9 +77,9 @@ def test_what_cannot_be_sent_is_said(
 ) -> None:
     """In the log, without the address, which is a secret; nothing is raised."""
     monkeypatch.setenv("W2V_WEBHOOK", address)
-    monkeypatch.setattr(_messages, "PAUSE", 0.01)
+    monkeypatch.setattr(notifications, "PAUSE", 0.01)
     with caplog.at_level(logging.DEBUG):
-        _messages.tell(Notify(), MESSAGE)
+        notifications.tell(Notify(), MESSAGE)
 
     assert f"webhook W2V_WEBHOOK was not told 'nightly failed in ingestion': {fault}" in caplog.text
     assert SECRET not in caplog.text
@@ -101,7 +101,7 @@ def test_decisions(verdict: str, drift: float, events: list[str], uri: str) -> N
         version="7", run_id="r7", verdict=verdict, against="6", why="because", who="w", when="now", figures=figures
     )
     model = Model(uri, "vectors", {}, {})
-    message = _messages.of_decision(Promotion(), model, decision)
+    message = notifications.of_decision(Promotion(), model, decision)
 
     assert message.events == events
     assert message.title.startswith("vectors: version 7 is")
@@ -111,13 +111,13 @@ def test_decisions(verdict: str, drift: float, events: list[str], uri: str) -> N
 def test_passwords_in_errors_are_masked() -> None:
     """What failed may have an address in it; only the first lines are told."""
     error = "\n".join(["cannot reach postgresql://w2v:hunter2@db/mlflow", *map(str, range(20))])
-    message = _messages.of_failure(
+    message = notifications.of_failure(
         "nightly", "publish", error, None, "w2v retrain --set tracking.uri=http://a:hunter2@b"
     )
 
     assert "hunter2" not in message.text
     assert "`w2v retrain --set tracking.uri=http://…@b` goes on" in message.text
-    assert len(message.body.splitlines()) == _messages.LINES + 1
+    assert len(message.body.splitlines()) == notifications.LINES + 1
 
 
 def test_who_is_lost_is_told_with_the_way_on() -> None:
@@ -125,5 +125,5 @@ def test_who_is_lost_is_told_with_the_way_on() -> None:
     by_hand = Lost("nightly", "", "f1", "its host is gone", "w2v retrain nightly.toml")
     by_worker = by_hand._replace(command="prefect flow-run execute")
 
-    assert "`w2v retrain nightly.toml` goes on with it" in _messages.of_lost(by_hand, "").body
-    assert "next scheduled run" in _messages.of_lost(by_worker, "").body
+    assert "`w2v retrain nightly.toml` goes on with it" in notifications.of_lost(by_hand, "").body
+    assert "next scheduled run" in notifications.of_lost(by_worker, "").body

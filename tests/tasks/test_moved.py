@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
-from tasks._errors import StoreError, TrackingError
+from tasks.errors import StoreError, TrackingError
 from tasks.tracking import ownership, session
 from tasks.tracking.client import reached
 from tasks.tracking.database_paths import address_of, artifact_address, artifact_folder

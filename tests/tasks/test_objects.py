@@ -13,12 +13,12 @@ from configs.loading import load
 from configs.schema import Ingestion
 from flows.backfill import partitions
 from tasks import _archives, _contracts, _downloads, _objects, _sample
-from tasks._errors import InputError
 from tasks._sample import sample
 from tasks._sources import sources
 from tasks.engine.retries import _unanswered
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
+from tasks.errors import InputError
 from tasks.ingestion import ingestion
 from tests import servers
 

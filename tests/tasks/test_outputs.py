@@ -9,7 +9,7 @@ import pytest
 
 from configs.loading import ConfigError
 from tasks import _outputs
-from tasks._errors import InputError, StoreError
+from tasks.errors import InputError, StoreError
 
 
 def write(beside: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow.store.db.utils import _make_parent_dirs_if_sqlite
 
-from tasks._errors import StoreError
+from tasks.errors import StoreError
 from tasks.tracking.client import reached
 from tasks.tracking.database_paths import (
     LONGEST,

@@ -17,11 +17,11 @@ from flows import promotion as commands
 from flows import vectors
 from flows.pipeline import Corpus
 from tasks import _announcement, _comparison, _published, _rule
-from tasks._errors import InputError
 from tasks._retention import Policy
 from tasks._rule import Figures, Gate
 from tasks._survey import survey
 from tasks.engine.stage import Context
+from tasks.errors import InputError
 from tasks.novelty import novelty
 from tasks.promotion import promotion
 from tasks.publication import publish

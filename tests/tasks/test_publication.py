@@ -13,11 +13,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
-from tasks import _certificate, _contracts, _figures, _report
-from tasks._errors import InputError, TrackingError
+from tasks import _contracts, _figures, _report
+from tasks import certificate as certificate_module
 from tasks._files import digest_of_file
 from tasks.engine import kernels
 from tasks.engine.stage import Context
+from tasks.errors import InputError, TrackingError
 from tasks.publication import publish
 from tasks.tracking import client as tracking_client
 from tasks.tracking import heartbeat, session
@@ -175,11 +176,11 @@ def test_files_of_a_run(published: Published) -> None:
 def test_the_certificate(published: Published) -> None:
     """Every other file is in it by its digest, the tables by that of their numbers; and a tag vouches for it."""
     run = Run(published.context.tracking_uri, published.run_id)
-    certificate = _certificate.read(run)
+    certificate = certificate_module.read(run)
     folder = artifacts(published.client, published.run_id)
     table = clustered().astype("<f4")
 
-    assert certificate["artifacts"].keys() == _certificate.digests(folder).keys() - {_certificate.FILE}
+    assert certificate["artifacts"].keys() == certificate_module.digests(folder).keys() - {certificate_module.FILE}
     assert certificate["artifacts"]["vectors/vectors.npy"] == digest_of_file(folder / "vectors" / "vectors.npy")
     assert certificate["tables"]["input"] == blake2b(table.tobytes(), digest_size=16).hexdigest()
     assert certificate["stages"]["held-out"] == published.stages["held_out"].digest
@@ -188,11 +189,11 @@ def test_the_certificate(published: Published) -> None:
     assert certificate["packages"]["numpy"] == np.__version__
     assert len(certificate["code"]["lock"]) == 32
 
-    whole = (folder / _certificate.FILE).read_bytes()
-    (folder / _certificate.FILE).write_bytes(whole + b" ")
+    whole = (folder / certificate_module.FILE).read_bytes()
+    (folder / certificate_module.FILE).write_bytes(whole + b" ")
     with pytest.raises(TrackingError, match=r"reproducibility.json is not what the run's tag"):
-        _certificate.read(run)
-    (folder / _certificate.FILE).write_bytes(whole)
+        certificate_module.read(run)
+    (folder / certificate_module.FILE).write_bytes(whole)
 
 
 def test_vectors_come_back(published: Published) -> None:

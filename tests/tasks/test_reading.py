@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks._errors import InputError
 from tasks._kinds import READ
 from tasks._reading import read
 from tasks._sources import sources
+from tasks.errors import InputError
 
 Rows = list[tuple[str, str]]
 SIGNS = st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r\t")  # of others, few are binary data

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.schema import Ingestion
-from tasks._errors import InputError
 from tasks._kinds import READ, is_told
 from tasks._reading import READERS, read
 from tasks._refused import REFUSED
+from tasks.errors import InputError
 
 CONFIG = Ingestion(source="-")
 

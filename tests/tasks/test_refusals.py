@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tasks import _refusals
-from tasks._errors import TrackingError, Unreachable
+from tasks import refusals
+from tasks.errors import TrackingError, Unreachable
 from tasks.tracking.client import reached
 
 
@@ -202,13 +202,13 @@ def self_signed(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        ("(sqlite3.OperationalError) disk I/O error", _refusals.FAULTY),
-        ("certificate verify failed: [SSL: CERTIFICATE_VERIFY_FAILED]", _refusals.CERTIFICATE),
-        ("Invalid experiment name: ''. Expects a string.", _refusals.NAME),
-        ("OSError: [Errno 122] Disk quota exceeded", _refusals.FULL),
+        ("(sqlite3.OperationalError) disk I/O error", refusals.FAULTY),
+        ("certificate verify failed: [SSL: CERTIFICATE_VERIFY_FAILED]", refusals.CERTIFICATE),
+        ("Invalid experiment name: ''. Expects a string.", refusals.NAME),
+        ("OSError: [Errno 122] Disk quota exceeded", refusals.FULL),
         ("all is well", None),
     ],
 )
 def test_words_are_known(words: str, refusal: object) -> None:
     """Of what cannot be made to happen here."""
-    assert _refusals.in_words(words) == refusal
+    assert refusals.in_words(words) == refusal

@@ -16,8 +16,8 @@ from tasks import _rows
 from tasks._columnar_rows import parquet_rows
 from tasks._csv_rows import csv_rows
 from tasks._documents import Document
-from tasks._errors import InputError
 from tasks._json_rows import json_lines
+from tasks.errors import InputError
 
 CONFIG = Ingestion(source="-")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

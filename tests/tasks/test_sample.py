@@ -14,9 +14,9 @@ import pytest
 
 from configs.schema import Ingestion
 from tasks import _sample
-from tasks._errors import InputError
 from tasks._sample import Corpus, sample
 from tasks.engine.stage import Context
+from tasks.errors import InputError
 from tasks.ingestion import ingestion
 
 ROWS = [

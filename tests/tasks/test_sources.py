@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Ingestion
-from tasks._errors import InputError
 from tasks._sources import source_digests, sources
+from tasks.errors import InputError
 
 
 @pytest.fixture
@@ -316,7 +316,7 @@ CODE = """
 import os, sys
 from configs.schema import Ingestion
 from tasks._sources import sources
-from tasks._errors import InputError
+from tasks.errors import InputError
 if not os.geteuid():
     os.setgid(65534), os.setuid(65534)
 try: print(sources(Ingestion(source=sys.argv[1])))

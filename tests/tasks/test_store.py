@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks._errors import StoreError
 from tasks._files import digest_of
 from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, Store, joined, latest
+from tasks.errors import StoreError
 
 KEY = digest_of("some inputs")
 

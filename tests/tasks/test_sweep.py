@@ -10,9 +10,9 @@ from configs.loading import ConfigError
 from configs.schema import Evaluation
 from tasks import _ranking, _sweep
 from tasks._candidates import drawn, every
-from tasks._errors import InputError
 from tasks._ranking import LOSS, Result, check_score, explained, mattered, mean_ranks, ranked, sum_up
 from tasks._sweep import Rung, rungs
+from tasks.errors import InputError
 
 SETS = Evaluation(similarity=["eval/men.tsv"], analogies=["questions.txt"], domain=["own.toml"])
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking, Training
-from tasks import _certificate
-from tasks._errors import InputError, TrackingError, Unreachable
+from tasks import certificate
 from tasks.engine import environment as engine_environment
 from tasks.engine.retries import _unanswered
+from tasks.errors import InputError, TrackingError, Unreachable
 from tasks.tracking import client as tracking_client
 from tasks.tracking import columns as tracking_columns
 from tasks.tracking import registry, session
@@ -332,7 +332,7 @@ def test_an_unknown_run_is_not_there(config: Config) -> None:
     assert f"{known}  small " in said
     assert "`w2v ui` shows all" in said
     with pytest.raises(TrackingError, match="there is no run no-such-run"):
-        _certificate.read(Run(session.uri(config), "no-such-run"))
+        certificate.read(Run(session.uri(config), "no-such-run"))
 
 
 def test_an_unfinished_run_has_no_vectors(config: Config) -> None:

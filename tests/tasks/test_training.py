@@ -13,12 +13,12 @@ import pytest
 from configs.schema import Runtime, Training, Vocabulary, Windows
 from tasks import _contracts, _vectors
 from tasks import training as module
-from tasks._errors import InputError, Paused, StoreError, TrainingError
 from tasks._start import start_digests
 from tasks.engine import progress
 from tasks.engine.checkpoints import Checkpoint, Checkpoints
 from tasks.engine.stage import Context
 from tasks.engine.store import CHECKPOINTS, MANIFEST, Dataset
+from tasks.errors import InputError, Paused, StoreError, TrainingError
 from tasks.training import Run, training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Vocabulary
-from tasks import _contracts, _notes
-from tasks._errors import InputError
+from tasks import _contracts, notes
 from tasks.engine.stage import Context
 from tasks.engine.store import Account, Dataset
+from tasks.errors import InputError
 from tasks.vocabulary import vocabulary
 from tests.corpora import tokens_of
 
@@ -117,7 +117,7 @@ def test_what_of_a_list_never_occurs_is_told(context: Context, tmp_path: Path) -
 
     assert [(row["word"], row["count"]) for row in rows] == [("dog", 2), ("don't", 0), ("unicorn", 0)]
     assert made.manifest.facts["listed"] == {"words": 3, "unknown": 2, "first": ["Unicorn", "don't"]}
-    assert [*_notes._of_lists({"vocabulary": made.manifest.facts, "vectors": {}})] == [
+    assert [*notes._of_lists({"vocabulary": made.manifest.facts, "vectors": {}})] == [
         "vocabulary.fixed: 2 of 3 words of the list are not in the text: Unicorn don't"
     ]
 

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from configs.schema import Runtime, Vocabulary, Windows
 from tasks import _contracts
-from tasks._errors import InputError
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
+from tasks.errors import InputError
 from tasks.vocabulary import vocabulary
 from tasks.windows import held_out_documents, windows
 from tests.corpora import tokens_in_parts, tokens_of
