@@ -11,7 +11,7 @@ import traceback
 from flows.commands import retraining, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.commands.common import app
 from flows.surroundings import quiet
-from tasks._terminal import visible
+from tasks.display.terminal import visible
 from tasks.engine.interrupts import hung_up
 
 INTERRUPTED = 130  # typer's exit code after Ctrl-C

@@ -6,9 +6,10 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from flows.tables import say, table
-from tasks import _announcement, _comparison, _comparison_page, _markdown, _outputs, _published
+from tasks import _announcement, _comparison, _comparison_page, _outputs, _published
 from tasks._comparison import Against, Comparison
 from tasks._report import scores
+from tasks.display import markdown
 from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
@@ -61,12 +62,12 @@ def show(console: Console, comparison: Comparison, page: Path) -> None:
 def _said(comparison: Comparison, link: str) -> str:
     """Markdown."""
     named = zip(comparison.letters, comparison.runs, strict=True)
-    runs = "\n".join(f"- {letter}: {_markdown.text(run.name)}, run `{run.id}`" for letter, run in named)
+    runs = "\n".join(f"- {letter}: {markdown.text(run.name)}, run `{run.id}`" for letter, run in named)
     return "\n\n".join(
         [
             runs,
-            _markdown.tabular(*_scores(comparison)),
-            f"{_markdown.link('The whole comparison', link)}, kept with each of the runs",
+            markdown.tabular(*_scores(comparison)),
+            f"{markdown.link('The whole comparison', link)}, kept with each of the runs",
         ]
     )
 

@@ -9,7 +9,7 @@ from flows import directory
 from flows import reproduce as reproduction
 from flows.retention import collect
 from flows.stops import stoppable
-from tasks import _markdown
+from tasks.display import markdown
 
 directory.enter()  # where a worker runs this
 
@@ -22,7 +22,7 @@ def reproduce(run: str, workspace: Path = Path("workspace"), settings: list[str]
     reproduction.show_foreseen(original, reproduction.foreseen(original))
     done = reproduction.reproduce(original)
     reproduction.show(original, done)
-    page = _markdown.block(reproduction.verdict(original, done))
+    page = markdown.block(reproduction.verdict(original, done))
     create_markdown_artifact(page, "reproduction", description="Whether the run is the same once more")
     return done.run_id
 

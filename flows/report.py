@@ -17,7 +17,7 @@ from flows.plan import Plan
 from flows.tables import cell, say, table
 from tasks import _patterns
 from tasks._evaluation_sets import judging_files
-from tasks._terminal import one_line
+from tasks.display.terminal import one_line
 from tasks.engine import progress
 from tasks.engine.stage import Context
 from tasks.ingestion import new_share

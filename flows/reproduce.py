@@ -14,8 +14,8 @@ from flows.plan import TO_COME
 from tasks import certificate as certificate_module
 from tasks._distance import Distance, distance
 from tasks._files import write_whole
-from tasks._terminal import visible
 from tasks.certificate import INGREDIENTS, OUTCOME, Certificate, Difference
+from tasks.display.terminal import visible
 from tasks.engine import environment
 from tasks.engine.stage import Stage
 from tasks.engine.store import LATEST, Dataset, Store

@@ -14,7 +14,7 @@ from tasks._flow_runs import FlowRuns, server
 from tasks._old_runs import Past, Removed
 from tasks._retention import Policy, Swept, sweep
 from tasks._survey import survey
-from tasks._terminal import visible
+from tasks.display.terminal import visible
 from tasks.tracking import session
 
 directory.enter()  # where a worker runs this

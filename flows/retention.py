@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tasks._retention import Policy, Swept, sweep
 from tasks._survey import survey
-from tasks._terminal import visible
+from tasks.display.terminal import visible
 from tasks.errors import InputError
 from tasks.tracking import session
 from tasks.tracking.ownership import elsewhere

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from configs.addresses import shown
-from tasks._terminal import Visible
+from tasks.display.terminal import Visible
 
 # of each process that runs a flow, also of those that a worker starts
 ELSEWHERE = {

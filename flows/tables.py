@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tasks._terminal import one_line, visible
+from tasks.display.terminal import one_line, visible
 
 
 def say(console: Console, *parts: str | tuple[str, str]) -> None:

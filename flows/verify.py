@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks import certificate as certificate_module
-from tasks._terminal import visible
 from tasks.certificate import Certificate
+from tasks.display.terminal import visible
 from tasks.engine.store import Store
 from tasks.errors import InputError
 from tasks.tracking import models, registry, session

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from configs.addresses import public, shown
-from tasks import _markdown
+from tasks.display import markdown
 from tasks.tracking.run import Run
 
 TRAINING = "workflowType=machine_learning"  # else MLflow's page opens on its GenAI side
@@ -73,7 +73,7 @@ def _link(flow_run: UUID, run: Run, said: str) -> None:
     from prefect.client.orchestration import get_client
 
     where = "" if run.uri.startswith("http") else " (while `w2v ui` runs)"
-    _put(flow_run, "mlflow-run", f"{_markdown.link('the MLflow run', link(run))}{where}", said)
+    _put(flow_run, "mlflow-run", f"{markdown.link('the MLflow run', link(run))}{where}", said)
     with get_client(sync_client=True) as client:
         client.update_flow_run_labels(flow_run, {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)})
 
@@ -97,4 +97,4 @@ def _short(value: Any) -> Any:
     """A cell of Prefect's tables, which are Markdown too."""
     if isinstance(value, float):
         return f"{value:.4g}"
-    return _markdown.text(value) if isinstance(value, str) else value
+    return markdown.text(value) if isinstance(value, str) else value

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from tasks import _spreadsheet
-from tasks._markdown import tabular
 from tasks._report import ABOUT_SCORES
+from tasks.display import spreadsheet
+from tasks.display.markdown import tabular
 from tasks.tracking.run import Run, gathered
 
 NOTE = (
@@ -53,7 +53,7 @@ def publish(parent: Run, workspace: Path, children: dict[int, Run], found: list[
     ])  # fmt: skip
     with gathered(workspace, parent.id) as folder:
         (folder / "scores").mkdir()
-        _spreadsheet.write(frame, folder / "scores" / "seeds.csv")
+        spreadsheet.write(frame, folder / "scores" / "seeds.csv")
         (folder / "report.md").write_text(page, encoding="utf-8")
         parent.files(folder)
     parent.tag({"mlflow.note.content": page, "seeds": " ".join(map(str, children))})

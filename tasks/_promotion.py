@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.schema import Promotion
-from tasks import _announcement, _learnt, _markdown, _published, _rule
-from tasks._markdown import tabular
+from tasks import _announcement, _learnt, _published, _rule
+from tasks.display import markdown
+from tasks.display.markdown import tabular
 from tasks.engine import environment
 from tasks.engine.file_lock import Held
 from tasks.errors import InputError, TrackingError
@@ -76,7 +77,7 @@ def record(workspace: Path, model: Model, decision: Decision) -> None:
         (folder / VERDICT / f"{_name(decision)}.md").write_text(text, encoding="utf-8")
         run.files(folder)
     run.tag({VERDICT: decision.verdict})
-    _announcement.announce_page(text, "promotion", _markdown.text(sentence(decision)))
+    _announcement.announce_page(text, "promotion", markdown.text(sentence(decision)))
 
 
 def _name(decision: Decision) -> str:
@@ -98,8 +99,8 @@ def sentence(decision: Decision) -> str:
 def page(model: Model, decision: Decision) -> str:
     """Markdown."""
     parts = [
-        f"{_markdown.code(model.name)} {_markdown.text(sentence(decision))}.",
-        f"Decided by {_markdown.text(decision.who)} at {decision.when}; run `{decision.run_id}`.",
+        f"{markdown.code(model.name)} {markdown.text(sentence(decision))}.",
+        f"Decided by {markdown.text(decision.who)} at {decision.when}; run `{decision.run_id}`.",
     ]
     if decision.figures:
         parts += [tabular(HEAD, rows(decision.figures)), said_of_the_space(decision.figures)]

@@ -6,8 +6,9 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.schema import Config
-from tasks import _learnt, _markdown, notes
-from tasks._markdown import tabular
+from tasks import _learnt, notes
+from tasks.display import markdown as display_markdown
+from tasks.display.markdown import tabular
 from tasks.engine.store import Manifest
 
 ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that are no scores themselves
@@ -67,9 +68,9 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
     warned = _learnt.warning(facts, config.promotion)
     return "\n\n".join([
-        f"**{_markdown.text(config.name)}**: {_summary(config, stages)}",
-        *([f"⚠ {_markdown.text(warned)}"] if warned else []),
-        *map(_markdown.text, notes.notes(stages)),
+        f"**{display_markdown.text(config.name)}**: {_summary(config, stages)}",
+        *([f"⚠ {display_markdown.text(warned)}"] if warned else []),
+        *map(display_markdown.text, notes.notes(stages)),
         tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
         *([tabular(*by_epoch(facts["epochs"], facts["metrics"]))] if "epochs" in facts else []),
         tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),
@@ -86,7 +87,7 @@ def _summary(config: Config, stages: dict[str, Manifest]) -> str:
     return (
         f"vectors of {stages['vocabulary'].facts['words']:,} words in {training.vector_size} dimensions, "
         f"from {stages['vocabulary'].facts['occurrences']:,} words of "
-        f"{', '.join(map(_markdown.code, [source] if isinstance(source, str) else source))}; "
+        f"{', '.join(map(display_markdown.code, [source] if isinstance(source, str) else source))}; "
         f"{_spaced(training.architecture)} with {_spaced(training.objective)}, window {config.windows.window}, "
         f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}."
     )

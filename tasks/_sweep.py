@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from configs.grids import described
-from tasks import _announcement, _spreadsheet, _sweep_figure
-from tasks._markdown import block, code, tabular
+from tasks import _announcement, _sweep_figure
 from tasks._ranking import Mattered, Sweep, mean_ranks
+from tasks.display import spreadsheet
+from tasks.display.markdown import block, code, tabular
 from tasks.tracking.run import Run, gathered
 
 NOTE = "The mean rank is over these scores, among the candidates that trained as long."
@@ -80,7 +81,7 @@ def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
     with gathered(workspace, parent.id) as folder:
         for name in ("figures", "scores"):
             (folder / name).mkdir()
-        _spreadsheet.write(frame(sweep), folder / "scores" / "sweep.csv")
+        spreadsheet.write(frame(sweep), folder / "scores" / "sweep.csv")
         _sweep_figure.draw(sweep).savefig(folder / "figures" / "what-mattered.png")
         (folder / "best.toml").write_text(best, encoding="utf-8")
         (folder / "report.md").write_text(page, encoding="utf-8")

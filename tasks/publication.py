@@ -21,9 +21,7 @@ from tasks import (
     _figures,
     _formats,
     _learnt,
-    _markdown,
     _report,
-    _spreadsheet,
     _vectors,
     certificate,
     notifications,
@@ -31,6 +29,7 @@ from tasks import (
 from tasks._evaluation_sets import judging_files
 from tasks._normalization import KEY
 from tasks._vectors import Vectors
+from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
@@ -77,7 +76,7 @@ def publish(
     name = config.tracking.registered_model
     aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
     said = [run.record.data.tags.get(NEWS), aligned and str(aligned)]
-    page = "\n\n".join([_report.markdown(config, manifests), *(_markdown.text(each) for each in said if each)])
+    page = "\n\n".join([_report.markdown(config, manifests), *(markdown.text(each) for each in said if each)])
 
     run.inputs([
         lineage.dataset("documents", [documents], "tokenization"),
@@ -170,9 +169,9 @@ def write_artifacts(
     shutil.copy(evaluation.path / "evaluation.parquet", folder / "scores")  # what a paired comparison needs
     items = _contracts.read(evaluation.path / "evaluation.parquet", _contracts.EVALUATION)
     facts = manifests["evaluation"].facts
-    _spreadsheet.write(_report.sections(items), folder / "scores" / "analogies.csv")
-    _spreadsheet.write(_report.neighbors(facts["neighbors"]), folder / "scores" / "neighbors.csv")
-    _spreadsheet.write(_report.bands(facts["bands"]), folder / "scores" / "bands.csv")
+    spreadsheet.write(_report.sections(items), folder / "scores" / "analogies.csv")
+    spreadsheet.write(_report.neighbors(facts["neighbors"]), folder / "scores" / "neighbors.csv")
+    spreadsheet.write(_report.bands(facts["bands"]), folder / "scores" / "bands.csv")
     for name, manifest in manifests.items():
         (folder / "manifests" / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")

@@ -90,7 +90,7 @@ def export(
     """Write the vectors for other programs; npy and projector (.tsv) are two files, vectors and words."""
     from flows import vectors
     from tasks import _formats, _outputs
-    from tasks._terminal import visible
+    from tasks.display.terminal import visible
 
     named = _formats.format_of(target, format and format.value)
     files = _formats.targets(target, named)

@@ -9,7 +9,7 @@ from flows.service.exposure import PREFECT_PASSWORD
 from flows.service.health import answers, ask, moment
 from flows.service.parts import PARTS
 from flows.service.place import Life, Place, State, clock
-from tasks._terminal import visible
+from tasks.display.terminal import visible
 
 LAST = 5  # runs
 LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # not what comes each quarter of an hour

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tasks._terminal import one_line
+from tasks.display.terminal import one_line
 from tasks.engine.background import Courier
 
 if TYPE_CHECKING:

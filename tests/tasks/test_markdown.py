@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tasks import _markdown
+from tasks.display import markdown
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 NASTY = [
@@ -31,7 +31,7 @@ def elements(rendered: str) -> set[str]:
 @given(words)
 def test_words_stay_what_they_are(word: str) -> None:
     """In a line, and in the middle of one; nothing in them becomes an element."""
-    alone, inside = READER.render(_markdown.text(word)), READER.render(f"**name**: {_markdown.text(word)} end")
+    alone, inside = READER.render(markdown.text(word)), READER.render(f"**name**: {markdown.text(word)} end")
 
     assert elements(alone) <= {"p"}
     assert elements(inside) == {"p", "strong"}
@@ -42,17 +42,17 @@ def test_words_stay_what_they_are(word: str) -> None:
 @given(words)
 def test_names_set_as_code_stay_too(name: str) -> None:
     """Backticks in them included."""
-    rendered = READER.render(f"of {_markdown.code(name)} end")
+    rendered = READER.render(f"of {markdown.code(name)} end")
 
     assert elements(rendered) == {"p", "code"}
     assert seen(rendered) == " ".join(["of", *name.split(), "end"])
-    assert elements(READER.render(_markdown.block(name))) == {"pre", "code"}
+    assert elements(READER.render(markdown.block(name))) == {"pre", "code"}
 
 
 @given(st.lists(st.lists(words, min_size=2, max_size=2), min_size=1, max_size=3))
 def test_no_word_breaks_a_table(rows: list[list[str]]) -> None:
     """Each cell has its word, and none more."""
-    rendered = READER.render(_markdown.tabular(["word", "nearest"], rows))
+    rendered = READER.render(markdown.tabular(["word", "nearest"], rows))
     cells = re.findall(r"<td>(.*?)</td>", rendered)
 
     assert elements(rendered) <= {"table", "thead", "tbody", "tr", "th", "td"}
@@ -62,12 +62,12 @@ def test_no_word_breaks_a_table(rows: list[list[str]]) -> None:
 @pytest.mark.parametrize("word", ["https://evil.example/x", "www.evil.example", "me@evil.example"])
 def test_an_address_becomes_no_link_by_itself(word: str) -> None:
     """Some readers make links of what looks like an address: it does not look like one."""
-    assert not re.search(r"\w://|www\.|\w@\w", _markdown.text(word))
-    assert seen(READER.render(_markdown.text(word))) == word
+    assert not re.search(r"\w://|www\.|\w@\w", markdown.text(word))
+    assert seen(READER.render(markdown.text(word))) == word
 
 
 def test_a_link_goes_where_it_says() -> None:
     """Whatever signs the address has."""
-    rendered = READER.render(_markdown.link("the [run]", "http://h:5000/a) b/#/x?y=<z>"))
+    rendered = READER.render(markdown.link("the [run]", "http://h:5000/a) b/#/x?y=<z>"))
 
     assert rendered == '<p><a href="http://h:5000/a%29%20b/#/x?y=%3Cz%3E">the [run]</a></p>\n'

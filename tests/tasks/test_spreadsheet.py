@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import _spreadsheet
+from tasks.display import spreadsheet
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1+1", "＝1＋1", "－1", "＠x", "=cmd|' /C calc'!A0"]
 
@@ -18,7 +18,7 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1+1", "＝1＋1",
 def test_a_formula_is_a_word(word: str, tmp_path: Path) -> None:
     """In a cell and in the head; beside it, negative numbers are numbers."""
     frame = pd.DataFrame({word: [word, "plain"], "score": [-0.5, 2.0], "items": [-1, 3]})
-    _spreadsheet.write(frame, tmp_path / "table.csv")
+    spreadsheet.write(frame, tmp_path / "table.csv")
     rows = list(csv.reader(io.StringIO((tmp_path / "table.csv").read_bytes().decode(), newline="")))
     read = pd.read_csv(tmp_path / "table.csv")
 
@@ -31,7 +31,7 @@ def test_a_formula_is_a_word(word: str, tmp_path: Path) -> None:
 @given(st.text("=+-@＝ \t\r\n'ab1", min_size=1, max_size=4))
 def test_no_text_begins_like_a_formula(word: str) -> None:
     """One that does not is left alone."""
-    safe = _spreadsheet.harmless(word)
+    safe = spreadsheet.harmless(word)
 
     assert not safe.lstrip(" ").startswith(tuple("=+-@＝\t\r\n"))
     assert safe == word or not word[0].isalnum() or "\r" in word or "\n" in word
@@ -39,6 +39,6 @@ def test_no_text_begins_like_a_formula(word: str) -> None:
 
 def test_an_empty_table_keeps_its_head(tmp_path: Path) -> None:
     """Without rows there is nothing to compute, but the columns are named."""
-    _spreadsheet.write(pd.DataFrame(columns=["score", "=band"]), tmp_path / "table.csv")
+    spreadsheet.write(pd.DataFrame(columns=["score", "=band"]), tmp_path / "table.csv")
 
     assert (tmp_path / "table.csv").read_text() == "score,'=band\n"

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tasks._terminal import Visible, one_line, visible
+from tasks.display.terminal import Visible, one_line, visible
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Words, names and paths from elsewhere, made safe for terminals, Markdown and spreadsheets."""
