@@ -15,12 +15,12 @@ from flows import expectations, foresight
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
-from tasks import _patterns
 from tasks._evaluation_sets import judging_files
 from tasks.display.terminal import one_line
 from tasks.engine import progress
 from tasks.engine.stage import Context
 from tasks.ingestion import new_share
+from tasks.text import patterns
 from tasks.tracking import session
 
 log = logging.getLogger("w2v")
@@ -118,7 +118,7 @@ def show_plan(config: Config, planned: Plan) -> None:
         rows += [[f"+ {name}", "runs", "", "", "", f"~{seconds:,.0f} s"] for name, seconds in about.items()]
     titles = ["rows", "disk", "memory", "time"]
     console.print(table(["stage", "", *titles], rows, right=titles))
-    for warned in _patterns.warnings(config.tokenization.pattern):
+    for warned in patterns.warnings(config.tokenization.pattern):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     if not foreseen.expected:
         say(console, "\nWhat it takes is known when the text has been downloaded.")

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.loading import ConfigError
-from tasks._normalization import KEY, Rules
 from tasks.errors import InputError
+from tasks.text.normalization import KEY, Rules
 
 Counts = NDArray[np.int64]  # (V,)
 Table = NDArray[np.float32]  # (V, D)

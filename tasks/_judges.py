@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from tasks import _contracts
 from tasks._evaluation_sets import Analogy, Pair
-from tasks._normalization import Lookup
 from tasks._vectors import Vectors
 from tasks.engine.threads import ordered_map
+from tasks.text.normalization import Lookup
 from w2v_core import similarity
 
 NEIGHBORS = 10

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from configs.schema import Tokenization, Training
 from tasks import _contracts, _vectors
 from tasks._files import digest_of_file
-from tasks._normalization import Rules
 from tasks._words import chosen, list_digest
 from tasks.errors import InputError
+from tasks.text.normalization import Rules
 from w2v_core.model import Model, initial, warm
 from w2v_core.randomness import generator
 from w2v_core.training import Settings

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from configs.schema import Training
 from tasks import _contracts
-from tasks._normalization import KEY, Rules
 from tasks.engine.store import Dataset
 from tasks.errors import ContractError, InputError
+from tasks.text.normalization import KEY, Rules
 
 FINAL = "vectors.parquet"
 RULES = "rules"  # the fact of a training output that has the rules of its words

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from tasks import _lines
 from tasks._files import digest_of_file
-from tasks._normalization import Rules, forms
 from tasks.errors import InputError
+from tasks.text.normalization import Rules, forms
 
 FIRST = 5  # of what is named
 

@@ -13,10 +13,10 @@ from configs.schema import Evaluation, Tokenization, Training
 from tasks import _contracts, _domain, _judges, _learnt, _scores, _vectors
 from tasks._evaluation_sets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks._judges import Space
-from tasks._normalization import Rules
 from tasks._start import settings_of
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
+from tasks.text.normalization import Rules
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model
 from w2v_core.training import Settings

@@ -27,13 +27,13 @@ from tasks import (
     notifications,
 )
 from tasks._evaluation_sets import judging_files
-from tasks._normalization import KEY
 from tasks._vectors import Vectors
 from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
+from tasks.text.normalization import KEY
 from tasks.tracking import lineage, models
 from tasks.tracking.live_curve import CURVES, log_curve
 from tasks.tracking.run import Run, gathered

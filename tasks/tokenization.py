@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import Tokenization
-from tasks import _contracts, _patterns, _segmenters, notes
-from tasks._normalization import Rules, normalized, spaceless, words
+from tasks import _contracts, notes
 from tasks.engine import progress
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
 from tasks.errors import InputError
+from tasks.text import patterns, segmenters
+from tasks.text.normalization import Rules, normalized, spaceless, words
 
 log = logging.getLogger("w2v")
 SAMPLED, BEGINNING = 100, 1_000  # texts of a file, and characters of each, that tell the scripts
@@ -32,8 +33,8 @@ class Counts(NamedTuple):
 
 
 def _segmenter(config: Tokenization) -> dict[str, str] | None:
-    _patterns.check(config.pattern)
-    return _segmenters.known(config.segmenter)
+    patterns.check(config.pattern)
+    return segmenters.known(config.segmenter)
 
 
 @stage("tokenization", outside=_segmenter)
@@ -42,7 +43,7 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
 
     Raises InputError before it is looked up if the pattern or the segmenter cannot be used.
     """
-    for warning in _patterns.warnings(config.pattern):
+    for warning in patterns.warnings(config.pattern):
         log.warning(warning)
     sizes = [part.manifest.account.written for part in documents.parts]
     each = ({"documents": part, "config": config} for part in documents.parts)

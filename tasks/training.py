@@ -23,7 +23,6 @@ from threadpoolctl import threadpool_limits
 from configs.schema import Tokenization, Training
 from tasks import _contracts, _vectors
 from tasks._curve import Curve
-from tasks._normalization import Rules
 from tasks._start import Start, settings_of, start, start_digests
 from tasks.engine import environment
 from tasks.engine import progress as engine_progress
@@ -33,6 +32,7 @@ from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.engine.threads import ordered_map
 from tasks.errors import Paused, TrainingError
+from tasks.text.normalization import Rules
 from tasks.tracking.live_curve import Live
 from w2v_core.blocks import IN_PLACE
 from w2v_core.learners import learner

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from configs.schema import Tokenization, Vocabulary
 from tasks import _contracts
-from tasks._normalization import Rules
 from tasks._words import chosen, list_digest
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.errors import InputError
+from tasks.text.normalization import Rules
 from w2v_core.vocabulary import keep_probabilities
 
 TEXT = Tokenization()

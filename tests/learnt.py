@@ -10,11 +10,11 @@ from configs.schema import Config, Training
 from tasks import _contracts, _vectors
 from tasks._contracts import Contract
 from tasks._files import digest_of
-from tasks._normalization import Rules
 from tasks.engine import environment
 from tasks.engine.stage import Context
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.evaluation import evaluation
+from tasks.text.normalization import Rules
 
 POINTS = 5  # of the curve
 TEXT = Rules()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from tasks import _vectors
-from tasks._normalization import Rules
 from tasks._vectors import Vectors
 from tasks.engine import environment
+from tasks.text.normalization import Rules
 from tasks.tracking.client import already_exists, reached
 from tasks.tracking.database_paths import artifact_address
 from tasks.tracking.run import Run, fetched

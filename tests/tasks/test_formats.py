@@ -9,8 +9,8 @@ import pytest
 
 from configs.loading import ConfigError
 from tasks import _formats
-from tasks._normalization import Rules
 from tasks.errors import InputError
+from tasks.text.normalization import Rules
 from tests.word2vec import read_binary, read_text
 
 WORDS = ["the", "naïve", "東京", "don't"]

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Runtime, Tokenization
-from tasks import _contracts, _patterns, notes
+from tasks import _contracts, notes
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.errors import InputError
+from tasks.text import patterns
 from tasks.tokenization import clauses, scripts, tokenization, tokenize
 
 # assigned characters only, for Python and pyarrow may know different editions of Unicode; more weight on telling ones
@@ -192,14 +193,14 @@ def test_a_pattern_of_nothing_is_refused(documents: Dataset, context: Context, p
 )
 def test_a_pattern_that_surprises_is_told(pattern: str | None, told: list[str]) -> None:
     """Of RE2's classes, which are ASCII: what each matches, and what to write instead."""
-    warnings = _patterns.warnings(pattern)
+    warnings = patterns.warnings(pattern)
 
     assert [re.search(r"in RE2 \\(\w) is .*\. Write .", warning)[1] for warning in warnings] == told
 
 
 def test_named_classes_are_told() -> None:
     """[[:alpha:]] is ASCII too."""
-    assert "[:alpha:] and its like are ASCII only" in _patterns.warnings("[[:alpha:]]+")[0]
+    assert "[:alpha:] and its like are ASCII only" in patterns.warnings("[[:alpha:]]+")[0]
 
 
 def test_what_a_warning_advises_is_right() -> None:

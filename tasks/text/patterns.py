@@ -9,8 +9,8 @@ from functools import cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks._normalization import BREAK
 from tasks.errors import InputError
+from tasks.text.normalization import BREAK
 
 TRIED = ["", "a", "é", "1", "_", " ", "-", "a b", "café 1"]  # where an empty match shows
 SURPRISING = {  # what people mean elsewhere → what it is here, what to write
