@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from configs.loading import load
 from flows.surroundings import quiet, settle
-from tasks import _contracts
 from tasks._figures import FAINT, GRID, INK, PALETTE
+from tasks.datasets import contracts
 from tasks.engine.store import Dataset
 
 PROJECT = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def descent(vectors: Dataset) -> Descent:
-    curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE)
+    curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE)
     rates = vectors.manifest.facts["speed"]["curve"]  # words per second up to each point
     seconds = np.cumsum([0, *(np.diff(curve["words"]) / rates[1:])])
     judged = curve["held_out_loss"].is_valid().to_numpy()

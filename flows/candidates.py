@@ -7,8 +7,9 @@ from configs import grids
 from configs.grids import Change
 from configs.schema import Config
 from flows.plan import recipe
-from tasks import _candidates, _outputs
+from tasks import _candidates
 from tasks._ranking import LOSS, check_score
+from tasks.datasets import outputs
 
 log = logging.getLogger("w2v")
 
@@ -21,7 +22,7 @@ def candidates(
 ) -> list[Change]:
     """What is to be trained. Raises ConfigError or InputError for whatever would stop one of them later."""
     if output:
-        _outputs.check([output], "--output", ours=OURS)
+        outputs.check([output], "--output", ours=OURS)
     named = grids.read(grid)
     changes = _candidates.every(named) if random is None else _candidates.drawn(named, random, config.seed)
     variants = [grids.changed(config, change) for change in changes]

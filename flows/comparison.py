@@ -6,9 +6,10 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from flows.tables import say, table
-from tasks import _announcement, _comparison, _comparison_page, _outputs, _published
+from tasks import _announcement, _comparison, _comparison_page, _published
 from tasks._comparison import Against, Comparison
 from tasks._report import scores
+from tasks.datasets import outputs
 from tasks.display import markdown
 from tasks.errors import InputError
 from tasks.tracking import registry, session
@@ -22,7 +23,7 @@ MOVED = 8  # words that the terminal shows
 def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[Comparison, Path]:
     """published runs → comparison → one page, in the workspace and with each run"""
     if output:
-        _outputs.check([output], "--output", ours=OURS)
+        outputs.check([output], "--output", ours=OURS)
     uri = session.runs_of(workspace)
     found = [registry.run_id(uri, run_id) for run_id in run_ids]
     if len(set(found)) < len(found):
@@ -31,7 +32,7 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
     page = _comparison_page.html(comparison)
     name = "-".join(run.id[:8] for run in comparison.runs) + ".html"
     target = output or workspace / FOLDER / name
-    _outputs.place_text(target, page)
+    outputs.place_text(target, page)
     with TemporaryDirectory() as folder:
         (Path(folder) / FOLDER).mkdir()
         (Path(folder) / FOLDER / name).write_text(page, encoding="utf-8")

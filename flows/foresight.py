@@ -14,7 +14,7 @@ from flows.expectations import Expected
 from flows.plan import Plan
 from tasks import _ranking, _sample
 from tasks._documents import Document
-from tasks._files import digest_of
+from tasks.datasets.files import digest_of
 from tasks.errors import Unreachable
 from tasks.tracking import session
 

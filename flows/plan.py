@@ -6,7 +6,7 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows import vectors
 from flows.pipeline import Outputs, Retrained, pipeline
-from tasks._files import digest_of
+from tasks.datasets.files import digest_of
 from tasks.engine import kernels
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset

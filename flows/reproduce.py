@@ -13,8 +13,8 @@ from flows.pipeline import pipeline
 from flows.plan import TO_COME
 from tasks import certificate as certificate_module
 from tasks._distance import Distance, distance
-from tasks._files import write_whole
 from tasks.certificate import INGREDIENTS, OUTCOME, Certificate, Difference
+from tasks.datasets.files import write_whole
 from tasks.display.terminal import visible
 from tasks.engine import environment
 from tasks.engine.stage import Stage

@@ -16,8 +16,8 @@ from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
 from tasks import _noise
-from tasks._files import digest_of, write_whole
 from tasks._noise import Noise
+from tasks.datasets.files import digest_of, write_whole
 from tasks.engine.store import LATEST
 from tasks.tracking import session
 from tasks.tracking.run import Run

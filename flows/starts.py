@@ -10,7 +10,7 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows.plan import recipe
 from tasks import certificate as certificate_module
-from tasks._files import digest_of
+from tasks.datasets.files import digest_of
 from tasks.engine.store import Store, latest
 from tasks.errors import InputError
 from tasks.tracking import registry, session

@@ -23,9 +23,10 @@ from flows.starts import chosen
 from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
-from tasks import _contracts, _outputs, _ranking, _sweep
-from tasks._files import digest_of
+from tasks import _ranking, _sweep
 from tasks._ranking import LOSS, Result, Sweep
+from tasks.datasets import contracts, outputs
+from tasks.datasets.files import digest_of
 from tasks.errors import InputError, Paused, TrainingError
 from tasks.tracking import session
 from tasks.tracking.run import Run
@@ -132,7 +133,7 @@ class Climb:
         Run(session.uri(variant), done.run_id).tag({session.PARENT: self._parent})
         self.runs[done.run_id] = done
         if divisor > 1:  # it is there to its end already; the others are compared with where they pause
-            curve = _contracts.read(done.outputs.trained.vectors.path / "curve.parquet", _contracts.CURVE)
+            curve = contracts.read(done.outputs.trained.vectors.path / "curve.parquet", contracts.CURVE)
             return self._judged(Result(change, number, epochs, done.run_id, _at(epochs, losses(curve))), LOSS)
         metrics = done.outputs.evaluation.manifest.facts["metrics"]
         return self._judged(Result(change, number, epochs, done.run_id, metrics), self._by)
@@ -167,5 +168,5 @@ def _comment(found: Sweep) -> str:
 
 
 def _write(target: Path, text: str) -> Path:
-    _outputs.place_text(target, text)
+    outputs.place_text(target, text)
     return target

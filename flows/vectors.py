@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tasks import _vectors
-from tasks._files import write_whole
 from tasks._judges import Space
 from tasks._vectors import Vectors
+from tasks.datasets.files import write_whole
 from tasks.engine import store
 from tasks.engine.store import LATEST, Dataset
 from tasks.errors import InputError, UnknownWord

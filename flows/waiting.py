@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from configs.addresses import shown
 from configs.schema import Config
 from flows.pipeline import Outputs
-from tasks._files import undamaged, write_whole
+from tasks.datasets.files import undamaged, write_whole
 from tasks.engine.file_lock import Held
 from tasks.engine.leases import Uses
 from tasks.engine.retries import may_pass

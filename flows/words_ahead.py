@@ -11,7 +11,7 @@ from configs.schema import Config
 from flows.plan import TO_COME, Plan
 from tasks import notes
 from tasks._sample import Seen
-from tasks._words import chosen
+from tasks.datasets.word_lists import chosen
 from tasks.errors import InputError
 from tasks.text.normalization import Rules
 from tasks.tokenization import clauses, no_word, scripts, tokenize

@@ -4,7 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks import _contracts
+from tasks.datasets import contracts
 from w2v_core.training import Progress
 
 POINTS = 200  # about as many a run
@@ -29,7 +29,7 @@ class Curve:
 
     @property
     def table(self) -> pa.Table:
-        return pa.Table.from_pylist(self.rows, schema=_contracts.CURVE.schema)
+        return pa.Table.from_pylist(self.rows, schema=contracts.CURVE.schema)
 
     @property
     def windows(self) -> int:

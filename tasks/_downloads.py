@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 
 from tasks import _objects
-from tasks._files import write_whole
 from tasks._sources import Source
+from tasks.datasets.files import write_whole
 from tasks.engine.file_lock import Held
 from tasks.errors import InputError
 

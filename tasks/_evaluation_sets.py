@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from configs.schema import Evaluation
-from tasks import _lines
-from tasks._files import digest_of_file
-from tasks._lines import Line
+from tasks.datasets import lines as datasets_lines
+from tasks.datasets.files import digest_of_file
+from tasks.datasets.lines import Line
 from tasks.errors import InputError
 
 SEPARATORS = ("\t", ";", ",", None)  # None is any blanks
@@ -159,7 +159,7 @@ def _is_score(text: str) -> bool:
 
 def _entries(file: str) -> list[Line]:
     """The lines without the comments."""
-    lines = _lines.read(file, "evaluation set")
+    lines = datasets_lines.read(file, "evaluation set")
     return [line for line in lines if not line.text.startswith("#") or _is_word("#", line.text)]
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks import _contracts
 from tasks._evaluation_sets import Analogy, Pair
 from tasks._vectors import Vectors
+from tasks.datasets import contracts
 from tasks.engine.threads import ordered_map
 from tasks.text.normalization import Lookup
 from w2v_core import similarity
@@ -121,7 +121,7 @@ def _answers(ask: Ask, ids: Ids, covered: Mask, candidates: int, threads: int) -
 
 def rows(covered: Mask, **columns: Any) -> pa.Table:
     """Rows of the evaluation dataset: a single value stands in every row, and what is not given or NaN is null."""
-    schema, missing = _contracts.EVALUATION.schema, [None] * len(covered)
+    schema, missing = contracts.EVALUATION.schema, [None] * len(covered)
     whole = {
         name: column if isinstance(column, list | np.ndarray) else [column] * len(covered)
         for name, column in {**columns, "covered": covered}.items()

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from configs.schema import Promotion
-from tasks import _contracts, _vectors
+from tasks import _vectors
+from tasks.datasets import contracts
 from tasks.engine.store import Dataset
 from w2v_core.model import initial
 from w2v_core.randomness import generator
@@ -28,7 +29,7 @@ LOSS, PER_PAIR, COSINE = "loss/held_out", "loss/held_out_per_pair", "vectors/mea
 
 def learning(vectors: Dataset, metrics: Mapping[str, float], objective: str, seed: int) -> dict[str, Any]:
     """What the limits go by beside the metrics: whether the vectors have moved, and J(θ) without the training."""
-    curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE)
+    curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE)
     judged = curve["held_out_loss"].drop_null().to_pylist()
     if LOSS in metrics and len(judged) > 1:
         moved = max(judged) - min(judged) > STILL * abs(judged[0])

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import _contracts
+from tasks.datasets import contracts
 from tasks.engine.store import Record
 from w2v_core.divergence import jensen_shannon, surprise
 
@@ -74,7 +74,7 @@ def outside(files: list[Path], known: list[str]) -> float:
     """The share of the tokens in these files that are none of the known words."""
     total = unknown = 0
     for file in files:
-        tokens = _contracts.read(file, _contracts.TOKENS, ["tokens"])["tokens"]
+        tokens = contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"]
         counted = pc.value_counts(pc.list_flatten(tokens))
         strange = pc.invert(pc.is_in(counted.field("values"), value_set=pa.array(known, pa.string())))
         total += pc.sum(counted.field("counts")).as_py() or 0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 
-from tasks._files import digest_of
+from tasks.datasets.files import digest_of
 from tasks.errors import InputError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import pyarrow as pa
 from pydantic import ValidationError
 
-from tasks import _contracts
 from tasks._vectors import Vectors
+from tasks.datasets import contracts
 from tasks.engine.store import Manifest
 from tasks.errors import ContractError, TrackingError
 from tasks.tracking import session
@@ -47,7 +47,7 @@ def load(uri: str, run_id: str) -> Published:
         with reached(uri) as client:
             history = {metric: client.get_metric_history(run_id, metric) for metric in CURVES}
         with Run(uri, run_id).fetched("scores") as scores:
-            items = _contracts.read(scores / "evaluation.parquet", _contracts.EVALUATION)
+            items = contracts.read(scores / "evaluation.parquet", contracts.EVALUATION)
         with Run(uri, run_id).fetched("manifests") as manifests:
             judged, documents = (
                 Manifest.model_validate_json((manifests / f"{name}.json").read_bytes())
@@ -57,7 +57,7 @@ def load(uri: str, run_id: str) -> Published:
         lines = str(error).splitlines()
         raise TrackingError(
             f"run {run_id} cannot be compared\n"
-            f"expected  scores/evaluation.parquet of contract {_contracts.EVALUATION.id}, manifests/*.json\n"
+            f"expected  scores/evaluation.parquet of contract {contracts.EVALUATION.id}, manifests/*.json\n"
             f"found     {': '.join(lines[:2]) if isinstance(error, TrackingError) else lines[0]}\n"
             "Name a finished retraining; one of an older version is made anew by `w2v retrain`."
         ) from error

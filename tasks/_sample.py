@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from configs.schema import Ingestion
-from tasks import _contracts
 from tasks._applicable import check_applicable
 from tasks._archives import clear_errors
 from tasks._columnar_rows import row_count
@@ -17,6 +16,7 @@ from tasks._reading import read, read_installed
 from tasks._sieve import ANY, Sieve, check
 from tasks._sources import Source, sources
 from tasks._unread import said, unread_files
+from tasks.datasets import contracts
 from tasks.engine import progress
 from tasks.engine.store import Dataset
 
@@ -95,7 +95,7 @@ def stored(documents: Dataset) -> Seen:
     for file in documents.files():
         if sum(map(len, texts)) >= ENOUGH:
             break
-        texts += _contracts.read(file, _contracts.DOCUMENTS, ["text"])["text"].to_pylist()
+        texts += contracts.read(file, contracts.DOCUMENTS, ["text"])["text"].to_pylist()
     return Seen(
         Corpus(manifest.account.written, manifest.facts["characters"]), texts, len(texts) == manifest.account.written
     )

@@ -12,10 +12,10 @@ from pydantic import Field
 from configs.schema import Ingestion
 from tasks import _folders
 from tasks._archives import clear_errors, no_text
-from tasks._files import digest_of, digest_of_file
 from tasks._installed_docs import documentation
 from tasks._kinds import is_text, is_told
 from tasks._objects import S3, listed, there
+from tasks.datasets.files import digest_of, digest_of_file
 from tasks.engine.store import Record
 from tasks.errors import InputError
 

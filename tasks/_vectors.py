@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.schema import Training
-from tasks import _contracts
+from tasks.datasets import contracts
 from tasks.engine.store import Dataset
 from tasks.errors import ContractError, InputError
 from tasks.text.normalization import KEY, Rules
@@ -76,8 +76,8 @@ def _with_rules(words: pa.ChunkedArray, counts: pa.ChunkedArray, table: Any, kep
 
 
 def read(vectors: Dataset, columns: list[str], epoch: int | None = None) -> pa.Table:
-    contract = _contracts.vectors(vectors.manifest.facts["vector_size"])
-    return _contracts.read(vectors.path / (EARLIER.format(epoch) if epoch else FINAL), contract, columns)
+    contract = contracts.vectors(vectors.manifest.facts["vector_size"])
+    return contracts.read(vectors.path / (EARLIER.format(epoch) if epoch else FINAL), contract, columns)
 
 
 def matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:

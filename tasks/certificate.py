@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from configs.schema import Config
 from tasks import _vectors
-from tasks._files import digest_of, digest_of_file
 from tasks._vectors import Vectors
+from tasks.datasets.files import digest_of, digest_of_file
 from tasks.engine.store import Dataset
 from tasks.errors import TrackingError
 from tasks.tracking.run import Run

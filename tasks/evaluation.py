@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Evaluation, Tokenization, Training
-from tasks import _contracts, _domain, _judges, _learnt, _scores, _vectors
+from tasks import _domain, _judges, _learnt, _scores, _vectors
 from tasks._evaluation_sets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks._judges import Space
 from tasks._start import settings_of
+from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.text.normalization import Rules
@@ -59,7 +60,7 @@ def evaluation(
         draft.facts["epochs"] = {str(epoch): judged(epoch)[1] for epoch in kept}
     items, draft.facts["metrics"] = judged()
     draft.facts["learning"] = _learnt.learning(vectors, draft.facts["metrics"], training.objective, seed)
-    _contracts.write(draft.file("evaluation.parquet"), _contracts.EVALUATION, items)
+    contracts.write(draft.file("evaluation.parquet"), contracts.EVALUATION, items)
     draft.facts["bands"] = _scores.bands(items, config.bootstrap, seed)
     draft.facts["neighbors"] = _by_probe(items.filter(pc.equal(items["judge"], "neighbors")))
     known = pc.sum(items["covered"]).as_py() or 0
@@ -115,7 +116,7 @@ def check_sets(config: Evaluation) -> None:
 
 def _held_out(vectors: Dataset, epoch: int | None, held_out: Dataset, settings: Settings) -> dict[str, float]:
     """J(θ), the mean over windows, and the mean over their pairs; nothing if no window was held out."""
-    table = pa.concat_tables(_contracts.read(file, _contracts.WINDOWS) for file in held_out.files())
+    table = pa.concat_tables(contracts.read(file, contracts.WINDOWS) for file in held_out.files())
     windows = Windows(*(column.to_numpy() for column in table.columns))
     if not windows.radius.any():
         return {}

@@ -14,16 +14,16 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from configs.schema import Ingestion
-from tasks import _contracts
 from tasks._applicable import check_applicable
 from tasks._archives import clear_errors
 from tasks._documents import Document
 from tasks._downloads import fetched
-from tasks._files import digest_of
 from tasks._reading import read, read_installed
 from tasks._sieve import ANY, DIGEST, Losses, Sieve, check
 from tasks._sources import Source, batches, named, source_digests, sources
 from tasks._unread import said, unread_files
+from tasks.datasets import contracts
+from tasks.datasets.files import digest_of
 from tasks.engine import progress
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, Record, joined
@@ -106,7 +106,7 @@ def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Contex
 @stage("ingestion")
 def _without(documents: Dataset, repeated: Rows, draft: Draft, context: Context) -> Account:
     """A batch without the texts that an earlier batch has."""
-    tables = (_contracts.read(file, _contracts.DOCUMENTS) for file in documents.files())
+    tables = (contracts.read(file, contracts.DOCUMENTS) for file in documents.files())
     kept = (table.filter(~np.isin(table["document"].to_numpy(), repeated.rows)) for table in tables)
     written = _write((table.drop_columns("document") for table in kept if len(table)), draft)
     left_out = {"duplicate": len(repeated.rows)}
@@ -166,7 +166,7 @@ def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dic
 def _name(batch: Dataset, row: int) -> str:
     """What the document of a row is called."""
     names = pa.chunked_array(
-        [_contracts.read(file, _contracts.DOCUMENTS, ["source"])["source"] for file in batch.files()]
+        [contracts.read(file, contracts.DOCUMENTS, ["source"])["source"] for file in batch.files()]
     )
     return str(names[row])
 
@@ -194,7 +194,7 @@ def _write(shards: Iterable[pa.Table], draft: Draft) -> int:
     for number, shard in enumerate(shards):
         ids = pa.array(range(written, written + len(shard)), pa.int64())
         file = draft.file(f"part-{number:05d}.parquet")
-        written += _contracts.write(file, _contracts.DOCUMENTS, shard.add_column(0, "document", ids))
+        written += contracts.write(file, contracts.DOCUMENTS, shard.add_column(0, "document", ids))
         characters += pc.sum(pc.utf8_length(shard["text"])).as_py()
     draft.facts["characters"] = characters
     return written

@@ -10,8 +10,9 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import ValidationError
 
 from configs.schema import Config
-from tasks import _contracts, _news
+from tasks import _news
 from tasks._news import Corpus, News
+from tasks.datasets import contracts
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
@@ -39,7 +40,7 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
             "  %-12s not known: the champion's corpus cannot be read: %s", "novelty", str(error).splitlines()[0]
         )
         return
-    table = _contracts.read(vocabulary.path / "vocabulary.parquet", _contracts.VOCABULARY, ["word", "count"])
+    table = contracts.read(vocabulary.path / "vocabulary.parquet", contracts.VOCABULARY, ["word", "count"])
     now = _corpus(documents.manifest, vocabulary.manifest, table)
     news = _news.compare(champion.number, before, now, _news.outside(tokens.files(), before.words))
     run.document("corpus.json", news.model_dump(mode="json"))

@@ -14,20 +14,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import (
-    _aligned,
-    _announcement,
-    _contracts,
-    _figures,
-    _formats,
-    _learnt,
-    _report,
-    _vectors,
-    certificate,
-    notifications,
-)
+from tasks import _aligned, _announcement, _figures, _formats, _learnt, _report, _vectors, certificate, notifications
 from tasks._evaluation_sets import judging_files
 from tasks._vectors import Vectors
+from tasks.datasets import contracts
 from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
 from tasks.engine.retries import may_pass
@@ -72,7 +62,7 @@ def publish(
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
     judged = manifests["evaluation"]
     learnt = _vectors.load(vectors)
-    curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE).to_pylist()
+    curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE).to_pylist()
     name = config.tracking.registered_model
     aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
     said = [run.record.data.tags.get(NEWS), aligned and str(aligned)]
@@ -162,12 +152,12 @@ def write_artifacts(
     for name in (VECTORS, "figures", "scores", "manifests"):
         (folder / name).mkdir()
     _write_vectors(folder / VECTORS, learnt)
-    curve = _contracts.read(vectors.path / "curve.parquet", _contracts.CURVE)
+    curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE)
     _figures.loss(curve).savefig(folder / "figures" / "loss.png")
     _figures.word_map(learnt.words, learnt.table).savefig(folder / "figures" / "words.png")
 
     shutil.copy(evaluation.path / "evaluation.parquet", folder / "scores")  # what a paired comparison needs
-    items = _contracts.read(evaluation.path / "evaluation.parquet", _contracts.EVALUATION)
+    items = contracts.read(evaluation.path / "evaluation.parquet", contracts.EVALUATION)
     facts = manifests["evaluation"].facts
     spreadsheet.write(_report.sections(items), folder / "scores" / "analogies.csv")
     spreadsheet.write(_report.neighbors(facts["neighbors"]), folder / "scores" / "neighbors.csv")

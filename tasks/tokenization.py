@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import Tokenization
-from tasks import _contracts, notes
+from tasks import notes
+from tasks.datasets import contracts
 from tasks.engine import progress
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, joined
@@ -64,9 +65,9 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
 @stage("tokenization", outside=_segmenter)
 def _part(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
     def tokenize_file(file: Path) -> Counts:
-        table = _contracts.read(file, _contracts.DOCUMENTS, ["document", "text"])
+        table = contracts.read(file, contracts.DOCUMENTS, ["document", "text"])
         tokens = tokenize(table["document"].combine_chunks(), table["text"].combine_chunks(), config)
-        rows = _contracts.write(draft.file(file.name), _contracts.TOKENS, tokens)
+        rows = contracts.write(draft.file(file.name), contracts.TOKENS, tokens)
         with_words = pc.count_distinct(tokens["document"]).as_py()
         total = pc.sum(pc.list_value_length(tokens["tokens"])).as_py() or 0
         return Counts(len(table), with_words, rows, total, scripts(table["text"].combine_chunks()))

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Tokenization, Training
-from tasks import _contracts, _vectors
+from tasks import _vectors
 from tasks._curve import Curve
 from tasks._start import Start, settings_of, start, start_digests
+from tasks.datasets import contracts
 from tasks.engine import environment
 from tasks.engine import progress as engine_progress
 from tasks.engine.checkpoints import Checkpoint, Checkpoints
@@ -64,7 +65,7 @@ def training(
 
     The rules by which `tokenization` wrote the words are kept with their vectors.
     """
-    words = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY, ["word", "count"])
+    words = contracts.read(vocabulary.files()[0], contracts.VOCABULARY, ["word", "count"])
     if not IN_PLACE:
         _tell_of_slowness()
     begin = start(words["word"].to_pylist(), config, seed, tokenization)
@@ -90,7 +91,7 @@ def training(
     write_vectors(draft.file(_vectors.FINAL), words, run.model)
     for name in map(_vectors.EARLIER.format, keeping):
         shutil.copyfile(run.checkpoints.folder / name, draft.file(name))
-    _contracts.write(draft.file("curve.parquet"), _contracts.CURVE, run.curve.table)
+    contracts.write(draft.file("curve.parquet"), contracts.CURVE, run.curve.table)
     draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)
     draft.facts[_vectors.RULES] = Rules.of(tokenization).dumps()
     return Account(unit="windows", read=run.total, written=run.total)
@@ -254,12 +255,12 @@ class Shards:
 
 
 def read_windows(file: Path) -> Windows:
-    columns = _contracts.read(file, _contracts.WINDOWS)
+    columns = contracts.read(file, contracts.WINDOWS)
     return Windows(*(columns[name].to_numpy() for name in ("document", "center", "radius")))
 
 
 def write_vectors(path: Path, words: pa.Table, model: Model) -> None:
-    _contracts.write(path, _contracts.vectors(model.input.shape[1]), _tables(words, model))
+    contracts.write(path, contracts.vectors(model.input.shape[1]), _tables(words, model))
 
 
 def _tables(words: pa.Table, model: Model) -> Iterator[pa.Table]:

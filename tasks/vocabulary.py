@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import Tokenization, Vocabulary
-from tasks import _contracts
-from tasks._words import chosen, list_digest
+from tasks.datasets import contracts
+from tasks.datasets.word_lists import chosen, list_digest
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.errors import InputError
@@ -37,7 +37,7 @@ def vocabulary(
 
     keep = keep_probabilities(counts, config.subsample)
     table = kept.append_column("keep_probability", pa.array(keep))
-    _contracts.write(draft.file("vocabulary.parquet"), _contracts.VOCABULARY, table)
+    contracts.write(draft.file("vocabulary.parquet"), contracts.VOCABULARY, table)
     covered = int(counts.sum())
     draft.facts.update(words=len(kept), distinct=len(counted), occurrences=occurrences, covered=covered / occurrences)
     reason = "not in the fixed vocabulary" if config.fixed else "rare"
@@ -55,7 +55,7 @@ def _count(files: list[Path], threads: int, draft: Draft) -> pa.Table:
 
 
 def _count_shard(file: Path) -> tuple[list[str], list[int]]:
-    words = _contracts.read(file, _contracts.TOKENS, ["tokens"])["tokens"]
+    words = contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"]
     counts = pc.value_counts(pc.list_flatten(words))
     return counts.field("values").to_pylist(), counts.field("counts").to_pylist()
 

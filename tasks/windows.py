@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from configs.schema import Windows as Extraction
-from tasks import _contracts
+from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.engine.threads import ordered_map
@@ -50,7 +50,7 @@ def windows(
     context: Context,
 ) -> Account:
     """The draw of `epoch`; where that is None, the held-out windows, of which rows with radius 0 are context only."""
-    table = _contracts.read(vocabulary.files()[0], _contracts.VOCABULARY)
+    table = contracts.read(vocabulary.files()[0], contracts.VOCABULARY)
     keep = table["keep_probability"].to_numpy()
     held_out = held_out_documents(tokens.manifest.account.read, config.held_out_fraction)
     words = known = longest = 0
@@ -75,7 +75,7 @@ def windows(
         shards = _cut(drawn(), config.shard_rows)
     written = 0
     for number, shard in enumerate(shards):
-        _contracts.write(draft.file(f"part-{number:05d}.parquet"), _contracts.WINDOWS, pa.table(vars(shard)))
+        contracts.write(draft.file(f"part-{number:05d}.parquet"), contracts.WINDOWS, pa.table(vars(shard)))
         written += len(shard)
         draft.report(words, tokens.manifest.facts["tokens"], f"{written:,} windows")
 
@@ -108,7 +108,7 @@ def _shards(tokens: Dataset) -> Iterator[Shard]:
 
 
 def _positions(shard: Shard, vocabulary: pa.ChunkedArray, held_out: NDArray[np.bool_], *, inside: bool) -> Positions:
-    table = _contracts.read_tokens(shard.file)
+    table = contracts.read_tokens(shard.file)
     lists = table["tokens"]
     lengths = pc.list_value_length(lists).to_numpy()
     takes_part = np.repeat(held_out[shard.documents + table["document"].to_numpy()] == inside, lengths)

@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from tasks import _contracts
-from tasks._files import digest_of
+from tasks.datasets import contracts
+from tasks.datasets.files import digest_of
 from tasks.engine.stage import Context
 from tasks.engine.store import Account, Dataset, Draft, joined
 
@@ -16,7 +16,7 @@ def tokens_of(context: Context, shards: list[list[str]]) -> Dataset:
         for number, texts in enumerate(shards):
             ids = list(range(document, document + len(texts)))
             table = pa.table({"document": ids, "tokens": [text.split() for text in texts]})
-            _contracts.write(draft.file(f"part-{number:05d}.parquet"), _contracts.TOKENS, table)
+            contracts.write(draft.file(f"part-{number:05d}.parquet"), contracts.TOKENS, table)
             document += len(texts)
         draft.facts["tokens"] = sum(len(text.split()) for texts in shards for text in texts)
         return Account(unit="documents", read=document, written=document)

@@ -7,9 +7,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from configs.schema import Config, Training
-from tasks import _contracts, _vectors
-from tasks._contracts import Contract
-from tasks._files import digest_of
+from tasks import _vectors
+from tasks.datasets import contracts
+from tasks.datasets.contracts import Contract
+from tasks.datasets.files import digest_of
 from tasks.engine import environment
 from tasks.engine.stage import Context
 from tasks.engine.store import Account, Dataset, Draft
@@ -47,12 +48,12 @@ def vectors_of(
         "held_out_loss": [9.0, None, 6.0, None, 5.0],
     }
     files = {
-        "vectors.parquet": (_contracts.vectors(size), known | {"input": _column(table), "output": second}),
-        "curve.parquet": (_contracts.CURVE, curve),
+        "vectors.parquet": (contracts.vectors(size), known | {"input": _column(table), "output": second}),
+        "curve.parquet": (contracts.CURVE, curve),
     }
     if earlier is not None:
         columns = known | {"input": _column(earlier), "output": second}
-        files[_vectors.EARLIER.format(1)] = _contracts.vectors(size), columns
+        files[_vectors.EARLIER.format(1)] = contracts.vectors(size), columns
     speed = {"words_per_second": 1e5, "seconds": 0.04, "curve": [0.0, 1e5, 1e5, 1e5, 1e5]}
     return dataset(
         context,
@@ -70,7 +71,7 @@ def vectors_of(
 
 def windows_of(context: Context, document: list[int], center: list[int], radius: list[int]) -> Dataset:
     columns = {"document": document, "center": center, "radius": radius}
-    return dataset(context, "windows", {"part-00000.parquet": (_contracts.WINDOWS, columns)}, {"words": len(center)})
+    return dataset(context, "windows", {"part-00000.parquet": (contracts.WINDOWS, columns)}, {"words": len(center)})
 
 
 def finished_stages(
@@ -99,9 +100,9 @@ def finished_stages(
         context=context,
     )
     return {
-        "documents": dataset(context, "ingestion", {"part-00000.parquet": (_contracts.DOCUMENTS, documents)}, {}),
-        "tokens": dataset(context, "tokenization", {"part-00000.parquet": (_contracts.TOKENS, tokens)}, {"tokens": 2}),
-        "vocabulary": dataset(context, "vocabulary", {"vocabulary.parquet": (_contracts.VOCABULARY, counted)}, facts),
+        "documents": dataset(context, "ingestion", {"part-00000.parquet": (contracts.DOCUMENTS, documents)}, {}),
+        "tokens": dataset(context, "tokenization", {"part-00000.parquet": (contracts.TOKENS, tokens)}, {"tokens": 2}),
+        "vocabulary": dataset(context, "vocabulary", {"vocabulary.parquet": (contracts.VOCABULARY, counted)}, facts),
         "held_out": held_out,
         "draws": [windows_of(context, [0, 0], [0, epoch], [1, 1]) for epoch in range(2)],
         "vectors": vectors,
@@ -116,7 +117,7 @@ def dataset(
         rows = 0
         for name, (contract, columns) in files.items():
             arrays = [pa.array(columns[field.name], field.type) for field in contract.schema]
-            rows += _contracts.write(draft.file(name), contract, pa.table(arrays, contract.schema))
+            rows += contracts.write(draft.file(name), contract, pa.table(arrays, contract.schema))
         draft.facts.update(facts)
         return Account(unit="rows", read=rows, written=rows)
 

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from flows.service import credentials
 from flows.service.exposure import LOOPBACK, MLFLOW_PASSWORD, PREFECT_PASSWORD
-from tasks._files import undamaged
+from tasks.datasets.files import undamaged
 from tasks.errors import PipelineError
 
 URI = "MLFLOW_TRACKING_URI"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks._files import digest_of_file, sync, whole, write_whole
+from tasks.datasets.files import digest_of_file, sync, whole, write_whole
 from tasks.engine.store import CHECKPOINTS
 from tasks.errors import StoreError
 

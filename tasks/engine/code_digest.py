@@ -10,7 +10,7 @@ from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 
-from tasks._files import digest_of
+from tasks.datasets.files import digest_of
 
 OWN_PACKAGES = ("tasks", "w2v_core", "configs")
 # Values of a section are in the key themselves; a section computes nothing of its own (tests/test_house.py).

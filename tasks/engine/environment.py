@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from configs.addresses import shown
-from tasks._files import digest_of_file
+from tasks.datasets.files import digest_of_file
 from tasks.engine.waiting import scaled
 
 SOURCE = Path(__file__).parent.parent

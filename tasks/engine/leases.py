@@ -7,7 +7,7 @@ as long as the run is open or kept, and what it does not find it makes anew.
 from collections.abc import Iterable
 from pathlib import Path
 
-from tasks._files import undamaged
+from tasks.datasets.files import undamaged
 from tasks.engine.file_lock import Held
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from configs.schema import Runtime, Training
-from tasks._files import digest_of
+from tasks.datasets.files import digest_of
 from tasks.engine import kernels, progress
 from tasks.engine.allocator import give_back
 from tasks.engine.code_digest import code_digest

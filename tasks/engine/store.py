@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from tasks._files import digest_of, digest_of_file, sync, undamaged, write_whole
+from tasks.datasets.files import digest_of, digest_of_file, sync, undamaged, write_whole
 from tasks.engine.file_lock import Held
 from tasks.errors import ContractError, StoreError
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks._files import digest_of
+from tasks.datasets.files import digest_of
 from tasks.engine.store import Dataset
 from tasks.tracking.run import Input
 

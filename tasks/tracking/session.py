@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from configs.addresses import shown
 from configs.schema import Config
 from tasks import _vectors
-from tasks._files import digest_of
 from tasks._vectors import Vectors
+from tasks.datasets.files import digest_of
 from tasks.engine import environment
 from tasks.errors import TrackingError, Unreachable
 from tasks.tracking import heartbeat, single_flight

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from configs.schema import Ingestion
-from tasks import _contracts
 from tasks._sample import Corpus, sample
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.ingestion import ingestion
@@ -26,7 +26,7 @@ def texts(context: Context, name: str, **settings: object) -> list[str]:
     config = Ingestion(source=str(CASES / name), **settings)
     expected = sample(config, Path(context.runtime.workspace))
     documents = ingestion.compute(context=context, config=config)
-    tables = [_contracts.read(file, _contracts.DOCUMENTS) for file in documents.files()]
+    tables = [contracts.read(file, contracts.DOCUMENTS) for file in documents.files()]
     found: list[str] = pa.concat_tables(tables)["text"].to_pylist()
     assert expected == Corpus(len(found), sum(map(len, found)))
     return found

@@ -140,7 +140,7 @@ def test_real_stages_follow_what_they_import() -> None:
     """Windows depend on the core and the contracts; ingestion on neither learner nor noise."""
     windows, ingestion = set(closure("tasks.windows")), set(closure("tasks.ingestion"))
 
-    assert {"tasks.windows", "w2v_core.windows", "w2v_core.randomness", "tasks._contracts"} <= windows
+    assert {"tasks.windows", "w2v_core.windows", "w2v_core.randomness", "tasks.datasets.contracts"} <= windows
     assert not [name for name in ingestion if name.startswith("w2v_core")]
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from configs.schema import Evaluation, Runtime, Training
-from tasks import _comparison, _comparison_page, _contracts, _scores, _vectors
+from tasks import _comparison, _comparison_page, _scores, _vectors
 from tasks._comparison import Comparison
 from tasks._published import CURVES, Curve, Published
 from tasks._vectors import Vectors
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.evaluation import evaluation
@@ -50,7 +51,7 @@ def published(folder: Path, name: str, words: list[str], table: Any, pairs: str)
         documents="",
         parameters={"seed": name, "training.epochs": "3"},
         curves={metric: Curve([0, 1_000, 2_000], [3.0, 2.0, 1.5]) for metric in CURVES},
-        items=_contracts.read(judged.files()[0], _contracts.EVALUATION),
+        items=contracts.read(judged.files()[0], contracts.EVALUATION),
         judged=judged.manifest,
         vectors=_vectors.load(vectors),
     )

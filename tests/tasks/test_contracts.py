@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import _contracts
+from tasks.datasets import contracts
 from tasks.errors import ContractError
 
 WORDS = pa.table({"word": ["a", "b"], "count": [3, 1], "keep_probability": pa.array([0.5, 1.0], pa.float32())})
@@ -17,18 +17,18 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     """A table comes back equal, and the file says its contract."""
     path = tmp_path / "vocabulary.parquet"
 
-    assert _contracts.write(path, _contracts.VOCABULARY, WORDS) == 2
-    assert _contracts.read(path, _contracts.VOCABULARY).equals(WORDS)
+    assert contracts.write(path, contracts.VOCABULARY, WORDS) == 2
+    assert contracts.read(path, contracts.VOCABULARY).equals(WORDS)
     assert pq.read_schema(path).metadata[b"contract"] == b"vocabulary/1"
 
 
 def test_another_contract_is_refused(tmp_path: Path) -> None:
     """The error names the file, the contract, the columns expected and found, and the next step."""
     path = tmp_path / "vocabulary.parquet"
-    _contracts.write(path, _contracts.VOCABULARY, WORDS)
+    contracts.write(path, contracts.VOCABULARY, WORDS)
 
     with pytest.raises(ContractError) as error:
-        _contracts.read(path, _contracts.WINDOWS)
+        contracts.read(path, contracts.WINDOWS)
 
     assert str(error.value) == (
         f"{path} does not match contract windows/1\n"
@@ -41,28 +41,28 @@ def test_another_contract_is_refused(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path) -> None:
     """The same columns under an older version are another contract."""
     path = tmp_path / "vocabulary.parquet"
-    _contracts.write(path, _contracts.VOCABULARY._replace(version=0), WORDS)
+    contracts.write(path, contracts.VOCABULARY._replace(version=0), WORDS)
 
     with pytest.raises(ContractError, match="does not match contract vocabulary/1"):
-        _contracts.read(path, _contracts.VOCABULARY)
+        contracts.read(path, contracts.VOCABULARY)
 
 
 def test_truncated_file_is_refused(tmp_path: Path) -> None:
     """A damaged shard is named, with the way to have it made anew."""
     path = tmp_path / "vocabulary.parquet"
-    _contracts.write(path, _contracts.VOCABULARY, WORDS)
+    contracts.write(path, contracts.VOCABULARY, WORDS)
     path.write_bytes(path.read_bytes()[:-20])
 
     with pytest.raises(
         ContractError, match=rf"{path} cannot be read as Parquet: (?s:.*)The file is damaged, or of another format"
     ):
-        _contracts.read(path, _contracts.VOCABULARY)
+        contracts.read(path, contracts.VOCABULARY)
 
 
 def test_wrong_columns_are_not_written(tmp_path: Path) -> None:
     """A stage cannot write what its contract does not name."""
     with pytest.raises(ValueError, match="names are not matching"):
-        _contracts.write(tmp_path / "x.parquet", _contracts.WINDOWS, WORDS)
+        contracts.write(tmp_path / "x.parquet", contracts.WINDOWS, WORDS)
 
 
 def test_tokens_come_as_dictionary(tmp_path: Path) -> None:
@@ -70,9 +70,9 @@ def test_tokens_come_as_dictionary(tmp_path: Path) -> None:
     path = tmp_path / "tokens.parquet"
     words = [f"word{number}" for number in range(50_000)]
     table = pa.table({"document": np.arange(4), "tokens": [words] * 4})
-    _contracts.write(path, _contracts.TOKENS, table)
+    contracts.write(path, contracts.TOKENS, table)
 
-    read = _contracts.read_tokens(path)["tokens"].combine_chunks()
+    read = contracts.read_tokens(path)["tokens"].combine_chunks()
 
     assert pa.types.is_dictionary(read.type.value_type)
     assert len(read.values.dictionary) == 50_000

@@ -11,8 +11,8 @@ import pytest
 from httpx import HTTPStatusError
 
 from configs.schema import Ingestion
-from tasks import _contracts
 from tasks._downloads import fetch
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.ingestion import ingestion
@@ -64,7 +64,7 @@ def test_a_url_is_a_source(site: str, requests: list[str], context: Context) -> 
     documents = ingestion.compute(context=context, config=config)
     ingestion.compute(context=context, config=config.model_copy(update={"document_length": 500}))
 
-    assert _contracts.read(documents.files()[0], _contracts.DOCUMENTS)["text"].to_pylist() == [CONTENT.decode()]
+    assert contracts.read(documents.files()[0], contracts.DOCUMENTS)["text"].to_pylist() == [CONTENT.decode()]
     assert requests == ["/text.txt"]
 
 

@@ -10,9 +10,10 @@ import pytest
 from mlflow.utils.validation import _validate_metric_name
 
 from configs.schema import Evaluation, Promotion, Training
-from tasks import _contracts, _scores, notes
+from tasks import _scores, notes
 from tasks._evaluation_sets import read_analogies, read_pairs, set_names
 from tasks._learnt import warning
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
@@ -41,7 +42,7 @@ def judge(context: Context):
             vectors=vectors, held_out=held_out, config=Evaluation(**config), training=Training(), window=2, seed=1,
             context=Context(runtime=runtime),
         )  # fmt: skip
-        return done, _contracts.read(done.files()[0], _contracts.EVALUATION)
+        return done, contracts.read(done.files()[0], contracts.EVALUATION)
 
     return run
 

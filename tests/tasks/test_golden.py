@@ -12,26 +12,26 @@ import pytest
 
 from configs import logged
 from configs.loading import ConfigError
-from tasks import _contracts
+from tasks.datasets import contracts
 from tasks.engine.store import MANIFEST, Store
 from tasks.errors import ContractError, StoreError
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CONTRACTS = [
-    _contracts.DOCUMENTS, _contracts.TOKENS, _contracts.VOCABULARY, _contracts.WINDOWS, _contracts.CURVE,
-    _contracts.EVALUATION, _contracts.vectors(2),
+    contracts.DOCUMENTS, contracts.TOKENS, contracts.VOCABULARY, contracts.WINDOWS, contracts.CURVE,
+    contracts.EVALUATION, contracts.vectors(2),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.id)
-def test_datasets(contract: _contracts.Contract) -> None:
+def test_datasets(contract: contracts.Contract) -> None:
     """Every file of today's version is read whole, those of other versions are refused by name."""
     for file in GOLDEN.glob(f"{contract.name}-*.parquet"):
         if file.stem == f"{contract.name}-{contract.version}":
-            assert len(_contracts.read(file, contract)) > 0
+            assert len(contracts.read(file, contract)) > 0
         else:
             with pytest.raises(ContractError, match=r"another version wrote it: .* read it with that one"):
-                _contracts.read(file, contract)
+                contracts.read(file, contract)
 
     assert (GOLDEN / f"{contract.name}-{contract.version}.parquet").exists()
 

@@ -11,10 +11,11 @@ import pytest
 import zstandard
 
 from configs.schema import Ingestion, Runtime, Tokenization, Vocabulary
-from tasks import _contracts, _sources
+from tasks import _sources
 from tasks import ingestion as module
 from tasks._reading import read
 from tasks._sources import Source, batches
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
@@ -41,7 +42,7 @@ def ingest(context: Context, source: Path, **settings: object) -> Dataset:
 
 
 def table(documents: Dataset) -> pa.Table:
-    return pa.concat_tables(_contracts.read(file, _contracts.DOCUMENTS) for file in documents.files())
+    return pa.concat_tables(contracts.read(file, contracts.DOCUMENTS) for file in documents.files())
 
 
 def test_a_folder_becomes_documents(context: Context, corpus: Path) -> None:

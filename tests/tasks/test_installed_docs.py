@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Ingestion
-from tasks import _contracts
 from tasks._installed_docs import docstrings
 from tasks._sources import source_digests, sources
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.ingestion import ingestion
@@ -88,7 +88,7 @@ def test_a_distribution_becomes_documents(site_packages: Path, context: Context)
     """Its modules' docstrings and the text files it brings; tests, licences and all else are no documentation."""
     documents = ingestion.compute(context=context, config=DEMO)
 
-    table = _contracts.read(documents.files()[0], _contracts.DOCUMENTS)
+    table = contracts.read(documents.files()[0], contracts.DOCUMENTS)
     assert table["source"].to_pylist() == [
         "demo/README.md", "demo/core.py:1", "demo/core.py:8", "demo/core.py:9", "demo/core.py:13", "demo/core.py:15",
         "demo/usage.rst",
@@ -124,7 +124,7 @@ def test_a_real_distribution_is_read(context: Context) -> None:
     documents = ingestion.compute(context=context, config=config)
 
     texts = [
-        text for file in documents.files() for text in _contracts.read(file, _contracts.DOCUMENTS)["text"].to_pylist()
+        text for file in documents.files() for text in contracts.read(file, contracts.DOCUMENTS)["text"].to_pylist()
     ]
     assert "A base class for creating Pydantic models" in " ".join(texts)
     assert metadata.version("pydantic") in documents.manifest.inputs["outside"][0]["source"]

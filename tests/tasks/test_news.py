@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tasks import _contracts, _news
+from tasks import _news
 from tasks._news import Corpus, News
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tests.learnt import dataset
 
@@ -52,7 +53,7 @@ def test_chance_is_no_burst() -> None:
 def test_tokens_outside_a_vocabulary(context: Context) -> None:
     """Each occurrence counts, in every file, also of words too rare for a vocabulary."""
     parts = {
-        f"part-0000{number}.parquet": (_contracts.TOKENS, {"document": [0], "tokens": [words]})
+        f"part-0000{number}.parquet": (contracts.TOKENS, {"document": [0], "tokens": [words]})
         for number, words in enumerate([["sea", "fog", "fog"], ["sea", "rain"]])
     }
 

@@ -12,9 +12,10 @@ import pytest
 from configs.loading import load
 from configs.schema import Ingestion
 from flows.backfill import partitions
-from tasks import _archives, _contracts, _downloads, _objects, _sample
+from tasks import _archives, _downloads, _objects, _sample
 from tasks._sample import sample
 from tasks._sources import sources
+from tasks.datasets import contracts
 from tasks.engine.retries import _unanswered
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
@@ -86,7 +87,7 @@ def at(prefix: str) -> Ingestion:
 
 
 def texts(documents: Dataset) -> list[str]:
-    tables = [_contracts.read(file, _contracts.DOCUMENTS) for file in documents.files()]
+    tables = [contracts.read(file, contracts.DOCUMENTS) for file in documents.files()]
     return [text for table in tables for text in table["text"].to_pylist()]
 
 

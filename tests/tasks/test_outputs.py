@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.loading import ConfigError
-from tasks import _outputs
+from tasks.datasets import outputs
 from tasks.errors import InputError, StoreError
 
 
@@ -41,7 +41,7 @@ def loop(folder: Path) -> Path:
 def test_what_can_be_no_file_is_told(named: Callable[[Path], Path], found: str, force: bool, tmp_path: Path) -> None:
     """Before any work, with the option and what is there instead; --force changes nothing about it."""
     with pytest.raises(ConfigError, match=rf"(?s)^--output .*cannot be written.*found .*({found}).*\nName another"):
-        _outputs.check([named(tmp_path)], "--output", force=force)
+        outputs.check([named(tmp_path)], "--output", force=force)
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:
@@ -50,25 +50,25 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     for name in ("v.txt", "dangling"):
         with pytest.raises(ConfigError, match=r"(?s)expected  the name of a new file.*or add --force"):
-            _outputs.check([tmp_path / "free", tmp_path / name], "export")
-    _outputs.check([tmp_path / "v.txt"], "export", force=True)
-    _outputs.check([tmp_path / "v.txt"], "export", ours="min")
+            outputs.check([tmp_path / "free", tmp_path / name], "export")
+    outputs.check([tmp_path / "v.txt"], "export", force=True)
+    outputs.check([tmp_path / "v.txt"], "export", ours="min")
 
     with pytest.raises(ConfigError, match=r"(?s)is there already\nName another\.$"):
-        _outputs.check([tmp_path / "v.txt"], "--output", ours="# ours")
+        outputs.check([tmp_path / "v.txt"], "--output", ours="# ours")
 
 
 def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may write everywhere, so what the system says is put in its mouth."""
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(ConfigError, match="may not be written to"):
-        _outputs.check([tmp_path / "v.txt"], "export")
+        outputs.check([tmp_path / "v.txt"], "export")
 
 
 def test_files_appear_together(tmp_path: Path) -> None:
     """Both or none, with the rights of any new file, and nothing else is left."""
     files = [tmp_path / "v1.0", tmp_path / "v1.0.words"]
-    _outputs.place(files, write)
+    outputs.place(files, write)
     (tmp_path / "plain").write_text("")
 
     assert [file.read_text() for file in files] == ["new", "new words"]
@@ -90,7 +90,7 @@ def test_what_fails_changes_nothing(error: Exception, tmp_path: Path) -> None:
         raise error
 
     with pytest.raises((InputError, StoreError), match=r"a word|cannot be written\n.*\n.*No space left"):
-        _outputs.place(files, stumble)
+        outputs.place(files, stumble)
 
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"v": "old", "v.words": "old"}
 
@@ -108,6 +108,6 @@ def test_an_old_file_never_stands_beside_new_words(tmp_path: Path, monkeypatch: 
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", watched)
-    _outputs.place(files, write)
+    outputs.place(files, write)
 
     assert seen == [["old"], ["new words"]]

@@ -13,9 +13,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
-from tasks import _contracts, _figures, _report
+from tasks import _figures, _report
 from tasks import certificate as certificate_module
-from tasks._files import digest_of_file
+from tasks.datasets import contracts
+from tasks.datasets.files import digest_of_file
 from tasks.engine import kernels
 from tasks.engine.stage import Context
 from tasks.errors import InputError, TrackingError
@@ -429,7 +430,7 @@ def test_analogies_by_section() -> None:
         for judge, right in (("3cosadd", True), ("3cosmul", False))
         for section, covered in (("one", True), ("one", False), ("two", True))
     ]
-    table = _report.sections(pa.Table.from_pylist(rows, schema=_contracts.EVALUATION.schema))
+    table = _report.sections(pa.Table.from_pylist(rows, schema=contracts.EVALUATION.schema))
 
     assert table.to_numpy().tolist() == [["s", "one", 2, 1, 1, 0], ["s", "two", 1, 1, 1, 0], ["s", "total", 3, 2, 1, 0]]
     assert list(table) == ["set", "section", "asked", "covered", "3cosadd", "3cosmul"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks._files import digest_of
+from tasks.datasets.files import digest_of
 from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, Store, joined, latest
 from tasks.errors import StoreError
 

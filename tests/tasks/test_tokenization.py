@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Runtime, Tokenization
-from tasks import _contracts, notes
+from tasks import notes
+from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.errors import InputError
@@ -277,7 +278,7 @@ def corpus(config: Tokenization, draft: Draft, context: Context) -> Account:
     """Two shards of documents, as ingestion would write them."""
     for shard in (0, 1):
         rows = {"document": [2 * shard, 2 * shard + 1], "source": ["a", "b"], "text": TEXTS[2 * shard : 2 * shard + 2]}
-        _contracts.write(draft.file(f"part-{shard:05d}.parquet"), _contracts.DOCUMENTS, pa.table(rows))
+        contracts.write(draft.file(f"part-{shard:05d}.parquet"), contracts.DOCUMENTS, pa.table(rows))
     return Account(unit="documents", read=4, written=4)
 
 
@@ -290,7 +291,7 @@ def test_every_document_is_accounted_for(documents: Dataset, context: Context) -
     """A shard for each of documents; one without a word has no row and is counted."""
     tokens = tokenization.compute(context=context, documents=documents, config=Tokenization())
 
-    assert [_contracts.read(file, _contracts.TOKENS).to_pydict() for file in tokens.files()] == [
+    assert [contracts.read(file, contracts.TOKENS).to_pydict() for file in tokens.files()] == [
         {"document": [0, 1], "tokens": [["the", "first", "one", "it", "is", "short"], ["12", "34"]]},
         {"document": [3], "tokens": [["another", "a4", "b5"]]},
     ]

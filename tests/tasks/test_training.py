@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary, Windows
-from tasks import _contracts, _vectors
+from tasks import _vectors
 from tasks import training as module
 from tasks._start import start_digests
+from tasks.datasets import contracts
 from tasks.engine import progress
 from tasks.engine.checkpoints import Checkpoint, Checkpoints
 from tasks.engine.stage import Context
@@ -90,7 +91,7 @@ def test_every_combination_learns(
         context, architecture=architecture, objective=objective, batch_size=batch_size, learning_rate=learning_rate,
         epochs=6,
     )  # fmt: skip
-    curve = _contracts.read(made.path / "curve.parquet", _contracts.CURVE).to_pandas()
+    curve = contracts.read(made.path / "curve.parquet", contracts.CURVE).to_pandas()
     judged = curve["held_out_loss"].dropna()
 
     assert judged.iloc[-1] < judged.iloc[0]
@@ -317,7 +318,7 @@ def test_warm_start_follows_the_words(tmp_path: Path) -> None:
     second = train(workspace(tmp_path, "ws"), warm_start=str(first.path / "vectors.parquet"))
 
     def at_start(made: Dataset) -> float:
-        return float(_contracts.read(made.path / "curve.parquet", _contracts.CURVE)["held_out_loss"][0].as_py())
+        return float(contracts.read(made.path / "curve.parquet", contracts.CURVE)["held_out_loss"][0].as_py())
 
     assert at_start(second) < at_start(first)
     assert second.manifest.facts["warm_start"] == {"kept": 16, "new": 0, "dropped": 0}
@@ -382,7 +383,7 @@ def test_gradient_descent_updates_once_an_epoch(context: Context, monkeypatch: p
     """However many chunks the full gradient is summed in, an epoch is one update, and J(θ) is measured once in it."""
     monkeypatch.setattr(batches, "CHUNK", 50)
     made = train(context, objective="softmax", batch_size="full", learning_rate=2.0)
-    curve = _contracts.read(made.path / "curve.parquet", _contracts.CURVE).to_pandas()
+    curve = contracts.read(made.path / "curve.parquet", contracts.CURVE).to_pandas()
 
     assert curve["updates"].iloc[-1] == 3
     assert curve["held_out_loss"].notna().sum() == 1 + 3  # at the start, and after each epoch

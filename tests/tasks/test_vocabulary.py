@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Vocabulary
-from tasks import _contracts, notes
+from tasks import notes
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.engine.store import Account, Dataset
 from tasks.errors import InputError
@@ -19,7 +20,7 @@ SENTENCES = ["the cat sat on the mat", "the dog sat", "a cat and a dog"]
 
 def count(context: Context, shards: list[list[str]], **settings: object) -> tuple[Dataset, list[dict[str, object]]]:
     made = vocabulary.compute(context=context, tokens=tokens_of(context, shards), config=Vocabulary(**settings))
-    return made, _contracts.read(made.files()[0], _contracts.VOCABULARY).to_pylist()
+    return made, contracts.read(made.files()[0], contracts.VOCABULARY).to_pylist()
 
 
 def test_ids_by_falling_count_then_word(context: Context) -> None:

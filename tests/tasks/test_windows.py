@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from configs.schema import Runtime, Vocabulary, Windows
-from tasks import _contracts
+from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
@@ -25,18 +25,18 @@ def drawn(context: Context, epoch: int | None, *, subsample: float = 0.0, seed: 
 
 
 def columns(dataset: Dataset) -> dict[str, NDArray[np.integer]]:
-    tables = [_contracts.read(file, _contracts.WINDOWS) for file in dataset.files()]
+    tables = [contracts.read(file, contracts.WINDOWS) for file in dataset.files()]
     return {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in tables[0].column_names}
 
 
 def test_all_positions_are_there_in_order(context: Context) -> None:
     """Without subsampling and held-out documents, the centers are the corpus."""
     found = columns(drawn(context, 0, held_out_fraction=0.0))
-    words = _contracts.read(
+    words = contracts.read(
         vocabulary.compute(
             context=context, tokens=tokens_of(context, SHARDS), config=Vocabulary(min_count=1, subsample=0.0)
         ).files()[0],
-        _contracts.VOCABULARY,
+        contracts.VOCABULARY,
     )["word"].to_pylist()
 
     assert [words[center] for center in found["center"]] == " ".join(TEXTS).split()
@@ -94,7 +94,7 @@ def test_threads_change_nothing(context: Context, tmp_path) -> None:
 def test_shards_are_cut_between_documents(context: Context) -> None:
     """A shard has at least shard_rows rows, and no document lies in two."""
     made = drawn(context, 0, shard_rows=100)
-    documents = [set(_contracts.read(file, _contracts.WINDOWS)["document"].to_pylist()) for file in made.files()]
+    documents = [set(contracts.read(file, contracts.WINDOWS)["document"].to_pylist()) for file in made.files()]
 
     assert sum(map(len, documents)) == len(set.union(*documents))
     assert all(file.rows == 120 for file in made.manifest.files[:-1])  # four documents of thirty words

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import _lines
-from tasks._files import digest_of_file
+from tasks.datasets import lines as datasets_lines
+from tasks.datasets.files import digest_of_file
 from tasks.errors import InputError
 from tasks.text.normalization import Rules, forms
 
@@ -38,7 +38,9 @@ def list_digest(path: str | None, key: str) -> str | None:
 
 def read_words(path: str, key: str) -> list[str]:
     """Each word once, in order, as it is written. Raises InputError if the list is no text, or one of counts."""
-    lines = [line.text for line in _lines.read(path, "word list") if line.text == "#" or line.text.split()[0] != "#"]
+    lines = [
+        line.text for line in datasets_lines.read(path, "word list") if line.text == "#" or line.text.split()[0] != "#"
+    ]
     if lines and all(len(fields := line.split()) == 2 and fields[1].isdecimal() for line in lines):
         raise InputError(
             f"{path}: this word list holds counts\nexpected  one word a line\nfound     {lines[0]!r}\n"

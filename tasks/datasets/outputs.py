@@ -6,7 +6,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from configs.loading import ConfigError
-from tasks._files import sync
+from tasks.datasets.files import sync
 from tasks.errors import StoreError
 
 BEGINNING = 1_000  # characters, in which a file says what it is

@@ -1,0 +1,1 @@
+"""Schemas of the datasets between stages, and files of users: digests, lines, word lists, outputs."""
