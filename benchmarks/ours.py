@@ -8,9 +8,9 @@ import numpy as np
 
 from configs.loading import check
 from flows.pipeline import through_training
-from tasks import _vectors
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
+from tasks.vectors import tables
 
 SHARED = (
     "architecture", "objective", "vector_size", "epochs", "negatives", "learning_rate", "min_learning_rate",
@@ -40,7 +40,7 @@ def main(text: str, output: str, settings: dict) -> None:
 
     trained = through_training(config, compute)
     facts = trained.vectors.manifest.facts
-    vectors = _vectors.load(trained.vectors)
+    vectors = tables.load(trained.vectors)
     np.save(output + ".npy", vectors.table)
     with open(output + ".txt", "w") as stream:
         stream.write("\n".join(vectors.words))

@@ -27,11 +27,11 @@ import pyarrow as pa
 
 from benchmarks.page import HERE, OURS, PEER, PROJECT, frame, read_scenarios, write_page
 from tasks._comparison import verdicts
-from tasks._distance import distance
 from tasks._evaluation_sets import read_analogies, read_pairs
 from tasks._judges import Space, analogies, pairs
 from tasks._scores import figures
-from tasks._vectors import Vectors
+from tasks.vectors.distance import distance
+from tasks.vectors.tables import Vectors
 
 SHARED = PROJECT.parent / "shared"
 DOCUMENT_WORDS = 1_000

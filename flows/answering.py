@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 
 from flows import vectors
 from tasks._judges import Space
-from tasks._vectors import Vectors as Learnt
 from tasks.errors import InputError, UnknownWord
+from tasks.vectors.tables import Vectors as Learnt
 
 HEALTH = "/health"
 MOST = 1_000  # words, or neighbours of a word, asked for at once

@@ -11,7 +11,7 @@ from flows.plan import Plan
 from flows.words_ahead import Words
 from tasks._evaluation_sets import judging_files
 from tasks._sample import Corpus, Seen, look, stored
-from tasks._vectors import kept_epochs
+from tasks.vectors.tables import kept_epochs
 
 SENTENCE = 20  # words
 BASE = 400e6  # bytes of memory: the interpreter and its libraries

@@ -12,7 +12,6 @@ from configs.schema import Config
 from flows.pipeline import pipeline
 from flows.plan import TO_COME
 from tasks import certificate as certificate_module
-from tasks._distance import Distance, distance
 from tasks.certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks.datasets.files import write_whole
 from tasks.display.terminal import visible
@@ -23,6 +22,7 @@ from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 from tasks.tracking.single_flight import VERDICT
+from tasks.vectors.distance import Distance, distance
 
 MARK = "reproduces"  # in the workspace: the run that is rebuilt there
 

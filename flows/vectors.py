@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks import _vectors
 from tasks._judges import Space
-from tasks._vectors import Vectors
 from tasks.datasets.files import write_whole
 from tasks.engine import store
 from tasks.engine.store import LATEST, Dataset
 from tasks.errors import InputError, UnknownWord
+from tasks.vectors import tables
+from tasks.vectors.tables import Vectors
 
 Neighbors = dict[str, list[tuple[str, float]]]
 HINTS = 3  # unknown words for which near spellings are sought
@@ -41,9 +41,9 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> V
             f"expected  {latest.path}\nfound     no such folder\n"
             "Run the same `w2v retrain` again, which makes them again, or name a --run, whose files MLflow has."
         )
-    if epoch and epoch not in (kept := _vectors.kept(latest)):
-        raise _vectors.not_kept("the last retraining", epoch, kept)
-    return _vectors.load(latest, epoch)
+    if epoch and epoch not in (kept := tables.kept(latest)):
+        raise tables.not_kept("the last retraining", epoch, kept)
+    return tables.load(latest, epoch)
 
 
 def space(workspace: Path, run: str | None = None, epoch: int | None = None) -> Space:

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks._comparison import FEWEST, WORDS
-from tasks._vectors import Vectors
 from tasks.errors import InputError
 from tasks.tracking import registry
 from tasks.tracking.run import Run
 from tasks.tracking.session import ALIGNED, VECTORS, vectors_of
+from tasks.vectors.tables import Vectors
 from w2v_core import alignment, similarity
 
 CHECKED = 1_000  # words whose similarities are compared, all with all

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from tasks import _scores
 from tasks._published import Published
 from tasks._scores import Asked
-from tasks._vectors import Vectors
 from tasks.errors import InputError
 from tasks.tracking.session import DIGEST
+from tasks.vectors.tables import Vectors
 from w2v_core import paired
 from w2v_core.alignment import Change, change
 from w2v_core.paired import Difference

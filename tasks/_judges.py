@@ -12,10 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks._evaluation_sets import Analogy, Pair
-from tasks._vectors import Vectors
 from tasks.datasets import contracts
 from tasks.engine.threads import ordered_map
 from tasks.text.normalization import Lookup
+from tasks.vectors.tables import Vectors
 from w2v_core import similarity
 
 NEIGHBORS = 10

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from configs.schema import Promotion
-from tasks import _vectors
 from tasks.datasets import contracts
 from tasks.engine.store import Dataset
+from tasks.vectors import tables
 from w2v_core.model import initial
 from w2v_core.randomness import generator
 
@@ -42,7 +42,7 @@ def _moved(vectors: Dataset, seed: int) -> bool:
     """Whether the vectors are others than a cold start's; a warm start's are not looked up."""
     if "warm_start" in vectors.manifest.facts:
         return True
-    table = _vectors.load(vectors).table
+    table = tables.load(vectors).table
     start = initial(*table.shape, rng=generator(seed, "initial vectors")).input
     return bool(np.abs(table - start).max() > NEAR * np.abs(start).max())
 
@@ -55,7 +55,7 @@ def _before(vectors: Dataset, metrics: Mapping[str, float], judged: list[float],
         return judged[0]
     if objective == "hierarchical_softmax":
         return None
-    words = next(file.rows for file in vectors.manifest.files if file.name == _vectors.FINAL)
+    words = next(file.rows for file in vectors.manifest.files if file.name == tables.FINAL)
     return log(words or 1) * metrics[LOSS] / metrics[PER_PAIR]
 
 

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import pyarrow as pa
 from pydantic import ValidationError
 
-from tasks._vectors import Vectors
 from tasks.datasets import contracts
 from tasks.engine.store import Manifest
 from tasks.errors import ContractError, TrackingError
 from tasks.tracking import session
 from tasks.tracking.client import reached
 from tasks.tracking.run import Run, known_run
+from tasks.vectors.tables import Vectors
 
 CURVES = {"loss/training": "training loss per pair", "loss/held_out": "J(θ) on held-out windows"}
 

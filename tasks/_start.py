@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from configs.schema import Tokenization, Training
-from tasks import _vectors
 from tasks.datasets import contracts
 from tasks.datasets.files import digest_of_file
 from tasks.datasets.word_lists import chosen, list_digest
 from tasks.errors import InputError
 from tasks.text.normalization import Rules
+from tasks.vectors import tables
 from w2v_core.model import Model, initial, warm
 from w2v_core.randomness import generator
 from w2v_core.training import Settings
@@ -87,7 +87,7 @@ def start(words: list[str], config: Training, seed: int, tokenization: Tokenizat
 def _earlier(path: Path, vector_size: int) -> tuple[list[str], Model]:
     _check_start(path, vector_size)
     table = contracts.read(path, contracts.vectors(vector_size))
-    theta = np.stack([_vectors.matrix(table["input"]), _vectors.matrix(table["output"])], axis=1)
+    theta = np.stack([tables.matrix(table["input"]), tables.matrix(table["output"])], axis=1)
     return table["word"].to_pylist(), Model(theta)
 
 

@@ -27,13 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
-from tasks import _vectors
-from tasks._vectors import Vectors
 from tasks.datasets.files import digest_of, digest_of_file
 from tasks.engine.store import Dataset
 from tasks.errors import TrackingError
 from tasks.tracking.run import Run
 from tasks.tracking.session import parameters
+from tasks.vectors import tables
+from tasks.vectors.tables import Vectors
 
 FILE = "reproducibility.json"
 DIGEST = "reproducibility.digest"  # the tag
@@ -65,7 +65,7 @@ def certify(config: Config, stages: Mapping[str, Dataset], artifacts: Path) -> C
                 "tables": _tables(stages["vectors"], epoch),
                 "scores": manifests["evaluation"].facts["epochs"][str(epoch)],
             }
-            for epoch in _vectors.kept(stages["vectors"])
+            for epoch in tables.kept(stages["vectors"])
         },
         "artifacts": digests(artifacts),
         "sizes": {path.relative_to(artifacts).as_posix(): path.stat().st_size for path in _files(artifacts)},
@@ -142,8 +142,8 @@ def of_learnt(learnt: Vectors) -> dict[str, str]:
 
 
 def _tables(vectors: Dataset, epoch: int | None = None) -> dict[str, str]:
-    output = _numbers(_vectors.matrix(_vectors.read(vectors, ["output"], epoch)["output"]))
-    return of_learnt(_vectors.load(vectors, epoch)) | {"output": output}  # one table at a time is in memory
+    output = _numbers(tables.matrix(tables.read(vectors, ["output"], epoch)["output"]))
+    return of_learnt(tables.load(vectors, epoch)) | {"output": output}  # one table at a time is in memory
 
 
 def _numbers(table: NDArray[np.float32]) -> str:

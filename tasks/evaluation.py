@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Evaluation, Tokenization, Training
-from tasks import _domain, _judges, _learnt, _scores, _vectors
+from tasks import _domain, _judges, _learnt, _scores
 from tasks._evaluation_sets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks._judges import Space
 from tasks._start import settings_of
@@ -18,6 +18,7 @@ from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.text.normalization import Rules
+from tasks.vectors import tables
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model
 from w2v_core.training import Settings
@@ -49,14 +50,14 @@ def evaluation(
     settings = settings_of(training, window, seed)
 
     def judged(epoch: int | None = None) -> tuple[pa.Table, dict[str, float]]:
-        space = Space(_vectors.load(vectors, epoch)._replace(rules=Rules.of(tokenization)))
+        space = Space(tables.load(vectors, epoch)._replace(rules=Rules.of(tokenization)))
         with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
             near = _judges.neighbors(space, config.probes or _typical(space))
             items = pa.concat_tables([*_judge(space, config, draft, context.threads), near])
             found = _held_out(vectors, epoch, held_out, settings) | _judges.spread(space)
         return items, found | _scores.figures(items, config.bootstrap, seed)
 
-    if kept := _vectors.kept(vectors):
+    if kept := tables.kept(vectors):
         draft.facts["epochs"] = {str(epoch): judged(epoch)[1] for epoch in kept}
     items, draft.facts["metrics"] = judged()
     draft.facts["learning"] = _learnt.learning(vectors, draft.facts["metrics"], training.objective, seed)
@@ -120,8 +121,8 @@ def _held_out(vectors: Dataset, epoch: int | None, held_out: Dataset, settings: 
     windows = Windows(*(column.to_numpy() for column in table.columns))
     if not windows.radius.any():
         return {}
-    learnt = _vectors.read(vectors, ["count", "input", "output"], epoch)
-    theta = np.stack([_vectors.matrix(learnt["input"]), _vectors.matrix(learnt["output"])], axis=1)
+    learnt = tables.read(vectors, ["count", "input", "output"], epoch)
+    theta = np.stack([tables.matrix(learnt["input"]), tables.matrix(learnt["output"])], axis=1)
     found = held_out_loss(Model(theta), windows, settings, learnt["count"].to_numpy())
     return {"loss/held_out": found.per_window, "loss/held_out_per_pair": found.per_pair}
 

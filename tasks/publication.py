@@ -14,9 +14,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _aligned, _announcement, _figures, _formats, _learnt, _report, _vectors, certificate, notifications
+from tasks import _aligned, _announcement, _figures, _learnt, _report, certificate, notifications
 from tasks._evaluation_sets import judging_files
-from tasks._vectors import Vectors
 from tasks.datasets import contracts
 from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
@@ -28,6 +27,8 @@ from tasks.tracking import lineage, models
 from tasks.tracking.live_curve import CURVES, log_curve
 from tasks.tracking.run import Run, gathered
 from tasks.tracking.session import ALIGNED, NEWS, PARENT, RESULT, VECTORS, parameters
+from tasks.vectors import formats, tables
+from tasks.vectors.tables import Vectors
 
 Rows = list[dict[str, Any]]
 
@@ -61,7 +62,7 @@ def publish(
     stages |= {"vectors": vectors, "evaluation": evaluation}
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
     judged = manifests["evaluation"]
-    learnt = _vectors.load(vectors)
+    learnt = tables.load(vectors)
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE).to_pylist()
     name = config.tracking.registered_model
     aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
@@ -84,9 +85,7 @@ def publish(
             _write_vectors(folder / ALIGNED, aligned.vectors)
         seal = certificate.write(certificate.certify(config, stages, folder), folder)
         run.files(folder)
-        checkpoints = [
-            log_epoch(run, config, epoch, vectors, curve, judged, folder) for epoch in _vectors.kept(vectors)
-        ]
+        checkpoints = [log_epoch(run, config, epoch, vectors, curve, judged, folder) for epoch in tables.kept(vectors)]
         words = curve[-1]["words"] if checkpoints else 0  # a lone value at step 0 is a bar on MLflow's page
         place = folder / (ALIGNED if aligned else VECTORS)
         model = models.log_model(run, place, parameters(config), step=words)
@@ -118,7 +117,7 @@ def log_epoch(
     """The vectors of an earlier epoch as a model of their own; one at a time is in memory, and in the folder."""
     end = min(curve, key=lambda point: abs(point["epoch"] - epoch))  # there is a point where an epoch ends
     with TemporaryDirectory(dir=folder) as place:
-        _write_table(Path(place), _vectors.load(vectors, epoch))
+        _write_table(Path(place), tables.load(vectors, epoch))
         model = models.log_model(run, Path(place), parameters(config), epoch=epoch, step=end["words"])
     return Checkpoint(model, end["words"], judged.facts["epochs"][str(epoch)])
 
@@ -171,11 +170,11 @@ def write_artifacts(
 
 def _write_vectors(folder: Path, learnt: Vectors) -> None:
     _write_table(folder, learnt)
-    if not _formats.holds_all(learnt.words):  # such as phrases
+    if not formats.holds_all(learnt.words):  # such as phrases
         log.warning("⚠ words with white space: word2vec's files cannot hold them, and the run has vectors.npy alone")
         return
-    _formats.write_text(folder / "vectors.txt.gz", *learnt)
-    _formats.write_binary(folder / "vectors.bin", *learnt)
+    formats.write_text(folder / "vectors.txt.gz", *learnt)
+    formats.write_binary(folder / "vectors.bin", *learnt)
 
 
 def _write_table(folder: Path, learnt: Vectors) -> None:

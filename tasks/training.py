@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Tokenization, Training
-from tasks import _vectors
 from tasks._curve import Curve
 from tasks._start import Start, settings_of, start, start_digests
 from tasks.datasets import contracts
@@ -35,6 +34,7 @@ from tasks.engine.threads import ordered_map
 from tasks.errors import Paused, TrainingError
 from tasks.text.normalization import Rules
 from tasks.tracking.live_curve import Live
+from tasks.vectors import tables
 from w2v_core.blocks import IN_PLACE
 from w2v_core.learners import learner
 from w2v_core.likelihood import held_out_loss
@@ -70,7 +70,7 @@ def training(
         _tell_of_slowness()
     begin = start(words["word"].to_pylist(), config, seed, tokenization)
     settings = settings_of(config, window, seed)
-    keeping = _vectors.kept_epochs(config)
+    keeping = tables.kept_epochs(config)
     run = Run(settings, begin, words, keeping, draws, read_windows(held_out.files()[0]), draft, context)
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
         draft.facts["environment"] = environment.describe()  # of this training, whoever publishes it later
@@ -88,12 +88,12 @@ def training(
     run.end()
     if run.paused:
         raise Paused(context.run_id, losses(run.curve.table))
-    write_vectors(draft.file(_vectors.FINAL), words, run.model)
-    for name in map(_vectors.EARLIER.format, keeping):
+    write_vectors(draft.file(tables.FINAL), words, run.model)
+    for name in map(tables.EARLIER.format, keeping):
         shutil.copyfile(run.checkpoints.folder / name, draft.file(name))
     contracts.write(draft.file("curve.parquet"), contracts.CURVE, run.curve.table)
     draft.facts.update(run.facts, **begin.facts, vector_size=config.vector_size)
-    draft.facts[_vectors.RULES] = Rules.of(tokenization).dumps()
+    draft.facts[tables.RULES] = Rules.of(tokenization).dumps()
     return Account(unit="windows", read=run.total, written=run.total)
 
 
@@ -196,7 +196,7 @@ class Run:
     def _keep(self) -> None:
         """Write the vectors as they are, before any checkpoint that lies behind them."""
         started = time.perf_counter()
-        with self.checkpoints.file(_vectors.EARLIER.format(self._position.epoch)) as path:
+        with self.checkpoints.file(tables.EARLIER.format(self._position.epoch)) as path:
             write_vectors(path, self._table, self.model)
         self._clock["checkpoints"] += time.perf_counter() - started
 

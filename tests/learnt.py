@@ -7,7 +7,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from configs.schema import Config, Training
-from tasks import _vectors
 from tasks.datasets import contracts
 from tasks.datasets.contracts import Contract
 from tasks.datasets.files import digest_of
@@ -16,6 +15,7 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.evaluation import evaluation
 from tasks.text.normalization import Rules
+from tasks.vectors import tables
 
 POINTS = 5  # of the curve
 TEXT = Rules()
@@ -53,7 +53,7 @@ def vectors_of(
     }
     if earlier is not None:
         columns = known | {"input": _column(earlier), "output": second}
-        files[_vectors.EARLIER.format(1)] = contracts.vectors(size), columns
+        files[tables.EARLIER.format(1)] = contracts.vectors(size), columns
     speed = {"words_per_second": 1e5, "seconds": 0.04, "curve": [0.0, 1e5, 1e5, 1e5, 1e5]}
     return dataset(
         context,
@@ -64,7 +64,7 @@ def vectors_of(
             "words": 4_000,
             "speed": speed,
             "environment": environment.describe(),
-            _vectors.RULES: rules.dumps(),
+            tables.RULES: rules.dumps(),
         },
     )
 

@@ -89,14 +89,14 @@ def export(
 ) -> None:
     """Write the vectors for other programs; npy and projector (.tsv) are two files, vectors and words."""
     from flows import vectors
-    from tasks import _formats
     from tasks.datasets import outputs
     from tasks.display.terminal import visible
+    from tasks.vectors import formats
 
-    named = _formats.format_of(target, format and format.value)
-    files = _formats.targets(target, named)
+    named = formats.format_of(target, format and format.value)
+    files = formats.targets(target, named)
     outputs.check(files, "export", force=force)
     learnt = vectors.load(workspace, run, epoch)
-    outputs.place(files, lambda beside: _formats.WRITERS[named](beside, *learnt))
+    outputs.place(files, lambda beside: formats.WRITERS[named](beside, *learnt))
     for path in files:
         print(visible(path))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from tasks import _vectors
-from tasks._vectors import Vectors
 from tasks.engine import environment
 from tasks.text.normalization import Rules
 from tasks.tracking.client import already_exists, reached
 from tasks.tracking.database_paths import artifact_address
 from tasks.tracking.run import Run, fetched
+from tasks.vectors import tables
+from tasks.vectors.tables import Vectors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -84,10 +84,10 @@ def earlier(run: Run, epoch: int) -> tuple[Vectors, dict[str, float]]:
     """
     with reached(run.uri) as client:
         if (model := find(client, run, epoch)) is None:
-            kept = _vectors.epochs(each.name for each in _models(client, run))
-            raise _vectors.not_kept(f"run {run.id}", epoch, kept)
+            kept = tables.epochs(each.name for each in _models(client, run))
+            raise tables.not_kept(f"run {run.id}", epoch, kept)
     with fetched(run.uri, model.artifact_location, DATA) as found:
-        return _vectors.mapped(found), {metric.key: metric.value for metric in model.metrics or []}
+        return tables.mapped(found), {metric.key: metric.value for metric in model.metrics or []}
 
 
 def _models(client: "MlflowClient", run: Run, only: str = "") -> "list[LoggedModel]":

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from configs.addresses import shown
 from configs.schema import Config
-from tasks import _vectors
-from tasks._vectors import Vectors
 from tasks.datasets.files import digest_of
 from tasks.engine import environment
 from tasks.errors import TrackingError, Unreachable
@@ -26,6 +24,8 @@ from tasks.tracking.database_paths import ARTIFACTS, DATABASE, address_of, artif
 from tasks.tracking.ownership import HOST, RECIPE, abandoned, alone, check_closable, close, owner_tags, reopen
 from tasks.tracking.run import Run, gathered, gone, known_run
 from tasks.tracking.single_flight import AtWork, Turn
+from tasks.vectors import tables
+from tasks.vectors.tables import Vectors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -217,7 +217,7 @@ def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
             raise TrackingError(f"run {run.id} holds no vectors: it is {status}\nName a FINISHED run.")
     try:
         with run.fetched(name) as folder:
-            return _vectors.mapped(folder)
+            return tables.mapped(folder)
     except OSError as error:
         raise TrackingError(f"run {run.id} holds no vectors ({error}).\nName a FINISHED run.") from error
 

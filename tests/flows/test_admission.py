@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 from flows import admission, answering
 from tests.servers import is_let_go
 from tasks._judges import Space
-from tasks._vectors import Vectors
+from tasks.vectors.tables import Vectors
 admission.PATIENCE, table = float(sys.argv[2]), np.load(sys.argv[1], mmap_mode="r")
 words = [f"word{row}" for row in range(len(table))]
 learnt = Vectors(words, np.zeros(len(words), np.int64), table)

@@ -13,8 +13,8 @@ from configs.schema import Config
 from flows import comparison, frames, plan, promotion, reproduce, retention, vectors, verify, waiting
 from flows.retrain import retrain
 from flows.serving import Source
-from tasks import _formats
 from tasks.engine.store import LATEST
+from tasks.vectors import formats
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -70,7 +70,7 @@ def test_a_life_on_the_move(config: Config, tmp_path: Path) -> None:
 
     def export(place: Path) -> None:
         target = tmp_path / "exported.txt"
-        assert _formats.WRITERS["text"](target, *vectors.load(place, done["first"])) == [target]
+        assert formats.WRITERS["text"](target, *vectors.load(place, done["first"])) == [target]
 
     def verified(place: Path) -> None:
         assert verify.examine(place, done["first"]) == 0

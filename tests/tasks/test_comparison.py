@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from configs.schema import Evaluation, Runtime, Training
-from tasks import _comparison, _comparison_page, _scores, _vectors
+from tasks import _comparison, _comparison_page, _scores
 from tasks._comparison import Comparison
 from tasks._published import CURVES, Curve, Published
-from tasks._vectors import Vectors
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.evaluation import evaluation
+from tasks.vectors import tables
+from tasks.vectors.tables import Vectors
 from tests.browser import MISSING, Browser, browser
 from tests.learnt import vectors_of, windows_of
 
@@ -53,7 +54,7 @@ def published(folder: Path, name: str, words: list[str], table: Any, pairs: str)
         curves={metric: Curve([0, 1_000, 2_000], [3.0, 2.0, 1.5]) for metric in CURVES},
         items=contracts.read(judged.files()[0], contracts.EVALUATION),
         judged=judged.manifest,
-        vectors=_vectors.load(vectors),
+        vectors=tables.load(vectors),
     )
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tasks import _distance
-from tasks._distance import distance
-from tasks._vectors import Vectors
+from tasks.vectors import distance as vectors_distance
+from tasks.vectors.distance import distance
+from tasks.vectors.tables import Vectors
 
 WORDS = ["one", "two", "three", "four"]
 
@@ -19,7 +19,7 @@ def test_words_are_compared_by_name_and_neighbours_as_sets(monkeypatch: pytest.M
     most 1 − (−0.5) in a component; "four" is gone and "five" is new. Of one, two and three, the common words, one and
     two are still each other's nearest, and three has another: an overlap of two thirds.
     """
-    monkeypatch.setattr(_distance, "NEIGHBORS", 1)
+    monkeypatch.setattr(vectors_distance, "NEIGHBORS", 1)
     before = vectors(WORDS, [[1, 0], [0.9, 0.1], [-0.5, 1], [-0.4, 1]])
     now = vectors(["two", "three", "one", "five"], [[0.9, 0.1], [1, 0.4], [1, 0], [0, -1]])
     found = distance(before, now)

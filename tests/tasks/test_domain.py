@@ -8,8 +8,8 @@ import pytest
 
 from tasks import _domain, _scores
 from tasks._judges import Space
-from tasks._vectors import Vectors
 from tasks.errors import InputError
+from tasks.vectors.tables import Vectors
 
 WORDS = ["man", "woman", "king", "queen", "apple", "pear"]
 TABLE = np.array([

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.loading import ConfigError
-from tasks import _formats
 from tasks.errors import InputError
 from tasks.text.normalization import Rules
+from tasks.vectors import formats
 from tests.word2vec import read_binary, read_text
 
 WORDS = ["the", "naïve", "東京", "don't"]
@@ -21,7 +21,7 @@ TABLE = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
 def test_text_comes_back(tmp_path: Path, name: str) -> None:
     """Words come back as they were, numbers to six digits, gzipped or not."""
-    [path] = _formats.write_text(tmp_path / name, WORDS, COUNTS, TABLE)
+    [path] = formats.write_text(tmp_path / name, WORDS, COUNTS, TABLE)
     words, table = read_text(path)
 
     assert words == WORDS
@@ -31,7 +31,7 @@ def test_text_comes_back(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["vectors.bin", "vectors.bin.gz"])
 def test_binary_comes_back(tmp_path: Path, name: str) -> None:
     """Words and numbers come back to the bit."""
-    [path] = _formats.write_binary(tmp_path / name, WORDS, COUNTS, TABLE)
+    [path] = formats.write_binary(tmp_path / name, WORDS, COUNTS, TABLE)
     words, table = read_binary(path)
 
     assert words == WORDS
@@ -40,7 +40,7 @@ def test_binary_comes_back(tmp_path: Path, name: str) -> None:
 
 def test_text_is_what_word2vec_writes(tmp_path: Path) -> None:
     """A first line "V D", then a line a word, all separated by single spaces."""
-    [path] = _formats.write_text(
+    [path] = formats.write_text(
         tmp_path / "v.txt", ["a", "b"], COUNTS[:2], np.array([[1, -0.5], [0, 1e-7]], np.float32)
     )
 
@@ -49,9 +49,7 @@ def test_text_is_what_word2vec_writes(tmp_path: Path) -> None:
 
 def test_binary_is_what_word2vec_writes(tmp_path: Path) -> None:
     """Byte for byte as `fprintf("%s ")` and `fwrite` put it, spelled out with struct."""
-    [path] = _formats.write_binary(
-        tmp_path / "v.bin", ["a", "b"], COUNTS[:2], np.array([[1, -0.5], [0, 2]], np.float32)
-    )
+    [path] = formats.write_binary(tmp_path / "v.bin", ["a", "b"], COUNTS[:2], np.array([[1, -0.5], [0, 2]], np.float32))
 
     assert path.read_bytes() == b"2 2\na " + struct.pack("<2f", 1, -0.5) + b"\nb " + struct.pack("<2f", 0, 2) + b"\n"
 
@@ -59,7 +57,7 @@ def test_binary_is_what_word2vec_writes(tmp_path: Path) -> None:
 def test_a_row_may_hold_any_bytes(tmp_path: Path) -> None:
     """Numbers whose bytes are spaces and line ends do not end a word early."""
     table = np.frombuffer(b"    \n\n\n\n  \n \n \n ", "<f4").reshape(2, 2)
-    [path] = _formats.write_binary(tmp_path / "v.bin", ["a", "b"], COUNTS[:2], table)
+    [path] = formats.write_binary(tmp_path / "v.bin", ["a", "b"], COUNTS[:2], table)
 
     assert read_binary(path)[0] == ["a", "b"]
     assert read_binary(path)[1].tobytes() == table.tobytes()
@@ -67,15 +65,15 @@ def test_a_row_may_hold_any_bytes(tmp_path: Path) -> None:
 
 def test_gzip_is_the_same_each_time(tmp_path: Path) -> None:
     """No time and no name is in the file, so its digest says whether the vectors changed."""
-    [one] = _formats.write_text(tmp_path / "one.txt.gz", WORDS, COUNTS, TABLE)
-    [two] = _formats.write_text(tmp_path / "two.txt.gz", WORDS, COUNTS, TABLE)
+    [one] = formats.write_text(tmp_path / "one.txt.gz", WORDS, COUNTS, TABLE)
+    [two] = formats.write_text(tmp_path / "two.txt.gz", WORDS, COUNTS, TABLE)
 
     assert one.read_bytes() == two.read_bytes()
 
 
 def test_parquet_holds_counts_too(tmp_path: Path) -> None:
     """Word, count and vector, exact."""
-    [path] = _formats.write_parquet(tmp_path / "v.parquet", WORDS, COUNTS, TABLE)
+    [path] = formats.write_parquet(tmp_path / "v.parquet", WORDS, COUNTS, TABLE)
     read = pq.read_table(path)
 
     assert read["word"].to_pylist() == WORDS
@@ -94,7 +92,7 @@ def test_parquet_holds_counts_too(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_the_name_says_the_format(name: str, wanted: str | None, format: str) -> None:
     """By its ending, in capitals too; a name without one takes the format that is named."""
-    assert _formats.format_of(Path(name), wanted) == format
+    assert formats.format_of(Path(name), wanted) == format
 
 
 @pytest.mark.parametrize(
@@ -108,29 +106,29 @@ def test_the_name_says_the_format(name: str, wanted: str | None, format: str) ->
 def test_a_name_that_says_something_else_is_refused(name: str, wanted: str | None) -> None:
     """No text is written under the name of another format, and none is guessed."""
     with pytest.raises(ConfigError, match=r"(?s)have to agree\nexpected  a name that ends with .txt .*\nfound     v"):
-        _formats.format_of(Path(name), wanted)
+        formats.format_of(Path(name), wanted)
 
 
-@pytest.mark.parametrize("format", list(_formats.WRITERS))
+@pytest.mark.parametrize("format", list(formats.WRITERS))
 def test_each_name_has_files_of_its_own(format: str, tmp_path: Path) -> None:
     """Two versions side by side: the file that is named is the one that is written, and none is shared."""
-    made = [_formats.WRITERS[format](tmp_path / name, WORDS, COUNTS, TABLE) for name in ("v1.0", "v1.1")]
+    made = [formats.WRITERS[format](tmp_path / name, WORDS, COUNTS, TABLE) for name in ("v1.0", "v1.1")]
 
     assert [files[0].name for files in made] == ["v1.0", "v1.1"]
-    assert made == [_formats.targets(tmp_path / name, format) for name in ("v1.0", "v1.1")]
+    assert made == [formats.targets(tmp_path / name, format) for name in ("v1.0", "v1.1")]
     assert len({*made[0], *made[1]}) == len(made[0]) * 2 == len(list(tmp_path.iterdir()))
 
 
 def test_parquet_keeps_the_rules_of_its_words(tmp_path: Path) -> None:
     """In its metadata, so that another program can write its questions as the text was written."""
-    _formats.write_parquet(tmp_path / "v", WORDS, COUNTS, TABLE, Rules(digits="spell"))
+    formats.write_parquet(tmp_path / "v", WORDS, COUNTS, TABLE, Rules(digits="spell"))
 
     assert Rules.read(pq.read_schema(tmp_path / "v").metadata) == Rules(digits="spell")
 
 
 def test_npy_has_its_words_beside_it(tmp_path: Path) -> None:
     """The matrix loads without pickle, and row i belongs to line i."""
-    matrix, labels = _formats.write_npy(tmp_path / "v", WORDS, COUNTS, TABLE)
+    matrix, labels = formats.write_npy(tmp_path / "v", WORDS, COUNTS, TABLE)
 
     np.testing.assert_array_equal(np.load(matrix, allow_pickle=False), TABLE)
     assert labels.read_text(encoding="utf-8").splitlines() == WORDS
@@ -138,7 +136,7 @@ def test_npy_has_its_words_beside_it(tmp_path: Path) -> None:
 
 def test_projector_pair(tmp_path: Path) -> None:
     """A line of numbers without a head, and a head with a line a word, as TensorBoard wants them."""
-    vectors, labels = _formats.write_projector(tmp_path / "v", WORDS, COUNTS, TABLE)
+    vectors, labels = formats.write_projector(tmp_path / "v", WORDS, COUNTS, TABLE)
 
     np.testing.assert_allclose(np.loadtxt(vectors, delimiter="\t"), TABLE, rtol=5e-6)
     assert labels.read_text(encoding="utf-8").splitlines() == [
@@ -155,6 +153,6 @@ def test_projector_pair(tmp_path: Path) -> None:
 def test_white_space_in_a_word_is_refused(tmp_path: Path, format: str, word: str) -> None:
     """A word that the reader would cut is named with its row and the way out, and no file is left."""
     with pytest.raises(InputError, match=r"(?s)word 1 cannot be written .* without white space.*Export as parquet"):
-        _formats.WRITERS[format](tmp_path / "v", ["the", word], COUNTS[:2], TABLE[:2])
+        formats.WRITERS[format](tmp_path / "v", ["the", word], COUNTS[:2], TABLE[:2])
 
     assert list(tmp_path.iterdir()) == []

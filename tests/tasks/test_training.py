@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary, Windows
-from tasks import _vectors
 from tasks import training as module
 from tasks._start import start_digests
 from tasks.datasets import contracts
@@ -21,6 +20,7 @@ from tasks.engine.stage import Context
 from tasks.engine.store import CHECKPOINTS, MANIFEST, Dataset
 from tasks.errors import InputError, Paused, StoreError, TrainingError
 from tasks.training import Run, training
+from tasks.vectors import tables
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
 from tests.corpora import tokens_of
@@ -100,7 +100,7 @@ def test_every_combination_learns(
 
 def test_words_that_share_contexts_end_nearer(context: Context) -> None:
     """Words of one topic are more alike than words of two."""
-    vectors = _vectors.load(train(context, epochs=20, batch_size=16, damping=10))
+    vectors = tables.load(train(context, epochs=20, batch_size=16, damping=10))
     unit = vectors.table / np.linalg.norm(vectors.table, axis=1, keepdims=True)
     topic = np.array([word[:3] for word in vectors.words])
     alike = (unit @ unit.T)[~np.eye(len(topic), dtype=bool)]
@@ -200,20 +200,20 @@ def test_earlier_epochs_are_kept(tmp_path: Path) -> None:
         train(paused)
     (folder,) = paused.store.root.glob(f"training/*/{CHECKPOINTS}")
     saved = Checkpoints(folder.parent).latest()
-    earlier = _vectors.read(made, ["word", "input", "output"], epoch=2)
+    earlier = tables.read(made, ["word", "input", "output"], epoch=2)
 
-    assert _vectors.kept(alone) == []
-    assert _vectors.kept(made) == [2]
+    assert tables.kept(alone) == []
+    assert tables.kept(made) == [2]
     assert (made.path / "vectors.parquet").read_bytes() == (alone.path / "vectors.parquet").read_bytes()
     assert saved is not None
-    assert earlier["word"].to_pylist() == _vectors.load(made).words
+    assert earlier["word"].to_pylist() == tables.load(made).words
     for column, name in enumerate(("input", "output")):
-        np.testing.assert_array_equal(_vectors.matrix(earlier[name]), saved.theta[:, column])
+        np.testing.assert_array_equal(tables.matrix(earlier[name]), saved.theta[:, column])
 
 
 def test_more_epochs_than_there_are_keep_all(context: Context) -> None:
     """The last of them has the final vectors."""
-    assert _vectors.kept(train(context, keep_epochs=9)) == [1, 2]
+    assert tables.kept(train(context, keep_epochs=9)) == [1, 2]
 
 
 def test_kept_vectors_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def test_frozen_words_keep_their_vectors(tmp_path: Path) -> None:
     words = tmp_path / "frozen.txt"
     words.write_text("sea1\nsky3\nnowhere\n")
     second = train(workspace(tmp_path, "ws"), warm_start=str(first.path / "vectors.parquet"), frozen=str(words))
-    before, after = _vectors.load(first), _vectors.load(second)
+    before, after = tables.load(first), tables.load(second)
     same = (before.table == after.table).all(axis=1)
 
     assert {word for word, stayed in zip(after.words, same, strict=True) if stayed} == {"sea1", "sky3"}

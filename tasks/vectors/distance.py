@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks._vectors import Vectors
+from tasks.vectors.tables import Vectors
 from w2v_core import similarity
 
 FREQUENT = 1_000  # words whose neighbours are compared
