@@ -13,9 +13,9 @@ from flows import expectations, words_ahead
 from flows.expectations import Expected
 from flows.plan import Plan
 from tasks import _ranking, _sample
-from tasks._documents import Document
 from tasks.datasets.files import digest_of
 from tasks.errors import Unreachable
+from tasks.readers.documents import Document
 from tasks.tracking import session
 
 IMPOSSIBLE = 2  # times what there is: the estimates are orders of magnitude

@@ -4,12 +4,12 @@ import zipfile
 from collections.abc import Iterator, Sequence
 
 from configs.schema import Ingestion
-from tasks._archives import clear_errors
-from tasks._kinds import COMPRESSED, ZIP, by_name, is_text, suffix
 from tasks._objects import S3
-from tasks._reading import kind_of
 from tasks._sources import INSTALLED_DOCS, Source, named
 from tasks.errors import InputError
+from tasks.readers.archives import clear_errors
+from tasks.readers.formats import COMPRESSED, ZIP, by_name, is_text, suffix
+from tasks.readers.reading import kind_of
 
 UNKNOWN = "?"  # only reading it all would tell
 ROWS = "JSON, CSV, TSV, Parquet or Arrow"

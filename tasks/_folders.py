@@ -9,10 +9,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks._archives import no_text
-from tasks._kinds import hidden, is_text, is_told, suffix
 from tasks._own import without_own
 from tasks.errors import InputError
+from tasks.readers.archives import no_text
+from tasks.readers.formats import hidden, is_text, is_told, suffix
 
 MAGIC = frozenset("*?[")  # of a glob
 ODD = {

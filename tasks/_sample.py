@@ -7,18 +7,18 @@ from typing import BinaryIO, NamedTuple
 
 from configs.schema import Ingestion
 from tasks._applicable import check_applicable
-from tasks._archives import clear_errors
-from tasks._columnar_rows import row_count
-from tasks._documents import Document
-from tasks._kinds import COMPRESSED, by_name, suffix
 from tasks._objects import opened
-from tasks._reading import read, read_installed
 from tasks._sieve import ANY, Sieve, check
 from tasks._sources import Source, sources
 from tasks._unread import said, unread_files
 from tasks.datasets import contracts
 from tasks.engine import progress
 from tasks.engine.store import Dataset
+from tasks.readers.archives import clear_errors
+from tasks.readers.columnar_rows import row_count
+from tasks.readers.documents import Document
+from tasks.readers.formats import COMPRESSED, by_name, suffix
+from tasks.readers.reading import read, read_installed
 
 FILES = 50  # looked into, evenly apart in the order of the sources
 ENOUGH = 8_000_000  # characters read in all; of the files after that, only the first document

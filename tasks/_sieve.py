@@ -7,10 +7,10 @@ from hashlib import blake2b
 from pydantic import Field
 
 from configs.schema import Ingestion
-from tasks._documents import Document
 from tasks._sources import named
 from tasks.engine.store import Account, Record
 from tasks.errors import InputError
+from tasks.readers.documents import Document
 
 DIGEST = 16  # bytes
 ANY = bytes(DIGEST)  # instead of the digest of a text that may repeat

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks import _folders
-from tasks._archives import clear_errors, no_text
-from tasks._installed_docs import documentation
-from tasks._kinds import is_text, is_told
 from tasks._objects import S3, listed, there
 from tasks.datasets.files import digest_of, digest_of_file
 from tasks.engine.store import Record
 from tasks.errors import InputError
+from tasks.readers.archives import clear_errors, no_text
+from tasks.readers.formats import is_text, is_told
+from tasks.readers.package_docs import documentation
 
 INSTALLED_DOCS = "installed-docs"
 SHOWN = 200  # characters of a name in an error

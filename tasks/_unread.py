@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.schema import Ingestion
-from tasks._archives import clear_errors, unread_members
-from tasks._kinds import ZIP, suffix
 from tasks._sources import Source, unread
+from tasks.readers.archives import clear_errors, unread_members
+from tasks.readers.formats import ZIP, suffix
 
 SHOWN = 5
 

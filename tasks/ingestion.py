@@ -15,10 +15,7 @@ from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks._applicable import check_applicable
-from tasks._archives import clear_errors
-from tasks._documents import Document
 from tasks._downloads import fetched
-from tasks._reading import read, read_installed
 from tasks._sieve import ANY, DIGEST, Losses, Sieve, check
 from tasks._sources import Source, batches, named, source_digests, sources
 from tasks._unread import said, unread_files
@@ -28,6 +25,9 @@ from tasks.engine import progress
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, Record, joined
 from tasks.errors import InputError
+from tasks.readers.archives import clear_errors
+from tasks.readers.documents import Document
+from tasks.readers.reading import read, read_installed
 
 REPORT_DOCUMENTS = 500  # between two reports
 DIGESTS = "digests"  # a file: of each document, the digest of its text

@@ -26,9 +26,9 @@ import pyarrow.parquet as pq
 import zstandard
 
 from configs.schema import Ingestion
-from tasks._documents import Document
-from tasks._reading import read
 from tasks.errors import InputError
+from tasks.readers.documents import Document
+from tasks.readers.reading import read
 
 WORDS = [
     "the",

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks import _archives
-from tasks._archives import is_text
-from tasks._reading import read
 from tasks.errors import InputError
+from tasks.readers import archives
+from tasks.readers.archives import is_text
+from tasks.readers.reading import read
 
 CONFIG = Ingestion(source="-")
 TEXT = "Ein Text mit Größe,\nund mehr. " * 200
@@ -126,14 +126,14 @@ def test_bombs_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = zipped(("a.txt", text)) if name == "a.zip" else COMPRESS[Path(name).suffix](text.encode())
 
     assert len(text_of(content, name)) == 10  # one million bytes harm no one
-    monkeypatch.setattr(_archives, "HARMLESS", 1000)
+    monkeypatch.setattr(archives, "HARMLESS", 1000)
     with pytest.raises(InputError, match=rf"^{name} grows out of all proportion\nexpected  at most 200 times its \d"):
         text_of(content, name)
 
 
 def test_text_that_shrinks_to_a_twentieth_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs and tables do; a hundredfold would still pass."""
-    monkeypatch.setattr(_archives, "HARMLESS", 1000)
+    monkeypatch.setattr(archives, "HARMLESS", 1000)
     text = "".join(
         f"2026-01-{n % 28:02d} the job number {n} has ended well, as it does each night. " for n in range(20_000)
     )
@@ -145,7 +145,7 @@ def test_text_that_shrinks_to_a_twentieth_is_no_bomb(monkeypatch: pytest.MonkeyP
 
 def test_a_bomb_in_layers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each layer stays in proportion; what counts is the file that lies there, and all that comes out of it."""
-    monkeypatch.setattr(_archives, "HARMLESS", 1000)
+    monkeypatch.setattr(archives, "HARMLESS", 1000)
     inner = gzip.compress(b"boom " * 400) * 500
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

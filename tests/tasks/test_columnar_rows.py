@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks import _arrow_messages, _columnar_rows
-from tasks._reading import read
 from tasks.errors import InputError
+from tasks.readers import arrow_messages, columnar_rows
+from tasks.readers.reading import read
 
 TEXTS = ["été", None, "", "caf\N{LATIN SMALL LETTER E WITH ACUTE} " * 30, "été", "x"] * 60
 TYPES = [
@@ -119,7 +119,7 @@ def test_a_cut_file_is_damaged(stream: bool, cut: int) -> None:
 def test_a_batch_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By what it says of itself, before it is decompressed."""
     content = arrow(pa.table({"text": ["x" * 1000] * 100}), compression="zstd")
-    monkeypatch.setattr(_arrow_messages, "LARGEST", 50_000)
+    monkeypatch.setattr(arrow_messages, "LARGEST", 50_000)
     assert len(content) < 10_000
 
     with pytest.raises(InputError, match=r"^a: one batch of its rows is too large\nexpected  at most 50,000 bytes"):
@@ -128,7 +128,7 @@ def test_a_batch_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_text_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it is decoded."""
-    monkeypatch.setattr(_columnar_rows, "LONGEST_ROW", 1000)
+    monkeypatch.setattr(columnar_rows, "LONGEST_ROW", 1000)
 
     with pytest.raises(InputError, match=r"^a: a text is too long\n"):
         rows(parquet(pa.table({"text": ["x" * 1001]})), "a")
@@ -208,7 +208,7 @@ def test_a_megabyte_takes_no_gigabyte(tmp_path: Path, write: object) -> None:
     file = write(tmp_path)
     assert file.stat().st_size < 1_100_000
     code = (
-        "import sys, time; from configs.schema import Ingestion; from tasks._reading import read\n"
+        "import sys, time; from configs.schema import Ingestion; from tasks.readers.reading import read\n"
         "from tasks.errors import InputError\n"
         "config = Ingestion(source='-', text_documents='line')\n"
         "try:\n"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks._csv_rows import csv_rows, tsv_rows
 from tasks.errors import InputError
+from tasks.readers.csv_rows import csv_rows, tsv_rows
 
 CONFIG = Ingestion(source="-", id_column="id")
 
@@ -117,7 +117,7 @@ def test_a_quotation_mark_never_closed_takes_no_memory(tmp_path: Path) -> None:
             stream.write(b"2,some words in a row\n" * 48_000)
     code = (
         "import sys; from pathlib import Path; from configs.schema import Ingestion; "
-        "from tasks._reading import read; from tasks.errors import InputError\n"
+        "from tasks.readers.reading import read; from tasks.errors import InputError\n"
         "peak = lambda: int(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
         "before = peak()\n"
         "try: list(read(open(sys.argv[1], 'rb'), 'open.csv', Ingestion(source='-')))\n"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks._documents import Document, cut, row, texts
+from tasks.readers.documents import Document, cut, row, texts
 
 WORDS = st.text("ab \n\té。 ", max_size=60)
 

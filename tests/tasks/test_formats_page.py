@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks import _formats_page
+from tasks.readers import page
 
 
 def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m tasks._formats_page > docs/formats.md` makes it."""
+    """`python -m tasks.readers.page > docs/formats.md` makes it."""
     project = Path(__file__).parents[2]
     monkeypatch.chdir(project)
-    _formats_page.main()
+    page.main()
 
     assert capsys.readouterr().out == (project / "docs" / "formats.md").read_text(encoding="utf-8")

@@ -13,13 +13,13 @@ import zstandard
 from configs.schema import Ingestion, Runtime, Tokenization, Vocabulary
 from tasks import _sources
 from tasks import ingestion as module
-from tasks._reading import read
 from tasks._sources import Source, batches
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
 from tasks.ingestion import ingestion, new_share
+from tasks.readers.reading import read
 from tasks.tokenization import tokenization
 from tasks.vocabulary import vocabulary
 

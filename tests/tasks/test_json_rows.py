@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks import _json_rows
-from tasks._json_rows import json_lines, json_values
 from tasks.errors import InputError
+from tasks.readers import json_rows
+from tasks.readers.json_rows import json_lines, json_values
 
 CONFIG = Ingestion(source="-")
 OBJECTS = st.lists(
@@ -34,7 +34,7 @@ def test_layout_is_no_matter(block: int, objects: list[dict[str, str]], indent: 
     """An array, or objects one after another, however they are indented, and wherever a block ends."""
     expected = [each["text"] for each in objects]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_json_rows, "BLOCK", block)
+        patch.setattr(json_rows, "BLOCK", block)
 
         assert values(json.dumps(objects, indent=indent)) == expected
         assert values(separator.join(json.dumps(each, indent=indent) for each in objects)) == expected
@@ -63,8 +63,8 @@ def test_what_is_wrong_is_told(content: str, cause: str) -> None:
 
 def test_an_object_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it fills the memory."""
-    monkeypatch.setattr(_json_rows, "LONGEST_ROW", 1000)
-    monkeypatch.setattr(_json_rows, "BLOCK", 100)
+    monkeypatch.setattr(json_rows, "LONGEST_ROW", 1000)
+    monkeypatch.setattr(json_rows, "BLOCK", 100)
 
     with pytest.raises(InputError, match=r"^f: the object at character 16 is too long\nexpected  at most "):
         values('[{"text": "a"}, {"text": "' + "x" * 10_000)

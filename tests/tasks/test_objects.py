@@ -12,7 +12,7 @@ import pytest
 from configs.loading import load
 from configs.schema import Ingestion
 from flows.backfill import partitions
-from tasks import _archives, _downloads, _objects, _sample
+from tasks import _downloads, _objects, _sample
 from tasks._sample import sample
 from tasks._sources import sources
 from tasks.datasets import contracts
@@ -21,6 +21,7 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
 from tasks.ingestion import ingestion
+from tasks.readers import archives
 from tests import servers
 
 TEXTS = {"b.txt": b"more words", "a.txt": b"some words", "part/c.txt.gz": gzip.compress(b"packed words")}
@@ -209,7 +210,7 @@ def test_names_that_climb_are_refused(bucket: Bucket, prefix: str, key: str) -> 
 
 def test_a_bomb_is_refused(bucket: Bucket, prefix: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one in a folder would be."""
-    monkeypatch.setattr(_archives, "HARMLESS", 10_000)
+    monkeypatch.setattr(archives, "HARMLESS", 10_000)
     bucket.put(f"{prefix}/bomb.txt.gz", gzip.compress(b"boom " * 20_000))
 
     with pytest.raises(InputError, match=r"bomb\.txt\.gz grows out of all proportion"):

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks._kinds import READ
-from tasks._reading import read
 from tasks._sources import sources
 from tasks.errors import InputError
+from tasks.readers.formats import READ
+from tasks.readers.reading import read
 
 Rows = list[tuple[str, str]]
 SIGNS = st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r\t")  # of others, few are binary data

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.schema import Ingestion
-from tasks._kinds import READ, is_told
-from tasks._reading import READERS, read
-from tasks._refused import REFUSED
 from tasks.errors import InputError
+from tasks.readers.formats import READ, is_told
+from tasks.readers.reading import READERS, read
+from tasks.readers.refused import REFUSED
 
 CONFIG = Ingestion(source="-")
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks import _rows
-from tasks._columnar_rows import parquet_rows
-from tasks._csv_rows import csv_rows
-from tasks._documents import Document
-from tasks._json_rows import json_lines
 from tasks.errors import InputError
+from tasks.readers import rows
+from tasks.readers.columnar_rows import parquet_rows
+from tasks.readers.csv_rows import csv_rows
+from tasks.readers.documents import Document
+from tasks.readers.json_rows import json_lines
 
 CONFIG = Ingestion(source="-")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -178,7 +178,7 @@ def test_a_column_of_something_else_is_refused(reader: object, file: io.BytesIO,
 @pytest.mark.parametrize(("reader", "first_line"), [(json_lines, b"    \n"), (csv_rows, b"text\n")])
 def test_a_row_without_end_is_refused(reader: object, first_line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line too long for memory is refused before it fills it."""
-    monkeypatch.setattr(_rows, "LONGEST_ROW", 100)
+    monkeypatch.setattr(rows, "LONGEST_ROW", 100)
 
     with pytest.raises(
         InputError, match=r"f: the row at byte 5 is too long\nexpected  at most 100 bytes\nIs it the for"
@@ -196,7 +196,7 @@ def test_a_row_with_too_many_fields_is_refused() -> None:
 
 def test_a_quotation_mark_that_is_never_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would make one field of all that follows."""
-    monkeypatch.setattr(_rows, "LONGEST_ROW", 100)
+    monkeypatch.setattr(rows, "LONGEST_ROW", 100)
 
     with pytest.raises(
         InputError,

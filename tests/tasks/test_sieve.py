@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Ingestion
-from tasks._documents import Document
 from tasks._sample import sample
 from tasks._sieve import Losses, Sieve, check
 from tasks.engine.stage import Context
 from tasks.engine.store import Account
 from tasks.errors import InputError
 from tasks.ingestion import ingestion
+from tasks.readers.documents import Document
 
 
 def sifted(*documents: Document, **settings: object) -> list[str | None]:

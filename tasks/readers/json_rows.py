@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from configs.schema import Ingestion
-from tasks._documents import Document, broken
-from tasks._rows import LONGEST_ROW, decoded, document, lines, too_long
 from tasks.errors import InputError
+from tasks.readers.documents import Document, broken
+from tasks.readers.rows import LONGEST_ROW, decoded, document, lines, too_long
 
 BLOCK = 1 << 18  # bytes read at a time where no line's end says how far
 SPACE = " \t\r\n"

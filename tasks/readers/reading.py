@@ -6,15 +6,15 @@ from contextlib import nullcontext
 from typing import BinaryIO
 
 from configs.schema import Ingestion
-from tasks._archives import LINE, Growth, clear_errors, inflated, members, peeked, sought
-from tasks._columnar_rows import arrow_rows, parquet_rows
-from tasks._csv_rows import csv_rows, tsv_rows
-from tasks._documents import Document, broken, texts
-from tasks._installed_docs import docstrings
-from tasks._json_rows import json_lines, json_values
-from tasks._kinds import COLUMNAR, COMPRESSED, ZIP, inner, suffix
-from tasks._recognition import HEAD, recognised, refuse_no_zip, refuse_uncompressed
 from tasks.errors import InputError
+from tasks.readers.archives import LINE, Growth, clear_errors, inflated, members, peeked, sought
+from tasks.readers.columnar_rows import arrow_rows, parquet_rows
+from tasks.readers.csv_rows import csv_rows, tsv_rows
+from tasks.readers.documents import Document, broken, texts
+from tasks.readers.formats import COLUMNAR, COMPRESSED, ZIP, inner, suffix
+from tasks.readers.json_rows import json_lines, json_values
+from tasks.readers.package_docs import docstrings
+from tasks.readers.recognition import HEAD, recognised, refuse_no_zip, refuse_uncompressed
 
 Reader = Callable[[BinaryIO, str, Ingestion], Iterator[Document]]
 READERS: dict[str, Reader] = {
@@ -25,7 +25,7 @@ READERS: dict[str, Reader] = {
     "tsv": tsv_rows,
     "parquet": parquet_rows,
     "arrow": arrow_rows,
-}  # of each format in tasks/_kinds.py
+}  # of each format in tasks/readers/formats.py
 
 
 def read(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:

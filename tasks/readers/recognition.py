@@ -4,9 +4,9 @@ import codecs
 import json
 import re
 
-from tasks._kinds import COLUMNAR, COMPRESSED, READ, by_name, inner, suffix
-from tasks._refused import REFUSED_SUFFIX, known_as
 from tasks.errors import InputError
+from tasks.readers.formats import COLUMNAR, COMPRESSED, READ, by_name, inner, suffix
+from tasks.readers.refused import REFUSED_SUFFIX, known_as
 
 HEAD = 1 << 14  # bytes that decide
 ENCODINGS = (

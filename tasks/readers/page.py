@@ -1,20 +1,20 @@
-"""docs/formats.md, made of the tables of formats: `python -m tasks._formats_page > docs/formats.md`."""
+"""docs/formats.md, made of the tables of formats: `python -m tasks.readers.page > docs/formats.md`."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks._archives import GROWTH, HARMLESS, LINE
-from tasks._arrow_messages import LARGEST
-from tasks._kinds import COMPRESSED, READ
-from tasks._refused import REFUSED
-from tasks._rows import LONGEST_ROW
+from tasks.readers.archives import GROWTH, HARMLESS, LINE
+from tasks.readers.arrow_messages import LARGEST
+from tasks.readers.formats import COMPRESSED, READ
+from tasks.readers.refused import REFUSED
+from tasks.readers.rows import LONGEST_ROW
 
 RUN = Path("benchmarks/results/damage.json")  # what the last long run of tests/tasks/test_damage.py counted
 HEAD = """\
 # What we read, and how it is checked
 
-Made of the tables in `tasks/_kinds.py` and `tasks/_refused.py`: `python -m tasks._formats_page > docs/formats.md`.
+Made of the tables in `tasks/readers/formats.py` and `tasks/readers/refused.py`: `python -m tasks.readers.page > docs/formats.md`.
 
 The same holds for every way a file arrives: named outright, in a folder, by a pattern, in a `.zip`, from a URL, from
 S3. Text is UTF-8, with or without a byte order mark. A suffix says what a file should be, its first bytes say what it

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from configs.schema import Ingestion
-from tasks import _rows
-from tasks._documents import Document
-from tasks._rows import decoded, document, lines, require, require_once
 from tasks.errors import InputError
+from tasks.readers import rows
+from tasks.readers.documents import Document
+from tasks.readers.rows import decoded, document, lines, require, require_once
 
 CAUSES = {
     "unexpected end of data": "a quotation mark is opened in it and never closed",
@@ -26,11 +26,11 @@ def csv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Documen
         nonlocal read
         for end, content in lines(stream, name):
             read = end
-            if read - start > _rows.LONGEST_ROW:
+            if read - start > rows.LONGEST_ROW:
                 raise csv.Error("field larger than may be")
             yield decoded(content)
 
-    csv.field_size_limit(_rows.LONGEST_ROW)
+    csv.field_size_limit(rows.LONGEST_ROW)
     reader = csv.reader(each(), strict=True)
     header: list[str] | None = None
     number = 0
@@ -100,7 +100,7 @@ def _fit(header: Sequence[str], values: Sequence[str], hint: str) -> None:
 def _not_csv(where: str, error: str, kind: str) -> InputError:
     cause = next((said for begin, said in CAUSES.items() if begin in error), error)
     return InputError(
-        f"{where}: it is not {kind}: {cause.format(limit=_rows.LONGEST_ROW)}\n"
+        f"{where}: it is not {kind}: {cause.format(limit=rows.LONGEST_ROW)}\n"
         "expected  rows that fit the header; a quotation mark inside a quoted text is written twice\n"
         "Mend this row, or what writes the file: Python's csv and pandas do it right."
     )

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from configs.schema import Ingestion
-from tasks._documents import Document, row
 from tasks.errors import InputError
+from tasks.readers.documents import Document, row
 
 LONGEST_ROW = 1 << 24  # bytes; what is made of them must not fill the memory
 

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
-from tasks._kinds import BY_SUFFIX, is_text, is_told, suffix
 from tasks.errors import InputError
+from tasks.readers.formats import BY_SUFFIX, is_text, is_told, suffix
 
 ARROW_NAMES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 # what zipfile, lzma and pyarrow raise on bytes that make no sense; tests damage files at random to find more

@@ -13,8 +13,8 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from configs.schema import Ingestion
-from tasks._documents import Document, broken, row
 from tasks.errors import InputError
+from tasks.readers.documents import Document, broken, row
 
 SUFFIXES = {".py", ".md", ".rst", ".txt"}
 NO_DOCUMENTATION = re.compile(r"(^|/)(\.\.|[^/]*\.(dist|egg)-info|_?tests?|conftest\.py|test_[^/]*)(/|$)")

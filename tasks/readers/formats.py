@@ -1,4 +1,4 @@
-"""The table of formats that are read, for every way a file arrives; tasks/_refused.py has those that are not.
+"""The table of formats that are read, for every way a file arrives; tasks/readers/refused.py has those that are not.
 
 A suffix says what a file should be, its first bytes say what it is. Where they disagree, the file is refused by what
 it is, with the way to convert it: its packaging would become vocabulary.

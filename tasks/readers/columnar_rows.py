@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.schema import Ingestion
-from tasks._archives import LINE, Growth
-from tasks._arrow_messages import messages
-from tasks._documents import Document
-from tasks._rows import LONGEST_ROW, decoded, document, require, require_once, too_long
+from tasks.readers.archives import LINE, Growth
+from tasks.readers.arrow_messages import messages
+from tasks.readers.documents import Document
+from tasks.readers.rows import LONGEST_ROW, decoded, document, require, require_once, too_long
 
 PARQUET = {"pre_buffer": False, "buffer_size": 1 << 20, "page_checksum_verification": True}
 ROWS = 256  # in memory at a time
