@@ -21,8 +21,8 @@ from flows.plan import already_done, plan
 from flows.starts import chosen
 from flows.tables import say, table
 from tasks._ranking import LOSS
-from tasks._sources import missing
 from tasks.errors import InputError
+from tasks.ingestion.sources import missing
 
 log = logging.getLogger("w2v")
 

@@ -10,7 +10,7 @@ from configs.schema import Config
 from flows.plan import Plan
 from flows.words_ahead import Words
 from tasks._evaluation_sets import judging_files
-from tasks._sample import Corpus, Seen, look, stored
+from tasks.ingestion.estimate import Corpus, Seen, look, stored
 from tasks.vectors.tables import kept_epochs
 
 SENTENCE = 20  # words

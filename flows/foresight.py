@@ -12,9 +12,10 @@ from configs.schema import Config
 from flows import expectations, words_ahead
 from flows.expectations import Expected
 from flows.plan import Plan
-from tasks import _ranking, _sample
+from tasks import _ranking
 from tasks.datasets.files import digest_of
 from tasks.errors import Unreachable
+from tasks.ingestion import estimate
 from tasks.readers.documents import Document
 from tasks.tracking import session
 
@@ -74,7 +75,7 @@ def words_of(config: Config, texts: list[Document]) -> list[list[str]]:
 
 def sampled(config: Config) -> list[tuple[str, list[str]]]:
     """The first documents, by name, and their words."""
-    texts = _sample.first(config.ingestion, Path(config.runtime.workspace), SHOWN)
+    texts = estimate.first(config.ingestion, Path(config.runtime.workspace), SHOWN)
     return list(zip([each.name for each in texts], words_of(config, texts), strict=True)) if texts else []
 
 

@@ -7,7 +7,7 @@ from configs.schema import Config
 from tasks.engine.stage import Stage
 from tasks.engine.store import Dataset, Manifest
 from tasks.evaluation import evaluation
-from tasks.ingestion import ingestion
+from tasks.ingestion.stage import ingestion
 from tasks.tokenization import tokenization
 from tasks.training import training
 from tasks.vocabulary import vocabulary

@@ -19,7 +19,7 @@ from tasks._evaluation_sets import judging_files
 from tasks.display.terminal import one_line
 from tasks.engine import progress
 from tasks.engine.stage import Context
-from tasks.ingestion import new_share
+from tasks.ingestion.stage import new_share
 from tasks.text import patterns
 from tasks.tracking import session
 

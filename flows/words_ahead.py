@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from configs.schema import Config
 from flows.plan import TO_COME, Plan
 from tasks import notes
-from tasks._sample import Seen
 from tasks.datasets.word_lists import chosen
 from tasks.errors import InputError
+from tasks.ingestion.estimate import Seen
 from tasks.text.normalization import Rules
 from tasks.tokenization import clauses, no_word, scripts, tokenize
 from tasks.vocabulary import empty, frequent, sorted_counts

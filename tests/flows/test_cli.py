@@ -20,10 +20,10 @@ from prefect.settings import PREFECT_API_URL
 
 from configs.schema import Ingestion, Runtime
 from flows import cli
-from tasks._sources import BATCH
 from tasks.engine.kernels import CONTRARY, PINNED
 from tasks.engine.stage import Context
-from tasks.ingestion import ingestion
+from tasks.ingestion.sources import BATCH
+from tasks.ingestion.stage import ingestion
 from tests.servers import answers, free_port
 
 W2V = Path(sys.executable).parent / "w2v"

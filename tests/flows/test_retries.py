@@ -22,7 +22,7 @@ from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
-from tasks.ingestion import ingestion
+from tasks.ingestion.stage import ingestion
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 TEXT = b"some words\n" * 100

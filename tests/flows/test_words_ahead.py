@@ -10,11 +10,11 @@ from configs.loading import load
 from configs.schema import Config
 from flows import foresight, plan, report
 from flows.foresight import Foreseen
-from tasks import _sample
 from tasks.engine import progress
 from tasks.engine.stage import Context
 from tasks.errors import InputError, TrackingError
-from tasks.ingestion import ingestion
+from tasks.ingestion import estimate
+from tasks.ingestion.stage import ingestion
 from tasks.tracking import session
 
 TEXT = "\n".join(f"the quick brown fox number {n} and the lazy dog" for n in range(60))
@@ -61,7 +61,7 @@ def test_one_long_document_behind_short_ones_is_enough(tmp_path: Path) -> None:
 
 def test_of_a_beginning_alone_it_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of the text may hold what is missing."""
-    monkeypatch.setattr(_sample, "ENOUGH", 2_000)
+    monkeypatch.setattr(estimate, "ENOUGH", 2_000)
     (warning,) = foreseen(config_of(tmp_path, "windows.window=20")).warnings
 
     assert warning.startswith("in the first ")

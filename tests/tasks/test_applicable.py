@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Ingestion
-from tasks._applicable import check_applicable
-from tasks._sources import sources
 from tasks.errors import InputError
+from tasks.ingestion.applicable import check_applicable
+from tasks.ingestion.sources import sources
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 
 from configs.schema import Ingestion
-from tasks._sample import Corpus, sample
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
-from tasks.ingestion import ingestion
+from tasks.ingestion.estimate import Corpus, sample
+from tasks.ingestion.stage import ingestion
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases of ../shared are not on this machine")

@@ -138,7 +138,7 @@ def test_the_tree_is_told_alike_by_every_python() -> None:
 
 def test_real_stages_follow_what_they_import() -> None:
     """Windows depend on the core and the contracts; ingestion on neither learner nor noise."""
-    windows, ingestion = set(closure("tasks.windows")), set(closure("tasks.ingestion"))
+    windows, ingestion = set(closure("tasks.windows")), set(closure("tasks.ingestion.stage"))
 
     assert {"tasks.windows", "w2v_core.windows", "w2v_core.randomness", "tasks.datasets.contracts"} <= windows
     assert not [name for name in ingestion if name.startswith("w2v_core")]

@@ -11,11 +11,11 @@ import pytest
 from httpx import HTTPStatusError
 
 from configs.schema import Ingestion
-from tasks._downloads import fetch
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
-from tasks.ingestion import ingestion
+from tasks.ingestion.downloads import fetch
+from tasks.ingestion.stage import ingestion
 
 CONTENT = b"some words " * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

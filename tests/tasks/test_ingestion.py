@@ -11,14 +11,14 @@ import pytest
 import zstandard
 
 from configs.schema import Ingestion, Runtime, Tokenization, Vocabulary
-from tasks import _sources
-from tasks import ingestion as module
-from tasks._sources import Source, batches
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
-from tasks.ingestion import ingestion, new_share
+from tasks.ingestion import sources
+from tasks.ingestion import stage as module
+from tasks.ingestion.sources import Source, batches
+from tasks.ingestion.stage import ingestion, new_share
 from tasks.readers.reading import read
 from tasks.tokenization import tokenization
 from tasks.vocabulary import vocabulary
@@ -268,7 +268,7 @@ def test_the_same_text_elsewhere_is_the_same_dataset(context: Context, tmp_path:
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file is a batch of its own, as large ones are."""
-    monkeypatch.setattr(_sources, "BATCH", 1)
+    monkeypatch.setattr(sources, "BATCH", 1)
 
 
 def contents(documents: Dataset) -> list[tuple[str, str]]:
@@ -323,7 +323,7 @@ def test_batches_are_one_corpus(
     write(corpus, a_txt="one", b_txt="two", c_txt="one", d_txt=b"bad\xff", e_txt="two", f_txt="three", g_txt=" ")
     made = []
     for size in (1, 4_000_000):
-        monkeypatch.setattr(_sources, "BATCH", size)
+        monkeypatch.setattr(sources, "BATCH", size)
         workspace = Context(runtime=Runtime(workspace=str(tmp_path / str(size))))
         made.append(ingest(workspace, corpus, max_rejected_fraction=0.9))
 
@@ -367,7 +367,7 @@ def test_the_share_that_is_new(context: Context, corpus: Path, one_by_one: None)
 def test_where_files_are_cut_is_their_own_affair(corpus: Path) -> None:
     """Files of half a batch, one of them taken away: no more than the batch that it was in has changed."""
     every = [
-        Source(name=str(number), digest=str(number), path=corpus, size=_sources.BATCH // 2) for number in range(200)
+        Source(name=str(number), digest=str(number), path=corpus, size=sources.BATCH // 2) for number in range(200)
     ]
     before, after = batches(every), batches(every[:99] + every[100:])
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Ingestion
-from tasks._sources import source_digests, sources
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
-from tasks.ingestion import ingestion
+from tasks.ingestion.sources import source_digests, sources
+from tasks.ingestion.stage import ingestion
 from tasks.readers.package_docs import docstrings
 
 MODULE = b'''"""About the module.

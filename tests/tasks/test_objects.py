@@ -12,15 +12,15 @@ import pytest
 from configs.loading import load
 from configs.schema import Ingestion
 from flows.backfill import partitions
-from tasks import _downloads, _objects, _sample
-from tasks._sample import sample
-from tasks._sources import sources
 from tasks.datasets import contracts
 from tasks.engine.retries import _unanswered
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
-from tasks.ingestion import ingestion
+from tasks.ingestion import downloads, estimate, s3
+from tasks.ingestion.estimate import sample
+from tasks.ingestion.sources import sources
+from tasks.ingestion.stage import ingestion
 from tasks.readers import archives
 from tests import servers
 
@@ -56,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bucket, d
     folder = tmp_path_factory.mktemp("s3")
     with servers.s3(folder) as keys:
         endpoint = keys.pop("MLFLOW_S3_ENDPOINT_URL")
-        secrets = {name.lower(): keys[name] for name in _objects.KEYS}
+        secrets = {name.lower(): keys[name] for name in s3.KEYS}
         client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **secrets)
         yield Bucket(client, folder / "s3.log"), keys | {"AWS_ENDPOINT_URL": endpoint}
         client.close()
@@ -68,10 +68,10 @@ def bucket(server: tuple[Bucket, dict[str, str]], monkeypatch: pytest.MonkeyPatc
     found, environment = server
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    _objects._client.cache_clear()
+    s3._client.cache_clear()
     found.fetched()
     yield found
-    _objects._client.cache_clear()
+    s3._client.cache_clear()
 
 
 @pytest.fixture
@@ -149,10 +149,10 @@ def test_an_interrupted_download_is_never_used(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _downloads.fetch_object(*arguments, interrupt)
+        downloads.fetch_object(*arguments, interrupt)
 
     assert not (tmp_path / "object").exists()
-    _downloads.fetch_object(*arguments, lambda *_: None)
+    downloads.fetch_object(*arguments, lambda *_: None)
     assert (tmp_path / "object").read_bytes() == b"some words"
 
 
@@ -163,7 +163,7 @@ def test_an_object_that_changes_while_being_fetched_is_refused(bucket: Bucket, p
     bucket.put(f"{prefix}/a.txt", b"fine words")
 
     with pytest.raises(InputError, match=r"/a\.txt changed while being fetched\nexpected "):
-        _downloads.fetch_object(source.url, source.digest, source.size, tmp_path / "object", lambda *_: None)
+        downloads.fetch_object(source.url, source.digest, source.size, tmp_path / "object", lambda *_: None)
 
     assert not (tmp_path / "object").exists()
 
@@ -172,7 +172,7 @@ def test_a_plan_reads_the_beginning_and_keeps_nothing(
     bucket: Bucket, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part of each object, asked for once, is enough for an estimate of all."""
-    monkeypatch.setattr(_sample, "ENOUGH", 100_000)
+    monkeypatch.setattr(estimate, "ENOUGH", 100_000)
     for number in range(4):
         lines = (f"line {line} of object {number}\n" for line in range(50_000))
         bucket.put(f"{prefix}/large/{number}.txt", "".join(lines).encode())
@@ -246,12 +246,12 @@ def test_no_keys_are_named(bucket: Bucket, prefix: str, monkeypatch: pytest.Monk
     [source] = sources(at(f"{prefix}/a.txt"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    _objects._client.cache_clear()
+    s3._client.cache_clear()
 
     with pytest.raises(
         InputError, match=r"cannot be read: ACCESS_DENIED .*\nKeys .*, where AWS_ACCESS_KEY_ID is not set"
     ) as error:
-        _downloads.fetch_object(source.url, source.digest, source.size, tmp_path / "object", lambda *_: None)
+        downloads.fetch_object(source.url, source.digest, source.size, tmp_path / "object", lambda *_: None)
 
     assert servers.SECRET not in str(error.value)
 
@@ -259,7 +259,7 @@ def test_no_keys_are_named(bucket: Bucket, prefix: str, monkeypatch: pytest.Monk
 def test_a_server_that_is_away_may_come_back(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says so, and a worker tries again."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{servers.free_port()}")
-    _objects._client.cache_clear()
+    s3._client.cache_clear()
 
     with pytest.raises(InputError, match=r"cannot be read: NETWORK_CONNECTION .*\nRun the command again when") as error:
         sources(at("corpus"))

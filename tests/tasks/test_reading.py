@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.schema import Ingestion
-from tasks._sources import sources
 from tasks.errors import InputError
+from tasks.ingestion.sources import sources
 from tasks.readers.formats import READ
 from tasks.readers.reading import read
 

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.schema import Ingestion
-from tasks import _sample
-from tasks._sample import Corpus, sample
 from tasks.engine.stage import Context
 from tasks.errors import InputError
-from tasks.ingestion import ingestion
+from tasks.ingestion import estimate
+from tasks.ingestion.estimate import Corpus, sample
+from tasks.ingestion.stage import ingestion
 
 ROWS = [
     f"row {number} " + np.random.default_rng(number).bytes(4 * (number % 60)).hex(" ", 4) for number in range(20_000)
@@ -78,7 +78,7 @@ def test_a_large_source_is_estimated(
     tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch, name: str, write: Callable[[Path], None]
 ) -> None:
     """From its first half, within a factor of two: what comes out of a compressed file comes in large blocks."""
-    monkeypatch.setattr(_sample, "ENOUGH", 2_000_000)
+    monkeypatch.setattr(estimate, "ENOUGH", 2_000_000)
     write(tmp_path / name)
     found, true = sample(config(tmp_path / name), tmp_path), ingested(tmp_path / name, context)
 
@@ -122,7 +122,7 @@ def test_a_wrong_column_is_found(tmp_path: Path, name: str, key: str) -> None:
 
 def test_a_wrong_column_is_found_in_a_later_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when enough has been read before: of the files after that, the first row is still looked at."""
-    monkeypatch.setattr(_sample, "ENOUGH", 100_000)
+    monkeypatch.setattr(estimate, "ENOUGH", 100_000)
     write_csv(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("id,body\n1,text\n")
 
@@ -132,7 +132,7 @@ def test_a_wrong_column_is_found_in_a_later_file(tmp_path: Path, monkeypatch: py
 
 def test_files_after_enough_weigh_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their first row says whether they can be read, not how many there are: a megabyte is inflated for it."""
-    monkeypatch.setattr(_sample, "ENOUGH", 1_000_000)
+    monkeypatch.setattr(estimate, "ENOUGH", 1_000_000)
     for first in range(3):
         lines = "".join(json.dumps({"text": text}) + "\n" for text in ROWS[first::3])
         (tmp_path / f"{first}.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
@@ -155,7 +155,7 @@ def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
 
 def test_what_is_rejected_is_not_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a large file, too many rejected rows at the beginning are no error yet, but they are left out of the rows."""
-    monkeypatch.setattr(_sample, "ENOUGH", 100_000)
+    monkeypatch.setattr(estimate, "ENOUGH", 100_000)
     (tmp_path / "rows.jsonl").write_text("".join(f'{{"text": "{n // 2} same"}}\n' for n in range(10_000)))
     found = sample(config(tmp_path / "rows.jsonl", duplicates="drop"), tmp_path)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Ingestion
-from tasks._sample import sample
-from tasks._sieve import Losses, Sieve, check
 from tasks.engine.stage import Context
 from tasks.engine.store import Account
 from tasks.errors import InputError
-from tasks.ingestion import ingestion
+from tasks.ingestion.deduplication import Losses, Sieve, check
+from tasks.ingestion.estimate import sample
+from tasks.ingestion.stage import ingestion
 from tasks.readers.documents import Document
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Ingestion
-from tasks._sources import source_digests, sources
 from tasks.errors import InputError
+from tasks.ingestion.sources import source_digests, sources
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_what_is_no_place_is_told(entry: str, said: str) -> None:
 CODE = """
 import os, sys
 from configs.schema import Ingestion
-from tasks._sources import sources
+from tasks.ingestion.sources import sources
 from tasks.errors import InputError
 if not os.geteuid():
     os.setgid(65534), os.setuid(65534)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Ingestion
-from tasks._sources import sources
-from tasks._unread import said, unread_files
+from tasks.ingestion.sources import sources
+from tasks.ingestion.unread import said, unread_files
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import zipfile
 from collections.abc import Iterator, Sequence
 
 from configs.schema import Ingestion
-from tasks._objects import S3
-from tasks._sources import INSTALLED_DOCS, Source, named
 from tasks.errors import InputError
+from tasks.ingestion.s3 import S3
+from tasks.ingestion.sources import INSTALLED_DOCS, Source, named
 from tasks.readers.archives import clear_errors
 from tasks.readers.formats import COMPRESSED, ZIP, by_name, is_text, suffix
 from tasks.readers.reading import kind_of

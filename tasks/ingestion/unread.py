@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.schema import Ingestion
-from tasks._sources import Source, unread
+from tasks.ingestion.sources import Source, unread
 from tasks.readers.archives import clear_errors, unread_members
 from tasks.readers.formats import ZIP, suffix
 

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from configs.schema import Ingestion
-from tasks import _folders
-from tasks._objects import S3, listed, there
 from tasks.datasets.files import digest_of, digest_of_file
 from tasks.engine.store import Record
 from tasks.errors import InputError
+from tasks.ingestion import folders
+from tasks.ingestion.s3 import S3, listed, there
 from tasks.readers.archives import clear_errors, no_text
 from tasks.readers.formats import is_text, is_told
 from tasks.readers.package_docs import documentation
@@ -82,7 +82,7 @@ def unread(config: Ingestion) -> list[str]:
             every = (each.name for each in listed(entry) if each.url != entry)
             found += [name for name in every if not is_text(name, archives=True) and is_told(name)]
         elif entry != INSTALLED_DOCS and "://" not in entry:
-            found += _folders.files(entry).unread
+            found += folders.files(entry).unread
     return found
 
 
@@ -132,7 +132,7 @@ def _by_entry(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
         elif "://" in entry:
             yield entry, [_download(entry, config)]
         else:
-            yield entry, [_local(path, name) for path, name in _folders.files(entry).files]
+            yield entry, [_local(path, name) for path, name in folders.files(entry).files]
 
 
 def _installed(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
@@ -201,4 +201,4 @@ def _digest(path: Path, size: int, modified: int, inode: int) -> str:
 
 def missing(entry: str) -> bool:
     """Whether nothing is there under this path, glob or prefix."""
-    return not there(entry) if entry.startswith(S3) else _folders.missing(entry)
+    return not there(entry) if entry.startswith(S3) else folders.missing(entry)

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from configs.schema import Ingestion
-from tasks._applicable import check_applicable
-from tasks._objects import opened
-from tasks._sieve import ANY, Sieve, check
-from tasks._sources import Source, sources
-from tasks._unread import said, unread_files
 from tasks.datasets import contracts
 from tasks.engine import progress
 from tasks.engine.store import Dataset
+from tasks.ingestion.applicable import check_applicable
+from tasks.ingestion.deduplication import ANY, Sieve, check
+from tasks.ingestion.s3 import opened
+from tasks.ingestion.sources import Source, sources
+from tasks.ingestion.unread import said, unread_files
 from tasks.readers.archives import clear_errors
 from tasks.readers.columnar_rows import row_count
 from tasks.readers.documents import Document

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 
-from tasks import _objects
-from tasks._sources import Source
 from tasks.datasets.files import write_whole
 from tasks.engine.file_lock import Held
 from tasks.errors import InputError
+from tasks.ingestion import s3
+from tasks.ingestion.sources import Source
 
 SECONDS = 60  # of silence
 BLOCK = 1 << 20  # bytes
@@ -54,8 +54,8 @@ def fetch_object(url: str, digest: str, size: int, path: Path, report: Reporter)
     with Held(path.with_name(path.name + ".lock")):
         if path.is_file() and note.is_file() and _digest(path) == note.read_text():
             return
-        beside = _written(url, ((block, size) for block in _objects.blocks(url)), path, report)
-        if beside.stat().st_size != size or not _objects.same(url, digest):
+        beside = _written(url, ((block, size) for block in s3.blocks(url)), path, report)
+        if beside.stat().st_size != size or not s3.same(url, digest):
             beside.unlink()
             raise InputError(
                 f"{url} changed while being fetched\nexpected  objects that keep still during ingestion\n"

@@ -9,8 +9,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks._own import without_own
 from tasks.errors import InputError
+from tasks.ingestion.own_files import without_own
 from tasks.readers.archives import no_text
 from tasks.readers.formats import hidden, is_text, is_told, suffix
 

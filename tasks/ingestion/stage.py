@@ -14,17 +14,17 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from configs.schema import Ingestion
-from tasks._applicable import check_applicable
-from tasks._downloads import fetched
-from tasks._sieve import ANY, DIGEST, Losses, Sieve, check
-from tasks._sources import Source, batches, named, source_digests, sources
-from tasks._unread import said, unread_files
 from tasks.datasets import contracts
 from tasks.datasets.files import digest_of
 from tasks.engine import progress
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, Record, joined
 from tasks.errors import InputError
+from tasks.ingestion.applicable import check_applicable
+from tasks.ingestion.deduplication import ANY, DIGEST, Losses, Sieve, check
+from tasks.ingestion.downloads import fetched
+from tasks.ingestion.sources import Source, batches, named, source_digests, sources
+from tasks.ingestion.unread import said, unread_files
 from tasks.readers.archives import clear_errors
 from tasks.readers.documents import Document
 from tasks.readers.reading import read, read_installed

@@ -7,9 +7,9 @@ from hashlib import blake2b
 from pydantic import Field
 
 from configs.schema import Ingestion
-from tasks._sources import named
 from tasks.engine.store import Account, Record
 from tasks.errors import InputError
+from tasks.ingestion.sources import named
 from tasks.readers.documents import Document
 
 DIGEST = 16  # bytes

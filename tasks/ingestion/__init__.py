@@ -1,0 +1,1 @@
+"""text → documents: the sources, what of them is new, and which documents are kept."""
