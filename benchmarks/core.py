@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.page import HERE, write_page
 from benchmarks.side_by_side import cut_text, machine, parse
 from configs.schema import Training
-from tasks._start import settings_of
+from tasks.training.initialization import settings_of
 from w2v_core import noise_blocks
 from w2v_core.flight import InFlight
 from w2v_core.model import initial

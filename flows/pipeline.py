@@ -9,7 +9,7 @@ from tasks.engine.store import Dataset, Manifest
 from tasks.evaluation import evaluation
 from tasks.ingestion.stage import ingestion
 from tasks.tokenization import tokenization
-from tasks.training import training
+from tasks.training.stage import training
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
 

@@ -30,7 +30,7 @@ from tasks.datasets.files import digest_of
 from tasks.errors import InputError, Paused, TrainingError
 from tasks.tracking import session
 from tasks.tracking.run import Run
-from tasks.training import losses
+from tasks.training.stage import losses
 
 directory.enter()  # where a worker runs this
 log = logging.getLogger("w2v")

@@ -13,11 +13,11 @@ from configs.schema import Evaluation, Tokenization, Training
 from tasks import _domain, _judges, _learnt, _scores
 from tasks._evaluation_sets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks._judges import Space
-from tasks._start import settings_of
 from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.text.normalization import Rules
+from tasks.training.initialization import settings_of
 from tasks.vectors import tables
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model

@@ -8,11 +8,11 @@ whole curve once more, and what is logged twice is there once.
 import logging
 import time
 
-from tasks._curve import Curve
 from tasks.engine.background import Courier
 from tasks.engine.stage import Context
 from tasks.errors import TrackingError
 from tasks.tracking.run import Run
+from tasks.training.curve import Curve
 
 # MLflow's comparison page begins with the first one: J(θ) can be compared, the training's own loss cannot
 CURVES = {"held_out_loss": "loss/held_out", "loss": "loss/training", "learning_rate": "training/learning_rate"}

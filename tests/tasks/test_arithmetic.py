@@ -11,7 +11,7 @@ from configs.schema import Runtime, Training, Vocabulary
 from tasks.engine import kernels as engine_kernels
 from tasks.engine.environment import describe
 from tasks.errors import PipelineError
-from tasks.training import training
+from tasks.training.stage import training
 from tasks.vocabulary import vocabulary
 
 PROJECT = Path(__file__).parent.parent.parent

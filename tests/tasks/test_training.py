@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.schema import Runtime, Training, Vocabulary, Windows
-from tasks import training as module
-from tasks._start import start_digests
 from tasks.datasets import contracts
 from tasks.engine import progress
 from tasks.engine.checkpoints import Checkpoint, Checkpoints
 from tasks.engine.stage import Context
 from tasks.engine.store import CHECKPOINTS, MANIFEST, Dataset
 from tasks.errors import InputError, Paused, StoreError, TrainingError
-from tasks.training import Run, training
+from tasks.training import stage as module
+from tasks.training.initialization import start_digests
+from tasks.training.stage import Run, training
 from tasks.vectors import tables
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Tokenization, Training
-from tasks._curve import Curve
-from tasks._start import Start, settings_of, start, start_digests
 from tasks.datasets import contracts
 from tasks.engine import environment
 from tasks.engine import progress as engine_progress
@@ -34,6 +32,8 @@ from tasks.engine.threads import ordered_map
 from tasks.errors import Paused, TrainingError
 from tasks.text.normalization import Rules
 from tasks.tracking.live_curve import Live
+from tasks.training.curve import Curve
+from tasks.training.initialization import Start, settings_of, start, start_digests
 from tasks.vectors import tables
 from w2v_core.blocks import IN_PLACE
 from w2v_core.learners import learner

@@ -1,0 +1,1 @@
+"""vocabulary, windows → vectors: how a training starts, runs and records its curve."""
