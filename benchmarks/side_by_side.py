@@ -27,9 +27,9 @@ import pyarrow as pa
 
 from benchmarks.page import HERE, OURS, PEER, PROJECT, frame, read_scenarios, write_page
 from tasks._comparison import verdicts
-from tasks._evaluation_sets import read_analogies, read_pairs
-from tasks._judges import Space, analogies, pairs
-from tasks._scores import figures
+from tasks.evaluation.datasets import read_analogies, read_pairs
+from tasks.evaluation.judging import Space, analogies, pairs
+from tasks.evaluation.scores import figures
 from tasks.vectors.distance import distance
 from tasks.vectors.tables import Vectors
 

@@ -182,7 +182,7 @@ class Evaluation(Section):
     analogies: list[Text] = Field([], description="Files in the questions-words format.")
     domain: list[Text] = Field(
         [],
-        description="TOML or CSV files of your own: pairs closer than others, analogies, categories: tasks/_domain.py.",
+        description="TOML or CSV files of your own: pairs closer than others, analogies, categories: tasks/evaluation/domain.py.",
     )
     analogy_candidates: Count | None = Field(30_000, description="Answers are sought among the first N words.")
     probes: list[Text] = Field([], description="Words whose neighbours are shown; by default some frequent ones.")

@@ -14,8 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, Field
 
 from flows import vectors
-from tasks._judges import Space
 from tasks.errors import InputError, UnknownWord
+from tasks.evaluation.judging import Space
 from tasks.vectors.tables import Vectors as Learnt
 
 HEALTH = "/health"

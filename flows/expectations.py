@@ -9,7 +9,7 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows.plan import Plan
 from flows.words_ahead import Words
-from tasks._evaluation_sets import judging_files
+from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.estimate import Corpus, Seen, look, stored
 from tasks.vectors.tables import kept_epochs
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from configs.schema import Config
 from tasks.engine.stage import Stage
 from tasks.engine.store import Dataset, Manifest
-from tasks.evaluation import evaluation
+from tasks.evaluation.stage import evaluation
 from tasks.ingestion.stage import ingestion
 from tasks.tokenization import tokenization
 from tasks.training.stage import training

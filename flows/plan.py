@@ -10,7 +10,7 @@ from tasks.datasets.files import digest_of
 from tasks.engine import kernels
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
-from tasks.evaluation import check_sets
+from tasks.evaluation.stage import check_sets
 from tasks.tracking import session
 
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made

@@ -15,10 +15,10 @@ from flows import expectations, foresight
 from flows.pipeline import Retrained
 from flows.plan import Plan
 from flows.tables import cell, say, table
-from tasks._evaluation_sets import judging_files
 from tasks.display.terminal import one_line
 from tasks.engine import progress
 from tasks.engine.stage import Context
+from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.stage import new_share
 from tasks.text import patterns
 from tasks.tracking import session
@@ -36,11 +36,8 @@ UNJUDGED = (
 
 def show(config: Config, done: Retrained) -> None:
     """What was learnt, how good it is, where it lies, and how to look at it."""
-    from tasks import (
-        _learnt,
-        _report,
-        notes,  # pandas takes a while, and the plan needs none
-    )
+    from tasks import _report, notes
+    from tasks.evaluation import learning
 
     facts = done.outputs.evaluation.manifest.facts
     show_neighbors(facts["neighbors"])
@@ -49,7 +46,7 @@ def show(config: Config, done: Retrained) -> None:
     if "epochs" in facts:
         console.print()
         console.print(table(*_report.by_epoch(facts["epochs"], facts["metrics"])))
-    if warned := _learnt.warning(facts, config.promotion):
+    if warned := learning.warning(facts, config.promotion):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     for note in notes.notes(done.outputs.named):
         say(console, f"\n{note}")

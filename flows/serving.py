@@ -23,8 +23,8 @@ from flows.admission import Bounded, limits
 from flows.answering import HEALTH, SCORES, Served, app, threads
 from flows.guard import App, Guard, Lock
 from flows.service.exposure import LOOPBACK, hosts, names
-from tasks._judges import Space
 from tasks.errors import PipelineError
+from tasks.evaluation.judging import Space
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 

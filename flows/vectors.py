@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks._judges import Space
 from tasks.datasets.files import write_whole
 from tasks.engine import store
 from tasks.engine.store import LATEST, Dataset
 from tasks.errors import InputError, UnknownWord
+from tasks.evaluation.judging import Space
 from tasks.vectors import tables
 from tasks.vectors.tables import Vectors
 

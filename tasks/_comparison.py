@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import _scores
 from tasks._published import Published
-from tasks._scores import Asked
 from tasks.errors import InputError
+from tasks.evaluation import scores
+from tasks.evaluation.scores import Asked
 from tasks.tracking.session import DIGEST
 from tasks.vectors.tables import Vectors
 from w2v_core import paired
@@ -124,7 +124,7 @@ def bands(run: pa.Table, first: pa.Table, sets: set[str]) -> dict[tuple[str, str
     """The same by how frequent the words are, in the first run's vocabulary: (score, band) → verdict."""
     found = {}
     for ours, theirs, both in _covered(run, first, sets):
-        for band, inside in _scores.by_band(theirs.items["rank"]):
+        for band, inside in scores.by_band(theirs.items["rank"]):
             rng = generator(0, f"comparison/{ours.metric}/{band}")
             if each := _verdict(ours, theirs, pc.and_(both, inside), RESAMPLES, rng=rng):
                 found[ours.metric, band] = each
@@ -133,8 +133,8 @@ def bands(run: pa.Table, first: pa.Table, sets: set[str]) -> dict[tuple[str, str
 
 def _covered(run: pa.Table, first: pa.Table, sets: set[str]) -> Iterator[tuple[Asked, Asked, pa.ChunkedArray]]:
     """What both were asked, with the items that both cover: a set has the same items in the same order."""
-    asked = {each.metric: each for each in _scores.asked(first)}
-    for ours in _scores.asked(run):
+    asked = {each.metric: each for each in scores.asked(first)}
+    for ours in scores.asked(run):
         if ours.set in sets and (theirs := asked.get(ours.metric)):
             yield ours, theirs, pc.and_(ours.items["covered"], theirs.items["covered"])
 

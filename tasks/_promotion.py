@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.schema import Promotion
-from tasks import _announcement, _learnt, _published, _rule
+from tasks import _announcement, _published, _rule
 from tasks.display import markdown
 from tasks.display.markdown import tabular
 from tasks.engine import environment
 from tasks.engine.file_lock import Held
 from tasks.errors import InputError, TrackingError
+from tasks.evaluation import learning
 from tasks.tracking import registry
 from tasks.tracking.client import reached
 from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Model, Version
@@ -31,7 +32,7 @@ def decide(
     if champion and champion.number == version.number:
         raise InputError(f"version {version.number} of {model.name!r} is the champion already.")
     challenger = _published.load(model.uri, version.run_id)
-    faults = _learnt.faults(challenger.judged.facts, rule)
+    faults = learning.faults(challenger.judged.facts, rule)
     figures, against, merits = None, faults, ["there was no champion"]
     if champion:
         try:

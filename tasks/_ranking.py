@@ -10,9 +10,9 @@ from scipy.stats import rankdata
 from configs.grids import Change, described
 from configs.loading import ConfigError
 from configs.schema import Evaluation
-from tasks._evaluation_sets import judging_files, set_names
-from tasks._scores import METRICS
 from tasks.errors import InputError
+from tasks.evaluation.datasets import judging_files, set_names
+from tasks.evaluation.scores import METRICS
 
 LOSS = "loss/held_out"  # J(θ): the only score of which less is better
 GROUPS = list(dict.fromkeys(metric.split("/")[0] for metric in METRICS.values()))

@@ -6,10 +6,11 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.schema import Config
-from tasks import _learnt, notes
+from tasks import notes
 from tasks.display import markdown as display_markdown
 from tasks.display.markdown import tabular
 from tasks.engine.store import Manifest
+from tasks.evaluation import learning
 
 ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that are no scores themselves
 METHODS = ["3cosadd", "3cosmul"]
@@ -66,7 +67,7 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     """One page: what was learnt from what, how good it is, and where the rest lies."""
     facts = stages["evaluation"].facts
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
-    warned = _learnt.warning(facts, config.promotion)
+    warned = learning.warning(facts, config.promotion)
     return "\n\n".join([
         f"**{display_markdown.text(config.name)}**: {_summary(config, stages)}",
         *([f"⚠ {display_markdown.text(warned)}"] if warned else []),

@@ -1,6 +1,6 @@
 """May the challenger take the champion's place? What is measured, and the rule in full.
 
-It may if nothing stands against it, neither itself (tasks/_learnt.py) nor beside the champion:
+It may if nothing stands against it, neither itself (tasks/evaluation/learning.py) nor beside the champion:
     each gate       its score is not worse by more than the margin: with 97.5% confidence, on the items both know
     coverage        it knows nearly all the items of a gate that the champion knows
     drift           the space has moved little enough, or who decides accepts that
@@ -9,11 +9,11 @@ and something speaks for it:
 """
 
 from configs.schema import Promotion
-from tasks import _scores
 from tasks._comparison import space_change, verdicts
 from tasks._published import Published
 from tasks.engine.store import Record
 from tasks.errors import InputError
+from tasks.evaluation import scores as evaluation_scores
 
 NO_SETS = "no set judged it, see evaluation.similarity, .analogies and .domain"
 INCOMPARABLE = "not the same set, or too few items that both know"
@@ -47,8 +47,10 @@ def measure(challenger: Published, champion: Published, wanted: list[str]) -> Fi
     ours, theirs = (each.judged.inputs["outside"] for each in (challenger, champion))
     same = {name for name in ours if ours[name] == theirs.get(name)}
     found = {each.metric: each for each in verdicts(challenger.items, champion.items, same)}
-    scores = wanted or [each.metric for each in _scores.asked(champion.items) if each.metric in champion.metrics]
-    known = {each.metric: each.items["covered"].to_numpy().sum() for each in _scores.asked(champion.items)}
+    scores = wanted or [
+        each.metric for each in evaluation_scores.asked(champion.items) if each.metric in champion.metrics
+    ]
+    known = {each.metric: each.items["covered"].to_numpy().sum() for each in evaluation_scores.asked(champion.items)}
     gates = [
         Gate(
             score=score,

@@ -14,14 +14,15 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _aligned, _announcement, _figures, _learnt, _report, certificate, notifications
-from tasks._evaluation_sets import judging_files
+from tasks import _aligned, _announcement, _figures, _report, certificate, notifications
 from tasks.datasets import contracts
 from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
+from tasks.evaluation import learning
+from tasks.evaluation.datasets import judging_files
 from tasks.text.normalization import KEY
 from tasks.tracking import lineage, models
 from tasks.tracking.live_curve import CURVES, log_curve
@@ -96,7 +97,7 @@ def publish(
     tags = {"run": run.id, "config": config.name, "vectors.digest": vectors.digest}
     version = models.register(run, model, name, tags | ({ALIGNED: aligned.to} if aligned else {}))
 
-    wrong = _learnt.faults(judged.facts, config.promotion)
+    wrong = learning.faults(judged.facts, config.promotion)
     if wrong and not config.promotion.automatic and not {RESULT, PARENT} & run.record.data.tags.keys():
         notifications.tell(config.notify, notifications.of_no_learning(config.name, "; ".join(wrong), run))
 
@@ -106,7 +107,7 @@ def publish(
         "vectors.digest": vectors.digest,
         **seal,
         "model.version": f"{name}/{version}",
-        **({_learnt.TAG: "; ".join(wrong)} if wrong else {}),
+        **({learning.TAG: "; ".join(wrong)} if wrong else {}),
         RESULT: evaluation.key,
     })  # fmt: skip
 

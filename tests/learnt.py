@@ -13,7 +13,7 @@ from tasks.datasets.files import digest_of
 from tasks.engine import environment
 from tasks.engine.stage import Context
 from tasks.engine.store import Account, Dataset, Draft
-from tasks.evaluation import evaluation
+from tasks.evaluation.stage import evaluation
 from tasks.text.normalization import Rules
 from tasks.vectors import tables
 

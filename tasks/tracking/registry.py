@@ -27,7 +27,7 @@ class Decision(Record):
     why: str
     who: str
     when: str  # ISO 8601, UTC
-    faults: tuple[str, ...] = ()  # of the version itself, whatever the champion: tasks/_learnt.py
+    faults: tuple[str, ...] = ()  # of the version itself, whatever the champion: tasks/evaluation/learning.py
     figures: Figures | None = None  # None where nothing was measured: there was no champion, or it is restored
 
 

@@ -27,7 +27,7 @@ import numpy as np, uvicorn
 from threadpoolctl import threadpool_limits
 from flows import admission, answering
 from tests.servers import is_let_go
-from tasks._judges import Space
+from tasks.evaluation.judging import Space
 from tasks.vectors.tables import Vectors
 admission.PATIENCE, table = float(sys.argv[2]), np.load(sys.argv[1], mmap_mode="r")
 words = [f"word{row}" for row in range(len(table))]

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from configs.schema import Evaluation, Runtime, Training
-from tasks import _comparison, _comparison_page, _scores
+from tasks import _comparison, _comparison_page
 from tasks._comparison import Comparison
 from tasks._published import CURVES, Curve, Published
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
-from tasks.evaluation import evaluation
+from tasks.evaluation import scores
+from tasks.evaluation.stage import evaluation
 from tasks.vectors import tables
 from tasks.vectors.tables import Vectors
 from tests.browser import MISSING, Browser, browser
@@ -92,7 +93,7 @@ def test_only_what_both_cover_counts(comparison: Comparison) -> None:
 
 def test_bands_part_the_items(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the rarest word's rank in the first run; each item is in one band, and three of them are needed."""
-    monkeypatch.setattr(_scores, "BANDS", {"frequent": 5, "rare": None})
+    monkeypatch.setattr(scores, "BANDS", {"frequent": 5, "rare": None})
     first, second = comparison.runs
     found = _comparison.bands(second.items, first.items, {"pairs", "family"})
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks import _domain, _scores
-from tasks._judges import Space
 from tasks.errors import InputError
+from tasks.evaluation import domain, scores
+from tasks.evaluation.judging import Space
 from tasks.vectors.tables import Vectors
 
 WORDS = ["man", "woman", "king", "queen", "apple", "pear"]
@@ -21,7 +21,7 @@ def judged(tmp_path: Path, text: str) -> pa.Table:
     path = tmp_path / "domain.toml"
     path.write_text(text)
     space = Space(Vectors(WORDS, np.arange(6), TABLE))
-    return _domain.judge(space, "domain", _domain.read(str(path)), None, 1)
+    return domain.judge(space, "domain", domain.read(str(path)), None, 1)
 
 
 def test_all_three_kinds(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_all_three_kinds(tmp_path: Path) -> None:
     assert kinds["closer"][2]["rank"] is None
     assert kinds["3cosadd"][0]["predicted"] == "queen"
     assert [row["predicted"] for row in kinds["category"]] == ["royal", "royal", "fruit", "fruit", "fruit"]
-    figures = _scores.figures(found, 100, 0)
+    figures = scores.figures(found, 100, 0)
     assert figures["domain/domain.closer"] == 0.5
     assert figures["domain/domain.category"] == 0.8
     assert figures["analogy/domain.3cosmul"] == 1
@@ -62,7 +62,7 @@ def test_csv_says_the_same(tmp_path: Path) -> None:
         'category,fruit,"apple",pear,\ncategory,royal,man,,\n'
     )
 
-    assert _domain.read(str(tmp_path / "domain.csv")) == _domain.read(str(tmp_path / "domain.toml"))
+    assert domain.read(str(tmp_path / "domain.csv")) == domain.read(str(tmp_path / "domain.toml"))
 
 
 def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
         text = end.join(rows).replace("wo,man", "wo\0man").replace(",", separator).replace("\0", ",")
         files.append(tmp_path / f"{name}.csv")
         files[-1].write_bytes(b"\xef\xbb\xbf" + text.encode())
-    first, *others = [_domain.read(str(file)) for file in files]
+    first, *others = [domain.read(str(file)) for file in files]
 
     assert first.analogies == [("man", "king", "wo,man", "queen")]
     assert first.categories == {"a": ["b", "c"], "d": ["e", "f"]}
@@ -102,14 +102,14 @@ def test_wrong_csv_is_named(tmp_path: Path, text: str, message: str) -> None:
     """As wrong TOML is."""
     (tmp_path / "domain.csv").write_text(text)
     with pytest.raises(InputError, match=message):
-        _domain.read(str(tmp_path / "domain.csv"))
+        domain.read(str(tmp_path / "domain.csv"))
 
 
 def test_categories_of_unknown_words_are_not_covered(tmp_path: Path) -> None:
     """Where fewer than two categories have two known words, nothing can be told apart."""
     found = judged(tmp_path, '[categories]\nroyal = ["king", "queen"]\ncolours = ["red", "apple"]\n')
 
-    assert _scores.figures(found, 100, 0) == {"coverage/domain": 0}
+    assert scores.figures(found, 100, 0) == {"coverage/domain": 0}
     assert found["covered"].to_pylist() == [False] * 4
 
 

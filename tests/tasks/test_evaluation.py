@@ -10,14 +10,15 @@ import pytest
 from mlflow.utils.validation import _validate_metric_name
 
 from configs.schema import Evaluation, Promotion, Training
-from tasks import _scores, notes
-from tasks._evaluation_sets import read_analogies, read_pairs, set_names
-from tasks._learnt import warning
+from tasks import notes
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
-from tasks.evaluation import evaluation
+from tasks.evaluation import scores
+from tasks.evaluation.datasets import read_analogies, read_pairs, set_names
+from tasks.evaluation.learning import warning
+from tasks.evaluation.stage import evaluation
 from tests.learnt import vectors_of, windows_of
 
 ROYAL, FEMALE, FRUIT = np.eye(3)
@@ -366,13 +367,13 @@ def test_the_public_sets_are_read_whole() -> None:
 
 def test_scores_by_how_frequent_the_words_are(judge, pairs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pair is as frequent as its rarer word: man woman, and King queen (ranks 1 and 3), lie below rank 4."""
-    monkeypatch.setattr(_scores, "BANDS", {"frequent": 4, "rare": None})
+    monkeypatch.setattr(scores, "BANDS", {"frequent": 4, "rare": None})
     done, rows = judge(similarity=[pairs], analogies=[])
 
     assert rows["rank"].to_pylist()[:5] == [1, 3, 5, 5, None]
     assert done.manifest.facts["bands"] == []  # two pairs each say nothing
 
-    monkeypatch.setattr(_scores, "BANDS", {"all": None})
+    monkeypatch.setattr(scores, "BANDS", {"all": None})
     whole = judge(similarity=[pairs], bootstrap=50)[0].manifest.facts
     assert [(band["band"], band["items"]) for band in whole["bands"]] == [("all", 4)]
     assert whole["bands"][0]["value"] == pytest.approx(whole["metrics"]["similarity/four-pairs"])

@@ -9,10 +9,11 @@ import pytest
 from configs.loading import ConfigError, load
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime, Training, Vocabulary, Windows
 from flows.pipeline import pipeline
-from tasks import _learnt, _promotion
+from tasks import _promotion
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
+from tasks.evaluation import learning
 from tasks.promotion import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session
@@ -46,10 +47,10 @@ GOOD = {"loss/held_out": 5.0, "vectors/mean_cosine": 0.1, "similarity/men": 0.5}
 def test_each_limit(metrics: dict[str, float], learnt: dict[str, Any], rule: dict[str, Any], fault: str) -> None:
     """Each one alone, at its edge; an evaluation of an older version is not held against what it did not measure."""
     facts = {"metrics": GOOD | metrics} | ({"learning": learnt} if learnt else {})
-    found = _learnt.faults(facts, Promotion(**rule))
+    found = learning.faults(facts, Promotion(**rule))
 
     assert [fault in each for each in found] == [True] * bool(fault)
-    assert bool(_learnt.warning(facts, Promotion(**rule))) == bool(fault)
+    assert bool(learning.warning(facts, Promotion(**rule))) == bool(fault)
 
 
 def learn(folder: Path, text: Path, **training: Any) -> dict[str, Any]:
@@ -90,8 +91,8 @@ def test_still_vectors_are_found(objective: str, held_out: float, text: Path, tm
     good = learn(tmp_path, text, objective=objective, held_out=held_out, learning_rate=0.1)
     still = learn(tmp_path, text, objective=objective, held_out=held_out, **STILL)
 
-    assert _learnt.faults(good, Promotion()) == []
-    assert _learnt.faults(still, Promotion()) == ["the vectors have not moved from where they started"]
+    assert learning.faults(good, Promotion()) == []
+    assert learning.faults(still, Promotion()) == ["the vectors have not moved from where they started"]
 
 
 def test_a_warm_start_is_held_against_a_guess(text: Path, tmp_path: Path) -> None:
@@ -101,8 +102,8 @@ def test_a_warm_start_is_held_against_a_guess(text: Path, tmp_path: Path) -> Non
     still = learn(tmp_path, text, warm_start=first["file"], **STILL)
 
     assert warm["learning"]["before"] == pytest.approx(first["learning"]["before"], rel=1e-6)  # ln V for each pair
-    assert _learnt.faults(warm, Promotion()) == []
-    assert "have not moved" in _learnt.faults(still, Promotion())[0]
+    assert learning.faults(warm, Promotion()) == []
+    assert "have not moved" in learning.faults(still, Promotion())[0]
 
 
 def published(folder: Path, table: Any, number: int, **promote: Any) -> tuple[Config, Context]:
@@ -137,7 +138,7 @@ def test_the_first_version_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyP
         )
         assert model.aliases == {"challenger": "1"}
         tags = session.Run(context.tracking_uri, context.run_id).record.data.tags
-        assert tags[_learnt.TAG].startswith("the vectors have collapsed")
+        assert tags[learning.TAG].startswith("the vectors have collapsed")
         (told,) = webhook.heard
         assert told["events"] == ["rejection", "no-learning"]
         with pytest.raises(

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.schema import Tokenization
-from tasks._evaluation_sets import set_names
 from tasks.datasets.word_lists import chosen, read_words
 from tasks.errors import InputError
+from tasks.evaluation.datasets import set_names
 from tasks.text.normalization import SPECIAL, Lookup, Rules, forms, normalized
 from tasks.tokenization import tokenize
 

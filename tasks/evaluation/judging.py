@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks._evaluation_sets import Analogy, Pair
 from tasks.datasets import contracts
 from tasks.engine.threads import ordered_map
+from tasks.evaluation.datasets import Analogy, Pair
 from tasks.text.normalization import Lookup
 from tasks.vectors.tables import Vectors
 from w2v_core import similarity

@@ -10,12 +10,14 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from configs.schema import Evaluation, Tokenization, Training
-from tasks import _domain, _judges, _learnt, _scores
-from tasks._evaluation_sets import digests, judging_files, read_analogies, read_pairs, set_names
-from tasks._judges import Space
 from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
+from tasks.evaluation import domain as evaluation_domain
+from tasks.evaluation import judging as evaluation_judging
+from tasks.evaluation import learning, scores
+from tasks.evaluation.datasets import digests, judging_files, read_analogies, read_pairs, set_names
+from tasks.evaluation.judging import Space
 from tasks.text.normalization import Rules
 from tasks.training.initialization import settings_of
 from tasks.vectors import tables
@@ -52,17 +54,17 @@ def evaluation(
     def judged(epoch: int | None = None) -> tuple[pa.Table, dict[str, float]]:
         space = Space(tables.load(vectors, epoch)._replace(rules=Rules.of(tokenization)))
         with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
-            near = _judges.neighbors(space, config.probes or _typical(space))
+            near = evaluation_judging.neighbors(space, config.probes or _typical(space))
             items = pa.concat_tables([*_judge(space, config, draft, context.threads), near])
-            found = _held_out(vectors, epoch, held_out, settings) | _judges.spread(space)
-        return items, found | _scores.figures(items, config.bootstrap, seed)
+            found = _held_out(vectors, epoch, held_out, settings) | evaluation_judging.spread(space)
+        return items, found | scores.figures(items, config.bootstrap, seed)
 
     if kept := tables.kept(vectors):
         draft.facts["epochs"] = {str(epoch): judged(epoch)[1] for epoch in kept}
     items, draft.facts["metrics"] = judged()
-    draft.facts["learning"] = _learnt.learning(vectors, draft.facts["metrics"], training.objective, seed)
+    draft.facts["learning"] = learning.learning(vectors, draft.facts["metrics"], training.objective, seed)
     contracts.write(draft.file("evaluation.parquet"), contracts.EVALUATION, items)
-    draft.facts["bands"] = _scores.bands(items, config.bootstrap, seed)
+    draft.facts["bands"] = scores.bands(items, config.bootstrap, seed)
     draft.facts["neighbors"] = _by_probe(items.filter(pc.equal(items["judge"], "neighbors")))
     known = pc.sum(items["covered"]).as_py() or 0
     return Account(unit="items", read=len(items), written=known, left_out={"unknown": len(items) - known})
@@ -76,15 +78,15 @@ def _judge(space: Space, config: Evaluation, draft: Draft, threads: int) -> Iter
         if file in config.similarity:
             asked = read_pairs(file)
             told[name] = _told(space, [tuple(sorted(pair.words)) for pair in asked])
-            yield _judges.pairs(space, name, asked)
+            yield evaluation_judging.pairs(space, name, asked)
         elif file in config.analogies:
             questions = read_analogies(file)
             told[name] = _told(space, [question.words for question in questions])
-            yield _judges.analogies(space, name, questions, config.analogy_candidates, threads)
+            yield evaluation_judging.analogies(space, name, questions, config.analogy_candidates, threads)
         else:
-            domain = _domain.read(file)
+            domain = evaluation_domain.read(file)
             told[name] = _told(space, domain.items)
-            yield _domain.judge(space, name, domain, config.analogy_candidates, threads)
+            yield evaluation_domain.judge(space, name, domain, config.analogy_candidates, threads)
     if config.probes:
         told["evaluation.probes"] = _told(space, [(probe,) for probe in config.probes])
 
@@ -112,7 +114,7 @@ def check_sets(config: Evaluation) -> None:
     for file in config.analogies:
         read_analogies(file)
     for file in config.domain:
-        _domain.read(file)
+        evaluation_domain.read(file)
 
 
 def _held_out(vectors: Dataset, epoch: int | None, held_out: Dataset, settings: Settings) -> dict[str, float]:

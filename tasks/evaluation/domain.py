@@ -27,9 +27,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks._evaluation_sets import Analogy
-from tasks._judges import Mask, Space, analogies, ranks, rows
 from tasks.errors import InputError
+from tasks.evaluation.datasets import Analogy
+from tasks.evaluation.judging import Mask, Space, analogies, ranks, rows
 from w2v_core.categories import nearest_category
 
 Four = tuple[str, str, str, str]

@@ -1,0 +1,1 @@
+"""vectors → evaluation: the judges, their datasets, and figures with intervals."""
