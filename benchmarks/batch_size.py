@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from configs.loading import load
 from flows.surroundings import quiet, settle
-from tasks._figures import FAINT, GRID, INK, PALETTE
 from tasks.datasets import contracts
 from tasks.engine.store import Dataset
+from tasks.reports.figures import FAINT, GRID, INK, PALETTE
 
 PROJECT = Path(__file__).parent.parent
 PICTURE = PROJECT / "docs" / "pictures" / "batch_size.png"

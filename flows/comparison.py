@@ -8,10 +8,10 @@ from rich.console import Console
 from flows.tables import say, table
 from tasks import _announcement, _comparison, _comparison_page, _published
 from tasks._comparison import Against, Comparison
-from tasks._report import scores
 from tasks.datasets import outputs
 from tasks.display import markdown
 from tasks.errors import InputError
+from tasks.reports.tables import scores
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from configs import workspaces
 from flows import vectors
-from tasks import _report
 from tasks._ranking import GROUPS, LOSS
+from tasks.reports import tables
 from tasks.tracking import session
 from tasks.tracking.client import reached
 from tasks.tracking.run import known_run
@@ -46,7 +46,7 @@ def scores(run_ids: str | Sequence[str], workspace: str | Path | None = None) ->
     for run_id in [run_ids] if isinstance(run_ids, str) else run_ids:
         with reached(uri) as client:
             metrics = known_run(client, uri, run_id).data.metrics
-        rows = [row for row in _report.scores(metrics) if {row["score"], row["score"].split("/")[0]} & {LOSS, *GROUPS}]
+        rows = [row for row in tables.scores(metrics) if {row["score"], row["score"].split("/")[0]} & {LOSS, *GROUPS}]
         parts.append(pd.DataFrame(rows, columns=["score", "value", "low", "high", "coverage"]).assign(run=run_id))
     return pd.concat(parts).set_index(["run", "score"])
 

@@ -36,8 +36,9 @@ UNJUDGED = (
 
 def show(config: Config, done: Retrained) -> None:
     """What was learnt, how good it is, where it lies, and how to look at it."""
-    from tasks import _report, notes
+    from tasks import notes
     from tasks.evaluation import learning
+    from tasks.reports import tables
 
     facts = done.outputs.evaluation.manifest.facts
     show_neighbors(facts["neighbors"])
@@ -45,7 +46,7 @@ def show(config: Config, done: Retrained) -> None:
     console.print(table([], [[name, f"{value:.4g}"] for name, value in sorted(facts["metrics"].items())]))
     if "epochs" in facts:
         console.print()
-        console.print(table(*_report.by_epoch(facts["epochs"], facts["metrics"])))
+        console.print(table(*tables.by_epoch(facts["epochs"], facts["metrics"])))
     if warned := learning.warning(facts, config.promotion):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     for note in notes.notes(done.outputs.named):

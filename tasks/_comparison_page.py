@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tasks import _figures
 from tasks._comparison import Comparison
 from tasks._published import CURVES
-from tasks._report import scores
+from tasks.reports import figures
+from tasks.reports.tables import scores
 from w2v_core.alignment import align
 from w2v_core.similarity import Vectors
 
@@ -22,7 +22,7 @@ def html(comparison: Comparison) -> str:
     loader = PackageLoader("tasks", "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return page.get_template("comparison.html").render(
-        runs=list(zip(comparison.letters, _figures.PALETTE, comparison.runs, strict=False)),
+        runs=list(zip(comparison.letters, figures.PALETTE, comparison.runs, strict=False)),
         differing=comparison.differing,
         scores=_scores(comparison),
         bands=_bands(comparison),
@@ -57,16 +57,16 @@ def _curves(comparison: Comparison) -> str:
     drawn = [metric for metric in CURVES if any(run.curves[metric].words for run in comparison.runs)]
     if not drawn:
         return ""
-    figure = _figures.blank(10, 3.4)
+    figure = figures.blank(10, 3.4)
     for number, metric in enumerate(drawn, 1):
         panel = figure.add_subplot(1, len(drawn), number)
-        for letter, color, run in zip(comparison.letters, _figures.PALETTE, comparison.runs, strict=False):
+        for letter, color, run in zip(comparison.letters, figures.PALETTE, comparison.runs, strict=False):
             words, values = run.curves[metric]
             panel.plot(np.array(words) / 1e6, values, color=color, lw=1.6, label=letter)
-        panel.set_title(CURVES[metric], loc="left", fontsize=11, color=_figures.INK)
-        panel.set_xlabel("million words read", color=_figures.FAINT)
+        panel.set_title(CURVES[metric], loc="left", fontsize=11, color=figures.INK)
+        panel.set_xlabel("million words read", color=figures.FAINT)
         panel.legend(frameon=False)
-        _figures.tidy(panel)
+        figures.tidy(panel)
     stream = io.StringIO()
     figure.savefig(stream, format="svg")
     return stream.getvalue().partition("<svg")[1] + stream.getvalue().partition("<svg")[2]
@@ -96,7 +96,7 @@ def _map(comparison: Comparison) -> dict[str, Any]:
                 "moved": [round(each[word].distance, 3) for each in known],
                 "near": [known[0][word].before[:NAMED], *(each[word].after[:NAMED] for each in known)],
             }
-            for word, place in zip(chosen, _figures.layout(unit), strict=True)
+            for word, place in zip(chosen, figures.layout(unit), strict=True)
         ],
     }
 

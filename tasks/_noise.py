@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from tasks._report import ABOUT_SCORES
 from tasks.display import spreadsheet
 from tasks.display.markdown import tabular
+from tasks.reports.tables import ABOUT_SCORES
 from tasks.tracking.run import Run, gathered
 
 NOTE = (

@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _aligned, _announcement, _figures, _report, certificate, notifications
+from tasks import _aligned, _announcement, certificate, notifications
 from tasks.datasets import contracts
 from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
@@ -23,6 +23,8 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
 from tasks.evaluation import learning
 from tasks.evaluation.datasets import judging_files
+from tasks.reports import figures
+from tasks.reports import tables as report_tables
 from tasks.text.normalization import KEY
 from tasks.tracking import lineage, models
 from tasks.tracking.live_curve import CURVES, log_curve
@@ -68,7 +70,7 @@ def publish(
     name = config.tracking.registered_model
     aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
     said = [run.record.data.tags.get(NEWS), aligned and str(aligned)]
-    page = "\n\n".join([_report.markdown(config, manifests), *(markdown.text(each) for each in said if each)])
+    page = "\n\n".join([report_tables.markdown(config, manifests), *(markdown.text(each) for each in said if each)])
 
     run.inputs([
         lineage.dataset("documents", [documents], "tokenization"),
@@ -101,7 +103,7 @@ def publish(
     if wrong and not config.promotion.automatic and not {RESULT, PARENT} & run.record.data.tags.keys():
         notifications.tell(config.notify, notifications.of_no_learning(config.name, "; ".join(wrong), run))
 
-    _announcement.announce(run, _report.scores(judged.facts["metrics"]), page)
+    _announcement.announce(run, report_tables.scores(judged.facts["metrics"]), page)
     run.tag({
         "mlflow.note.content": page,
         "vectors.digest": vectors.digest,
@@ -153,15 +155,15 @@ def write_artifacts(
         (folder / name).mkdir()
     _write_vectors(folder / VECTORS, learnt)
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE)
-    _figures.loss(curve).savefig(folder / "figures" / "loss.png")
-    _figures.word_map(learnt.words, learnt.table).savefig(folder / "figures" / "words.png")
+    figures.loss(curve).savefig(folder / "figures" / "loss.png")
+    figures.word_map(learnt.words, learnt.table).savefig(folder / "figures" / "words.png")
 
     shutil.copy(evaluation.path / "evaluation.parquet", folder / "scores")  # what a paired comparison needs
     items = contracts.read(evaluation.path / "evaluation.parquet", contracts.EVALUATION)
     facts = manifests["evaluation"].facts
-    spreadsheet.write(_report.sections(items), folder / "scores" / "analogies.csv")
-    spreadsheet.write(_report.neighbors(facts["neighbors"]), folder / "scores" / "neighbors.csv")
-    spreadsheet.write(_report.bands(facts["bands"]), folder / "scores" / "bands.csv")
+    spreadsheet.write(report_tables.sections(items), folder / "scores" / "analogies.csv")
+    spreadsheet.write(report_tables.neighbors(facts["neighbors"]), folder / "scores" / "neighbors.csv")
+    spreadsheet.write(report_tables.bands(facts["bands"]), folder / "scores" / "bands.csv")
     for name, manifest in manifests.items():
         (folder / "manifests" / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")

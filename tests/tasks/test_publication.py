@@ -13,7 +13,6 @@ import pytest
 from markdown_it import MarkdownIt
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
-from tasks import _figures, _report
 from tasks import certificate as certificate_module
 from tasks.datasets import contracts
 from tasks.datasets.files import digest_of_file
@@ -21,6 +20,7 @@ from tasks.engine import kernels
 from tasks.engine.stage import Context
 from tasks.errors import InputError, TrackingError
 from tasks.publication import publish
+from tasks.reports import figures, tables
 from tasks.tracking import client as tracking_client
 from tasks.tracking import heartbeat, session
 from tasks.tracking import models as tracking_models
@@ -375,7 +375,7 @@ def test_the_result_is_not_found_before_all_is_there(published: Published, monke
 def test_the_report(published: Published) -> None:
     """Scores with intervals, neighbours and accounts; a bar in a name breaks no table."""
     page = published.client.get_run(published.run_id).data.tags["mlflow.note.content"]
-    rows = {row["score"]: row for row in _report.scores(published.stages["evaluation"].manifest.facts["metrics"])}
+    rows = {row["score"]: row for row in tables.scores(published.stages["evaluation"].manifest.facts["metrics"])}
 
     assert "| similarity/pairs |" in page
     assert "| word | nearest neighbours |" in page
@@ -399,7 +399,7 @@ def test_words_and_names_are_no_markdown(published: Published) -> None:
     ingestion = published.config.ingestion.model_copy(update={"source": "`</code><b>.txt"})
     config = published.config.model_copy(update={"name": "<i>*small*|", "ingestion": ingestion})
     reader = MarkdownIt("commonmark", {"html": True}).enable("table")
-    page, plain = (reader.render(_report.markdown(each, manifests)) for each in (config, published.config))
+    page, plain = (reader.render(tables.markdown(each, manifests)) for each in (config, published.config))
 
     assert set(re.findall(r"<(\w+)", page)) == set(re.findall(r"<(\w+)", plain))
     assert page.count("<tr>") == plain.count("<tr>")
@@ -430,7 +430,7 @@ def test_analogies_by_section() -> None:
         for judge, right in (("3cosadd", True), ("3cosmul", False))
         for section, covered in (("one", True), ("one", False), ("two", True))
     ]
-    table = _report.sections(pa.Table.from_pylist(rows, schema=contracts.EVALUATION.schema))
+    table = tables.sections(pa.Table.from_pylist(rows, schema=contracts.EVALUATION.schema))
 
     assert table.to_numpy().tolist() == [["s", "one", 2, 1, 1, 0], ["s", "two", 1, 1, 1, 0], ["s", "total", 3, 2, 1, 0]]
     assert list(table) == ["set", "section", "asked", "covered", "3cosadd", "3cosmul"]
@@ -438,7 +438,7 @@ def test_analogies_by_section() -> None:
 
 def test_words_of_the_map_do_not_overlap() -> None:
     """Every word is legible: no two boxes share a pixel, and most words are there."""
-    figure = _figures.word_map(WORDS, clustered().astype(np.float32))
+    figure = figures.word_map(WORDS, clustered().astype(np.float32))
     figure.canvas.draw()
     boxes = [text.get_window_extent().extents for text in figure.axes[0].texts]
 
@@ -451,13 +451,13 @@ def test_words_of_the_map_do_not_overlap() -> None:
 @pytest.mark.parametrize("count", [1, 3, 5])
 def test_few_words_are_a_map_too(count: int) -> None:
     """However few words there are, there is a picture."""
-    assert _figures.word_map(WORDS[:count], clustered()[:count].astype(np.float32)).axes
+    assert figures.word_map(WORDS[:count], clustered()[:count].astype(np.float32)).axes
 
 
 def test_words_without_a_font_are_left_out() -> None:
     """Numbers, and scripts that no installed font draws (Linear A), leave no boxes on the map."""
     words = [f"{word}\U00010600" for word in WORDS] + ["12345"] + WORDS
-    figure = _figures.word_map(words, np.tile(clustered(), (3, 1))[: len(words)].astype(np.float32))
+    figure = figures.word_map(words, np.tile(clustered(), (3, 1))[: len(words)].astype(np.float32))
 
     assert {text.get_text() for text in figure.axes[0].texts} <= set(WORDS)
     assert figure.axes[0].texts
