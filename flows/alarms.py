@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from configs.loading import ConfigError
 from configs.schema import Config, Event, Notify
 from tasks import notifications
-from tasks._flow_runs import OURS, FlowRuns, server
 from tasks.notifications import Message
+from tasks.orchestration.flow_runs import OURS, FlowRuns, server
 
 BLOCK = "w2v-notify"  # the webhook's address on Prefect's server
 STARTED = ["Pending", "Running", "Cancelling", "Cancelled", "Completed", "Failed", "Crashed", "AwaitingConcurrencySlot"]

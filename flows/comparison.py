@@ -6,11 +6,12 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from flows.tables import say, table
-from tasks import _announcement, _comparison, _comparison_page, _published
+from tasks import _comparison, _comparison_page, _published
 from tasks._comparison import Against, Comparison
 from tasks.datasets import outputs
 from tasks.display import markdown
 from tasks.errors import InputError
+from tasks.orchestration import artifacts
 from tasks.reports.tables import scores
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
@@ -38,8 +39,8 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
         (Path(folder) / FOLDER / name).write_text(page, encoding="utf-8")
         for run in comparison.runs:
             Run(run.uri, run.id).files(Path(folder))
-    kept = _announcement.link(Run(uri, found[0]), f"{FOLDER}/{name}")
-    _announcement.announce_page(_said(comparison, kept), "comparison", "Which run is better, and how sure that is")
+    kept = artifacts.link(Run(uri, found[0]), f"{FOLDER}/{name}")
+    artifacts.announce_page(_said(comparison, kept), "comparison", "Which run is better, and how sure that is")
     return comparison, target
 
 

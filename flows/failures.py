@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from configs.schema import Config, Notify
 from tasks import notifications
-from tasks._flow_runs import server
 from tasks.engine import environment
 from tasks.errors import PipelineError, TrackingError
+from tasks.orchestration.flow_runs import server
 from tasks.tracking import session
 from tasks.tracking.run import Run
 

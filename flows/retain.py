@@ -10,11 +10,11 @@ from prefect import flow
 from configs.schema import Config
 from flows import directory, failures, retention
 from tasks import _old_runs
-from tasks._flow_runs import FlowRuns, server
 from tasks._old_runs import Past, Removed
 from tasks._retention import Policy, Swept, sweep
 from tasks._survey import survey
 from tasks.display.terminal import visible
+from tasks.orchestration.flow_runs import FlowRuns, server
 from tasks.tracking import session
 
 directory.enter()  # where a worker runs this

@@ -19,11 +19,11 @@ from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
 from flows.starts import CHOSEN, chosen
 from flows.stops import stoppable
-from tasks import _announcement
 from tasks.engine import progress
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.novelty import novelty
+from tasks.orchestration import artifacts
 from tasks.preflight import connection
 from tasks.promotion import promotion
 from tasks.publication import publish
@@ -71,7 +71,7 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     planned, result = plan(config), recipe(config)
     if not reproduces and (finished := already_done(config, planned)):
         log.info("nothing to do: run %s holds this very result", finished.run_id)
-        _announcement.announce_found(Run(session.uri(config), finished.run_id))
+        artifacts.announce_found(Run(session.uri(config), finished.run_id))
         return finished
     if not parent:
         for text in foresee_once(config, planned):
@@ -103,7 +103,7 @@ def _again(config: Config, planned: Plan, run_id: str) -> Retrained:
     with session.unless_required(config):
         mend(config, outputs, run_id)
     vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
-    _announcement.announce_found(Run(session.uri(config), run_id))
+    artifacts.announce_found(Run(session.uri(config), run_id))
     return Retrained(run_id, outputs)
 
 

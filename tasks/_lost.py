@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks._flow_runs import FlowRuns
+from tasks.orchestration.flow_runs import FlowRuns
 from tasks.tracking import heartbeat
 from tasks.tracking.client import reached
 from tasks.tracking.ownership import COMMAND, HOST, PID, abandoned, alone, close, silent

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.schema import Promotion
-from tasks import _announcement, _published, _rule
+from tasks import _published, _rule
 from tasks.display import markdown
 from tasks.display.markdown import tabular
 from tasks.engine import environment
 from tasks.engine.file_lock import Held
 from tasks.errors import InputError, TrackingError
 from tasks.evaluation import learning
+from tasks.orchestration import artifacts
 from tasks.tracking import registry
 from tasks.tracking.client import reached
 from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Model, Version
@@ -78,7 +79,7 @@ def record(workspace: Path, model: Model, decision: Decision) -> None:
         (folder / VERDICT / f"{_name(decision)}.md").write_text(text, encoding="utf-8")
         run.files(folder)
     run.tag({VERDICT: decision.verdict})
-    _announcement.announce_page(text, "promotion", markdown.text(sentence(decision)))
+    artifacts.announce_page(text, "promotion", markdown.text(sentence(decision)))
 
 
 def _name(decision: Decision) -> str:

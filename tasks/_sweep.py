@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from configs.grids import described
-from tasks import _announcement, _sweep_figure
+from tasks import _sweep_figure
 from tasks._ranking import Mattered, Sweep, mean_ranks
 from tasks.display import spreadsheet
 from tasks.display.markdown import block, code, tabular
+from tasks.orchestration import artifacts
 from tasks.tracking.run import Run, gathered
 
 NOTE = "The mean rank is over these scores, among the candidates that trained as long."
@@ -87,7 +88,7 @@ def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
         (folder / "report.md").write_text(page, encoding="utf-8")
         parent.files(folder)
     rows = [dict(zip(head, line, strict=True)) for line in lines]
-    _announcement.announce(parent, rows, page)
+    artifacts.announce(parent, rows, page)
     parent.tag({"mlflow.note.content": page})
 
 

@@ -13,10 +13,10 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_incr
 
 from configs.addresses import shown
 from configs.schema import Event, Notify, Promotion
-from tasks import _announcement
 from tasks._lost import Lost
 from tasks._promotion import sentence
 from tasks.errors import TrackingError
+from tasks.orchestration import artifacts
 from tasks.tracking.registry import Decision, Model
 from tasks.tracking.run import Run
 
@@ -99,7 +99,7 @@ def _by_hand(command: str) -> bool:
 
 def _link(run: Run | None) -> str:
     try:
-        return _announcement.link(run) if run else ""
+        return artifacts.link(run) if run else ""
     except TrackingError:  # MLflow may be what has failed
         return ""
 

@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _aligned, _announcement, certificate, notifications
+from tasks import _aligned, certificate, notifications
 from tasks.datasets import contracts
 from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
@@ -23,6 +23,7 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
 from tasks.evaluation import learning
 from tasks.evaluation.datasets import judging_files
+from tasks.orchestration import artifacts
 from tasks.reports import figures
 from tasks.reports import tables as report_tables
 from tasks.text.normalization import KEY
@@ -103,7 +104,7 @@ def publish(
     if wrong and not config.promotion.automatic and not {RESULT, PARENT} & run.record.data.tags.keys():
         notifications.tell(config.notify, notifications.of_no_learning(config.name, "; ".join(wrong), run))
 
-    _announcement.announce(run, report_tables.scores(judged.facts["metrics"]), page)
+    artifacts.announce(run, report_tables.scores(judged.facts["metrics"]), page)
     run.tag({
         "mlflow.note.content": page,
         "vectors.digest": vectors.digest,

@@ -30,9 +30,10 @@ from flows.reconcile import reconcile
 from flows.retain import retain
 from flows.retrain import retrain
 from flows.stops import stoppable
-from tasks import _flow_runs, notifications
+from tasks import notifications
 from tasks._lost import close_lost
 from tasks.errors import InputError
+from tasks.orchestration import flow_runs as orchestration_flow_runs
 from tasks.tracking import heartbeat, session
 from tests import servers
 from tests.webhook import SECRET, Mailbox, Webhook, listening
@@ -103,7 +104,7 @@ def watched(client: SyncPrefectClient, webhook: Webhook) -> None:
         "ingestion": {"source": "text.txt"}, "notify": {"late_after": 10}, "runtime": {"lost_after": 10}
     })  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_flow_runs, "BEATS", 0)
+        patch.setattr(orchestration_flow_runs, "BEATS", 0)
         assert alarms.show(config) == 0
         assert alarms.show(config) == 0
     silent = client.create_flow_run(nightly, name="silent", state=Running())
@@ -292,11 +293,11 @@ def test_flow_runs_without_life(
     config: Config, client: SyncPrefectClient, lifeless: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of those that no MLflow run speaks for, a heartbeat does; one that was to be cancelled is."""
-    monkeypatch.setattr(_flow_runs, "BEATS", 0)
+    monkeypatch.setattr(orchestration_flow_runs, "BEATS", 0)
     age = (datetime.now(UTC) - lifeless["gone"].state.timestamp).total_seconds()
     time.sleep(max(0.0, LIFELESS - age))
     beat(lifeless["beats"])
-    until(lambda: _flow_runs.FlowRuns(client).last_beat(lifeless["beats"]))
+    until(lambda: orchestration_flow_runs.FlowRuns(client).last_beat(lifeless["beats"]))
     runtime = config.runtime.model_copy(update={"lost_after": LIFELESS})
     found = {each.name: each.why for each in reconcile(config.model_copy(update={"runtime": runtime}))}
 

@@ -16,13 +16,14 @@ from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
 from flows import vectors
 from flows.pipeline import Corpus
-from tasks import _announcement, _comparison, _published, _rule
+from tasks import _comparison, _published, _rule
 from tasks._retention import Policy
 from tasks._rule import Figures, Gate
 from tasks._survey import survey
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.novelty import novelty
+from tasks.orchestration import artifacts
 from tasks.promotion import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session
@@ -284,6 +285,6 @@ def test_a_server_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, caplog: 
         nobody = f"http://127.0.0.1:{door.getsockname()[1]}/api"
     monkeypatch.setenv("PREFECT_API_URL", nobody)
     with temporary_settings({PREFECT_API_URL: nobody}):  # the variable alone comes too late
-        _announcement.announce_page("page", "promotion", "")
+        artifacts.announce_page("page", "promotion", "")
 
     assert f"Prefect at {nobody} was not told of it" in caplog.text
