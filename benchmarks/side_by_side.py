@@ -26,7 +26,7 @@ import psutil
 import pyarrow as pa
 
 from benchmarks.page import HERE, OURS, PEER, PROJECT, frame, read_scenarios, write_page
-from tasks._comparison import verdicts
+from tasks.comparison.runs import verdicts
 from tasks.evaluation.datasets import read_analogies, read_pairs
 from tasks.evaluation.judging import Space, analogies, pairs
 from tasks.evaluation.scores import figures

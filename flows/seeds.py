@@ -15,8 +15,8 @@ from flows.retrain import LOGGED, retrain
 from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
-from tasks import _noise
-from tasks._noise import Noise
+from tasks.comparison import seeds as comparison_seeds
+from tasks.comparison.seeds import Noise
 from tasks.datasets.files import digest_of, write_whole
 from tasks.engine.store import LATEST
 from tasks.tracking import session
@@ -45,7 +45,7 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     ]
     runs = {variant.seed: retrain(variant) for variant in variants}
     write_whole(Path(config.runtime.workspace) / LATEST, _vectors(runs[config.seed]))
-    found = _noise.noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
+    found = comparison_seeds.noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
 
     session.close_abandoned(config)
     result = digest_of([run.outputs.evaluation.key for run in runs.values()])
@@ -54,7 +54,7 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
         log.info("nothing to do: run %s sums these seeds up", parent)
         return Seeds(parent, runs, found)
     uri = session.uri(config)
-    _noise.publish(
+    comparison_seeds.publish(
         Run(uri, parent),
         Path(config.runtime.workspace),
         {seed: Run(uri, run.run_id) for seed, run in runs.items()},
@@ -73,7 +73,7 @@ def show(console: Console, done: Seeds) -> None:
     ]
     console.print()
     console.print(table(head, rows))
-    say(console, (f"\n{_noise.NOTE}", "dim"))
+    say(console, (f"\n{comparison_seeds.NOTE}", "dim"))
     say(console, f"\nMLflow run   {done.run_id}")
     say(console, f"compare      w2v compare {' '.join(run.run_id for run in done.runs.values())}")
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks._comparison import FEWEST, WORDS
+from tasks.comparison.runs import FEWEST, WORDS
 from tasks.errors import InputError
 from tasks.tracking import registry
 from tasks.tracking.run import Run

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.schema import Promotion
-from tasks import _published, _rule
+from tasks import _rule
+from tasks.comparison import published
 from tasks.display import markdown
 from tasks.display.markdown import tabular
 from tasks.engine import environment
@@ -32,12 +33,12 @@ def decide(
     champion = model.champion
     if champion and champion.number == version.number:
         raise InputError(f"version {version.number} of {model.name!r} is the champion already.")
-    challenger = _published.load(model.uri, version.run_id)
+    challenger = published.load(model.uri, version.run_id)
     faults = learning.faults(challenger.judged.facts, rule)
     figures, against, merits = None, faults, ["there was no champion"]
     if champion:
         try:
-            figures = _rule.measure(challenger, _published.load(model.uri, champion.run_id), rule.gates)
+            figures = _rule.measure(challenger, published.load(model.uri, champion.run_id), rule.gates)
             against = faults + _rule.objections(figures, rule, accept_drift=accept_drift)
             merits = _rule.merits(figures)
         except TrackingError as error:

@@ -9,8 +9,8 @@ and something speaks for it:
 """
 
 from configs.schema import Promotion
-from tasks._comparison import space_change, verdicts
-from tasks._published import Published
+from tasks.comparison.published import Published
+from tasks.comparison.runs import space_change, verdicts
 from tasks.engine.store import Record
 from tasks.errors import InputError
 from tasks.evaluation import scores as evaluation_scores

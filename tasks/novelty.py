@@ -10,8 +10,8 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import ValidationError
 
 from configs.schema import Config
-from tasks import _news
-from tasks._news import Corpus, News
+from tasks.comparison import corpora
+from tasks.comparison.corpora import Corpus, News
 from tasks.datasets import contracts
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
@@ -42,7 +42,7 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
         return
     table = contracts.read(vocabulary.path / "vocabulary.parquet", contracts.VOCABULARY, ["word", "count"])
     now = _corpus(documents.manifest, vocabulary.manifest, table)
-    news = _news.compare(champion.number, before, now, _news.outside(tokens.files(), before.words))
+    news = corpora.compare(champion.number, before, now, corpora.outside(tokens.files(), before.words))
     run.document("corpus.json", news.model_dump(mode="json"))
     run.metrics(_metrics(news), 0)
     run.tag({NEWS: news})

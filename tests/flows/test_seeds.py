@@ -10,7 +10,7 @@ from configs.schema import Config
 from flows import comparison, seeds
 from flows.retrain import retrain
 from flows.seeds import Seeds, retrain_seeds
-from tasks._noise import noise
+from tasks.comparison.seeds import noise
 from tasks.errors import TrackingError
 from tasks.tracking import registry, session
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from configs.schema import Evaluation, Runtime, Training
-from tasks import _comparison, _comparison_page
-from tasks._comparison import Comparison
-from tasks._published import CURVES, Curve, Published
+from tasks.comparison import page as comparison_page
+from tasks.comparison import runs
+from tasks.comparison.published import CURVES, Curve, Published
+from tasks.comparison.runs import Comparison
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
@@ -72,7 +73,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     moved[WORDS.index("gamma9")] = moved[0]
     words = ["delta" if word == "gamma9" else word for word in WORDS]
     second = published(folder, "b", [*words, SCRIPTY], np.vstack([moved, np.ones(8)]), PAIRS)
-    return _comparison.compare([first, second])
+    return runs.compare([first, second])
 
 
 def test_only_what_both_cover_counts(comparison: Comparison) -> None:
@@ -95,7 +96,7 @@ def test_bands_part_the_items(comparison: Comparison, monkeypatch: pytest.Monkey
     """By the rarest word's rank in the first run; each item is in one band, and three of them are needed."""
     monkeypatch.setattr(scores, "BANDS", {"frequent": 5, "rare": None})
     first, second = comparison.runs
-    found = _comparison.bands(second.items, first.items, {"pairs", "family"})
+    found = runs.bands(second.items, first.items, {"pairs", "family"})
 
     # alpha0 alpha1 (rank 3), beta0 beta1 (4), alpha0 beta0 (1); beta5 gamma5 (17) is alone
     assert {key: each.items for key, each in found.items() if key[0] == "similarity/pairs"} == {
@@ -113,7 +114,7 @@ def test_no_set_is_said(comparison: Comparison) -> None:
         for run in comparison.runs
     ]
 
-    assert "evaluation.similarity" in _comparison.compare(bare).against[0].notes[0]
+    assert "evaluation.similarity" in runs.compare(bare).against[0].notes[0]
 
 
 def test_the_word_that_moved_is_found(comparison: Comparison) -> None:
@@ -133,7 +134,7 @@ def test_another_edition_is_not_compared(tmp_path: Path) -> None:
     first = published(tmp_path, "a", WORDS, heaps(0), PAIRS)
     second = published(tmp_path, "b", WORDS, heaps(1), PAIRS.replace("9", "8"))
     held_out = second.judged.model_copy(update={"inputs": second.judged.inputs | {"held_out": "another"}})
-    (against,) = _comparison.compare([first, second._replace(judged=held_out)]).against
+    (against,) = runs.compare([first, second._replace(judged=held_out)]).against
 
     assert set(against.verdicts) == {"analogy/family.3cosadd", "analogy/family.3cosmul"}
     assert against.notes == [
@@ -147,7 +148,7 @@ def test_strangers_have_no_space_in_common() -> None:
     one, other = (Vectors([f"{name}{n}" for n in range(9)], np.arange(9), heaps(0)[:9]) for name in "ab")
 
     with pytest.raises(InputError, match="the runs share 0 of 9 and 9 words"):
-        _comparison.space_change(one, other)
+        runs.space_change(one, other)
 
 
 def test_rare_words_do_not_move(comparison: Comparison) -> None:
@@ -161,7 +162,7 @@ def test_rare_words_do_not_move(comparison: Comparison) -> None:
 @pytest.fixture(scope="module")
 def page(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "comparison.html"
-    path.write_text(_comparison_page.html(comparison), encoding="utf-8")
+    path.write_text(comparison_page.html(comparison), encoding="utf-8")
     return path
 
 

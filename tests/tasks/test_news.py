@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks import _news
-from tasks._news import Corpus, News
+from tasks.comparison import corpora
+from tasks.comparison.corpora import Corpus, News
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tests.learnt import dataset
@@ -17,7 +17,7 @@ def corpus(documents: int, **counts: int) -> Corpus:
 
 
 def news(**counts: int) -> News:
-    return _news.compare("1", corpus(10, **WORDS), corpus(12, **counts), 0.25)
+    return corpora.compare("1", corpus(10, **WORDS), corpus(12, **counts), 0.25)
 
 
 def test_the_same_again_is_no_news() -> None:
@@ -47,7 +47,7 @@ def test_chance_is_no_burst() -> None:
     """Thrice as often, but of two occurrences."""
     before, now = corpus(1, sea=998, fog=2), corpus(1, sea=994, fog=6)
 
-    assert _news.compare("1", before, now, 0).burst == []
+    assert corpora.compare("1", before, now, 0).burst == []
 
 
 def test_tokens_outside_a_vocabulary(context: Context) -> None:
@@ -57,4 +57,4 @@ def test_tokens_outside_a_vocabulary(context: Context) -> None:
         for number, words in enumerate([["sea", "fog", "fog"], ["sea", "rain"]])
     }
 
-    assert _news.outside(dataset(context, "tokenization", parts, {}).files(), ["sea", "rain"]) == 2 / 5
+    assert corpora.outside(dataset(context, "tokenization", parts, {}).files(), ["sea", "rain"]) == 2 / 5

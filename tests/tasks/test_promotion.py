@@ -16,10 +16,12 @@ from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
 from flows import vectors
 from flows.pipeline import Corpus
-from tasks import _comparison, _published, _rule
+from tasks import _rule
 from tasks._retention import Policy
 from tasks._rule import Figures, Gate
 from tasks._survey import survey
+from tasks.comparison import published
+from tasks.comparison import runs as comparison_runs
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.novelty import novelty
@@ -269,14 +271,14 @@ def model_id(run: Run) -> str:
 
 def test_what_cannot_be_compared_is_said(story: Story) -> None:
     """A gate nobody was judged by, a set in another edition, a space with no word in common."""
-    one, other = (_published.load(story.uri, run) for run in (story.runs[0], story.runs[2]))
+    one, other = (published.load(story.uri, run) for run in (story.runs[0], story.runs[2]))
     judged = other.judged.model_copy(update={"inputs": other.judged.inputs | {"outside": {"pairs": "another"}}})
     strange = other.vectors._replace(words=[word.upper() for word in other.vectors.words])
 
     assert _rule.measure(other, one, ["analogy/x.3cosadd"]).incomparable == ["analogy/x.3cosadd"]
     assert _rule.measure(other._replace(judged=judged), one, []).incomparable == ["similarity/pairs"]
     assert _rule.measure(other._replace(vectors=strange), one, []).drift == 1.0
-    assert len(strange.words) > _comparison.FEWEST
+    assert len(strange.words) > comparison_runs.FEWEST
 
 
 def test_a_server_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

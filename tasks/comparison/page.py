@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tasks._comparison import Comparison
-from tasks._published import CURVES
+from tasks.comparison.published import CURVES
+from tasks.comparison.runs import Comparison
 from tasks.reports import figures
 from tasks.reports.tables import scores
 from w2v_core.alignment import align

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks._published import Published
+from tasks.comparison.published import Published
 from tasks.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.scores import Asked

@@ -1,0 +1,1 @@
+"""Published runs side by side, corpora side by side, and the spread over seeds."""
