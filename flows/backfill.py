@@ -20,9 +20,9 @@ from flows.pipeline import Retrained
 from flows.plan import already_done, plan
 from flows.starts import chosen
 from flows.tables import say, table
-from tasks._ranking import LOSS
 from tasks.errors import InputError
 from tasks.ingestion.sources import missing
+from tasks.sweeps.ranking import LOSS
 
 log = logging.getLogger("w2v")
 

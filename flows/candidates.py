@@ -7,9 +7,9 @@ from configs import grids
 from configs.grids import Change
 from configs.schema import Config
 from flows.plan import recipe
-from tasks import _candidates
-from tasks._ranking import LOSS, check_score
 from tasks.datasets import outputs
+from tasks.sweeps import candidates as sweeps_candidates
+from tasks.sweeps.ranking import LOSS, check_score
 
 log = logging.getLogger("w2v")
 
@@ -24,7 +24,7 @@ def candidates(
     if output:
         outputs.check([output], "--output", ours=OURS)
     named = grids.read(grid)
-    changes = _candidates.every(named) if random is None else _candidates.drawn(named, random, config.seed)
+    changes = sweeps_candidates.every(named) if random is None else sweeps_candidates.drawn(named, random, config.seed)
     variants = [grids.changed(config, change) for change in changes]
     check_score(by, list(named), config.evaluation)
     for variant in variants:

@@ -12,11 +12,11 @@ from configs.schema import Config
 from flows import expectations, words_ahead
 from flows.expectations import Expected
 from flows.plan import Plan
-from tasks import _ranking
 from tasks.datasets.files import digest_of
 from tasks.errors import Unreachable
 from tasks.ingestion import estimate
 from tasks.readers.documents import Document
+from tasks.sweeps import ranking
 from tasks.tracking import session
 
 IMPOSSIBLE = 2  # times what there is: the estimates are orders of magnitude
@@ -89,7 +89,7 @@ def _of_tracking(config: Config) -> list[str]:
 
 
 def _check_scores(config: Config) -> None:
-    known = [*_ranking.judged(config.evaluation), *LEARNT]
+    known = [*ranking.judged(config.evaluation), *LEARNT]
     for key, names in {"gates": config.promotion.gates, "floors": list(config.promotion.floors)}.items():
         for name in names:
             if name not in known:

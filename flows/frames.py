@@ -8,8 +8,8 @@ import pandas as pd
 
 from configs import workspaces
 from flows import vectors
-from tasks._ranking import GROUPS, LOSS
 from tasks.reports import tables
+from tasks.sweeps.ranking import GROUPS, LOSS
 from tasks.tracking import session
 from tasks.tracking.client import reached
 from tasks.tracking.run import known_run

@@ -23,11 +23,11 @@ from flows.starts import chosen
 from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
-from tasks import _ranking, _sweep
-from tasks._ranking import LOSS, Result, Sweep
 from tasks.datasets import contracts, outputs
 from tasks.datasets.files import digest_of
 from tasks.errors import InputError, Paused, TrainingError
+from tasks.sweeps import halving, ranking
+from tasks.sweeps.ranking import LOSS, Result, Sweep
 from tasks.tracking import session
 from tasks.tracking.run import Run
 from tasks.training.stage import losses
@@ -70,20 +70,20 @@ def sweep(
 
     climb = Climb(config, by, parent)
     epochs = min(variant.training.epochs for variant in variants)
-    rungs = _sweep.rungs(len(changes), epochs, keep_one_in if _ranking.comparable(list(changes[0])) else 1)
+    rungs = halving.rungs(len(changes), epochs, keep_one_in if ranking.comparable(list(changes[0])) else 1)
     for number, rung in enumerate(rungs):
         share = f"1/{rung.divisor} of the epochs" if rung.divisor > 1 else "all epochs"
         log.info("rung %d of %d: %d candidates, %s", number + 1, len(rungs), rung.candidates, share)
         climb.up(climb.best(rung.candidates) if number else changes, rung.divisor)
 
-    found = _ranking.sum_up(climb.trained, by)
+    found = ranking.sum_up(climb.trained, by)
     vectors.make_latest(Path(config.runtime.workspace), climb.runs[found.best.run_id].outputs.trained.vectors)
     best = toml(grids.changed(config, found.best.change), _comment(found))
     if finished:
         log.info("nothing to do: run %s sums this sweep up", parent)
     else:
         run = Run(session.uri(config), parent)
-        _sweep.publish(run, Path(config.runtime.workspace), found, best)
+        halving.publish(run, Path(config.runtime.workspace), found, best)
         run.tag({session.RESULT: result})
     return Swept(parent, found, _write(output or Path(config.runtime.workspace) / FOLDER / f"{parent[:8]}.toml", best))
 
@@ -98,7 +98,7 @@ class Climb:
 
     def best(self, number: int) -> list[Change]:
         """Of the last rung, by J(θ)."""
-        return [result.change for result in _ranking.ranked(self.trained[-1], LOSS) if result.run_id][:number]
+        return [result.change for result in ranking.ranked(self.trained[-1], LOSS) if result.run_id][:number]
 
     def up(self, changes: list[Change], divisor: int) -> None:
         """Train these. Raises TrainingError if all of them diverge, InputError if they cannot be ranked."""
@@ -140,7 +140,7 @@ class Climb:
 
     def _judged(self, result: Result, by: str) -> Result:
         """What cannot be ranked is said now, not after the others."""
-        _ranking.loss(result, by)
+        ranking.loss(result, by)
         return result
 
 
@@ -151,10 +151,10 @@ def _at(epochs: int, losses: list[float]) -> dict[str, float]:
 def show(console: Console, config: Config, done: Swept) -> None:
     """A line a candidate, best first; what mattered; where the best config lies."""
     console.print()
-    console.print(table(*_sweep.cells(done.sweep)))
-    say(console, (f"\n{_sweep.NOTE}\n", "dim"))
+    console.print(table(*halving.cells(done.sweep)))
+    say(console, (f"\n{halving.NOTE}\n", "dim"))
     for each in done.sweep.mattered:
-        say(console, f"{each.key}  ", (_sweep.share(each), "dim"))
+        say(console, f"{each.key}  ", (halving.share(each), "dim"))
     say(console, f"\nMLflow run   {done.run_id}  in {shown(session.uri(config))}")
     say(console, f"best config  {done.best}     train it   w2v retrain {done.best}")
 

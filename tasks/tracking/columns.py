@@ -7,7 +7,7 @@ it the table has names and times alone.
 import json
 from typing import TYPE_CHECKING
 
-from tasks._ranking import GROUPS, LOSS
+from tasks.sweeps.ranking import GROUPS, LOSS
 from tasks.tracking.client import reached
 from tasks.tracking.registry import VERDICT
 

@@ -18,7 +18,7 @@ from flows import sweep as sweeps
 from flows.plan import plan
 from flows.retrain import retrain
 from flows.sweep import Swept, sweep
-from tasks._ranking import LOSS
+from tasks.sweeps.ranking import LOSS
 from tasks.tracking import session
 
 W2V = Path(sys.executable).parent / "w2v"

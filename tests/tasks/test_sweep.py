@@ -8,11 +8,11 @@ import pytest
 from configs.grids import Change, Range, read
 from configs.loading import ConfigError
 from configs.schema import Evaluation
-from tasks import _ranking, _sweep
-from tasks._candidates import drawn, every
-from tasks._ranking import LOSS, Result, check_score, explained, mattered, mean_ranks, ranked, sum_up
-from tasks._sweep import Rung, rungs
 from tasks.errors import InputError
+from tasks.sweeps import halving, ranking
+from tasks.sweeps.candidates import drawn, every
+from tasks.sweeps.halving import Rung, rungs
+from tasks.sweeps.ranking import LOSS, Result, check_score, explained, mattered, mean_ranks, ranked, sum_up
 
 SETS = Evaluation(similarity=["eval/men.tsv"], analogies=["questions.txt"], domain=["own.toml"])
 
@@ -103,7 +103,7 @@ def test_of_a_score_more_is_better() -> None:
 def test_a_score_that_is_not_there_is_said() -> None:
     """No window was held out: the run is named, and the way out."""
     with pytest.raises(InputError, match=r"run run 1 \(training.learning_rate=1\) has no similarity/men\n.*--by"):
-        _ranking.loss(result(1, 0, 5.0), "similarity/men")
+        ranking.loss(result(1, 0, 5.0), "similarity/men")
 
 
 def test_summed_up_by_hand() -> None:
@@ -120,7 +120,7 @@ def test_summed_up_by_hand() -> None:
     assert sweep.ranked == [last[1], last[0], first[3], first[2]]
     assert sweep.scores == [LOSS, "similarity/men"]
     assert mean_ranks(sweep) == [1.0, 2.0, 1.5, 1.5]
-    head, lines = _sweep.cells(sweep)
+    head, lines = halving.cells(sweep)
     assert head == ["rank", "training.learning_rate", "epochs", LOSS, "similarity/men", "mean rank", "run"]
     assert lines[0] == ["1", "2", "2", "3", "0.6", "1", "run 2"]
 
@@ -129,7 +129,7 @@ def test_who_diverged_has_a_line_and_no_rank() -> None:
     """It is not counted among the others."""
     sweep = sum_up([[result(1, 0, 5.0), result(2, 0, None), result(3, 0, 4.0)]], LOSS)
 
-    assert _sweep.cells(sweep)[1][-1] == ["–", "2", "1", "", "", "diverged"]
+    assert halving.cells(sweep)[1][-1] == ["–", "2", "1", "", "", "diverged"]
     assert mean_ranks(sweep)[:2] == [1.0, 2.0]
 
 
@@ -177,7 +177,7 @@ def test_the_same_definition_is_taken() -> None:
     """What thins out the training leaves the held-out windows alone."""
     check_score(LOSS, ["vocabulary.subsample", "windows.shard_rows", "training.vector_size"], SETS)
 
-    assert _ranking.comparable(["vocabulary.subsample"])
+    assert ranking.comparable(["vocabulary.subsample"])
 
 
 def test_an_unknown_score_is_answered_with_the_known_ones() -> None:

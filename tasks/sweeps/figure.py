@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks._ranking import LOSS, Mattered, Sweep
 from tasks.reports.figures import FAINT, INK, PALETTE, blank, tidy
+from tasks.sweeps.ranking import LOSS, Mattered, Sweep
 
 PER_ROW = 3
 LOGARITHMIC = 5  # times that the largest number is the smallest, from where on the scale is logarithmic

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from configs.grids import described
-from tasks import _sweep_figure
-from tasks._ranking import Mattered, Sweep, mean_ranks
 from tasks.display import spreadsheet
 from tasks.display.markdown import block, code, tabular
 from tasks.orchestration import artifacts
+from tasks.sweeps import figure
+from tasks.sweeps.ranking import Mattered, Sweep, mean_ranks
 from tasks.tracking.run import Run, gathered
 
 NOTE = "The mean rank is over these scores, among the candidates that trained as long."
@@ -83,7 +83,7 @@ def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
         for name in ("figures", "scores"):
             (folder / name).mkdir()
         spreadsheet.write(frame(sweep), folder / "scores" / "sweep.csv")
-        _sweep_figure.draw(sweep).savefig(folder / "figures" / "what-mattered.png")
+        figure.draw(sweep).savefig(folder / "figures" / "what-mattered.png")
         (folder / "best.toml").write_text(best, encoding="utf-8")
         (folder / "report.md").write_text(page, encoding="utf-8")
         parent.files(folder)
