@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from configs.schema import Config, Ingestion, Runtime
 from flows import serving
-from tasks import _promotion
+from tasks.promotion import decision
 from tasks.tracking import models, registry, session
 from tasks.tracking.run import Run
 
@@ -42,7 +42,7 @@ def publish(workspace: Path, words: int, dimensions: int) -> None:
         run.files(Path(folder))
         number = models.register(run, models.log_model(run, place, {}), "vectors", {})
     model = registry.model(run.uri, "vectors")
-    registry.settle(model, _promotion.decide(model, model.version(number), config.promotion))
+    registry.settle(model, decision.decide(model, model.version(number), config.promotion))
 
 
 def ask(port: int, words: int, batch: int, clients: int, authorization: str) -> float:

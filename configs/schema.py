@@ -208,7 +208,7 @@ class Tracking(Section):
 
 
 class Promotion(Section):
-    """When a retrained model takes the champion's place (the rule in full: tasks/_rule.py)."""
+    """When a retrained model takes the champion's place (the rule in full: tasks/promotion/rule.py)."""
 
     automatic: bool = Field(True, description="Decide at the end of each retraining; else only `w2v promote` does.")
     gates: list[Text] = Field(

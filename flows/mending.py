@@ -8,7 +8,7 @@ from flows.pipeline import Outputs
 from tasks import _intact
 from tasks.engine.file_lock import Held
 from tasks.engine.stage import Context
-from tasks.promotion import promotion
+from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import session
 from tasks.tracking.run import Run

@@ -7,8 +7,9 @@ from rich.console import Console
 from configs import logged
 from configs.schema import Config
 from flows.tables import say, table
-from tasks import _promotion, notifications
+from tasks import notifications
 from tasks.errors import InputError
+from tasks.promotion import decision as promotion_decision
 from tasks.tracking import registry, session
 from tasks.tracking.registry import CHALLENGER, CHAMPION, Decision, Model
 from tasks.tracking.run import Run
@@ -20,7 +21,7 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
     A decision whose process was killed is recorded to its end first, and is the answer if it was asked the same.
     """
     uri = session.runs_of(workspace)
-    with _promotion.alone(workspace):
+    with promotion_decision.alone(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or not _answers(decision, model, wanted, because):
             version = model.version(wanted)
@@ -30,27 +31,27 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
                     f"version {version.number} is a reproduction of run {original}\nPromote that one instead."
                 )
             rule = _config(run).promotion
-            decision = _promotion.decide(model, version, rule, accept_drift=accept_drift, because=because)
-            _promotion.record(workspace, model, decision)
+            decision = promotion_decision.decide(model, version, rule, accept_drift=accept_drift, because=because)
+            promotion_decision.record(workspace, model, decision)
     _tell(console, model, decision)
     return int(decision.verdict == "kept back")
 
 
 def rollback(console: Console, workspace: Path, name: str, because: str) -> None:
     uri = session.runs_of(workspace)
-    with _promotion.alone(workspace):
+    with promotion_decision.alone(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or decision.verdict != "restored":
-            decision = _promotion.restore(model, because)
-            _promotion.record(workspace, model, decision)
+            decision = promotion_decision.restore(model, because)
+            promotion_decision.record(workspace, model, decision)
     _tell(console, model, decision)
 
 
 def _go_on(workspace: Path, uri: str, name: str) -> tuple[Model, Decision | None]:
     """The model, and the decision about it that was interrupted, which is recorded now."""
     model = registry.model(uri, name)
-    if decision := _promotion.interrupted(model):
-        _promotion.record(workspace, model, decision)
+    if decision := promotion_decision.interrupted(model):
+        promotion_decision.record(workspace, model, decision)
         model = registry.model(uri, name)
     return model, decision
 
@@ -90,9 +91,9 @@ def history(console: Console, workspace: Path, name: str) -> None:
 
 def show(console: Console, decision: Decision) -> None:
     if decision.figures:
-        console.print(table(_promotion.HEAD, _promotion.rows(decision.figures)))
-        say(console, f"\n{_promotion.said_of_the_space(decision.figures)}\n")
-    say(console, _promotion.sentence(decision))
+        console.print(table(promotion_decision.HEAD, promotion_decision.rows(decision.figures)))
+        say(console, f"\n{promotion_decision.said_of_the_space(decision.figures)}\n")
+    say(console, promotion_decision.sentence(decision))
 
 
 def _config(run: Run) -> Config:

@@ -25,7 +25,7 @@ from tasks.engine.store import Dataset
 from tasks.novelty import novelty
 from tasks.orchestration import artifacts
 from tasks.preflight import connection
-from tasks.promotion import promotion
+from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import session
 from tasks.tracking.run import Run

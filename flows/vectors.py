@@ -53,12 +53,12 @@ def space(workspace: Path, run: str | None = None, epoch: int | None = None) -> 
 
 def of_run(uri: str, run_id: str, *, registered: bool) -> Vectors:
     """As the run has trained them, or as its model has them: perhaps turned to a champion's axes."""
-    from tasks import _aligned
+    from tasks.promotion import alignment
     from tasks.tracking import session
     from tasks.tracking.run import Run
 
     run = Run(uri, run_id)
-    return _aligned.registered(run) if registered else session.vectors_of(run)
+    return alignment.registered(run) if registered else session.vectors_of(run)
 
 
 def make_latest(workspace: Path, vectors: Dataset) -> None:

@@ -24,7 +24,7 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Record, Store
 from tasks.errors import StoreError, TrackingError
 from tasks.novelty import novelty
-from tasks.promotion import promotion
+from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import session
 

@@ -14,9 +14,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_incr
 from configs.addresses import shown
 from configs.schema import Event, Notify, Promotion
 from tasks._lost import Lost
-from tasks._promotion import sentence
 from tasks.errors import TrackingError
 from tasks.orchestration import artifacts
+from tasks.promotion.decision import sentence
 from tasks.tracking.registry import Decision, Model
 from tasks.tracking.run import Run
 

@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _aligned, certificate, notifications
+from tasks import certificate, notifications
 from tasks.datasets import contracts
 from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
@@ -24,6 +24,7 @@ from tasks.engine.store import Dataset, Manifest
 from tasks.evaluation import learning
 from tasks.evaluation.datasets import judging_files
 from tasks.orchestration import artifacts
+from tasks.promotion import alignment
 from tasks.reports import figures
 from tasks.reports import tables as report_tables
 from tasks.text.normalization import KEY
@@ -69,7 +70,7 @@ def publish(
     learnt = tables.load(vectors)
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE).to_pylist()
     name = config.tracking.registered_model
-    aligned = _aligned.align(run, name, learnt) if config.promotion.align else None
+    aligned = alignment.align(run, name, learnt) if config.promotion.align else None
     said = [run.record.data.tags.get(NEWS), aligned and str(aligned)]
     page = "\n\n".join([report_tables.markdown(config, manifests), *(markdown.text(each) for each in said if each)])
 

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 from configs.addresses import shown
 from configs.schema import Tracking
-from tasks._rule import Figures
 from tasks.engine.store import Record
 from tasks.errors import InputError
+from tasks.promotion.rule import Figures
 from tasks.tracking.client import reached
 from tasks.tracking.run import full_id
 

@@ -16,7 +16,7 @@ from flows.mending import mend
 from flows.pipeline import Outputs, Trained
 from tasks import _intact
 from tasks.engine.stage import Context
-from tasks.promotion import promotion
+from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run

@@ -9,12 +9,12 @@ import pytest
 from configs.loading import ConfigError, load
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime, Training, Vocabulary, Windows
 from flows.pipeline import pipeline
-from tasks import _promotion
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
 from tasks.evaluation import learning
-from tasks.promotion import promotion
+from tasks.promotion import decision
+from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session
 from tests.learnt import finished_stages
@@ -133,7 +133,7 @@ def test_the_first_version_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyP
         model = registry.model(context.tracking_uri, "vectors")
 
         assert (first.verdict, first.against) == ("kept back", None)
-        assert _promotion.sentence(first).startswith(
+        assert decision.sentence(first).startswith(
             "version 1 is kept back, and there is no champion yet: the vectors have collapsed"
         )
         assert model.aliases == {"challenger": "1"}

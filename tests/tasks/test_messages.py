@@ -8,8 +8,8 @@ import pytest
 from configs.schema import Notify, Promotion
 from tasks import notifications
 from tasks._lost import Lost
-from tasks._rule import Figures
 from tasks.notifications import Message
+from tasks.promotion.rule import Figures
 from tasks.tracking.registry import Decision, Model
 from tests.webhook import SECRET, Webhook, listening
 

@@ -16,9 +16,7 @@ from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
 from flows import vectors
 from flows.pipeline import Corpus
-from tasks import _rule
 from tasks._retention import Policy
-from tasks._rule import Figures, Gate
 from tasks._survey import survey
 from tasks.comparison import published
 from tasks.comparison import runs as comparison_runs
@@ -26,7 +24,9 @@ from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.novelty import novelty
 from tasks.orchestration import artifacts
-from tasks.promotion import promotion
+from tasks.promotion import rule
+from tasks.promotion.rule import Figures, Gate
+from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session
 from tasks.tracking.registry import Decision
@@ -62,7 +62,7 @@ def figures(*gates: Gate, incomparable: tuple[str, ...] = (), newer_data: bool =
 )
 def test_what_stands_against_a_challenger(found: Figures, objection: str) -> None:
     """Each clause of the rule alone; one gate that fails is enough, whatever the others say."""
-    objections = _rule.objections(found, Promotion(), accept_drift=False)
+    objections = rule.objections(found, Promotion(), accept_drift=False)
 
     assert [objection in each for each in objections] == [True] * bool(objection)
 
@@ -71,16 +71,16 @@ def test_drift_alone_is_accepted_by_word() -> None:
     """--accept-drift lets a moved space pass, and nothing else."""
     found = figures(gate(coverage=0.5), drift=0.9)
 
-    assert [each[:10] for each in _rule.objections(found, Promotion(), accept_drift=True)] == ["similarity"]
+    assert [each[:10] for each in rule.objections(found, Promotion(), accept_drift=True)] == ["similarity"]
 
 
 def test_what_speaks_for_a_challenger() -> None:
     """A gate that is better beyond its interval, or newer data; equal and old is no reason to change the champion."""
     better = gate(challenger=0.6, low=0.01, high=0.2)
 
-    assert _rule.merits(figures(gate(), newer_data=False)) == []
-    assert len(_rule.merits(figures(better, gate(), newer_data=False))) == 1
-    assert len(_rule.merits(figures(better, newer_data=True))) == 2
+    assert rule.merits(figures(gate(), newer_data=False)) == []
+    assert len(rule.merits(figures(better, gate(), newer_data=False))) == 1
+    assert len(rule.merits(figures(better, newer_data=True))) == 2
 
 
 class Story(NamedTuple):
@@ -275,9 +275,9 @@ def test_what_cannot_be_compared_is_said(story: Story) -> None:
     judged = other.judged.model_copy(update={"inputs": other.judged.inputs | {"outside": {"pairs": "another"}}})
     strange = other.vectors._replace(words=[word.upper() for word in other.vectors.words])
 
-    assert _rule.measure(other, one, ["analogy/x.3cosadd"]).incomparable == ["analogy/x.3cosadd"]
-    assert _rule.measure(other._replace(judged=judged), one, []).incomparable == ["similarity/pairs"]
-    assert _rule.measure(other._replace(vectors=strange), one, []).drift == 1.0
+    assert rule.measure(other, one, ["analogy/x.3cosadd"]).incomparable == ["analogy/x.3cosadd"]
+    assert rule.measure(other._replace(judged=judged), one, []).incomparable == ["similarity/pairs"]
+    assert rule.measure(other._replace(vectors=strange), one, []).drift == 1.0
     assert len(strange.words) > comparison_runs.FEWEST
 
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.schema import Promotion
-from tasks import _rule
 from tasks.comparison import published
 from tasks.display import markdown
 from tasks.display.markdown import tabular
@@ -14,6 +13,7 @@ from tasks.engine.file_lock import Held
 from tasks.errors import InputError, TrackingError
 from tasks.evaluation import learning
 from tasks.orchestration import artifacts
+from tasks.promotion import rule as promotion_rule
 from tasks.tracking import registry
 from tasks.tracking.client import reached
 from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Model, Version
@@ -38,9 +38,9 @@ def decide(
     figures, against, merits = None, faults, ["there was no champion"]
     if champion:
         try:
-            figures = _rule.measure(challenger, published.load(model.uri, champion.run_id), rule.gates)
-            against = faults + _rule.objections(figures, rule, accept_drift=accept_drift)
-            merits = _rule.merits(figures)
+            figures = promotion_rule.measure(challenger, published.load(model.uri, champion.run_id), rule.gates)
+            against = faults + promotion_rule.objections(figures, rule, accept_drift=accept_drift)
+            merits = promotion_rule.merits(figures)
         except TrackingError as error:
             against = [*faults, f"the champion cannot be compared: {str(error).splitlines()[0]}"]
     if because:
@@ -113,7 +113,7 @@ def page(model: Model, decision: Decision) -> str:
 HEAD = ["gate", "champion", "challenger", "difference, 95% interval", "P(better)", "items", "coverage"]
 
 
-def rows(figures: _rule.Figures) -> list[list[str]]:
+def rows(figures: promotion_rule.Figures) -> list[list[str]]:
     """A row a gate, under HEAD."""
     return [
         [
@@ -129,7 +129,7 @@ def rows(figures: _rule.Figures) -> list[list[str]]:
     ]
 
 
-def said_of_the_space(figures: _rule.Figures) -> str:
+def said_of_the_space(figures: promotion_rule.Figures) -> str:
     return (
         f"The space has drifted by {figures.drift:.3f} (1 − mean cosine after alignment), and "
         f"{figures.overlap:.0%} of the nearest neighbours are kept."
@@ -141,7 +141,7 @@ def _decision(
     champion: Version | None,
     verdict: str,
     why: str,
-    figures: _rule.Figures | None = None,
+    figures: promotion_rule.Figures | None = None,
     faults: Sequence[str] = (),
 ) -> Decision:
     return Decision.model_validate({

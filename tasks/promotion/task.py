@@ -7,9 +7,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.schema import Config
-from tasks import _promotion, notifications
+from tasks import notifications
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
+from tasks.promotion import decision as promotion_decision
 from tasks.tracking import registry
 from tasks.tracking.registry import Decision
 
@@ -20,7 +21,7 @@ log = logging.getLogger("w2v")
 def promotion(config: Config, context: Context) -> Decision:
     """Decide about the version of the run of `context`. What was decided before is only done, if it was not."""
     workspace = Path(context.runtime.workspace)
-    with _promotion.alone(workspace):
+    with promotion_decision.alone(workspace):
         model = registry.model(context.tracking_uri, config.tracking.registered_model)
         version = model.of_run(context.run_id)
         decided = bool(version.decisions)
@@ -28,9 +29,9 @@ def promotion(config: Config, context: Context) -> Decision:
             decision = version.decisions[-1]
         else:
             model = registry.challenge(model, version)
-            decision = _promotion.decide(model, version, config.promotion)
-        _promotion.record(workspace, model, decision)
-    log.info("✓ %-12s %s", "promotion", _promotion.sentence(decision))
+            decision = promotion_decision.decide(model, version, config.promotion)
+        promotion_decision.record(workspace, model, decision)
+    log.info("✓ %-12s %s", "promotion", promotion_decision.sentence(decision))
     if not decided:
         notifications.tell(config.notify, notifications.of_decision(config.promotion, model, decision))
     return decision

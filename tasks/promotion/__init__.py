@@ -1,0 +1,1 @@
+"""Whether a retrained model becomes the champion: what is measured, the rule, the decision."""
