@@ -281,7 +281,7 @@ class Notify(Section):
 
 
 class Retention(Section):
-    """What `w2v retain` keeps of the past, beside what is always kept (tasks/_retention.py)."""
+    """What `w2v retain` keeps of the past, beside what is always kept (tasks/maintenance/garbage.py)."""
 
     outputs_last: NotNegative = Field(5, description="Stage outputs that the last so many runs use.")
     outputs_days: Days = Field(30.0, description="And those of runs that ended within so many days.")

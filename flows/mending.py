@@ -5,9 +5,9 @@ from pathlib import Path
 
 from configs.schema import Config
 from flows.pipeline import Outputs
-from tasks import _intact
 from tasks.engine.file_lock import Held
 from tasks.engine.stage import Context
+from tasks.maintenance import integrity
 from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import session
@@ -21,7 +21,7 @@ def mend(config: Config, outputs: Outputs, run_id: str) -> None:
     """Give MLflow again what it does not hold any more of this run; nothing if all is there."""
     uri, name, workspace = session.uri(config), config.tracking.registered_model, Path(config.runtime.workspace)
     with Held(workspace / "mending.lock"):  # of two at once, the second finds it mended
-        gone = _intact.gone(Run(uri, run_id), name)
+        gone = integrity.gone(Run(uri, run_id), name)
         if not gone:
             return
         more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""

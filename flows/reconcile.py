@@ -10,7 +10,7 @@ from configs.schema import Config
 from flows import directory, failures
 from flows.tables import say
 from tasks import notifications
-from tasks._lost import Lost, close_lost, close_lost_flow_runs
+from tasks.maintenance.orphans import Lost, close_lost, close_lost_flow_runs
 from tasks.orchestration.flow_runs import FlowRuns, server
 from tasks.tracking import session
 

@@ -9,11 +9,11 @@ from prefect import flow
 
 from configs.schema import Config
 from flows import directory, failures, retention
-from tasks import _old_runs
-from tasks._old_runs import Past, Removed
-from tasks._retention import Policy, Swept, sweep
-from tasks._survey import survey
 from tasks.display.terminal import visible
+from tasks.maintenance import expiry
+from tasks.maintenance.expiry import Past, Removed
+from tasks.maintenance.garbage import Policy, Swept, sweep
+from tasks.maintenance.survey import survey
 from tasks.orchestration.flow_runs import FlowRuns, server
 from tasks.tracking import session
 
@@ -36,10 +36,10 @@ class Retained(NamedTuple):
 def retain(config: Config, dry_run: bool = False) -> Retained:
     """old MLflow runs → MLflow's trash → gone; old flow runs → gone; stage outputs that no kept run uses → gone"""
     uri, policy, workspace = session.uri(config), config.retention, Path(config.runtime.workspace)
-    past = _old_runs.runs(uri, config.tracking.experiment, config.tracking.registered_model)
-    kept = _old_runs.kept(past, policy)
-    removed = _old_runs.remove(uri, [run for run in past if run.id not in kept], dry_run=dry_run)
-    trash = "" if dry_run else _old_runs.purge(uri, policy.trash_days)
+    past = expiry.runs(uri, config.tracking.experiment, config.tracking.registered_model)
+    kept = expiry.kept(past, policy)
+    removed = expiry.remove(uri, [run for run in past if run.id not in kept], dry_run=dry_run)
+    trash = "" if dry_run else expiry.purge(uri, policy.trash_days)
     flow_runs = _remove_flow_runs(past, kept, policy.flow_runs_days, dry_run=dry_run)
     outputs = Policy(policy.outputs_last, policy.outputs_days)
     swept = sweep(workspace, outputs, functools.partial(survey, workspace), dry_run=dry_run)

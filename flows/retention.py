@@ -3,10 +3,10 @@
 import functools
 from pathlib import Path
 
-from tasks._retention import Policy, Swept, sweep
-from tasks._survey import survey
 from tasks.display.terminal import visible
 from tasks.errors import InputError
+from tasks.maintenance.garbage import Policy, Swept, sweep
+from tasks.maintenance.survey import survey
 from tasks.tracking import session
 from tasks.tracking.ownership import elsewhere
 from tasks.tracking.run import full_id

@@ -13,8 +13,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_incr
 
 from configs.addresses import shown
 from configs.schema import Event, Notify, Promotion
-from tasks._lost import Lost
 from tasks.errors import TrackingError
+from tasks.maintenance.orphans import Lost
 from tasks.orchestration import artifacts
 from tasks.promotion.decision import sentence
 from tasks.tracking.registry import Decision, Model

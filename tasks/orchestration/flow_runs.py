@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from configs.addresses import shown
-from tasks._retention import KEEP
 from tasks.errors import PipelineError
+from tasks.maintenance.garbage import KEEP
 from tasks.refusals import cause
 
 if TYPE_CHECKING:

@@ -31,8 +31,8 @@ from flows.retain import retain
 from flows.retrain import retrain
 from flows.stops import stoppable
 from tasks import notifications
-from tasks._lost import close_lost
 from tasks.errors import InputError
+from tasks.maintenance.orphans import close_lost
 from tasks.orchestration import flow_runs as orchestration_flow_runs
 from tasks.tracking import heartbeat, session
 from tests import servers

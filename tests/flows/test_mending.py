@@ -14,8 +14,8 @@ from configs.schema import Config, Evaluation, Ingestion, Runtime
 from flows import vectors
 from flows.mending import mend
 from flows.pipeline import Outputs, Trained
-from tasks import _intact
 from tasks.engine.stage import Context
+from tasks.maintenance import integrity
 from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session
@@ -47,7 +47,7 @@ class Finished(NamedTuple):
 
     @property
     def gone(self) -> list[str]:
-        return _intact.gone(Run(self.uri, self.run_id), "vectors")
+        return integrity.gone(Run(self.uri, self.run_id), "vectors")
 
 
 @pytest.fixture(scope="module")

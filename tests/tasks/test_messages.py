@@ -7,7 +7,7 @@ import pytest
 
 from configs.schema import Notify, Promotion
 from tasks import notifications
-from tasks._lost import Lost
+from tasks.maintenance.orphans import Lost
 from tasks.notifications import Message
 from tasks.promotion.rule import Figures
 from tasks.tracking.registry import Decision, Model

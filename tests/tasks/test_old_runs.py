@@ -8,9 +8,9 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from configs.schema import Config, Ingestion, Retention, Runtime
-from tasks import _old_runs
-from tasks._old_runs import Past
-from tasks._retention import DAY
+from tasks.maintenance import expiry
+from tasks.maintenance.expiry import Past
+from tasks.maintenance.garbage import DAY
 from tasks.tracking import registry, session
 from tasks.tracking.registry import Decision
 
@@ -27,9 +27,9 @@ def test_policy() -> None:
     """Kept are the last N, those younger than D days, and those that are kept for what they are."""
     runs = [past("new", days=1), past("second", days=8), past("old"), past("champion", why="its model has an alias")]
 
-    assert set(_old_runs.kept(runs, NONE_KEPT)) == {"champion"}
-    assert set(_old_runs.kept(runs, Retention(runs_last=1, runs_days=0))) == {"champion", "new"}
-    assert set(_old_runs.kept(runs, Retention(runs_last=0, runs_days=9))) == {"champion", "new", "second"}
+    assert set(expiry.kept(runs, NONE_KEPT)) == {"champion"}
+    assert set(expiry.kept(runs, Retention(runs_last=1, runs_days=0))) == {"champion", "new"}
+    assert set(expiry.kept(runs, Retention(runs_last=0, runs_days=9))) == {"champion", "new", "second"}
 
 
 def test_families_stay_together() -> None:
@@ -37,7 +37,7 @@ def test_families_stay_together() -> None:
     runs = [past("sweep"), past("a", parent="sweep"), past("b", parent="sweep", why="pinned")]
     runs += [past("seeds"), past("c", parent="seeds"), past("orphan", parent="gone long ago")]
 
-    assert set(_old_runs.kept(runs, NONE_KEPT)) == {"sweep", "a", "b"}
+    assert set(expiry.kept(runs, NONE_KEPT)) == {"sweep", "a", "b"}
 
 
 @pytest.fixture
@@ -75,21 +75,21 @@ def test_what_goes_goes_wholly(config: Config) -> None:
     foreign = client.create_run("1").info.run_id
     files = Path(config.runtime.workspace) / "mlartifacts"
 
-    known = _old_runs.runs(uri, config.tracking.experiment, "vectors")
-    kept = _old_runs.kept(known, NONE_KEPT)
+    known = expiry.runs(uri, config.tracking.experiment, "vectors")
+    kept = expiry.kept(known, NONE_KEPT)
     going = [run for run in known if run.id not in kept]
     assert [run.id for run in going] == [runs["old"]]
     assert kept[at_work] == "RUNNING"
     assert foreign not in {run.id for run in known}
 
-    (listed,) = _old_runs.remove(uri, going, dry_run=True)
+    (listed,) = expiry.remove(uri, going, dry_run=True)
     assert listed.bytes > 1_000
     assert client.get_run(runs["old"]).info.lifecycle_stage == "active"
-    assert _old_runs.remove(uri, going, dry_run=False) == [listed]
+    assert expiry.remove(uri, going, dry_run=False) == [listed]
     assert [each.version for each in client.search_model_versions("name = 'vectors'")] == [4, 3, 2]
     assert len(list(files.glob("models/*"))) == 4
 
-    assert "1 runs purged" in _old_runs.purge(uri, 0)
+    assert "1 runs purged" in expiry.purge(uri, 0)
     left = client.search_runs(["1"], run_view_type=ViewType.ALL)
     assert {run.info.run_id for run in left} == {at_work, foreign, *runs.values()} - {runs["old"]}
     assert len(list(files.glob("models/*/artifacts/vectors.npy"))) == 3
@@ -98,7 +98,7 @@ def test_what_goes_goes_wholly(config: Config) -> None:
 
 def test_a_server_keeps_its_own_trash(monkeypatch: pytest.MonkeyPatch) -> None:
     """The purge is done in the database, which has to be named."""
-    monkeypatch.delenv(_old_runs.DATABASE, raising=False)
+    monkeypatch.delenv(expiry.DATABASE, raising=False)
 
-    assert "MLFLOW_BACKEND_STORE_URI" in _old_runs.purge("http://someone:secret@127.0.0.1:9", 7)
-    assert "secret" not in _old_runs.purge("http://someone:secret@127.0.0.1:9", 7)
+    assert "MLFLOW_BACKEND_STORE_URI" in expiry.purge("http://someone:secret@127.0.0.1:9", 7)
+    assert "secret" not in expiry.purge("http://someone:secret@127.0.0.1:9", 7)

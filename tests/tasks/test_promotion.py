@@ -16,12 +16,12 @@ from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
 from flows import vectors
 from flows.pipeline import Corpus
-from tasks._retention import Policy
-from tasks._survey import survey
 from tasks.comparison import published
 from tasks.comparison import runs as comparison_runs
 from tasks.engine.stage import Context
 from tasks.errors import InputError
+from tasks.maintenance.garbage import Policy
+from tasks.maintenance.survey import survey
 from tasks.novelty import novelty
 from tasks.orchestration import artifacts
 from tasks.promotion import rule

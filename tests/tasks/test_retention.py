@@ -8,12 +8,12 @@ import pytest
 from filelock import FileLock
 
 from configs.schema import Config, Ingestion, Runtime
-from tasks._retention import DAY, Known, Policy, sweep
-from tasks._survey import survey
 from tasks.engine import environment
 from tasks.engine.leases import Uses
 from tasks.engine.stage import Context
 from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, joined
+from tasks.maintenance.garbage import DAY, Known, Policy, sweep
+from tasks.maintenance.survey import survey
 from tasks.tracking import client as tracking_client
 from tasks.tracking import session
 from tests.learnt import windows_of

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks._retention import Known, pinned
+from tasks.maintenance.garbage import Known, pinned
 from tasks.tracking.client import not_found, reached
 from tasks.tracking.ownership import HOST, abandoned, alone, close
 from tasks.tracking.session import workspace_uri

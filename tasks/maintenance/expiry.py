@@ -15,10 +15,10 @@ from urllib.request import url2pathname
 
 from configs.addresses import shown
 from configs.schema import Retention
-from tasks._retention import DAY, KEEP, pinned
-from tasks._survey import named_runs
 from tasks.engine.environment import MODULE
 from tasks.errors import InputError, TrackingError
+from tasks.maintenance.garbage import DAY, KEEP, pinned
+from tasks.maintenance.survey import named_runs
 from tasks.tracking import registry
 from tasks.tracking.client import reached
 from tasks.tracking.ownership import HOST

@@ -1,0 +1,1 @@
+"""What is cleaned up: orphaned runs, expired runs, unused outputs."""
