@@ -1,20 +1,20 @@
 """MLflow's server behind our guard: `mlflow server --app-name w2v`, an entry point of pyproject.toml.
 
-`flows.guard.told` is its environment. Without a lock there, MLflow asks for the passwords of its own users.
+`flows.access.guard.told` is its environment. Without a lock there, MLflow asks for the passwords of its own users.
 """
 
 from importlib.metadata import entry_points
 
-from flows.guard import Guard, guarded, is_locked
+from flows.access.guard import Guard, guarded, is_locked
 from tasks.errors import PipelineError
 
 GROUP, NAME = "mlflow.app", "w2v"
-OPTIONS = "--log-level warning --http flows.strangers:Wary --ws flows.strangers:WarySocket --backlog 64"  # of uvicorn
+OPTIONS = "--log-level warning --http flows.access.strangers:Wary --ws flows.access.strangers:WarySocket --backlog 64"  # of uvicorn
 
 
 def create_app() -> Guard:
     """What MLflow has uvicorn serve, with OPTIONS."""
-    from flows import strangers
+    from flows.access import strangers
 
     strangers.make_room()
     if not is_locked():

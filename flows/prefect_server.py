@@ -1,14 +1,14 @@
 """Prefect's server behind our guard: the same program as `prefect server start`, with callers asked who they are.
 
-python -m flows.prefect_server     (its standard input is the socket to listen on, flows.guard.told its environment)
+python -m flows.prefect_server     (its standard input is the socket to listen on, flows.access.guard.told its environment)
 """
 
 import os
 import socket
 import sys
 
-from flows import strangers
-from flows.guard import guarded
+from flows.access import strangers
+from flows.access.guard import guarded
 
 
 def serve(listening: socket.socket) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 
 from flows import mlflow_server
-from flows.guard import Lock, told
-from flows.service.exposure import hosts
+from flows.access.guard import Lock, told
+from flows.access.network import hosts
 from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError
 from tasks.tracking import columns, session

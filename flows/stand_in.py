@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from flows.guard import App, Message, Receive, Send
+from flows.access.guard import App, Message, Receive, Send
 
 Answer = tuple[int, Any]
 ONE = re.compile(r"/api/\w+/(?P<id>[0-9a-f-]{36})$")

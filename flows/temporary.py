@@ -23,7 +23,7 @@ import httpx
 import psutil
 
 from flows import own_server, stand_in
-from flows.guard import Guard, Lock, authorities, told
+from flows.access.guard import Guard, Lock, authorities, told
 from tasks.engine import waiting
 from tasks.engine.environment import MODULE
 from tasks.refusals import Refusal, in_words

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from flows.service.exposure import PREFECT_PASSWORD
+from flows.access.network import PREFECT_PASSWORD
 from flows.service.parts import POOL
 from flows.service.place import State
 from tasks.engine.waiting import scaled

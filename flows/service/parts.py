@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from flows.guard import told
+from flows.access.credentials import KEY, lock
+from flows.access.guard import told
+from flows.access.network import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
 from flows.mlflow_server import NAME, OPTIONS
-from flows.service.credentials import KEY, lock
-from flows.service.exposure import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
 from tasks.engine.environment import MODULE
 
 PARTS = ("prefect", "mlflow", "worker")

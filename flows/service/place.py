@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import psutil
 from filelock import FileLock, Timeout
 
-from flows.service import credentials
-from flows.service.exposure import LOOPBACK, MLFLOW_PASSWORD, PREFECT_PASSWORD
+from flows.access import credentials
+from flows.access.network import LOOPBACK, MLFLOW_PASSWORD, PREFECT_PASSWORD
 from tasks.datasets.files import undamaged
 from tasks.errors import PipelineError
 

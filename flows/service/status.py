@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from flows.service.exposure import PREFECT_PASSWORD
+from flows.access.network import PREFECT_PASSWORD
 from flows.service.health import answers, ask, moment
 from flows.service.parts import PARTS
 from flows.service.place import Life, Place, State, clock

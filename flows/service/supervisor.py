@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 
+from flows.access import credentials
+from flows.access.network import check_ports, passwords_asked_for
 from flows.progress import Progress
-from flows.service import credentials
 from flows.service.copied import Copied, lines_of
-from flows.service.exposure import check_ports, passwords_asked_for
 from flows.service.health import answers, hangs
 from flows.service.parts import DATABASE, Part, Service, parts
 from flows.service.place import ATTEMPTS, MARK, Life, Place, State

@@ -9,9 +9,9 @@ from pathlib import Path
 from configs.schema import Notify
 from configs.workspaces import VARIABLE
 from flows import directory
-from flows.guard import SETTINGS
-from flows.service.credentials import KEY
-from flows.service.exposure import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
+from flows.access.credentials import KEY
+from flows.access.guard import SETTINGS
+from flows.access.network import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
 from flows.service.parts import DATABASE, Service
 from flows.service.place import MARK
 from flows.surroundings import ELSEWHERE, HERE

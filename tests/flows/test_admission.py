@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
-from flows import admission, answering
+from flows import answering
+from flows.access import admission
 from tests.servers import is_let_go
 
 ROOM = 50  # MB
@@ -25,7 +26,7 @@ SERVER = """
 import asyncio, socket, sys
 import numpy as np, uvicorn
 from threadpoolctl import threadpool_limits
-from flows import admission, answering
+from flows.access import admission, answering
 from tests.servers import is_let_go
 from tasks.evaluation.judging import Space
 from tasks.vectors.tables import Vectors

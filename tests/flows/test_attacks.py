@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from flows.guard import App, Guard, Lock, Receive, Scope, Send, authorities
+from flows.access.guard import App, Guard, Lock, Receive, Scope, Send, authorities
 from tests.attacks import WAYS, attack, elsewhere
 from tests.browser import MISSING, Browser, browser
 from tests.servers import in_thread

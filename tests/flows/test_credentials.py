@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.service import credentials
+from flows.access import credentials
 from flows.service.place import Place, State, join
 from tasks.errors import PipelineError
 

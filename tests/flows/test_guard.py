@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flows.guard import CALLER, Guard, Lock, Message, Receive, Scope, Send, authorities
+from flows.access.guard import CALLER, Guard, Lock, Message, Receive, Scope, Send, authorities
 
 PORT = 4200
 LOCK = Lock("boss:horse-battery", "key")

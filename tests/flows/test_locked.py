@@ -19,8 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from flows import strangers
-from flows.service import credentials
+from flows.access import credentials, strangers
 from flows.service.place import ATTEMPTS
 from tests.attacks import WAYS, attack, elsewhere
 from tests.browser import MISSING, Browser, browser

@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime
 from flows import serving, vectors
-from flows.admission import limits
+from flows.access.admission import limits
 from flows.answering import app
 from tasks.engine.stage import Context
 from tasks.errors import InputError, PipelineError, TrackingError

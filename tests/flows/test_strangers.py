@@ -14,8 +14,8 @@ import psutil
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from flows import strangers
-from flows.admission import HEAD
+from flows.access import strangers
+from flows.access.admission import HEAD
 from tests.servers import idle, is_let_go
 
 PASSWORD = "horse-battery"
@@ -25,8 +25,8 @@ SERVER = f"""
 import resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 2048))
 import uvicorn
-from flows import strangers
-from flows.guard import Guard, Lock, authorities
+from flows.access import strangers
+from flows.access.guard import Guard, Lock, authorities
 async def app(scope, receive, send):
     if scope["type"] == "http":
         body = b"x" * ({LONG} if scope["path"] == "/long" else 1)

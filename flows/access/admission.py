@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from flows.guard import App, Message, Receive, Scope, Send
+from flows.access.guard import App, Message, Receive, Scope, Send
 
 IDLE = 100
 HEAD = 1 << 16

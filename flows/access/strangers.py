@@ -14,8 +14,8 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from flows.admission import HEAD, Impatient
-from flows.guard import CALLER
+from flows.access.admission import HEAD, Impatient
+from flows.access.guard import CALLER
 
 WAITING, PATIENCE = 1_000, 30.0
 BATCH = 64  # connections accepted at a time: far fewer than wait, so that each is read from before it may have to go

@@ -8,9 +8,9 @@ import secrets
 import shlex
 from pathlib import Path
 
-from flows import keys
-from flows.guard import Lock
-from flows.service.exposure import MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD, passwords_asked_for
+from flows.access import keys
+from flows.access.guard import Lock
+from flows.access.network import MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD, passwords_asked_for
 from tasks.errors import PipelineError
 
 FILE = "environment"
