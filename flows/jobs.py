@@ -7,8 +7,8 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows import directory
 from flows import reproduce as reproduction
+from flows.hooks.stops import stoppable
 from flows.retention import collect
-from flows.stops import stoppable
 from tasks.display import markdown
 
 directory.enter()  # where a worker runs this

@@ -7,7 +7,8 @@ from prefect import flow
 from rich.console import Console
 
 from configs.schema import Config
-from flows import directory, failures
+from flows import directory
+from flows.hooks import failures
 from flows.tables import say
 from tasks import notifications
 from tasks.maintenance.orphans import Lost, close_lost, close_lost_flow_runs

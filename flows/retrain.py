@@ -11,14 +11,15 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import directory, failures, temporary, vectors, waiting
+from flows import directory, temporary, vectors, waiting
 from flows.foresight import foresee_once
+from flows.hooks import failures
+from flows.hooks.names import named
+from flows.hooks.stops import stoppable
 from flows.mending import mend
-from flows.naming import named
 from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
 from flows.starts import CHOSEN, chosen
-from flows.stops import stoppable
 from tasks.engine import progress
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset

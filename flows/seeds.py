@@ -10,9 +10,9 @@ from rich.console import Console
 
 from configs.names import shortened
 from configs.schema import Config
+from flows.hooks.stops import stoppable
 from flows.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
-from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
 from tasks.comparison import seeds as comparison_seeds

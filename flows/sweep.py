@@ -16,11 +16,11 @@ from configs.schema import Config
 from configs.writing import toml
 from flows import directory, vectors
 from flows.candidates import OURS, candidates
+from flows.hooks.stops import stoppable
 from flows.pipeline import Retrained
 from flows.plan import recipe
 from flows.retrain import LOGGED, retrain
 from flows.starts import chosen
-from flows.stops import stoppable
 from flows.tables import say, table
 from flows.waiting import required
 from tasks.datasets import contracts, outputs

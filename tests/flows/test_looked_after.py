@@ -26,10 +26,10 @@ from prefect.states import Cancelling, Completed, Running
 
 from configs.schema import Config, Notify, Promotion, Retention, Tracking
 from flows import alarms
+from flows.hooks.stops import stoppable
 from flows.reconcile import reconcile
 from flows.retain import retain
 from flows.retrain import retrain
-from flows.stops import stoppable
 from tasks import notifications
 from tasks.errors import InputError
 from tasks.maintenance.orphans import close_lost

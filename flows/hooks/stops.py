@@ -11,7 +11,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.states import Cancelled
 
-from flows.failures import again
+from flows.hooks.failures import again
 from tasks.engine import scratch
 from tasks.engine.interrupts import hung_up
 from tasks.errors import TrackingError
