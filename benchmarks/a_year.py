@@ -25,8 +25,8 @@ import numpy as np
 
 from configs.loading import load
 from configs.schema import Config
-from flows import temporary
-from flows.surroundings import quiet, settle
+from flows.servers import ephemeral
+from flows.servers.settings import quiet, settle
 
 HERE = Path(__file__).parent
 W2V = Path(sys.executable).parent / "w2v"
@@ -53,7 +53,7 @@ def main(nights: int) -> None:
         config = load(None, settings)
         settle(workspace)
         quiet()
-        temporary.ensure_server()
+        ephemeral.ensure_server()
         from flows.retrain import retrain
 
         done = retrain(config)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from configs.loading import load
-from flows.surroundings import quiet, settle
+from flows.servers.settings import quiet, settle
 from tasks.datasets import contracts
 from tasks.engine.store import Dataset
 from tasks.reports.figures import FAINT, GRID, INK, PALETTE

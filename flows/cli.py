@@ -10,7 +10,7 @@ import traceback
 
 from flows.commands import retraining, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.commands.common import app
-from flows.surroundings import quiet
+from flows.servers.settings import quiet
 from tasks.display.terminal import visible
 from tasks.engine.interrupts import hung_up
 

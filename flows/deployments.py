@@ -9,7 +9,7 @@ from configs.addresses import shown
 from configs.loading import ConfigError
 from configs.schema import Config
 from flows.commands.common import QUICKSTART, read
-from flows.surroundings import ELSEWHERE
+from flows.servers.settings import ELSEWHERE
 from tasks.engine import kernels
 from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError

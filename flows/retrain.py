@@ -11,7 +11,7 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import directory, temporary, vectors, waiting
+from flows import directory, vectors, waiting
 from flows.foresight import foresee_once
 from flows.hooks import failures
 from flows.hooks.names import named
@@ -19,6 +19,7 @@ from flows.hooks.stops import stoppable
 from flows.mending import mend
 from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
+from flows.servers import ephemeral
 from flows.starts import CHOSEN, chosen
 from tasks.engine import progress
 from tasks.engine.stage import Context, Stage
@@ -41,7 +42,7 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     """Whatever way the flow ends, so does its MLflow run. (Prefect passes these names as keywords.)"""
     config = Config.model_validate(flow_run.parameters["config"])
     status = "FINISHED" if state.is_completed() else "FAILED" if state.is_failed() else "KILLED"
-    if missing := temporary.missing():
+    if missing := ephemeral.missing():
         session.tag_flow_run(config, str(flow_run.id), {NOT_ON_PAGE: missing})
     session.finish_flow_run(config, str(flow_run.id), status)
 

@@ -23,7 +23,7 @@ from configs.schema import Config
 from flows import backfill, promotion, reproduce, seeds, sweep, waiting
 from flows.pipeline import Outputs, pipeline
 from flows.plan import already_done, plan, recipe
-from flows.surroundings import quiet
+from flows.servers.settings import quiet
 from flows.vectors import make_latest
 from tasks.engine import scratch
 from tasks.engine.stage import Context

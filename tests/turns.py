@@ -4,7 +4,7 @@ import time
 from uuid import uuid4
 
 from configs.schema import Config
-from flows.surroundings import quiet
+from flows.servers.settings import quiet
 from tasks.tracking import session
 from tasks.tracking.run import Run
 from tasks.tracking.single_flight import Turn

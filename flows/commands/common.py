@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.workspaces import VARIABLE, folder, placed
-from flows.surroundings import settle
+from flows.servers.settings import settle
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -111,6 +111,6 @@ def prepare(config: "Config") -> None:
 
 def serve() -> None:
     """Have a Prefect server, before Prefect is loaded."""
-    from flows import temporary
+    from flows.servers import ephemeral
 
-    temporary.ensure_server()
+    ephemeral.ensure_server()

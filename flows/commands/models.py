@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.common import Model, Workspace, app
-from flows.surroundings import settle
+from flows.servers.settings import settle
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.common import Epoch, Many, Run, Workspace, app
-from flows.surroundings import settle
+from flows.servers.settings import settle
 
 
 class Format(StrEnum):

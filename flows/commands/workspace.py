@@ -7,7 +7,7 @@ import typer
 
 from configs.workspaces import placed
 from flows.commands.common import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load, serve
-from flows.surroundings import settle
+from flows.servers.settings import settle
 
 
 @app.command()
@@ -27,14 +27,14 @@ def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
 @app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
     """Start MLflow's pages on the workspace's runs, on 127.0.0.1, until Ctrl-C."""
-    from flows import servers
+    from flows.servers import mlflow_ui
     from flows.service.place import Place
 
     place = Place(workspace)
     if state := place.state:
         print(f"MLflow is up: {place.links(state)['mlflow']}")
         return
-    servers.mlflow_ui(workspace, port)
+    mlflow_ui.mlflow_ui(workspace, port)
 
 
 @app.command()

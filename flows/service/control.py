@@ -7,9 +7,9 @@ from collections import deque
 from pathlib import Path
 
 from configs.addresses import shown
-from flows import mlflow_server
 from flows.access.network import LOOPBACK, check_passwords, check_ports, what_is_open
 from flows.progress import Progress
+from flows.servers import mlflow_server
 from flows.service.health import answers
 from flows.service.parts import DATABASE, PARTS, Service
 from flows.service.place import Place, clock

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from flows.access.credentials import KEY, lock
 from flows.access.guard import told
 from flows.access.network import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
-from flows.mlflow_server import NAME, OPTIONS
+from flows.servers.mlflow_server import NAME, OPTIONS
 from tasks.engine.environment import MODULE
 
 PARTS = ("prefect", "mlflow", "worker")
@@ -62,7 +62,7 @@ def _prefect(service: Service, own: dict[str, str]) -> Part:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(_origins(ours)),  # by default, any page may ask
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
-    command = [*MODULE, "flows.prefect_server"]
+    command = [*MODULE, "flows.servers.prefect_server"]
     guard = told(service.prefect_port, ours, lock("prefect", own, prefect_password()))
     return Part("prefect", command, settings | guard)
 

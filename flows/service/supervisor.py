@@ -20,11 +20,11 @@ import psutil
 from flows.access import credentials
 from flows.access.network import check_ports, passwords_asked_for
 from flows.progress import Progress
+from flows.servers.settings import Masking
 from flows.service.copied import Copied, lines_of
 from flows.service.health import answers, hangs
 from flows.service.parts import DATABASE, Part, Service, parts
 from flows.service.place import ATTEMPTS, MARK, Life, Place, State
-from flows.surroundings import Masking
 from tasks.engine import scratch
 from tasks.engine.interrupts import ignored
 from tasks.errors import PipelineError

@@ -12,9 +12,9 @@ from flows import directory
 from flows.access.credentials import KEY
 from flows.access.guard import SETTINGS
 from flows.access.network import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
+from flows.servers.settings import ELSEWHERE, HERE
 from flows.service.parts import DATABASE, Service
 from flows.service.place import MARK
-from flows.surroundings import ELSEWHERE, HERE
 from tasks.errors import PipelineError
 
 WEBHOOK = Notify().webhook

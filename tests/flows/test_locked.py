@@ -291,7 +291,7 @@ def test_the_temporary_server_and_ui_are_locked_too(box: Locked, database: Path,
     shutil.copy(database, folder / "ws" / "mlflow.db")
     about = box.environment | {"PREFECT_HOME": str(folder / "prefect")}
     code = (
-        "import os, sys; from flows import temporary; temporary.ensure_server();"
+        "import os, sys; from flows.servers import ephemeral as temporary; temporary.ensure_server();"
         "print(os.environ['PREFECT_API_URL'], os.environ['PREFECT_API_AUTH_STRING'], flush=True); sys.stdin.read()"
     )
     ui = [W2V, "ui", "--workspace", "ws", "--port", str(box.mlflow + 1)]

@@ -144,7 +144,7 @@ def test_an_output_that_is_gone_is_made_again_for_the_same_run(stage: str, confi
 def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
     """One process makes it, and the other waits, says so, and finds it made."""
     values = config.model_copy(update={"runtime": Runtime(workspace=str(own)), "seed": 5}).model_dump(mode="json")
-    code = "import json, sys; from flows.surroundings import quiet; quiet(); from flows.retrain import retrain\n"
+    code = "import json, sys; from flows.servers.settings import quiet; quiet(); from flows.retrain import retrain\n"
     code += "from configs.schema import Config; print(retrain(Config.model_validate(json.loads(sys.argv[1]))).run_id)"
     environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value()}
     both = [

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from flows import temporary
-from flows.temporary import Temporary
+from flows.servers import ephemeral
+from flows.servers.ephemeral import Temporary
 from tasks.engine import waiting
 from tasks.errors import PipelineError
 
@@ -67,7 +67,7 @@ class Retraining:
         while True:
             for child in psutil.Process(self.process.pid).children():
                 with suppress(psutil.Error):
-                    if "flows.temporary" in child.cmdline():
+                    if "flows.servers.ephemeral" in child.cmdline():
                         return child
             assert self.process.poll() is None, self.said
             time.sleep(0.02)
@@ -166,9 +166,9 @@ def newest(workspace: Path) -> Any:
 @pytest.fixture
 def instead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Temporary]:
     """What is started for a server is another program."""
-    monkeypatch.setattr(temporary, "COMMAND", [sys.executable, "-c", request.param])
-    monkeypatch.setattr(temporary, "HUNG", 1)
-    monkeypatch.setattr(temporary, "ASKED", 1)
+    monkeypatch.setattr(ephemeral, "COMMAND", [sys.executable, "-c", request.param])
+    monkeypatch.setattr(ephemeral, "HUNG", 1)
+    monkeypatch.setattr(ephemeral, "ASKED", 1)
     started = Temporary()
     yield started
     started.end()
@@ -233,7 +233,7 @@ def own_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("own_server", [(0, 200), (0, 501)], indirect=True)
 def test_a_server_of_ones_own_is_left_alone(own_server: str) -> None:
     """No other is started beside it, whatever it answers."""
-    temporary.ensure_server()
+    ephemeral.ensure_server()
 
     assert os.environ["PREFECT_API_URL"] == own_server
 
@@ -245,7 +245,7 @@ def test_a_server_of_ones_own_that_is_busy_is_waited_for(
     """And it is said that it is waited for."""
     monkeypatch.setattr(waiting, "SOON", 0.1)
     with caplog.at_level("INFO", "w2v"):
-        temporary.ensure_server()
+        ephemeral.ensure_server()
 
     assert f"waiting for Prefect's server at {own_server} (load " in caplog.text
 
@@ -254,7 +254,7 @@ def test_a_server_of_ones_own_that_is_busy_is_waited_for(
 def test_a_server_of_ones_own_that_refuses_us_is_no_absent_one(own_server: str) -> None:
     """The variable with name and password is named."""
     with pytest.raises(PipelineError, match=r"refuses who we say we are\n.*\n.*PREFECT_API_AUTH_STRING"):
-        temporary.ensure_server()
+        ephemeral.ensure_server()
 
 
 def test_a_server_of_ones_own_that_is_away_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +262,7 @@ def test_a_server_of_ones_own_that_is_away_is_an_error_with_a_way_out(monkeypatc
     monkeypatch.setenv("PREFECT_API_URL", "http://someone:secret@127.0.0.1:9/api")
 
     with pytest.raises(PipelineError, match=r"http://…@127.0.0.1:9/api does not answer\n.*refused\n.*unset") as error:
-        temporary.ensure_server()
+        ephemeral.ensure_server()
     assert "secret" not in str(error.value)
 
 
@@ -271,10 +271,10 @@ def test_a_temporary_server_answers_nobody_else(monkeypatch: pytest.MonkeyPatch,
     for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
         monkeypatch.setenv(name, "")  # set back at the end
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    monkeypatch.setattr(temporary, "_serving", None)
+    monkeypatch.setattr(ephemeral, "_serving", None)
     ends: list[Callable[[], None]] = []
-    monkeypatch.setattr(temporary.atexit, "register", ends.append)
-    temporary.ensure_server()
+    monkeypatch.setattr(ephemeral.atexit, "register", ends.append)
+    ephemeral.ensure_server()
     flows, password = f"{os.environ['PREFECT_API_URL']}/flows/filter", os.environ["PREFECT_API_AUTH_STRING"]
     who = (password.partition(":")[0], password.partition(":")[2])
     try:

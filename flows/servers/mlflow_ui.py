@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 
-from flows import mlflow_server
 from flows.access.guard import Lock, told
 from flows.access.network import hosts
+from flows.servers import mlflow_server
 from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError
 from tasks.tracking import columns, session

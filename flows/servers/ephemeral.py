@@ -4,7 +4,7 @@ Prefect starts one by itself, but in our process group: Ctrl-C and `timeout` wou
 well. This one is in a group of its own, and ends when its standard input does: with us, however we end.
 
 The socket that it listens on is ours. Who asks while it starts, or between its death and the start of the next one on
-the same database, is not refused: the question waits in the socket. Where no server can be had, flows.stand_in answers.
+the same database, is not refused: the question waits in the socket. Where no server can be had, flows.servers.stand_in answers.
 """
 
 import atexit
@@ -22,8 +22,8 @@ from typing import IO
 import httpx
 import psutil
 
-from flows import own_server, stand_in
 from flows.access.guard import Guard, Lock, authorities, told
+from flows.servers import preflight, stand_in
 from tasks.engine import waiting
 from tasks.engine.environment import MODULE
 from tasks.refusals import Refusal, in_words
@@ -35,7 +35,7 @@ ASKED = 5  # seconds that a question waits, before it is put again
 PATIENCE = "600"  # seconds that Prefect's client waits for an answer: a busy server is no absent one
 BACKLOG = 2048  # connections that wait for a server
 HEALTH = "/api/health"
-COMMAND = [*MODULE, "flows.temporary"]
+COMMAND = [*MODULE, "flows.servers.ephemeral"]
 ABOUT = {  # as Prefect tells its own
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
@@ -55,7 +55,7 @@ def ensure_server() -> None:
     if _serving:
         return
     if address := os.environ.get("PREFECT_API_URL"):
-        own_server.check(address)
+        preflight.check(address)
         return
     os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", PATIENCE)
     _serving = Temporary()
@@ -193,7 +193,7 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    from flows import prefect_server
+    from flows.servers import prefect_server
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prefect_server.serve(socket.socket(fileno=int(sys.argv[1])))
