@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, Field
 
-from flows import vectors
+from flows.query import vectors
 from tasks.errors import InputError, UnknownWord
 from tasks.evaluation.judging import Space
 from tasks.vectors.tables import Vectors as Learnt

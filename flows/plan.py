@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
-from flows import vectors
 from flows.pipeline import Outputs, Retrained, pipeline
+from flows.query import vectors
 from tasks.datasets.files import digest_of
 from tasks.engine import kernels
 from tasks.engine.stage import Context, Stage

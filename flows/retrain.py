@@ -11,7 +11,7 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import directory, vectors, waiting
+from flows import directory, waiting
 from flows.foresight import foresee_once
 from flows.hooks import failures
 from flows.hooks.names import named
@@ -19,6 +19,7 @@ from flows.hooks.stops import stoppable
 from flows.mending import mend
 from flows.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.plan import Plan, already_done, plan, recipe
+from flows.query import vectors
 from flows.servers import ephemeral
 from flows.starts import CHOSEN, chosen
 from tasks.engine import progress

@@ -14,11 +14,12 @@ from configs.grids import Change, described
 from configs.names import shortened
 from configs.schema import Config
 from configs.writing import toml
-from flows import directory, vectors
+from flows import directory
 from flows.candidates import OURS, candidates
 from flows.hooks.stops import stoppable
 from flows.pipeline import Retrained
 from flows.plan import recipe
+from flows.query import vectors
 from flows.retrain import LOGGED, retrain
 from flows.starts import chosen
 from flows.tables import say, table

@@ -23,8 +23,8 @@ from configs.schema import Config
 from flows import backfill, promotion, reproduce, seeds, sweep, waiting
 from flows.pipeline import Outputs, pipeline
 from flows.plan import already_done, plan, recipe
+from flows.query.vectors import make_latest
 from flows.servers.settings import quiet
-from flows.vectors import make_latest
 from tasks.engine import scratch
 from tasks.engine.stage import Context
 from tasks.errors import InputError

@@ -23,7 +23,8 @@ def neighbors(
     words: list[str], k: Many = 10, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
 ) -> None:
     """The nearest neighbours of each WORD, by cosine similarity."""
-    from flows import report, vectors
+    from flows import report
+    from flows.query import vectors
 
     report.show_neighbors(vectors.neighbors(vectors.space(workspace, run, epoch), words, k))
 
@@ -33,7 +34,8 @@ def analogy(
     a: str, b: str, c: str, k: Many = 5, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
 ) -> None:
     """A is to B as C is to …"""
-    from flows import report, vectors
+    from flows import report
+    from flows.query import vectors
 
     report.show_neighbors(vectors.analogy(vectors.space(workspace, run, epoch), a, b, c, k))
 
@@ -88,7 +90,7 @@ def export(
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Write the vectors for other programs; npy and projector (.tsv) are two files, vectors and words."""
-    from flows import vectors
+    from flows.query import vectors
     from tasks.datasets import outputs
     from tasks.display.terminal import visible
     from tasks.vectors import formats

@@ -11,9 +11,9 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime
-from flows import vectors
 from flows.mending import mend
 from flows.pipeline import Outputs, Trained
+from flows.query import vectors
 from tasks.engine.stage import Context
 from tasks.maintenance import integrity
 from tasks.promotion.task import promotion

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from configs.schema import Config
-from flows import comparison, frames, plan, promotion, reproduce, retention, vectors, verify, waiting
+from flows import comparison, plan, promotion, reproduce, retention, verify, waiting
+from flows.query import frames, vectors
 from flows.retrain import retrain
 from flows.serving import Source
 from tasks.engine.store import LATEST

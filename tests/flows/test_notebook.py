@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from configs.schema import Config
 from configs.writing import toml
-from flows import frames, vectors
+from flows.query import frames, vectors
 from flows.retrain import retrain
 from tasks.errors import InputError, TrackingError
 from tasks.tracking import session

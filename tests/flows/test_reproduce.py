@@ -8,7 +8,8 @@ from mlflow import MlflowClient
 
 from configs.loading import ConfigError
 from configs.schema import Config
-from flows import reproduce, vectors
+from flows import reproduce
+from flows.query import vectors
 from flows.retrain import retrain
 from flows.verify import examine
 from tasks import certificate as certificate_module

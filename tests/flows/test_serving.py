@@ -19,9 +19,10 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime
-from flows import serving, vectors
+from flows import serving
 from flows.access.admission import limits
 from flows.answering import app
+from flows.query import vectors
 from tasks.engine.stage import Context
 from tasks.errors import InputError, PipelineError, TrackingError
 from tasks.publication import publish

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from configs import workspaces
-from flows import vectors
+from flows.query import vectors
 from tasks.reports import tables
 from tasks.sweeps.ranking import GROUPS, LOSS
 from tasks.tracking import session

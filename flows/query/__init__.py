@@ -1,0 +1,1 @@
+"""The vectors and figures of finished runs: for notebooks, servers and the command line."""
