@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from configs.loading import check
-from flows.pipeline import through_training
+from flows.planning.pipeline import through_training
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.vectors import tables

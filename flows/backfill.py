@@ -15,10 +15,10 @@ from rich.console import Console
 from configs.loading import ConfigError
 from configs.names import shortened
 from configs.schema import Config
-from flows.foresight import foresee
-from flows.pipeline import Retrained
-from flows.plan import already_done, plan
-from flows.starts import chosen
+from flows.planning.foresight import foresee
+from flows.planning.pipeline import Retrained
+from flows.planning.plan import already_done, plan
+from flows.planning.warm_start import chosen
 from flows.tables import say, table
 from tasks.errors import InputError
 from tasks.ingestion.sources import missing

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from configs.addresses import shown
 from configs.schema import Config
-from flows import expectations, foresight
-from flows.pipeline import Retrained
-from flows.plan import Plan
+from flows.planning import cost, foresight
+from flows.planning.pipeline import Retrained
+from flows.planning.plan import Plan
 from flows.tables import cell, say, table
 from tasks.display.terminal import one_line
 from tasks.engine import progress
@@ -110,9 +110,9 @@ def show_plan(config: Config, planned: Plan) -> None:
         else:
             rows.append([f"+ {step.label}", "runs"])
     if foreseen.expected and not planned.nothing_to_do:
-        about = {"publication": expectations.PUBLICATION}
+        about = {"publication": cost.PUBLICATION}
         if not os.environ.get("PREFECT_API_URL"):
-            about = {"Prefect's server": expectations.SERVER, **about}
+            about = {"Prefect's server": cost.SERVER, **about}
         rows += [[f"+ {name}", "runs", "", "", "", f"~{seconds:,.0f} s"] for name, seconds in about.items()]
     titles = ["rows", "disk", "memory", "time"]
     console.print(table(["stage", "", *titles], rows, right=titles))

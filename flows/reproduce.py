@@ -9,8 +9,8 @@ from threadpoolctl import threadpool_limits
 from configs import logged
 from configs.loading import ConfigError, check, set_values
 from configs.schema import Config
-from flows.pipeline import pipeline
-from flows.plan import TO_COME
+from flows.planning.pipeline import pipeline
+from flows.planning.plan import TO_COME
 from tasks import certificate as certificate_module
 from tasks.certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks.datasets.files import write_whole

@@ -12,16 +12,16 @@ from prefect.runtime import flow_run as running
 
 from configs.schema import Config
 from flows import directory, waiting
-from flows.foresight import foresee_once
 from flows.hooks import failures
 from flows.hooks.names import named
 from flows.hooks.stops import stoppable
-from flows.mending import mend
-from flows.pipeline import Corpus, Outputs, Retrained, pipeline
-from flows.plan import Plan, already_done, plan, recipe
+from flows.planning.foresight import foresee_once
+from flows.planning.pipeline import Corpus, Outputs, Retrained, pipeline
+from flows.planning.plan import Plan, already_done, plan, recipe
+from flows.planning.repair import mend
+from flows.planning.warm_start import CHOSEN, chosen
 from flows.query import vectors
 from flows.servers import ephemeral
-from flows.starts import CHOSEN, chosen
 from tasks.engine import progress
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset

@@ -11,7 +11,7 @@ from rich.console import Console
 from configs.names import shortened
 from configs.schema import Config
 from flows.hooks.stops import stoppable
-from flows.pipeline import Retrained
+from flows.planning.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
 from flows.tables import say, table
 from flows.waiting import required

@@ -15,13 +15,13 @@ from configs.names import shortened
 from configs.schema import Config
 from configs.writing import toml
 from flows import directory
-from flows.candidates import OURS, candidates
 from flows.hooks.stops import stoppable
-from flows.pipeline import Retrained
-from flows.plan import recipe
+from flows.planning.candidates import OURS, candidates
+from flows.planning.pipeline import Retrained
+from flows.planning.plan import recipe
+from flows.planning.warm_start import chosen
 from flows.query import vectors
 from flows.retrain import LOGGED, retrain
-from flows.starts import chosen
 from flows.tables import say, table
 from flows.waiting import required
 from tasks.datasets import contracts, outputs

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from configs.addresses import shown
 from configs.schema import Config
-from flows.pipeline import Outputs
+from flows.planning.pipeline import Outputs
 from tasks.datasets.files import undamaged, write_whole
 from tasks.engine.file_lock import Held
 from tasks.engine.leases import Uses

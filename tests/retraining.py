@@ -21,8 +21,8 @@ from rich.console import Console
 from configs.loading import load
 from configs.schema import Config
 from flows import backfill, promotion, reproduce, seeds, sweep, waiting
-from flows.pipeline import Outputs, pipeline
-from flows.plan import already_done, plan, recipe
+from flows.planning.pipeline import Outputs, pipeline
+from flows.planning.plan import already_done, plan, recipe
 from flows.query.vectors import make_latest
 from flows.servers.settings import quiet
 from tasks.engine import scratch

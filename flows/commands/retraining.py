@@ -21,9 +21,10 @@ def retrain(
 ) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
     loaded = load(config, settings, workspace)
-    from flows import foresight, plan, report, starts
+    from flows import report
+    from flows.planning import foresight, plan, warm_start
 
-    begun = starts.chosen(loaded).config
+    begun = warm_start.chosen(loaded).config
     planned = plan.plan(begun)
     report.warn(foresight.foresee(begun, planned))  # what is wrong is said now, not after a server has started
     if seeds > 1:
@@ -67,9 +68,10 @@ def sweep(
     What they have in common is prepared once. Interrupted and started again, the sweep goes on.
     """
     loaded = load(config, settings, workspace)
-    from flows import candidates, foresight, plan, report, starts
+    from flows import report
+    from flows.planning import candidates, foresight, plan, warm_start
 
-    loaded = starts.chosen(loaded).config
+    loaded = warm_start.chosen(loaded).config
     candidates.candidates(
         loaded, grid, random, by, output
     )  # what is wrong with the grid is said before a server has started
@@ -109,12 +111,13 @@ def backfill(
 def plan(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
     """Say what would run, what is reused, and the order of magnitude of what it takes."""
     loaded = load(config, settings, workspace)
-    from flows import plan, report, starts
+    from flows import report
+    from flows.planning import plan, warm_start
 
-    start = starts.chosen(loaded)
+    start = warm_start.chosen(loaded)
     report.show_plan(start.config, plan.plan(start.config))
     if start.tags:
-        print(f"warm start: {start.tags[starts.CHOSEN]}")
+        print(f"warm start: {start.tags[warm_start.CHOSEN]}")
 
 
 @app.command()

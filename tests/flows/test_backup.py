@@ -9,7 +9,7 @@ import pytest
 
 from configs.schema import Config
 from flows import verify
-from flows.plan import plan
+from flows.planning.plan import plan
 from flows.retrain import retrain
 from tasks.errors import TrackingError
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from configs.loading import ConfigError, load
 from configs.schema import Config
-from flows import foresight, plan, starts
 from flows.cli import _message
+from flows.planning import foresight, plan, warm_start
 from tasks.errors import PipelineError
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
@@ -40,7 +40,7 @@ def outcome(values: list[str], place: Path, path: Path | None = None) -> str:
     said = ""
     try:
         config = load(path, [*given, *values])
-        begun = starts.chosen(config).config
+        begun = warm_start.chosen(config).config
         foresight.foresee(begun, plan.plan(begun))
         foresight.sampled(begun)
     except (ConfigError, PipelineError) as error:
@@ -183,7 +183,7 @@ def test_any_setting_at_length(place: Path, values: list[str]) -> None:
 @pytest.mark.parametrize("random", [None, 2])
 def test_any_grid(grid: str, random: int | None, place: Path) -> None:
     """A grid that is none is refused before anything starts."""
-    from flows.candidates import candidates
+    from flows.planning.candidates import candidates
 
     config = load(None, [f"ingestion.source={place / 'text.txt'}", f"runtime.workspace={place / 'ws'}"])
     with pytest.raises((ConfigError, PipelineError)) as error:

@@ -11,8 +11,8 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime
-from flows.mending import mend
-from flows.pipeline import Outputs, Trained
+from flows.planning.pipeline import Outputs, Trained
+from flows.planning.repair import mend
 from flows.query import vectors
 from tasks.engine.stage import Context
 from tasks.maintenance import integrity

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from configs.schema import Config
-from flows import comparison, plan, promotion, reproduce, retention, verify, waiting
+from flows import comparison, promotion, reproduce, retention, verify, waiting
+from flows.planning import plan
 from flows.query import frames, vectors
 from flows.retrain import retrain
 from flows.serving import Source

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.loading import load
-from flows.plan import plan
+from flows.planning.plan import plan
 from flows.retention import collect
 
 PROJECT = Path(__file__).parent.parent.parent

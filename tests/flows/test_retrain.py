@@ -16,8 +16,8 @@ from prefect.settings import PREFECT_API_URL
 from configs.loading import ConfigError
 from configs.schema import Config, Promotion, Runtime
 from flows import comparison
-from flows.pipeline import Retrained
-from flows.plan import plan
+from flows.planning.pipeline import Retrained
+from flows.planning.plan import plan
 from flows.query import vectors
 from flows.retrain import retrain
 from tasks.engine.store import LATEST

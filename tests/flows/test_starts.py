@@ -8,10 +8,10 @@ from mlflow import MlflowClient
 
 from configs.schema import Config, Tracking
 from flows import reproduce
-from flows.pipeline import Retrained
-from flows.plan import already_done, plan
+from flows.planning.pipeline import Retrained
+from flows.planning.plan import already_done, plan
+from flows.planning.warm_start import CHOSEN, chosen
 from flows.retrain import retrain
-from flows.starts import CHOSEN, chosen
 from tasks.errors import InputError
 from tasks.tracking import session
 

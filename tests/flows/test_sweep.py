@@ -15,7 +15,7 @@ from rich.console import Console
 from configs.loading import load
 from configs.schema import Config
 from flows import sweep as sweeps
-from flows.plan import plan
+from flows.planning.plan import plan
 from flows.retrain import retrain
 from flows.sweep import Swept, sweep
 from tasks.sweeps.ranking import LOSS

@@ -8,8 +8,9 @@ from mlflow import MlflowClient
 
 from configs.loading import load
 from configs.schema import Config
-from flows import foresight, plan, report
-from flows.foresight import Foreseen
+from flows import report
+from flows.planning import foresight, plan
+from flows.planning.foresight import Foreseen
 from tasks.engine import progress
 from tasks.engine.stage import Context
 from tasks.errors import InputError, TrackingError

@@ -8,7 +8,7 @@ import pytest
 
 from configs.loading import ConfigError, load
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime, Training, Vocabulary, Windows
-from flows.pipeline import pipeline
+from flows.planning.pipeline import pipeline
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError

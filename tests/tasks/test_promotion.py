@@ -14,7 +14,7 @@ from rich.console import Console
 
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
 from flows import promotion as commands
-from flows.pipeline import Corpus
+from flows.planning.pipeline import Corpus
 from flows.query import vectors
 from tasks.comparison import published
 from tasks.comparison import runs as comparison_runs

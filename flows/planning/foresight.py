@@ -9,9 +9,9 @@ import psutil
 
 from configs.loading import ConfigError
 from configs.schema import Config
-from flows import expectations, words_ahead
-from flows.expectations import Expected
-from flows.plan import Plan
+from flows.planning import cost, words_ahead
+from flows.planning.cost import Expected
+from flows.planning.plan import Plan
 from tasks.datasets.files import digest_of
 from tasks.errors import Unreachable
 from tasks.ingestion import estimate
@@ -37,13 +37,13 @@ def foresee(config: Config, planned: Plan) -> Foreseen:
     """Raises ConfigError or InputError for what would fail later."""
     _check_scores(config)
     warnings = _of_tracking(config)
-    seen = expectations.seen(config, planned)
+    seen = cost.seen(config, planned)
     found = words_ahead.counted(planned)
     if found is None and seen.texts:
         read = words_ahead.count(config, seen)
         warnings += read.warnings
         found = read.grown(seen.corpus.characters / sum(map(len, seen.texts))) if seen.corpus else None
-    expected = expectations.expect(config, seen.corpus, found) if seen.corpus and found else {}
+    expected = cost.expect(config, seen.corpus, found) if seen.corpus and found else {}
     runs = {step.label: of_stage(expected, step.label) for step in planned.steps if not step.output}
     there = {label: each for label, each in runs.items() if each}
     _FORESEEN.add(_of(config))
@@ -105,7 +105,7 @@ def _sizes(config: Config, runs: dict[str, Expected]) -> Iterator[str]:
     label, most = max(runs.items(), key=lambda item: item[1].memory)
     memory, disk = psutil.virtual_memory().total, _free(Path(config.runtime.workspace))
     if most.memory > memory:
-        size = max(1, int(config.training.vector_size * (memory - expectations.BASE) / most.memory))
+        size = max(1, int(config.training.vector_size * (memory - cost.BASE) / most.memory))
         yield _tight(
             f"memory of {label}",
             most.memory,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
-from flows.pipeline import Outputs, Retrained, pipeline
+from flows.planning.pipeline import Outputs, Retrained, pipeline
 from flows.query import vectors
 from tasks.datasets.files import digest_of
 from tasks.engine import kernels
@@ -68,7 +68,7 @@ def already_done(config: Config, planned: Plan) -> Retrained | None:
         if planned.nothing_to_do:
             run_id = session.find_finished(config, planned.outputs.evaluation.key)
             if run_id:
-                from flows.mending import mend  # which needs much that a plan does not
+                from flows.planning.repair import mend  # which needs much that a plan does not
 
                 mend(config, planned.outputs, run_id)
     if run_id is None:

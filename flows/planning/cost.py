@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
-from flows.plan import Plan
-from flows.words_ahead import Words
+from flows.planning.plan import Plan
+from flows.planning.words_ahead import Words
 from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.estimate import Corpus, Seen, look, stored
 from tasks.vectors.tables import kept_epochs

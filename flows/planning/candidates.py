@@ -6,7 +6,7 @@ from pathlib import Path
 from configs import grids
 from configs.grids import Change
 from configs.schema import Config
-from flows.plan import recipe
+from flows.planning.plan import recipe
 from tasks.datasets import outputs
 from tasks.sweeps import candidates as sweeps_candidates
 from tasks.sweeps.ranking import LOSS, check_score

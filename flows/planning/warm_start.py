@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.schema import Config
-from flows.plan import recipe
+from flows.planning.plan import recipe
 from tasks import certificate as certificate_module
 from tasks.datasets.files import digest_of
 from tasks.engine.store import Store, latest

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import Config
-from flows.plan import TO_COME, Plan
+from flows.planning.plan import TO_COME, Plan
 from tasks import notes
 from tasks.datasets.word_lists import chosen
 from tasks.errors import InputError

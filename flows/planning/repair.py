@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from configs.schema import Config
-from flows.pipeline import Outputs
+from flows.planning.pipeline import Outputs
 from tasks.engine.file_lock import Held
 from tasks.engine.stage import Context
 from tasks.maintenance import integrity
