@@ -5,8 +5,8 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows import directory
 from flows import reproduce as reproduction
+from flows.deployment import directory
 from flows.hooks.stops import stoppable
 from flows.retention import collect
 from tasks.display import markdown

@@ -7,7 +7,7 @@ from prefect import flow
 from rich.console import Console
 
 from configs.schema import Config
-from flows import directory
+from flows.deployment import directory
 from flows.hooks import failures
 from flows.tables import say
 from tasks import notifications

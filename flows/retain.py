@@ -8,7 +8,8 @@ from typing import NamedTuple
 from prefect import flow
 
 from configs.schema import Config
-from flows import directory, retention
+from flows import retention
+from flows.deployment import directory
 from flows.hooks import failures
 from tasks.display.terminal import visible
 from tasks.maintenance import expiry

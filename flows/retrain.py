@@ -11,7 +11,8 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import directory, waiting
+from flows import waiting
+from flows.deployment import directory
 from flows.hooks import failures
 from flows.hooks.names import named
 from flows.hooks.stops import stoppable

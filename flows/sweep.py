@@ -14,7 +14,7 @@ from configs.grids import Change, described
 from configs.names import shortened
 from configs.schema import Config
 from configs.writing import toml
-from flows import directory
+from flows.deployment import directory
 from flows.hooks.stops import stoppable
 from flows.planning.candidates import OURS, candidates
 from flows.planning.pipeline import Retrained

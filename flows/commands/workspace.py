@@ -17,11 +17,11 @@ def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
     Done again, it changes what is deployed. The schedule is `[schedule]` in CONFIG; all else is in prefect.yaml.
     """
     load(config, settings, workspace)
-    from flows import deployments
+    from flows.deployment import deploy as deployment_deploy
 
-    for name in deployments.deploy(config, placed(settings or [], workspace)):
+    for name in deployment_deploy.deploy(config, placed(settings or [], workspace)):
         print(f"✓ {name}")
-    print(f"\nA worker runs them, where the text is:  prefect worker start --pool {deployments.POOL}")
+    print(f"\nA worker runs them, where the text is:  prefect worker start --pool {deployment_deploy.POOL}")
 
 
 @app.command()
@@ -96,9 +96,9 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, worksp
 def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
     """Have Prefect's server tell of runs that are late or have stopped beating, and send a test message each way."""
     loaded = load(config, settings, workspace)
-    from flows import alarms
+    from flows.deployment import automations
 
-    raise typer.Exit(alarms.show(loaded))
+    raise typer.Exit(automations.show(loaded))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from flows.servers.mlflow_server import NAME, OPTIONS
 from tasks.engine.environment import MODULE
 
 PARTS = ("prefect", "mlflow", "worker")
-POOL = "w2v"  # the work pool of flows.deployments
+POOL = "w2v"  # the work pool of flows.deployment.deploy
 DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's own variable: an address with a password is in no command line
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from configs.schema import Notify
 from configs.workspaces import VARIABLE
-from flows import directory
 from flows.access.credentials import KEY
 from flows.access.guard import SETTINGS
 from flows.access.network import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
+from flows.deployment import directory
 from flows.servers.settings import ELSEWHERE, HERE
 from flows.service.parts import DATABASE, Service
 from flows.service.place import MARK

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows import deployments, directory
+from flows.deployment import deploy, directory
 
 PROJECT = Path(__file__).parents[2]
 
@@ -31,11 +31,11 @@ def test_the_directory_is_entered_where_one_was_chosen(tmp_path: Path, monkeypat
 
 def test_every_deployed_flow_enters_it() -> None:
     """prefect.yaml has no step that puts the directory on the path, and each module of its flows goes there itself."""
-    described = yaml.safe_load(deployments.DESCRIBED.read_text())
+    described = yaml.safe_load(deploy.DESCRIBED.read_text())
     modules = {each["entrypoint"].rpartition(".")[0] for each in described["deployments"]}
     sources = {name: (PROJECT / f"{name.replace('.', '/')}.py").read_text() for name in modules}
 
-    assert [list(step) for step in described["pull"]] == [["flows.directory.choose"]]
+    assert [list(step) for step in described["pull"]] == [["flows.deployment.directory.choose"]]
     assert [name for name, source in sources.items() if "\ndirectory.enter()" not in source] == []
 
 

@@ -25,7 +25,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling, Completed, Running
 
 from configs.schema import Config, Notify, Promotion, Retention, Tracking
-from flows import alarms
+from flows.deployment import automations
 from flows.hooks.stops import stoppable
 from flows.reconcile import reconcile
 from flows.retain import retain
@@ -105,8 +105,8 @@ def watched(client: SyncPrefectClient, webhook: Webhook) -> None:
     })  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(orchestration_flow_runs, "BEATS", 0)
-        assert alarms.show(config) == 0
-        assert alarms.show(config) == 0
+        assert automations.show(config) == 0
+        assert automations.show(config) == 0
     silent = client.create_flow_run(nightly, name="silent", state=Running())
     beat(silent)
     deployment = client.create_deployment(client.create_flow(nightly), name="nobody works here")

@@ -1,4 +1,4 @@
-"""Prefect's command line with our packages loaded: `python -P -m flows.prefect_program` for `prefect`.
+"""Prefect's command line with our packages loaded: `python -P -m flows.deployment.prefect_program` for `prefect`.
 
 Prefect imports what prefect.yaml names with the working directory first on the path, where a user may have a package
 `flows` or `tasks`. What has been imported is not looked for.

@@ -34,14 +34,14 @@ def deploy(config_path: Path, settings: list[str]) -> list[str]:
     _have_pool(server)
     named = {"W2V_CONFIG": str(config_path), "W2V_SETTINGS": "\n".join(settings)}
     done = subprocess.run(
-        [*MODULE, "flows.prefect_program", "--no-prompt", "deploy", "--all", "--prefect-file", DESCRIBED],
+        [*MODULE, "flows.deployment.prefect_program", "--no-prompt", "deploy", "--all", "--prefect-file", DESCRIBED],
         env=os.environ | named, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         reason = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise PipelineError(
             f"{DESCRIBED} cannot be deployed to {shown(server)}\n{shown(reason, server)}\n"
-            "`python -P -m flows.prefect_program deploy --all` with that file as `--prefect-file` says more."
+            "`python -P -m flows.deployment.prefect_program deploy --all` with that file as `--prefect-file` says more."
         )
     return _deployed(model)
 

@@ -1,0 +1,1 @@
+"""Prefect deployments of the flows, and the automations that notify."""
