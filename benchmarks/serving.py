@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.schema import Config, Ingestion, Runtime
-from flows import serving
+from flows.serving import app
 from tasks.promotion import decision
 from tasks.tracking import models, registry, session
 from tasks.tracking.run import Run
@@ -68,7 +68,7 @@ def main(words: int = 100_000, dimensions: int = 100) -> None:
         publish(workspace, words, dimensions)
         print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
         started = time.perf_counter()
-        serving.Source(workspace, "champion")
+        app.Source(workspace, "champion")
         print(f"{words:,} × {dimensions}: loaded in {time.perf_counter() - started:.2f} s beyond the imports")
 
         started = time.perf_counter()
@@ -77,7 +77,7 @@ def main(words: int = 100_000, dimensions: int = 100) -> None:
             assert server.stdout
             port = next(int(found[1]) for line in server.stdout if (found := re.search(r":(\d+) ", line)))
             print(f"the command answers {time.perf_counter() - started:.1f} s after it was typed")
-            authorization = f"Bearer {serving.Door(workspace, '127.0.0.1').lock.credential}"
+            authorization = f"Bearer {app.Door(workspace, '127.0.0.1').lock.credential}"
             for batch in (1, 100):
                 for clients in (1, 4):
                     rate = ask(port, words, batch, clients, authorization)

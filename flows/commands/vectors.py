@@ -54,9 +54,9 @@ def serve(
 
     It prints a link for a browser and a command for a shell; W2V_SERVE_PASSWORD sets the password.
     """
-    from flows import serving
+    from flows.serving import app as serving_app
 
-    serving.serve(workspace, run, port, host)
+    serving_app.serve(workspace, run, port, host)
 
 
 @app.command()

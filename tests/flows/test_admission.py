@@ -16,8 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
-from flows import answering
 from flows.access import admission
+from flows.serving import schema
 from tests.servers import is_let_go
 
 ROOM = 50  # MB
@@ -81,11 +81,11 @@ def serving(folder: Path, words: int, dimensions: int, patience: float = 60) -> 
 
 def ask_for_all(server: Server, dimensions: int, clients: int) -> tuple[float, set[int]]:
     """MB more than before, at most, while the clients ask at once for as much as is answered; what they are told."""
-    few, many = answering.ANSWERS // answering.MOST, answering.MOST
+    few, many = schema.ANSWERS // schema.MOST, schema.MOST
     words = [f"word=word{row}" for row in range(many)]
     ask = [
         f"/neighbors?k={few}&{'&'.join(words)}", f"/neighbors?k={many}&{'&'.join(words[:few])}",
-        f"/vectors?{'&'.join(words[: answering.NUMBERS // dimensions])}",
+        f"/vectors?{'&'.join(words[: schema.NUMBERS // dimensions])}",
         f"/analogy?a=word1&b=word2&c=word3&k={many}",
     ]  # fmt: skip
     assert server.answers()
@@ -152,7 +152,7 @@ def gone(connection: socket.socket) -> bool:
 
 def test_who_reads_nothing_is_let_go(server: Server) -> None:
     """With an answer that does not fit into the connection; others are answered meanwhile."""
-    words = "&".join(f"word=word{row}" for row in range(answering.MOST))
+    words = "&".join(f"word=word{row}" for row in range(schema.MOST))
     with ExitStack() as stack:
         deaf = []
         for _ in range(admission.SLOTS):
@@ -228,14 +228,14 @@ def test_more_requests_than_can_wait_are_told_so() -> None:
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             at_work.append(scope["path"])
-            if scope["path"] != answering.HEALTH:
+            if scope["path"] != schema.HEALTH:
                 await go_on.wait()
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
-        bounded = admission.Bounded(app, answering.HEALTH)
+        bounded = admission.Bounded(app, schema.HEALTH)
         waiting = [asyncio.create_task(ask("/model", bounded)) for _ in range(admission.QUEUE)]
         await asyncio.sleep(0)
-        refused, alive, many = await ask("/model", bounded), await ask(answering.HEALTH, bounded), len(at_work) - 1
+        refused, alive, many = await ask("/model", bounded), await ask(schema.HEALTH, bounded), len(at_work) - 1
         go_on.set()
         done = await asyncio.gather(*waiting)
         return refused, alive, many, [*done, await ask("/model", bounded)]
@@ -263,7 +263,7 @@ def test_a_long_answer_goes_out_in_pieces() -> None:
     async def receive() -> Any:
         return {}
 
-    bounded = admission.Bounded(app, answering.HEALTH)
+    bounded = admission.Bounded(app, schema.HEALTH)
     asyncio.run(bounded({"type": "http", "path": "/", "query_string": b"", "headers": []}, receive, send))
 
     assert b"".join(each["body"] for each in sent) == body

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import httpx
 import pytest
 
-from flows.answering import HEALTH
+from flows.serving.schema import HEALTH
 from tests import wheels
 from tests.servers import free_port
 

@@ -14,7 +14,7 @@ from flows import comparison, promotion, reproduce, retention, verify, waiting
 from flows.planning import plan
 from flows.query import frames, vectors
 from flows.retrain import retrain
-from flows.serving import Source
+from flows.serving.app import Source
 from tasks.engine.store import LATEST
 from tasks.vectors import formats
 

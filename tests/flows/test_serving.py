@@ -19,10 +19,10 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime
-from flows import serving
 from flows.access.admission import limits
-from flows.answering import app
 from flows.query import vectors
+from flows.serving import app as serving_app
+from flows.serving.schema import app
 from tasks.engine.stage import Context
 from tasks.errors import InputError, PipelineError, TrackingError
 from tasks.publication import publish
@@ -68,38 +68,38 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 
 @pytest.fixture(scope="module")
-def served(models: Models) -> serving.Source:
-    return serving.Source(models.workspace, "champion")
+def served(models: Models) -> serving_app.Source:
+    return serving_app.Source(models.workspace, "champion")
 
 
 @pytest.fixture
-def source(models: Models, served: serving.Source) -> serving.Source:
+def source(models: Models, served: serving_app.Source) -> serving_app.Source:
     """Back at the first champion."""
     models.promote(1)
     served.look()
     return served
 
 
-def listening(inside: Any, door: serving.Door) -> AbstractContextManager[int]:
+def listening(inside: Any, door: serving_app.Door) -> AbstractContextManager[int]:
     """As `w2v serve` does, in a thread; the port."""
     return in_thread(lambda port: door.guarded(inside, port), **limits())
 
 
 @pytest.fixture(scope="module")
-def door(models: Models) -> serving.Door:
+def door(models: Models) -> serving_app.Door:
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(serving.PASSWORD, raising=False)
-        return serving.Door(models.workspace, "127.0.0.1")
+        patch.delenv(serving_app.PASSWORD, raising=False)
+        return serving_app.Door(models.workspace, "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
-def port(served: serving.Source, door: serving.Door) -> Iterator[int]:
+def port(served: serving_app.Source, door: serving_app.Door) -> Iterator[int]:
     with listening(app(served), door) as port:
         yield port
 
 
 @pytest.fixture(scope="module")
-def client(port: int, door: serving.Door) -> Iterator[httpx.Client]:
+def client(port: int, door: serving_app.Door) -> Iterator[httpx.Client]:
     """One who has the password."""
     assert door.netrc
     address, auth = f"http://127.0.0.1:{port}", httpx.NetRCAuth(str(door.netrc))
@@ -194,9 +194,9 @@ def test_the_page_shows_the_schema_offline(client: httpx.Client) -> None:
     assert [client.get(each.replace("&amp;", "&")).status_code for each in examples] == [200] * 6
 
 
-def test_a_new_champion_takes_over(models: Models, source: serving.Source, client: httpx.Client) -> None:
+def test_a_new_champion_takes_over(models: Models, source: serving_app.Source, client: httpx.Client) -> None:
     """At the next look; a run that is served by its id stays."""
-    one = serving.Source(models.workspace, models.runs[0][:8])
+    one = serving_app.Source(models.workspace, models.runs[0][:8])
     models.promote(2)
     assert client.get("/model").json()["run"] == models.runs[0]
     source.look()
@@ -209,7 +209,7 @@ def test_a_new_champion_takes_over(models: Models, source: serving.Source, clien
 
 
 def test_what_is_there_stays_while_the_registry_is_away(
-    source: serving.Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    source: serving_app.Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is said once, not at every look."""
     run = source.now.run
@@ -221,7 +221,7 @@ def test_what_is_there_stays_while_the_registry_is_away(
     assert [record.getMessage().splitlines()[-1][:12] for record in caplog.records] == ["Still served"]
 
 
-def test_the_table_is_mapped(source: serving.Source) -> None:
+def test_the_table_is_mapped(source: serving_app.Source) -> None:
     """What is asked is the file, not a copy of it."""
     assert isinstance(source.now.learnt.table, np.memmap)
     assert np.shares_memory(source.now.space.vectors._table, source.now.learnt.table)
@@ -230,11 +230,11 @@ def test_the_table_is_mapped(source: serving.Source) -> None:
 def test_nobody_to_serve(models: Models, tmp_path: Path) -> None:
     """No runs, no champion, no such run: one message each."""
     with pytest.raises(TrackingError, match="no runs yet"):
-        serving.Source(tmp_path, "champion")
+        serving_app.Source(tmp_path, "champion")
     with pytest.raises(InputError, match="the model 'others' has no champion"):
-        serving.Source(models.workspace, "others@champion")
+        serving_app.Source(models.workspace, "others@champion")
     with pytest.raises(TrackingError, match="there is no run nobody"):
-        serving.Source(models.workspace, "nobody")
+        serving_app.Source(models.workspace, "nobody")
 
 
 def test_a_port_that_is_taken(models: Models) -> None:
@@ -243,7 +243,7 @@ def test_a_port_that_is_taken(models: Models) -> None:
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(PipelineError, match=r"is taken\.\nChoose another: w2v serve --port"),
     ):
-        serving.serve(models.workspace, "champion", taken.getsockname()[1])
+        serving_app.serve(models.workspace, "champion", taken.getsockname()[1])
 
 
 def test_the_command_serves_until_ctrl_c(models: Models, tmp_path: Path) -> None:
@@ -286,13 +286,13 @@ def test_others_are_not_answered(port: int, client: httpx.Client) -> None:
     assert client.get("/health?x=1").headers["content-type"] == "application/json"
 
 
-def test_the_password_stays_with_the_workspace(models: Models, door: serving.Door) -> None:
+def test_the_password_stays_with_the_workspace(models: Models, door: serving_app.Door) -> None:
     """The same after a restart, in files that no other account can read; one that others could read is changed."""
-    again = serving.Door(models.workspace, "127.0.0.1")
+    again = serving_app.Door(models.workspace, "127.0.0.1")
     folder = models.workspace / "serve"
     modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
     (folder / "netrc").chmod(0o644)
-    changed = serving.Door(models.workspace, "127.0.0.1")
+    changed = serving_app.Door(models.workspace, "127.0.0.1")
 
     assert again.lock == door.lock
     assert modes == {"serve": 0o700, "netrc": 0o600, "key": 0o600}
@@ -301,17 +301,17 @@ def test_the_password_stays_with_the_workspace(models: Models, door: serving.Doo
 
 def test_nobody_is_let_in_from_outside_without_a_password(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its own name: --host wants one of the user's, which is never printed; it opens no links of another one."""
-    monkeypatch.delenv(serving.PASSWORD, raising=False)
+    monkeypatch.delenv(serving_app.PASSWORD, raising=False)
     with pytest.raises(
         PipelineError, match=r"0\.0\.0\.0 lets others reach(?s:.*)expected  a password in W2V_SERVE_PASS"
     ):
-        serving.serve(models.workspace, "champion", 0, "0.0.0.0")
-    monkeypatch.setenv(serving.PASSWORD, "horse battery")
+        serving_app.serve(models.workspace, "champion", 0, "0.0.0.0")
+    monkeypatch.setenv(serving_app.PASSWORD, "horse battery")
     with pytest.raises(PipelineError, match=r"203\.0\.113\.1 is no address of this machine"):
-        serving.serve(models.workspace, "champion", 0, "203.0.113.1")
-    doors = [serving.Door(models.workspace, "0.0.0.0")]
-    monkeypatch.setenv(serving.PASSWORD, "staple")
-    doors.append(serving.Door(models.workspace, "0.0.0.0"))
+        serving_app.serve(models.workspace, "champion", 0, "203.0.113.1")
+    doors = [serving_app.Door(models.workspace, "0.0.0.0")]
+    monkeypatch.setenv(serving_app.PASSWORD, "staple")
+    doors.append(serving_app.Door(models.workspace, "0.0.0.0"))
 
     assert doors[0].lock.credential == "w2v:horse battery"
     assert "horse" not in doors[0].told(5001)
@@ -327,7 +327,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.mark.skipif(bool(MISSING), reason=MISSING)
 def test_the_page_works_for_its_user_and_no_foreign_page_gets_in(
-    served: serving.Source, door: serving.Door, chromium: Browser, tmp_path: Path
+    served: serving_app.Source, door: serving_app.Door, chromium: Browser, tmp_path: Path
 ) -> None:
     """In one browser: the link opens the page, its box and its examples answer; what two pages of other origins try on
     the server, with the visitor's cookie, does not reach the vectors.

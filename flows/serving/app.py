@@ -22,8 +22,8 @@ from flows.access import keys
 from flows.access.admission import Bounded, limits
 from flows.access.guard import App, Guard, Lock
 from flows.access.network import LOOPBACK, hosts, names
-from flows.answering import HEALTH, SCORES, Served, app, threads
 from flows.query import vectors
+from flows.serving.schema import HEALTH, SCORES, Served, app, threads
 from tasks.errors import PipelineError
 from tasks.evaluation.judging import Space
 from tasks.tracking import registry, session
