@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from flows.service.place import Place
+from flows.service.state import Place
 from tasks.engine.waiting import scaled
 
 PACKAGES = ("prefect", "mlflow", "numpy", "scipy", "pyarrow", "pandas", "pydantic", "fastapi", "sqlalchemy")

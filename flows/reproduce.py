@@ -93,8 +93,8 @@ def foreseen(original: Original) -> list[Difference]:
 
 def reproduce(original: Original) -> Reproduced:
     """Rebuild it as a run of its own, which names the original."""
+    from flows.outbox import required
     from flows.retrain import retrain  # and with it Prefect, which looks for its home at once
-    from flows.waiting import required
 
     workspace = Path(original.config.runtime.workspace)
     workspace.mkdir(parents=True, exist_ok=True)

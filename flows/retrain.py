@@ -11,7 +11,7 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import waiting
+from flows import outbox
 from flows.deployment import directory
 from flows.hooks import failures
 from flows.hooks.names import named
@@ -94,7 +94,7 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     outputs = pipeline(config, functools.partial(_run, context, planned), functools.partial(_look, config, context))
     if not _publish(config, context, outputs, decide=config.promotion.automatic and not reproduces):
         run_id = ""
-        waiting.keep(config, str(running.id), result, outputs)
+        outbox.keep(config, str(running.id), result, outputs)
     vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
     return Retrained(run_id, outputs)
 
@@ -121,7 +121,7 @@ def _run(context: Context, planned: Plan, stage: Stage, **arguments: Any) -> Dat
 def _look(config: Config, context: Context, corpus: Corpus) -> None:
     if context.tracking_uri:
         with session.unless_required(config):
-            waiting.patient(novelty, config)(config=config, **corpus._asdict(), context=context)
+            outbox.patient(novelty, config)(config=config, **corpus._asdict(), context=context)
 
 
 def _publish(config: Config, context: Context, outputs: Outputs, *, decide: bool) -> bool:
@@ -129,10 +129,10 @@ def _publish(config: Config, context: Context, outputs: Outputs, *, decide: bool
     if context.tracking_uri:
         with session.unless_required(config):
             evaluation = outputs.evaluation
-            waiting.patient(publish, config)(
+            outbox.patient(publish, config)(
                 config=config, **outputs.trained._asdict(), evaluation=evaluation, context=context
             )
             if decide:
-                waiting.patient(promotion, config)(config=config, context=context)
+                outbox.patient(promotion, config)(config=config, context=context)
             return True
     return False

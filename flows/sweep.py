@@ -16,6 +16,7 @@ from configs.schema import Config
 from configs.writing import toml
 from flows.deployment import directory
 from flows.hooks.stops import stoppable
+from flows.outbox import required
 from flows.planning.candidates import OURS, candidates
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import recipe
@@ -23,7 +24,6 @@ from flows.planning.warm_start import chosen
 from flows.query import vectors
 from flows.retrain import LOGGED, retrain
 from flows.tables import say, table
-from flows.waiting import required
 from tasks.datasets import contracts, outputs
 from tasks.datasets.files import digest_of
 from tasks.errors import InputError, Paused, TrainingError

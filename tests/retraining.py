@@ -20,7 +20,7 @@ from rich.console import Console
 
 from configs.loading import load
 from configs.schema import Config
-from flows import backfill, promotion, reproduce, seeds, sweep, waiting
+from flows import backfill, outbox, promotion, reproduce, seeds, sweep
 from flows.planning.pipeline import Outputs, pipeline
 from flows.planning.plan import already_done, plan, recipe
 from flows.query.vectors import make_latest
@@ -71,7 +71,7 @@ def _reproduce(settings: list[str]) -> None:
 
 
 def _sync(settings: list[str]) -> None:
-    waiting.sync(_workspace(load(None, settings)))
+    outbox.sync(_workspace(load(None, settings)))
 
 
 def _promote(settings: list[str]) -> None:
@@ -99,7 +99,7 @@ def prepare(work: str, settings: list[str]) -> None:
         retrain([*settings, "seed=2"])
     if work == "sync":
         outputs = _outputs(config, Context(runtime=config.runtime, run_id=recipe(config)))
-        waiting.keep(config, str(uuid4()), recipe(config), outputs)
+        outbox.keep(config, str(uuid4()), recipe(config), outputs)
 
 
 def _outputs(config: Config, context: Context) -> Outputs:

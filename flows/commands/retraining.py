@@ -128,7 +128,7 @@ def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path
     code, packages, kernels, CPU) is said first. `--set runtime.workspace=FOLDER` says where it is rebuilt.
     """
     from flows import reproduce
-    from flows.service.place import join
+    from flows.service.state import join
 
     join(workspace)
     original = reproduce.find(run, workspace, settings or [])

@@ -11,7 +11,7 @@ from flows.commands.common import QUICKSTART, ConfigFile, Placed, Settings, Work
 
 if TYPE_CHECKING:
     from configs.schema import Config
-    from flows.service.parts import Service
+    from flows.service.components import Service
 
 PrefectPort = Annotated[int, typer.Option(min=1, max=65535)]
 MLflowPort = Annotated[int, typer.Option("--mlflow-port", min=1, max=65535)]
@@ -94,7 +94,7 @@ def _service(
     expose: str,
     patience: float,
 ) -> "Service":
-    from flows.service.parts import Service
+    from flows.service.components import Service
 
     workspace = Path(loaded.runtime.workspace).absolute()
     said = placed(settings or [], workspace)

@@ -28,7 +28,7 @@ def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
 def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
     """Start MLflow's pages on the workspace's runs, on 127.0.0.1, until Ctrl-C."""
     from flows.servers import mlflow_ui
-    from flows.service.place import Place
+    from flows.service.state import Place
 
     place = Place(workspace)
     if state := place.state:
@@ -105,10 +105,10 @@ def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
 def sync(workspace: Workspace = Path("workspace")) -> None:
     """Upload the results that wait for an MLflow that was away (tracking.required = false), and decide about each."""
     settle(workspace)
-    from flows import waiting
+    from flows import outbox
 
-    runs = waiting.sync(workspace)
-    print(f"{len(runs)} uploaded" if runs else f"nothing waits in {workspace / waiting.FOLDER}")
+    runs = outbox.sync(workspace)
+    print(f"{len(runs)} uploaded" if runs else f"nothing waits in {workspace / outbox.FOLDER}")
 
 
 @app.command()

@@ -37,7 +37,7 @@ class Masking(Visible):
 
 def settle(workspace: Path) -> None:
     """Give Prefect a home in the workspace, and the servers of its service (`w2v up`), unless the user has others."""
-    from flows.service.place import join
+    from flows.service.state import join
     from tasks.engine import scratch
     from tasks.errors import StoreError
     from tasks.tracking.database_paths import check_name

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from configs.addresses import shown
 from flows.access.network import LOOPBACK, check_passwords, check_ports, what_is_open
-from flows.progress import Progress
 from flows.servers import mlflow_server
+from flows.service.components import DATABASE, PARTS, Service
 from flows.service.health import answers
-from flows.service.parts import DATABASE, PARTS, Service
-from flows.service.place import Place, clock
+from flows.service.progress import Progress
+from flows.service.state import Place, clock
 from flows.service.supervisor import STOP, end
 from tasks.engine import scratch
 from tasks.engine.environment import MODULE

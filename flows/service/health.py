@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from flows.access.network import PREFECT_PASSWORD
-from flows.service.parts import POOL
-from flows.service.place import State
+from flows.service.components import POOL
+from flows.service.state import State
 from tasks.engine.waiting import scaled
 
 SECONDS = 5  # to wait for an answer, more where the machine is busy

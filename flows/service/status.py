@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 
 from flows.access.network import PREFECT_PASSWORD
+from flows.service.components import PARTS
 from flows.service.health import answers, ask, moment
-from flows.service.parts import PARTS
-from flows.service.place import Life, Place, State, clock
+from flows.service.state import Life, Place, State, clock
 from tasks.display.terminal import visible
 
 LAST = 5  # runs

@@ -19,21 +19,21 @@ import psutil
 
 from flows.access import credentials
 from flows.access.network import check_ports, passwords_asked_for
-from flows.progress import Progress
 from flows.servers.settings import Masking
+from flows.service.components import DATABASE, Part, Service, parts
 from flows.service.copied import Copied, lines_of
 from flows.service.health import answers, hangs
-from flows.service.parts import DATABASE, Part, Service, parts
-from flows.service.place import ATTEMPTS, MARK, Life, Place, State
+from flows.service.progress import Progress
+from flows.service.state import ATTEMPTS, MARK, Life, Place, State
 from tasks.engine import scratch
 from tasks.engine.interrupts import ignored
 from tasks.errors import PipelineError
 
 log = logging.getLogger("w2v.service")
 
-START = 180  # seconds, of flows.progress, until a part has to answer
+START = 180  # seconds, of flows.service.progress, until a part has to answer
 ASKED = 10  # times, before a part counts as hung
-STOP = 60  # seconds, of flows.progress, in which a training has written its checkpoint, and a server has ended
+STOP = 60  # seconds, of flows.service.progress, in which a training has written its checkpoint, and a server has ended
 SOON, LATE = 1, 60  # seconds before a part is started again; twice as long each time that it dies young
 BACKLOG = 2048  # connections that wait for a server to start
 LOG_SIZE, LOGS = 5_000_000, 3

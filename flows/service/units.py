@@ -13,8 +13,8 @@ from flows.access.guard import SETTINGS
 from flows.access.network import LOOPBACK, MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD
 from flows.deployment import directory
 from flows.servers.settings import ELSEWHERE, HERE
-from flows.service.parts import DATABASE, Service
-from flows.service.place import MARK
+from flows.service.components import DATABASE, Service
+from flows.service.state import MARK
 from tasks.errors import PipelineError
 
 WEBHOOK = Notify().webhook

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from flows.service.parts import POOL
+from flows.service.components import POOL
 from tasks.engine.environment import MODULE
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
-from flows import retention, waiting
+from flows import outbox, retention
 from tasks.errors import TrackingError
 from tests import servers
 from tests.servers import Server
@@ -186,15 +186,15 @@ def test_a_run_that_does_not_need_mlflow_is_uploaded_later(
     assert "`w2v sync --workspace" in said
 
     with pytest.raises(TrackingError, match="waits for another MLflow"):
-        waiting.sync(site.workspace)
+        outbox.sync(site.workspace)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", site.mlflow.address)
     retention.collect(site.workspace, 0, 0, dry_run=False)
-    (run_id,) = waiting.sync(site.workspace)
+    (run_id,) = outbox.sync(site.workspace)
     run = site.client.get_run(run_id)
     assert (run.info.status, run.data.params["seed"]) == ("FINISHED", "3")
     assert {"loss/training", "loss/held_out", "vectors/mean_cosine"} <= set(run.data.metrics)
     assert {"model.version", "promotion", "result.key"} <= set(run.data.tags)
-    assert waiting.sync(site.workspace) == []
+    assert outbox.sync(site.workspace) == []
     assert not list(site.workspace.glob("waiting/*.json"))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.access import credentials
-from flows.service.place import Place, State, join
+from flows.service.state import Place, State, join
 from tasks.errors import PipelineError
 
 ADDRESSES = {"PREFECT_API_URL": "http://127.0.0.1:4300/api", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5100"}
@@ -149,7 +149,7 @@ def test_another_account_is_told_whose_service_it_is(folder: Path) -> None:
     up(folder)
     Place(folder.parent).shut("")
     code = (
-        "import os; import flows.service.place as place; from pathlib import Path\n"
+        "import os; import flows.service.state as place; from pathlib import Path\n"
         f"os.setresuid(65534, 65534, 65534)\ntry: place.join(Path({str(folder.parent)!r}))\n"
         "except Exception as error: print(type(error).__name__, error)"
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from flows.service import health
-from flows.service.place import Life, State
+from flows.service.state import Life, State
 from tests.servers import in_thread
 
 NOW = "NOW"  # stands for the time of the answer

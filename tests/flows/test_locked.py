@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from flows.access import credentials, strangers
-from flows.service.place import ATTEMPTS
+from flows.service.state import ATTEMPTS
 from tests.attacks import WAYS, attack, elsewhere
 from tests.browser import MISSING, Browser, browser
 from tests.flows.test_service import W2V, Box, until

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from configs.schema import Config
-from flows import comparison, promotion, reproduce, retention, verify, waiting
+from flows import comparison, outbox, promotion, reproduce, retention, verify
 from flows.planning import plan
 from flows.query import frames, vectors
 from flows.retrain import retrain
@@ -97,7 +97,7 @@ def test_a_life_on_the_move(config: Config, tmp_path: Path) -> None:
 
     def collect(place: Path) -> None:
         retention.collect(place, 0, 0, dry_run=False)
-        assert waiting.sync(place) == []
+        assert outbox.sync(place) == []
 
     steps: list[Callable[[Path], None]] = [
         first, ask, nothing_to_do, verified, warm_start, warm_again, decide, compare, again, collect, export, verified,

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from mlflow import MlflowClient
 
-from flows.service.place import Place
+from flows.service.state import Place
 from tests import servers
 from tests.servers import Postgres, Server, free_port
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from flows import progress
-from flows.progress import Progress
+from flows.service import progress
+from flows.service.progress import Progress
 
 LIMIT = 1.0
 ASLEEP, BUSY = "import time; time.sleep(600)", "while True: pass"

@@ -21,7 +21,7 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.loading import load
-from flows.service.place import Place
+from flows.service.state import Place
 from tests.servers import files_below
 
 W2V = Path(sys.executable).parent / "w2v"

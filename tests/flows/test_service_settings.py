@@ -21,8 +21,8 @@ from sqlalchemy import create_engine, text
 
 from flows.access.network import check_ports, hosts, keep_users, mlflow_passwords, names, prefect_password, what_is_open
 from flows.service import control, supervisor, units
-from flows.service.parts import Part, Service, parts
-from flows.service.place import Place, State, clock, join
+from flows.service.components import Part, Service, parts
+from flows.service.state import Place, State, clock, join
 from flows.service.supervisor import Kept
 from flows.service.units import command, compose, systemd
 from tasks.errors import PipelineError

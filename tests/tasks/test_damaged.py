@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import waiting
-from flows.service.place import Place
+from flows import outbox
+from flows.service.state import Place
 from tasks.engine.leases import Uses
 from tasks.engine.store import LATEST, latest
 from tasks.errors import StoreError
@@ -15,7 +15,7 @@ NOISE = [b"", b"\xff\xfe\x00", b"[]", b'{"a": 1}', b"half of a wor"]
 
 
 def sync(workspace: Path) -> object:
-    return waiting.sync(workspace)
+    return outbox.sync(workspace)
 
 
 def in_use(workspace: Path) -> object:

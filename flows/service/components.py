@@ -83,7 +83,7 @@ def _mlflow(service: Service, own: dict[str, str]) -> Part:
         "--app-name": NAME,
     }
     words = [word for option in options.items() for word in option]
-    command = [*MODULE, "flows.service.tracking_server", "--no-serve-artifacts", *words]
+    command = [*MODULE, "flows.service.mlflow_server", "--no-serve-artifacts", *words]
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if passwords:  # MLflow asks for those of its users itself
         settings |= passwords | keep_users(Path(service.workspace, "service"))

@@ -1,6 +1,6 @@
 """The part that serves MLflow: makes the tables, as a retraining would do at the same time, then becomes its server.
 
-python -m flows.service.tracking_server OPTION …
+python -m flows.service.mlflow_server OPTION …
 """
 
 import os
