@@ -15,11 +15,11 @@ from rich.console import Console
 from configs.loading import ConfigError
 from configs.names import shortened
 from configs.schema import Config
+from flows.cli.tables import say, table
 from flows.planning.foresight import foresee
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import already_done, plan
 from flows.planning.warm_start import chosen
-from flows.tables import say, table
 from tasks.errors import InputError
 from tasks.ingestion.sources import missing
 from tasks.sweeps.ranking import LOSS

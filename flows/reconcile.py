@@ -7,9 +7,9 @@ from prefect import flow
 from rich.console import Console
 
 from configs.schema import Config
+from flows.cli.tables import say
 from flows.deployment import directory
 from flows.hooks import failures
-from flows.tables import say
 from tasks import notifications
 from tasks.maintenance.orphans import Lost, close_lost, close_lost_flow_runs
 from tasks.orchestration.flow_runs import FlowRuns, server

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from configs.names import shortened
 from configs.schema import Config
+from flows.cli.tables import say, table
 from flows.hooks.stops import stoppable
 from flows.outbox import required
 from flows.planning.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
-from flows.tables import say, table
 from tasks.comparison import seeds as comparison_seeds
 from tasks.comparison.seeds import Noise
 from tasks.datasets.files import digest_of, write_whole

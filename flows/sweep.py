@@ -14,6 +14,7 @@ from configs.grids import Change, described
 from configs.names import shortened
 from configs.schema import Config
 from configs.writing import toml
+from flows.cli.tables import say, table
 from flows.deployment import directory
 from flows.hooks.stops import stoppable
 from flows.outbox import required
@@ -23,7 +24,6 @@ from flows.planning.plan import recipe
 from flows.planning.warm_start import chosen
 from flows.query import vectors
 from flows.retrain import LOGGED, retrain
-from flows.tables import say, table
 from tasks.datasets import contracts, outputs
 from tasks.datasets.files import digest_of
 from tasks.errors import InputError, Paused, TrainingError

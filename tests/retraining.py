@@ -20,7 +20,8 @@ from rich.console import Console
 
 from configs.loading import load
 from configs.schema import Config
-from flows import backfill, outbox, promotion, reproduce, seeds, sweep
+from flows import backfill, outbox, reproduce, seeds, sweep
+from flows.cli import promotion
 from flows.planning.pipeline import Outputs, pipeline
 from flows.planning.plan import already_done, plan, recipe
 from flows.query.vectors import make_latest

@@ -8,7 +8,7 @@ from typing import Any
 from configs.addresses import shown
 from configs.loading import ConfigError
 from configs.schema import Config
-from flows.commands.common import QUICKSTART, read
+from flows.cli.app import QUICKSTART, read
 from flows.servers.settings import ELSEWHERE
 from tasks.engine import kernels
 from tasks.engine.environment import MODULE

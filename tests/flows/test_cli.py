@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from prefect.settings import PREFECT_API_URL
 
 from configs.schema import Ingestion, Runtime
-from flows import cli
+from flows.cli import main
 from tasks.engine.kernels import CONTRARY, PINNED
 from tasks.engine.stage import Context
 from tasks.ingestion.sources import BATCH
@@ -353,4 +353,4 @@ def answered(status: int) -> httpx.HTTPStatusError:
 )
 def test_what_refuses_is_told_by_its_cause(error: Exception, said: str) -> None:
     """In whatever command, be it a disk or Prefect's server; what is neither's fault is told as ours."""
-    assert said in cli._message(error)
+    assert said in main._message(error)

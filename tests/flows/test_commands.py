@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from configs.workspaces import VARIABLE
-from flows.cli import app
+from flows.cli.main import app
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from configs.loading import ConfigError, load
 from configs.schema import Config
-from flows.cli import _message
+from flows.cli.main import _message
 from flows.planning import foresight, plan, warm_start
 from tasks.errors import PipelineError
 

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from configs.schema import Config
-from flows import comparison, outbox, promotion, reproduce, retention, verify
+from flows import outbox, reproduce, retention
+from flows.cli import comparison, promotion, verify
 from flows.planning import plan
 from flows.query import frames, vectors
 from flows.retrain import retrain

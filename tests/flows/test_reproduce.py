@@ -9,9 +9,9 @@ from mlflow import MlflowClient
 from configs.loading import ConfigError
 from configs.schema import Config
 from flows import reproduce
+from flows.cli.verify import examine
 from flows.query import vectors
 from flows.retrain import retrain
-from flows.verify import examine
 from tasks import certificate as certificate_module
 from tasks.errors import InputError
 from tasks.tracking import registry, session

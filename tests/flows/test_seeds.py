@@ -7,7 +7,8 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from configs.schema import Config
-from flows import comparison, seeds
+from flows import seeds
+from flows.cli import comparison
 from flows.retrain import retrain
 from flows.seeds import Seeds, retrain_seeds
 from tasks.comparison.seeds import noise

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows import report
-from flows.tables import say, table
+from flows.cli import report
+from flows.cli.tables import say, table
 
 PROJECT = Path(__file__).parent.parent.parent
 NASTY = ["[red]", "[/x]", "[bold]no[/bold]", "\\[", ":smile:", "\x1b[31m", "a\nb", "\u202e"]
@@ -56,5 +56,5 @@ def test_no_markup_remains() -> None:
     reading = re.compile(r"(TextColumn|Console)\((?!.*markup=False)")
 
     assert not [name for name, source in sources.items() if styles.search(source) or strings.search(source)]
-    assert not [name for name, source in sources.items() if "rich.table" in source and name != "flows/tables.py"]
+    assert not [name for name, source in sources.items() if "rich.table" in source and name != "flows/cli/tables.py"]
     assert not [name for name, source in sources.items() if reading.search(source)]

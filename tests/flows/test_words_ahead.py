@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from configs.loading import load
 from configs.schema import Config
-from flows import report
+from flows.cli import report
 from flows.planning import foresight, plan
 from flows.planning.foresight import Foreseen
 from tasks.engine import progress

@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
-from flows import promotion as commands
+from flows.cli import promotion as commands
 from flows.planning.pipeline import Corpus
 from flows.query import vectors
 from tasks.comparison import published

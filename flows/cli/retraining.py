@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.common import QUICKSTART, ConfigFile, Placed, RunId, Settings, Workspace, app, load, prepare, serve
+from flows.cli.app import QUICKSTART, ConfigFile, Placed, RunId, Settings, Workspace, app, load, prepare, serve
 
 LOSS = "loss/held_out"  # MLflow's name of J(θ)
 
@@ -21,7 +21,7 @@ def retrain(
 ) -> None:
     """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
     loaded = load(config, settings, workspace)
-    from flows import report
+    from flows.cli import report
     from flows.planning import foresight, plan, warm_start
 
     begun = warm_start.chosen(loaded).config
@@ -68,7 +68,7 @@ def sweep(
     What they have in common is prepared once. Interrupted and started again, the sweep goes on.
     """
     loaded = load(config, settings, workspace)
-    from flows import report
+    from flows.cli import report
     from flows.planning import candidates, foresight, plan, warm_start
 
     loaded = warm_start.chosen(loaded).config
@@ -101,7 +101,8 @@ def backfill(
     Each learns from all partitions from the first to its own. Interrupted and started again, it goes on.
     """
     loaded = load(config, settings, workspace)
-    from flows import backfill, report
+    from flows import backfill
+    from flows.cli import report
 
     wanted = backfill.partitions(loaded, first.date(), last.date(), skip_missing=skip_missing)
     backfill.show(report.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
@@ -111,7 +112,7 @@ def backfill(
 def plan(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
     """Say what would run, what is reused, and the order of magnitude of what it takes."""
     loaded = load(config, settings, workspace)
-    from flows import report
+    from flows.cli import report
     from flows.planning import plan, warm_start
 
     start = warm_start.chosen(loaded)
@@ -141,6 +142,6 @@ def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path
 @app.command()
 def verify(run: RunId, workspace: Workspace = Path("workspace")) -> None:
     """Hold every file, figure and stage output of RUN against its certificate; exit 1 if anything differs."""
-    from flows import verify
+    from flows.cli import verify
 
     raise typer.Exit(verify.examine(workspace, run))

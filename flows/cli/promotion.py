@@ -6,7 +6,7 @@ from rich.console import Console
 
 from configs import logged
 from configs.schema import Config
-from flows.tables import say, table
+from flows.cli.tables import say, table
 from tasks import notifications
 from tasks.errors import InputError
 from tasks.promotion import decision as promotion_decision

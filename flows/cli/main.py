@@ -8,8 +8,10 @@ import signal
 import sys
 import traceback
 
-from flows.commands import retraining, vectors, models, workspace, service  # isort: skip (the order of --help)
-from flows.commands.common import app
+from flows.cli import models, retraining, vectors, workspace
+
+from flows.cli import service  # isort: skip (the order of --help)
+from flows.cli.app import app
 from flows.servers.settings import quiet
 from tasks.display.terminal import visible
 from tasks.engine.interrupts import hung_up

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from flows.tables import say, table
+from flows.cli.tables import say, table
 from tasks.comparison import page as comparison_page
 from tasks.comparison import published
 from tasks.comparison import runs as comparison_runs

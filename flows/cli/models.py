@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.common import Model, Workspace, app
+from flows.cli.app import Model, Workspace, app
 from flows.servers.settings import settle
 
 
@@ -19,7 +19,7 @@ def promote(
 ) -> None:
     """Make VERSION the champion if the rule of its config lets it; exit 1 if it is kept back."""
     settle(workspace)
-    from flows import promotion, report
+    from flows.cli import promotion, report
 
     raise typer.Exit(promotion.promote(report.console, workspace, model, version, accept_drift, because))
 
@@ -32,7 +32,7 @@ def rollback(
 ) -> None:
     """Make the version champion again that was it before."""
     settle(workspace)
-    from flows import promotion, report
+    from flows.cli import promotion, report
 
     promotion.rollback(report.console, workspace, model, because)
 
@@ -40,6 +40,6 @@ def rollback(
 @app.command()
 def history(model: Model = "vectors", workspace: Workspace = Path("workspace")) -> None:
     """Every decision about who is champion: when, by whom, and why."""
-    from flows import promotion, report
+    from flows.cli import promotion, report
 
     promotion.history(report.console, workspace, model)

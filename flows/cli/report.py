@@ -11,10 +11,10 @@ from rich.text import Text
 
 from configs.addresses import shown
 from configs.schema import Config
+from flows.cli.tables import cell, say, table
 from flows.planning import cost, foresight
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import Plan
-from flows.tables import cell, say, table
 from tasks.display.terminal import one_line
 from tasks.engine import progress
 from tasks.engine.stage import Context

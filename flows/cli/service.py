@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.workspaces import placed
-from flows.commands.common import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load
+from flows.cli.app import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load
 
 if TYPE_CHECKING:
     from configs.schema import Config

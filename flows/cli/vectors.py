@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.common import Epoch, Many, Run, Workspace, app
+from flows.cli.app import Epoch, Many, Run, Workspace, app
 from flows.servers.settings import settle
 
 
@@ -23,7 +23,7 @@ def neighbors(
     words: list[str], k: Many = 10, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
 ) -> None:
     """The nearest neighbours of each WORD, by cosine similarity."""
-    from flows import report
+    from flows.cli import report
     from flows.query import vectors
 
     report.show_neighbors(vectors.neighbors(vectors.space(workspace, run, epoch), words, k))
@@ -34,7 +34,7 @@ def analogy(
     a: str, b: str, c: str, k: Many = 5, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
 ) -> None:
     """A is to B as C is to …"""
-    from flows import report
+    from flows.cli import report
     from flows.query import vectors
 
     report.show_neighbors(vectors.analogy(vectors.space(workspace, run, epoch), a, b, c, k))
@@ -72,7 +72,7 @@ def compare(
     if len(set(runs)) < max(2, len(runs)):
         raise typer.BadParameter("name two or more different runs", param_hint="RUN RUN…")
     settle(workspace)
-    from flows import comparison, report
+    from flows.cli import comparison, report
 
     comparison.show(report.console, *comparison.compare(workspace, runs, output))
 

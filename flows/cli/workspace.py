@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from configs.workspaces import placed
-from flows.commands.common import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load, serve
+from flows.cli.app import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load, serve
 from flows.servers.settings import settle
 
 
@@ -87,7 +87,8 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, worksp
 
     session.runs_of_config(loaded)
     serve()
-    from flows import reconcile, report
+    from flows import reconcile
+    from flows.cli import report
 
     reconcile.show(report.console, reconcile.reconcile.fn(loaded))
 
@@ -122,6 +123,6 @@ def close(run: str, workspace: Workspace = Path("workspace")) -> None:
 @app.command()
 def doctor(workspace: Workspace = Path("workspace")) -> None:
     """Versions, servers, disk, cores and BLAS: what a report of a problem should contain."""
-    from flows import doctor
+    from flows.cli import doctor
 
     raise typer.Exit(doctor.examine(workspace))
