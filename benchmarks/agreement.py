@@ -34,10 +34,10 @@ from tasks.training.initialization import settings_of
 from tasks.vectors.distance import distance
 from tasks.vectors.tables import Vectors
 from w2v_core.batches import MiniBatches
-from w2v_core.hierarchical_softmax import HierarchicalSoftmax
-from w2v_core.huffman import Paths
 from w2v_core.learners import learner
 from w2v_core.model import initial
+from w2v_core.objectives.hierarchical_softmax import HierarchicalSoftmax
+from w2v_core.objectives.huffman import Paths
 from w2v_core.randomness import generator
 from w2v_core.training import Settings, train
 from w2v_core.vocabulary import keep_probabilities

@@ -57,7 +57,7 @@ class Shuffled:
 
 
 def save_tree(vectors: KeyedVectors, path: str) -> None:
-    """The paths of Huffman's tree, as w2v_core/huffman.py has them."""
+    """The paths of Huffman's tree, as w2v_core/objectives/huffman.py has them."""
     code, node = ([vectors.get_vecattr(word, name) for word in vectors.index_to_key] for name in ("code", "point"))
     start = np.cumsum([0, *map(len, code)])
     np.savez(path, start=start, node=np.concatenate(node).astype(np.intp), code=np.concatenate(code).astype(np.bool_))

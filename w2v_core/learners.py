@@ -13,11 +13,11 @@ from w2v_core import cbow, noise_blocks, skip_gram, tree_blocks
 from w2v_core.batches import FullBatch, MiniBatches
 from w2v_core.blocks import Blocks
 from w2v_core.flight import InFlight
-from w2v_core.hierarchical_softmax import HierarchicalSoftmax
 from w2v_core.model import Model
-from w2v_core.negative_sampling import NegativeSampling
+from w2v_core.objectives.hierarchical_softmax import HierarchicalSoftmax
+from w2v_core.objectives.negative_sampling import NegativeSampling
+from w2v_core.objectives.softmax import Softmax
 from w2v_core.problems import Architecture, Objective
-from w2v_core.softmax import Softmax
 from w2v_core.training import Learner, Settings
 from w2v_core.vocabulary import Noise
 

@@ -16,10 +16,10 @@ Blocks have paths of different lengths: the shorter ones are filled up with ques
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core import huffman
 from w2v_core.blocks import Batch, Blocks, Floats, Integers, band, softplus
-from w2v_core.huffman import Paths
 from w2v_core.model import Model
+from w2v_core.objectives import huffman
+from w2v_core.objectives.huffman import Paths
 from w2v_core.training import Settings
 
 UPPER = 64  # nodes; fewer make more rows, more make more questions that nobody asks

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from w2v_core.huffman import Paths
+from w2v_core.objectives.huffman import Paths
 from w2v_core.training import Settings
 from w2v_core.windows import Windows
 

@@ -9,7 +9,8 @@ import pytest
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS
 from tests.w2v_core.runs import SIZES, model_for, run, shards_of
-from w2v_core import huffman, learners, sparse
+from w2v_core import learners, sparse
+from w2v_core.objectives import huffman
 from w2v_core.randomness import generator
 
 

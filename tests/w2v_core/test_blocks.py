@@ -15,10 +15,11 @@ from scipy.sparse import _sparsetools
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import Corpus
-from w2v_core import blocks, flight, huffman, learners, tree_blocks
+from w2v_core import blocks, flight, learners, tree_blocks
 from w2v_core.blocks import Floats, Integers, _add_rows
 from w2v_core.flight import InFlight
 from w2v_core.model import Model
+from w2v_core.objectives import huffman
 from w2v_core.randomness import generator
 from w2v_core.strata import Strata
 from w2v_core.training import Settings, Step

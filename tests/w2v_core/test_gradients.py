@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS, Corpus
-from w2v_core import huffman, learners, logistic, softmax, sparse
+from w2v_core import learners, sparse
 from w2v_core.batches import gradients
 from w2v_core.model import Model
+from w2v_core.objectives import huffman, logistic, softmax
 from w2v_core.training import Settings
 from w2v_core.vocabulary import Noise
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2v_core import huffman
-from w2v_core.hierarchical_softmax import HierarchicalSoftmax
+from w2v_core.objectives import huffman
+from w2v_core.objectives.hierarchical_softmax import HierarchicalSoftmax
 
 COUNTS = st.lists(st.integers(0, 1000), min_size=1, max_size=40).map(np.array)
 

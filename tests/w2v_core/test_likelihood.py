@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS, Corpus
-from w2v_core import huffman, likelihood, softmax
+from w2v_core import likelihood
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model, initial
+from w2v_core.objectives import huffman, softmax
 from w2v_core.windows import Windows
 
 NO_NOISE = np.zeros((10**4, 0), np.int32)

@@ -1,0 +1,1 @@
+"""How a probability becomes a loss: softmax, negative sampling, hierarchical softmax."""
