@@ -3,7 +3,7 @@
     make roofline [ARGS="--text FILE"]
 
 Floating-point operations and bytes are counted for one kept word, which is one window, from the shapes of a block
-(w2v_core/blocks.py): three products of N · T · D, and R rows of the table read and added to, their gradients written
+(w2v_core/fast/blocks.py): three products of N · T · D, and R rows of the table read and added to, their gradients written
 and read. The machine's rates are measured in the same minute.
 """
 
@@ -22,8 +22,8 @@ from benchmarks.page import HERE, write_page
 from benchmarks.side_by_side import cut_text, machine, parse
 from configs.schema import Training
 from tasks.training.initialization import settings_of
-from w2v_core import noise_blocks
-from w2v_core.flight import InFlight
+from w2v_core.fast import negative_sampling
+from w2v_core.fast.pipelined import InFlight
 from w2v_core.model import initial
 from w2v_core.randomness import generator
 from w2v_core.training import Settings
@@ -84,7 +84,7 @@ class Corpus:
 
     def learner(self, threads: int) -> InFlight:
         model = initial(len(self.counts), self.settings.vector_size, rng=generator(1, "benchmark"))
-        lanes = noise_blocks.lanes(self.settings, model, self.counts, np.zeros(len(self.counts), np.bool_))
+        lanes = negative_sampling.lanes(self.settings, model, self.counts, np.zeros(len(self.counts), np.bool_))
         assert lanes
         return InFlight(lanes, threads=threads)
 
@@ -123,7 +123,7 @@ class Corpus:
 
 
 def shapes(settings: Settings) -> tuple[int, int, int, int]:
-    """T, N, R and D of a block, as in w2v_core/blocks.py."""
+    """T, N, R and D of a block, as in w2v_core/fast/blocks.py."""
     length = settings.block_length
     candidates = length + 2 * settings.window + settings.shared_negatives
     return length, candidates, length + candidates, settings.vector_size

@@ -9,10 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core import cbow, noise_blocks, skip_gram, tree_blocks
+from w2v_core import cbow, skip_gram
 from w2v_core.batches import FullBatch, MiniBatches
-from w2v_core.blocks import Blocks
-from w2v_core.flight import InFlight
+from w2v_core.fast import hierarchical_softmax, negative_sampling
+from w2v_core.fast.blocks import Blocks
+from w2v_core.fast.pipelined import InFlight
 from w2v_core.model import Model
 from w2v_core.objectives.hierarchical_softmax import HierarchicalSoftmax
 from w2v_core.objectives.negative_sampling import NegativeSampling
@@ -35,8 +36,8 @@ OBJECTIVES: dict[str, Callable[[Settings, Counts], Objective]] = {
     "hierarchical_softmax": lambda settings, counts: HierarchicalSoftmax(counts),
 }
 BLOCKS: dict[str, Callable[[Settings, Model, Counts, NDArray[np.bool_]], tuple[Blocks, Blocks] | None]] = {
-    "negative_sampling": noise_blocks.lanes,
-    "hierarchical_softmax": tree_blocks.lanes,
+    "negative_sampling": negative_sampling.lanes,
+    "hierarchical_softmax": hierarchical_softmax.lanes,
 }
 
 

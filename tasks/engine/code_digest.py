@@ -92,7 +92,7 @@ def own_imports(source: str, module: str) -> list[str]:
 
 
 def _imported(package: str, name: str, module: str, line: int) -> str:
-    """`from w2v_core import blocks` names a module, `from w2v_core.blocks import Blocks` what is in one."""
+    """`from w2v_core.fast import blocks` names a module, `from w2v_core.fast.blocks import Blocks` what is in one."""
     if not _is_package(package):
         return package
     if find_spec(f"{package}.{name}") is None:

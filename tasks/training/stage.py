@@ -35,7 +35,7 @@ from tasks.tracking.live_curve import Live
 from tasks.training.curve import Curve
 from tasks.training.initialization import Start, settings_of, start, start_digests
 from tasks.vectors import tables
-from w2v_core.blocks import IN_PLACE
+from w2v_core.fast.blocks import IN_PLACE
 from w2v_core.learners import learner
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model

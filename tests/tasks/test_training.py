@@ -24,7 +24,8 @@ from tasks.vectors import tables
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
 from tests.corpora import tokens_of
-from w2v_core import batches, blocks, flight
+from w2v_core import batches
+from w2v_core.fast import blocks, pipelined
 
 TOPICS = [[f"{topic}{number}" for number in range(8)] for topic in ("sea", "sky")]
 # sixteen words share 64 windows: without strong damping their steps overshoot
@@ -68,7 +69,7 @@ def workspace(tmp_path: Path, name: str, **runtime: Any) -> Context:
 def short_rounds() -> Iterator[None]:
     """Rounds of the fast path that end within so small a corpus."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flight, "ROUND", 2)
+        patch.setattr(pipelined, "ROUND", 2)
         yield
 
 
@@ -241,7 +242,7 @@ def test_kept_vectors_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: 
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers that overflow stop the run with a way out; what was good is kept."""
-    monkeypatch.setattr(flight, "ROUND", 1)  # the first update is still a sane one
+    monkeypatch.setattr(pipelined, "ROUND", 1)  # the first update is still a sane one
     context = workspace(tmp_path, "ws", checkpoint_interval=0.0001)
 
     with pytest.raises(

@@ -15,13 +15,14 @@ from scipy.sparse import _sparsetools
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import Corpus
-from w2v_core import blocks, flight, learners, tree_blocks
-from w2v_core.blocks import Floats, Integers, _add_rows
-from w2v_core.flight import InFlight
+from w2v_core import learners
+from w2v_core.fast import blocks, hierarchical_softmax, pipelined
+from w2v_core.fast.blocks import Floats, Integers, _add_rows
+from w2v_core.fast.pipelined import InFlight
+from w2v_core.fast.stratified import Strata
 from w2v_core.model import Model
 from w2v_core.objectives import huffman
 from w2v_core.randomness import generator
-from w2v_core.strata import Strata
 from w2v_core.training import Settings, Step
 from w2v_core.vocabulary import Noise
 
@@ -92,9 +93,9 @@ def oracle_gradient(
 def oracle_noise(config: Settings, strata: Strata, batches: int, blocks: int) -> dict[int, NDArray[np.int32]]:
     """The noise words of each batch, (blocks, K): drawn at once for every other batch of a round."""
     drawn = {}
-    for start in range(0, batches, flight.ROUND):
+    for start in range(0, batches, pipelined.ROUND):
         for lane in (0, 1):
-            numbers = range(start + lane, min(start + flight.ROUND, batches), 2)
+            numbers = range(start + lane, min(start + pipelined.ROUND, batches), 2)
             rng = generator(config.seed, "training", 0, 0, start + lane)
             words = strata.draw(len(numbers) * blocks, rng=rng)
             drawn |= {number: words[i * blocks : (i + 1) * blocks] for i, number in enumerate(numbers)}
@@ -119,7 +120,7 @@ def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[
         words = drawn[batch][: len(taken)]
         often = np.array([np.bincount(block, minlength=len(theta)) for block in words]).repeat(config.block_length, 0)
         weight = config.negatives / config.shared_negatives
-        seen = theta if batch % flight.ROUND == 0 else before  # not what the batch before has changed
+        seen = theta if batch % pipelined.ROUND == 0 else before  # not what the batch before has changed
         gradient, terms, loss = oracle_gradient(config, corpus, seen, rows, often, weight)
         rate = 0.1 / (1 + start)
         before = theta.copy()
@@ -139,9 +140,9 @@ def test_products_are_the_loops(
     config = configured(objective, architecture, combination, damping=damping)
     model = model_for(corpus)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flight, "ROUND", 4)
-        patch.setattr(flight, "MEASURED", 1)
-        patch.setattr(tree_blocks, "UPPER", 2)
+        patch.setattr(pipelined, "ROUND", 4)
+        patch.setattr(pipelined, "MEASURED", 1)
+        patch.setattr(hierarchical_softmax, "UPPER", 2)
         theta, losses = oracle(config, corpus, model)
         pairs = oracles.problems(architecture, combination, corpus.windows, np.arange(len(corpus.windows)))
 
@@ -161,7 +162,7 @@ def test_threads_change_no_bit(
     objective: str, architecture: str, combination: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1, 2, 3 and 8 threads give the same tables and the same records."""
-    monkeypatch.setattr(flight, "ROUND", 6)
+    monkeypatch.setattr(pipelined, "ROUND", 6)
     config = configured(objective, architecture, combination, batch_size=40, block_length=8)
     corpus = oracles.random_corpus(50, 1_500)
     alone, together = model_for(corpus), model_for(corpus)
@@ -179,7 +180,7 @@ def test_an_interruption_leaves_no_trace(
     objective: str, architecture: str, combination: str, stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopping after any round and going on from the tables alone gives the same bits as not stopping."""
-    monkeypatch.setattr(flight, "ROUND", 2)
+    monkeypatch.setattr(pipelined, "ROUND", 2)
     config = configured(objective, architecture, combination, batch_size=16)
     corpus = oracles.random_corpus(30, 300)
     whole, parted = model_for(corpus), model_for(corpus)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from w2v_core.strata import Strata
+from w2v_core.fast.stratified import Strata
 
 
 @given(counts=st.lists(st.integers(1, 1_000), min_size=1, max_size=30), strata=st.integers(1, 40))

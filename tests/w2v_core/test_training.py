@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS, Corpus
 from tests.w2v_core.runs import SIZES, model_for, run
-from w2v_core import flight
+from w2v_core.fast import pipelined
 from w2v_core.likelihood import held_out_loss
 from w2v_core.model import Model, initial
 from w2v_core.randomness import generator
@@ -66,7 +66,7 @@ def test_training_learns_what_the_corpus_says(
     architecture: str, objective: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a corpus where a word is mostly followed by its partner, the training loss falls."""
-    monkeypatch.setattr(flight, "MEASURED", 1)
+    monkeypatch.setattr(pipelined, "MEASURED", 1)
     corpus = oracles.random_corpus(words=10, length=400)
     config = oracles.settings(architecture, objective, batch_size=size, epochs=12, vector_size=8)
     model = initial(10, 8, rng=generator(1, "initial vectors"))

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from w2v_core.blocks import Batch, Blocks, Floats, Integers, band, softplus
+from w2v_core.fast.blocks import Batch, Blocks, Floats, Integers, band, softplus
+from w2v_core.fast.stratified import Strata
 from w2v_core.model import Model
-from w2v_core.strata import Strata
 from w2v_core.training import Settings
 from w2v_core.vocabulary import Noise
 

@@ -16,7 +16,7 @@ Blocks have paths of different lengths: the shorter ones are filled up with ques
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.blocks import Batch, Blocks, Floats, Integers, band, softplus
+from w2v_core.fast.blocks import Batch, Blocks, Floats, Integers, band, softplus
 from w2v_core.model import Model
 from w2v_core.objectives import huffman
 from w2v_core.objectives.huffman import Paths

@@ -20,7 +20,7 @@ from threading import Condition
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from w2v_core.blocks import Batch, Blocks, Shard
+from w2v_core.fast.blocks import Batch, Blocks, Shard
 from w2v_core.randomness import generator
 from w2v_core.training import Step
 from w2v_core.windows import Windows

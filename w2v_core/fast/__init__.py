@@ -1,0 +1,1 @@
+"""The fast path: blocks of windows as matrix products."""
