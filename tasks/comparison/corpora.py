@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from tasks.datasets import contracts
 from tasks.engine.store import Record
-from w2v_core.divergence import jensen_shannon, surprise
+from w2v_core.measures.corpora import jensen_shannon, surprise
 
 LISTED = 20  # words of each kind
 BURST = 2  # times as frequent as before, at least

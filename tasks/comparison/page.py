@@ -10,8 +10,8 @@ from tasks.comparison.published import CURVES
 from tasks.comparison.runs import Comparison
 from tasks.reports import figures
 from tasks.reports.tables import scores
-from w2v_core.alignment import align
-from w2v_core.similarity import Vectors
+from w2v_core.measures.procrustes import align
+from w2v_core.measures.similarity import Vectors
 
 MAPPED = 3_000  # words on the map, besides the probes and those that moved most
 SHORTEST = 3  # letters of a word that tells something

@@ -14,9 +14,9 @@ from tasks.evaluation import scores
 from tasks.evaluation.scores import Asked
 from tasks.tracking.session import DIGEST
 from tasks.vectors.tables import Vectors
-from w2v_core import paired
-from w2v_core.alignment import Change, change
-from w2v_core.paired import Difference
+from w2v_core.measures import paired
+from w2v_core.measures.paired import Difference
+from w2v_core.measures.procrustes import Change, change
 from w2v_core.randomness import generator
 
 RESAMPLES = 2_000

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tasks.errors import InputError
 from tasks.evaluation.datasets import Analogy
 from tasks.evaluation.judging import Mask, Space, analogies, ranks, rows
-from w2v_core.categories import nearest_category
+from w2v_core.measures.categories import nearest_category
 
 Four = tuple[str, str, str, str]
 FEWEST = 2  # words of a category, and categories: one left out, another is left

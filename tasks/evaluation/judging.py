@@ -16,7 +16,7 @@ from tasks.engine.threads import ordered_map
 from tasks.evaluation.datasets import Analogy, Pair
 from tasks.text.normalization import Lookup
 from tasks.vectors.tables import Vectors
-from w2v_core import similarity
+from w2v_core.measures import similarity
 
 NEIGHBORS = 10
 FREQUENT = 1_000  # words, each of which is compared with every other

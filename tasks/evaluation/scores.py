@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from w2v_core.measures.bootstrap import Estimate, share, spearman
 from w2v_core.randomness import generator
-from w2v_core.scoring import Estimate, share, spearman
 
 # One slash in each name: MLflow shows a group as one section of charts.
 METRICS = {

@@ -21,7 +21,7 @@ from tasks.evaluation.judging import Space
 from tasks.text.normalization import Rules
 from tasks.training.initialization import settings_of
 from tasks.vectors import tables
-from w2v_core.likelihood import held_out_loss
+from w2v_core.measures.likelihood import held_out_loss
 from w2v_core.model import Model
 from w2v_core.training import Settings
 from w2v_core.windows import Windows

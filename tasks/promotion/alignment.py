@@ -13,7 +13,7 @@ from tasks.tracking import registry
 from tasks.tracking.run import Run
 from tasks.tracking.session import ALIGNED, VECTORS, vectors_of
 from tasks.vectors.tables import Vectors
-from w2v_core import alignment, similarity
+from w2v_core.measures import procrustes, similarity
 
 CHECKED = 1_000  # words whose similarities are compared, all with all
 NOBODY = "nobody"  # the tag of a run that found no champion
@@ -60,8 +60,8 @@ def _turned(to: str, learnt: Vectors, reference: Vectors) -> Aligned:
             "Retrain with --set promotion.align=false; what is done is not done again."
         )
     new, old = np.array(shared, np.intp).T
-    by = alignment.rotation(learnt.table[new], reference.table[old])
-    table = alignment.turned(learnt.table, by)
+    by = procrustes.rotation(learnt.table[new], reference.table[old])
+    table = procrustes.turned(learnt.table, by)
     theirs = similarity.Vectors(reference.table[old]).unit
     size = theirs.shape[1]
     ours, turned = (similarity.Vectors(rows[new]).unit for rows in (learnt.table, table))

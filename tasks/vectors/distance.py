@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.vectors.tables import Vectors
-from w2v_core import similarity
+from w2v_core.measures import similarity
 
 FREQUENT = 1_000  # words whose neighbours are compared
 NEIGHBORS = 10

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import ortho_group
 
-from w2v_core.alignment import align, change
+from w2v_core.measures.procrustes import align, change
 
 
 def table(words: int = 200, size: int = 8, seed: int = 0) -> NDArray[np.float64]:

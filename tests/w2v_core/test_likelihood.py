@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS, Corpus
-from w2v_core import likelihood
-from w2v_core.likelihood import held_out_loss
+from w2v_core.measures import likelihood
+from w2v_core.measures.likelihood import held_out_loss
 from w2v_core.model import Model, initial
 from w2v_core.objectives import huffman, softmax
 from w2v_core.windows import Windows

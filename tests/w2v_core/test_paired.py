@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
 
-from w2v_core import paired, scoring
-from w2v_core.categories import nearest_category
+from w2v_core.measures import bootstrap, paired
+from w2v_core.measures.categories import nearest_category
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -76,7 +76,7 @@ def alike(seed: int) -> tuple[NDArray[np.float64], ...]:
 def test_pairing_pays() -> None:
     """Of models that share their errors, the paired interval is far narrower than either model's own."""
     people, a, b = alike(0)
-    found, alone = paired.spearman(people, a, b, 500, rng=rng()), scoring.spearman(people, a, 500, rng=rng())
+    found, alone = paired.spearman(people, a, b, 500, rng=rng()), bootstrap.spearman(people, a, 500, rng=rng())
 
     assert found is not None
     assert alone is not None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2v_core import similarity
-from w2v_core.similarity import EPSILON, Vectors
+from w2v_core.measures import similarity
+from w2v_core.measures.similarity import EPSILON, Vectors
 
 # Two axes, royal and female: man, woman, king, queen, and a word with no vector at all.
 WORDS = ["man", "woman", "king", "queen", "?"]

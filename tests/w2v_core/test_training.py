@@ -12,7 +12,7 @@ from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS, Corpus
 from tests.w2v_core.runs import SIZES, model_for, run
 from w2v_core.fast import pipelined
-from w2v_core.likelihood import held_out_loss
+from w2v_core.measures.likelihood import held_out_loss
 from w2v_core.model import Model, initial
 from w2v_core.randomness import generator
 from w2v_core.training import Diverged, Position, Step, train

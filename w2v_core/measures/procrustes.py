@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
 
-from w2v_core.similarity import Vectors
+from w2v_core.measures.similarity import Vectors
 from w2v_core.sparse import Floats
 
 

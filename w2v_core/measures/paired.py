@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.scoring import FEWEST, correlation, interval, ranks, resampled
+from w2v_core.measures.bootstrap import FEWEST, correlation, interval, ranks, resampled
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""What vectors are worth: likelihood, similarity, intervals, comparisons of spaces and corpora."""
