@@ -34,7 +34,7 @@ from tasks.training.initialization import settings_of
 from tasks.vectors.distance import distance
 from tasks.vectors.tables import Vectors
 from w2v_core.batches import MiniBatches
-from w2v_core.learners import learner
+from w2v_core.factory import learner
 from w2v_core.model import initial
 from w2v_core.objectives.hierarchical_softmax import HierarchicalSoftmax
 from w2v_core.objectives.huffman import Paths

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from configs import logged
+from configs import migrations
 from configs.loading import ConfigError, check, set_values
 from configs.schema import Config
 from flows.planning.pipeline import pipeline
@@ -61,7 +61,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     certificate = certificate_module.read(run)
     place = f"config.json of run {run_id}"
     try:
-        values = logged.read(run.text("config.json"), place).model_dump(mode="json")
+        values = migrations.read(run.text("config.json"), place).model_dump(mode="json")
     except ConfigError as error:
         commit = certificate["code"].get("commit", "unknown")
         raise ConfigError(f"{error}\nAnother version of the code wrote it: check out commit {commit}.") from None

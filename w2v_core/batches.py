@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from w2v_core.examples import Architecture, Objective, Problems
 from w2v_core.model import Model
-from w2v_core.problems import Architecture, Objective, Problems
 from w2v_core.randomness import generator
 from w2v_core.sparse import Rows, descend, matrix
 from w2v_core.training import Settings, Step

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from configs import logged
+from configs import migrations
 from configs.schema import Config
 from flows.cli.tables import say, table
 from tasks import notifications
@@ -97,7 +97,7 @@ def show(console: Console, decision: Decision) -> None:
 
 
 def _config(run: Run) -> Config:
-    return logged.read(run.text("config.json"), f"config.json of run {run.id}")
+    return migrations.read(run.text("config.json"), f"config.json of run {run.id}")
 
 
 def _show_aliases(console: Console, model: Model) -> None:

@@ -35,8 +35,8 @@ from tasks.tracking.live_curve import Live
 from tasks.training.curve import Curve
 from tasks.training.initialization import Start, settings_of, start, start_digests
 from tasks.vectors import tables
+from w2v_core.factory import learner
 from w2v_core.fast.blocks import IN_PLACE
-from w2v_core.learners import learner
 from w2v_core.measures.likelihood import held_out_loss
 from w2v_core.model import Model
 from w2v_core.training import Diverged, Position, Settings, train

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from configs import logged
+from configs import migrations
 from configs.loading import ConfigError
 from tasks.datasets import contracts
 from tasks.engine.store import MANIFEST, Store
@@ -69,7 +69,7 @@ def test_manifest_of_another_version_is_not_damage(tmp_path: Path) -> None:
 def test_configs(version: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
     """What a run has logged is today's config; an older one says that it was brought up to date."""
     with caplog.at_level(logging.INFO, "w2v"):
-        config = logged.read((GOLDEN / f"config-{version}.json").read_text(), "run 1")
+        config = migrations.read((GOLDEN / f"config-{version}.json").read_text(), "run 1")
 
     assert (config.name, config.windows.window, config.training.damping) == ("golden", 2, 0.5)
     assert said in caplog.text
@@ -79,7 +79,7 @@ def test_configs(version: int, said: str, caplog: pytest.LogCaptureFixture) -> N
 def test_a_key_at_its_default_changes_no_key() -> None:
     """The section of an old training is digested as it was: `keep_epochs` is in it only where it keeps some."""
     text = (GOLDEN / "config-1.json").read_text()
-    section = logged.read(text, "run 1").training
+    section = migrations.read(text, "run 1").training
 
     assert section.model_dump(mode="json") == json.loads(text)["training"]
     assert section.model_copy(update={"keep_epochs": 2}).model_dump()["keep_epochs"] == 2
@@ -90,11 +90,11 @@ def test_config_of_a_newer_version_is_refused() -> None:
     text = (GOLDEN / "config-1.json").read_text().replace('"version": 1', '"version": 2')
 
     with pytest.raises(ConfigError, match=r"version 2\nexpected  version 1 or older\n.* tag `w2v\.version`"):
-        logged.read(text, "run 1")
+        migrations.read(text, "run 1")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"version": "x"}'])
 def test_what_is_no_config_is_said(text: str) -> None:
     """Rubbish is one clear message."""
     with pytest.raises(ConfigError, match="run 1 is not a config that a run has logged"):
-        logged.read(text, "run 1")
+        migrations.read(text, "run 1")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.w2v_core.oracles import Corpus
-from w2v_core import learners
+from w2v_core import factory
 from w2v_core.model import Model
 from w2v_core.training import Position, Progress, Settings, train
 from w2v_core.windows import Windows
@@ -41,5 +41,5 @@ def run(
     def rows(epoch: int) -> int:
         return len(corpus.windows)
 
-    learner = learners.learner(config, model, corpus.counts, rows, frozen=frozen)
+    learner = factory.learner(config, model, corpus.counts, rows, frozen=frozen)
     return train(learner, config, model, lambda epoch, first: iter(shards[first:]), rows, start)

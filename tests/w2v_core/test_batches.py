@@ -9,7 +9,7 @@ import pytest
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS
 from tests.w2v_core.runs import SIZES, model_for, run, shards_of
-from w2v_core import learners, sparse
+from w2v_core import factory, sparse
 from w2v_core.objectives import huffman
 from w2v_core.randomness import generator
 
@@ -24,7 +24,7 @@ def test_a_mini_batch_moves_by_the_sum_of_its_gradients(architecture: str, objec
     (progress,) = run(config, corpus, model)
 
     rows = generator(config.seed, "order", 0, 0).permutation(12)
-    drawn = learners.objective(oracles.settings(architecture, "negative_sampling"), corpus.counts)
+    drawn = factory.objective(oracles.settings(architecture, "negative_sampling"), corpus.counts)
     noise = drawn.noise.draw((progress.pairs, 3), rng=generator(config.seed, "training", 0, 0, 0))  # type: ignore[attr-defined]
     losses, gradient = oracles.loss_and_gradient(
         config, before, corpus.windows, rows, noise, huffman.paths(corpus.counts)
@@ -97,7 +97,7 @@ def test_damping_limits_a_frequent_row() -> None:
 def test_every_update_has_the_rate_of_its_place() -> None:
     """A learner asks for the rate at the rows consumed before the update, also when it resumes."""
     corpus = oracles.random_corpus(words=10, length=30)
-    learner = learners.learner(oracles.SETTINGS, model_for(corpus), corpus.counts, lambda epoch: 30)
+    learner = factory.learner(oracles.SETTINGS, model_for(corpus), corpus.counts, lambda epoch: 30)
     asked: list[int] = []
 
     def rate(row: int) -> float:
@@ -126,6 +126,6 @@ def test_the_learner_follows_from_the_settings(others: dict[str, object], name: 
     """Blocks where they serve and a batch has room for one; the general learner everywhere else."""
     corpus = oracles.random_corpus(words=10, length=70)
     config = replace(oracles.SETTINGS, **others)  # type: ignore[arg-type]
-    learner = learners.learner(config, model_for(corpus), corpus.counts, lambda epoch: 70)
+    learner = factory.learner(config, model_for(corpus), corpus.counts, lambda epoch: 70)
 
     assert type(learner).__name__ == name

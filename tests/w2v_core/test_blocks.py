@@ -15,7 +15,7 @@ from scipy.sparse import _sparsetools
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import Corpus
-from w2v_core import learners
+from w2v_core import factory
 from w2v_core.fast import blocks, hierarchical_softmax, pipelined
 from w2v_core.fast.blocks import Floats, Integers, _add_rows
 from w2v_core.fast.pipelined import InFlight
@@ -46,7 +46,7 @@ def model_for(corpus: Corpus) -> Model:
 def learn(
     config: Settings, corpus: Corpus, model: Model, *, threads: int = 1, first: int = 0, place: tuple[int, int] = (0, 0)
 ) -> Iterator[Step]:
-    learner = learners.learner(config, model, corpus.counts, lambda epoch: len(corpus.windows), threads=threads)
+    learner = factory.learner(config, model, corpus.counts, lambda epoch: len(corpus.windows), threads=threads)
     assert isinstance(learner, InFlight)
     return learner.learn(corpus.windows, place, lambda rows: 0.1 / (1 + rows), first)
 
@@ -236,7 +236,7 @@ def test_small_batches_are_not_damped(objective: str, architecture: str, combina
 def test_a_thread_that_fails_is_not_waited_for(failing: int) -> None:
     """Whichever of the two threads it is, the error comes out and nothing hangs."""
     corpus = oracles.random_corpus(30, 300)
-    learner = learners.learner(SETTINGS, model_for(corpus), corpus.counts, lambda epoch: 300, threads=2)
+    learner = factory.learner(SETTINGS, model_for(corpus), corpus.counts, lambda epoch: 300, threads=2)
 
     def rate(rows: int) -> float:
         if rows == failing * 8:
@@ -253,7 +253,7 @@ def test_frozen_words_stay() -> None:
     model = model_for(corpus)
     before, frozen = model.theta.copy(), np.arange(10) < 5
 
-    learner = learners.learner(SETTINGS, model, corpus.counts, lambda epoch: 200, frozen=frozen)
+    learner = factory.learner(SETTINGS, model, corpus.counts, lambda epoch: 200, frozen=frozen)
     list(learner.learn(corpus.windows, (0, 0), lambda rows: 0.1))
 
     assert (model.theta[frozen] == before[frozen]).all()
@@ -277,7 +277,7 @@ def test_scipy_may_lose_its_private_product(monkeypatch: pytest.MonkeyPatch) -> 
 
     def trained() -> Floats:
         model = model_for(corpus)
-        learner = learners.learner(SETTINGS, model, corpus.counts, lambda epoch: 200)
+        learner = factory.learner(SETTINGS, model, corpus.counts, lambda epoch: 200)
         list(learner.learn(corpus.windows, (0, 0), lambda rows: 0.1))
         return model.theta
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import COMBINATIONS, Corpus
-from w2v_core import learners, sparse
+from w2v_core import factory, sparse
 from w2v_core.batches import gradients
 from w2v_core.model import Model
 from w2v_core.objectives import huffman, logistic, softmax
@@ -22,8 +22,8 @@ def loss_and_gradient(
     config: Settings, theta: NDArray[np.float64], corpus: Corpus, rows: NDArray[np.intp], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The core's answer, its gradient written out as a table (V, 2, D)."""
-    objective = learners.objective(config, corpus.counts)
-    problems = learners.architecture(config)(corpus.windows, rows)
+    objective = factory.objective(config, corpus.counts)
+    problems = factory.architecture(config)(corpus.windows, rows)
     loss, d_input, d_output = gradients(Model(theta), problems, objective, rng=np.random.default_rng(seed))
     d_theta = np.zeros_like(theta)
     d_theta[d_input.row, 0], d_theta[d_output.row, 1] = d_input.gradient, d_output.gradient

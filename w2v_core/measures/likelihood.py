@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.learners import architecture, objective
+from w2v_core.factory import architecture, objective
 from w2v_core.model import Model
 from w2v_core.sparse import matrix
 from w2v_core.training import Settings

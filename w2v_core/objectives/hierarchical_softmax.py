@@ -12,8 +12,8 @@ Source   Morin & Bengio 2005; Mikolov et al. 2013 (arXiv:1310.4546), eq. 3, sign
 import numpy as np
 from numpy.typing import NDArray
 
+from w2v_core.examples import Gradients
 from w2v_core.objectives import huffman, logistic
-from w2v_core.problems import Gradients
 from w2v_core.sparse import Floats, Integers
 
 

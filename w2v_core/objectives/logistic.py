@@ -11,7 +11,7 @@ Shapes   M decisions of P pairs; B hidden vectors, D vector size. Scores go thro
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.problems import Gradients
+from w2v_core.examples import Gradients
 from w2v_core.sparse import CHUNK, Floats, Integers, Rows, matrix
 
 LARGEST = 80.0  # beyond ±80 the sigmoid is 0 or 1, and exp would underflow in float32

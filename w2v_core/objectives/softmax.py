@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.problems import Gradients
+from w2v_core.examples import Gradients
 from w2v_core.sparse import Floats, Integers, Rows
 
 ELEMENTS = 1 << 22  # scores held at a time

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from w2v_core import cbow, skip_gram
 from w2v_core.batches import FullBatch, MiniBatches
+from w2v_core.examples import Architecture, Objective
 from w2v_core.fast import hierarchical_softmax, negative_sampling
 from w2v_core.fast.blocks import Blocks
 from w2v_core.fast.pipelined import InFlight
@@ -18,7 +19,6 @@ from w2v_core.model import Model
 from w2v_core.objectives.hierarchical_softmax import HierarchicalSoftmax
 from w2v_core.objectives.negative_sampling import NegativeSampling
 from w2v_core.objectives.softmax import Softmax
-from w2v_core.problems import Architecture, Objective
 from w2v_core.training import Learner, Settings
 from w2v_core.vocabulary import Noise
 
