@@ -2,11 +2,11 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import yaml
 
-PROJECT = Path(__file__).parent.parent
+from tests.support.paths import PROJECT
+
 ABOUT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tasks.datasets.files import digest_of
 
 OWN_PACKAGES = ("tasks", "w2v_core", "configs")
-# Values of a section are in the key themselves; a section computes nothing of its own (tests/test_house.py).
+# Values of a section are in the key themselves; a section computes nothing of its own (tests/test_architecture.py).
 EXEMPT = ("configs",)
 # moves data and tells of it, but never changes it
 MACHINERY = {

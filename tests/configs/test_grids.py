@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from configs.grids import Range, changed, described, read
 from configs.loading import ConfigError, check, load
 from configs.writing import toml
+from tests.support.paths import PROJECT
 
-PROJECT = Path(__file__).parent.parent.parent
 BASE = check({"ingestion": {"source": "text.txt"}}, "test.toml")
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from configs.loading import ConfigError, check, check_once, load
 from configs.schema import Config
+from tests.support.paths import PROJECT
 
-PROJECT = Path(__file__).parent.parent.parent
 MINIMAL = {"ingestion": {"source": "text.txt"}}
 
 

@@ -25,8 +25,8 @@ from tasks.tracking import client as tracking_client
 from tasks.tracking import heartbeat, session
 from tasks.tracking import models as tracking_models
 from tasks.tracking.run import Run
-from tests.learnt import TEXT, finished_stages
-from tests.word2vec import read_binary, read_text
+from tests.support.trained import TEXT, finished_stages
+from tests.support.word2vec_files import read_binary, read_text
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -13,7 +13,7 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Account, Dataset
 from tasks.errors import InputError
 from tasks.vocabulary import vocabulary
-from tests.corpora import tokens_of
+from tests.support.corpora import tokens_of
 
 SENTENCES = ["the cat sat on the mat", "the dog sat", "a cat and a dog"]
 

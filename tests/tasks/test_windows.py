@@ -11,7 +11,7 @@ from tasks.engine.store import Dataset
 from tasks.errors import InputError
 from tasks.vocabulary import vocabulary
 from tasks.windows import held_out_documents, windows
-from tests.corpora import tokens_in_parts, tokens_of
+from tests.support.corpora import tokens_in_parts, tokens_of
 
 TEXTS = [" ".join(f"w{(7 * document + position) % 40}" for position in range(30)) for document in range(60)]
 SHARDS = [TEXTS[:20], TEXTS[20:50], TEXTS[50:]]

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 import w2v_core
-from tests.wheels import HERE, PROJECT, build, environment
+from tests.support.wheels import HERE, PROJECT, build, environment
 
 README = PROJECT / "w2v_core" / "README.md"
 NEEDED = [HERE / name for name in ("numpy", "numpy.libs", "scipy", "scipy.libs", "threadpoolctl.py")]

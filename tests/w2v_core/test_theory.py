@@ -1,9 +1,10 @@
 """docs/theory.md shows the code that is there."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import PROJECT
+
+ROOT = PROJECT
 
 
 def quoted() -> list[tuple[str, str]]:

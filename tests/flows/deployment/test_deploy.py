@@ -1,0 +1,281 @@
+"""The deployments of prefect.yaml on a real server with a real worker: what fires, what waits, what is tried again."""
+
+import csv
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, TaskRun
+from prefect.deployments import run_deployment
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tests.support.servers import answers
+
+W2V = Path(sys.executable).parent / "w2v"
+EVERY = 10  # seconds between two hours of the schedule
+EXPERIMENT = """
+name = "topics"
+ingestion = {{source = "topics.txt", text_documents = "line"}}
+vocabulary = {{min_count = 1, subsample = 0}}
+training = {{vector_size = 8, epochs = 2, batch_size = 32, damping = 0.5}}
+tracking = {{uri = "http://127.0.0.1:{port}"}}
+schedule = {{cron = "* * * * * */{every}", timezone = "Europe/Berlin"}}
+"""
+
+
+def until(found: Callable[[], Any], seconds: float = 600) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def process(*words: str, folder: Path, log: Path, **environment: str) -> Iterator[None]:
+    with log.open("wb") as lines:
+        started = subprocess.Popen(
+            [sys.executable, *words], cwd=folder, stdout=lines, stderr=lines, env=os.environ | environment
+        )
+    try:
+        yield
+    finally:
+        started.terminate()
+        started.wait(60)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    """Where somebody deploys from: a config, with a text beside it."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "topics.txt").write_bytes(corpus.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator[str]:
+    """A Prefect server with all its services: the one of other tests has no schedules."""
+    port = free_port()
+    command = ["-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--port", str(port)]
+    home = {"PREFECT_HOME": str(place.parent / "server"), "PREFECT_UI_ENABLED": "0"}
+    with process(*command, folder=place, log=place.parent / "server.log", **home):
+        MlflowClient(f"sqlite:///{place}/mlflow.db").search_experiments()  # makes its tables meanwhile
+        until(lambda: answers(f"http://127.0.0.1:{port}/api/health"))
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
+            yield f"http://127.0.0.1:{port}/api"
+
+
+@pytest.fixture(scope="module")
+def client(server: str) -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def mlflow_port(place: Path) -> int:
+    port = free_port()
+    (place / "topics.toml").write_text(EXPERIMENT.format(port=port, every=EVERY))
+    return port
+
+
+def deploy(place: Path, server: str) -> list[str]:
+    answer = subprocess.run(
+        [W2V, "deploy", "topics.toml"], cwd=place, capture_output=True, text=True,
+        env=os.environ | {"PREFECT_API_URL": server},
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    return [line.removeprefix("✓ ") for line in answer.stdout.splitlines() if line.startswith("✓ ")]
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    server: str, place: Path, mlflow_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[str]]:
+    """What `w2v deploy` names, the second time; the worker is in a folder that has nothing to do with the project."""
+    deploy(place, server)
+    folder = tmp_path_factory.mktemp("worker")
+    command = ["-m", "prefect", "worker", "start", "--pool", "w2v"]
+    with process(*command, folder=folder, log=folder / "log", PREFECT_API_URL=server):
+        yield deploy(place, server)
+    assert [path.name for path in folder.iterdir()] == ["log"]
+
+
+def runs(client: SyncPrefectClient) -> list[FlowRun]:
+    """Those of the retraining, by their hour."""
+    retrain = client.read_deployment_by_name("retrain/vectors").id
+    found = client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[retrain])))
+    return sorted(found, key=lambda run: run.expected_start_time)
+
+
+def named(client: SyncPrefectClient, state: str, text: str = "") -> list[FlowRun]:
+    return [run for run in runs(client) if run.state_name == state and text in run.name]
+
+
+def tasks(client: SyncPrefectClient, run: FlowRun) -> dict[str, TaskRun]:
+    found = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
+    return {each.name: each for each in found}
+
+
+def said(client: SyncPrefectClient, run: FlowRun) -> str:
+    """What its page has of logs."""
+    found = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])), limit=200)
+    return "\n".join(line.message for line in found)
+
+
+def test_all_of_prefect_yaml_is_deployed(deployed: list[str], client: SyncPrefectClient, place: Path) -> None:
+    """With the config as parameter, its hours, and one run at a time; deployed twice, each hour is there once."""
+    retrain = client.read_deployment_by_name("retrain/vectors")
+    (schedule,) = retrain.schedules
+
+    def once_each() -> bool:
+        hours = [run.expected_start_time for run in runs(client)]
+        return len(hours) == len(set(hours)) > 1
+
+    until(once_each)  # the server schedules in passing, and takes back what the first time has scheduled
+    assert deployed == [f"{flow}/vectors" for flow in ("gc", "reconcile", "reproduce", "retain", "retrain", "sweep")]
+    assert retrain.parameters["config"]["training"]["vector_size"] == 8
+    assert retrain.parameters["config"]["runtime"]["workspace"] == str(place / "workspace")
+    assert (schedule.schedule.timezone, schedule.active) == ("Europe/Berlin", True)
+    assert retrain.global_concurrency_limit.limit == 1
+    assert retrain.concurrency_options.collision_strategy == "CANCEL_NEW"
+    assert retrain.tags == ["w2v", "model:vectors"]
+
+
+@pytest.fixture(scope="module")
+def first(client: SyncPrefectClient, deployed: list[str], mlflow_port: int, place: Path) -> Iterator[FlowRun]:
+    """The first scheduled run; MLflow's server starts when the run has missed it, and another run was asked for."""
+    until(lambda: named(client, "Running"))
+    (run,) = named(client, "Running")
+    until(lambda: (found := tasks(client, run)) and found["connection"].state_name == "AwaitingRetry")
+    client.create_flow_run_from_deployment(run.deployment_id, name="by hand")
+    command = [
+        "-m", "mlflow", "server", "--port", str(mlflow_port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{place}/mlflow.db", "--artifacts-destination", str(place / "artifacts"),
+    ]  # fmt: skip
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with process(*command, folder=place, log=place.parent / "mlflow.log", **quiet):
+        until(lambda: not named(client, "Running"))
+        yield client.read_flow_run(run.id)
+
+
+def test_a_failure_that_passes_is_tried_again(
+    first: FlowRun, client: SyncPrefectClient, mlflow_port: int, place: Path
+) -> None:
+    """MLflow was away at first; the scheduled run, whose name says what it is, ends as a finished MLflow run."""
+    (run,) = MlflowClient(f"http://127.0.0.1:{mlflow_port}").search_runs(["1"])
+
+    assert (first.state_name, first.name) == ("Completed", "topics: vectors from topics.txt, scheduled")
+    assert tasks(client, first)["connection"].run_count > 1
+    assert "✓ training" in said(client, first)
+    assert run.info.status == "FINISHED"
+    assert first.labels["mlflow.run_id"] == run.info.run_id
+    assert list((place / "workspace").glob("store/training/*/vectors.parquet"))
+
+
+def test_two_do_not_run_at_once(first: FlowRun, client: SyncPrefectClient) -> None:
+    """Who was asked for meanwhile, by hand or by the schedule, is cancelled, and does not wait."""
+    (asked,) = named(client, "Cancelled", "by hand")
+
+    assert asked.state.message == "Deployment concurrency limit reached."
+    assert asked.run_count == 0
+
+
+def test_nothing_new_is_nothing_to_do(first: FlowRun, client: SyncPrefectClient, mlflow_port: int) -> None:
+    """The next run of the schedule finds the result, and makes no run."""
+    (again, *_) = until(lambda: named(client, "Completed", "nothing to do"))
+
+    assert again.name == "topics: vectors from topics.txt, scheduled: nothing to do"
+    assert again.labels["mlflow.run_id"] == first.labels["mlflow.run_id"]
+    assert len(MlflowClient(f"http://127.0.0.1:{mlflow_port}").search_runs(["1"])) == 1
+
+
+@pytest.fixture(scope="module")
+def asked(first: FlowRun, client: SyncPrefectClient) -> dict[str, FlowRun]:
+    """What is asked for on Prefect's page: a sweep beside a reproduction, then gc; the schedule pauses."""
+    client.pause_deployment(first.deployment_id)
+    grid = ["training.learning_rate=0.02,0.05"]
+    done = ended(client, sweep={"grid": grid}, reproduce={"run": first.labels["mlflow.run_id"]})
+    return done | ended(client, gc={"last": 0, "days": 0})
+
+
+def ended(client: SyncPrefectClient, **asked: dict[str, Any]) -> dict[str, FlowRun]:
+    started = {name: run_deployment(f"{name}/vectors", parameters=asked[name], timeout=0) for name in asked}
+    return {name: until(lambda run=run: final(client, run), 240) for name, run in started.items()}
+
+
+def final(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:
+    found = client.read_flow_run(run.id)
+    return found if found.state.is_final() else None
+
+
+def artifacts(client: SyncPrefectClient, run: FlowRun) -> dict[str, str]:
+    of_it = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    return {str(each.key): str(each.data) for each in client.read_artifacts(artifact_filter=of_it)}
+
+
+def test_a_sweep_is_asked_for(
+    asked: dict[str, FlowRun], client: SyncPrefectClient, mlflow_port: int, place: Path
+) -> None:
+    """The worker makes a parent run with a child a candidate, and their ranks as a table, in MLflow and on the page."""
+    mlflow = MlflowClient(f"http://127.0.0.1:{mlflow_port}")
+    assert asked["sweep"].state_name == "Completed", said(client, asked["sweep"])
+    parent = mlflow.get_run(asked["sweep"].labels["mlflow.run_id"])
+    children = mlflow.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+
+    assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
+    assert {run.data.params["training.learning_rate"] for run in children} == {"0.02", "0.05"}
+    ranked = mlflow.download_artifacts(parent.info.run_id, "scores/sweep.csv", str(place))
+    with open(ranked) as lines:
+        rows = list(csv.DictReader(lines))
+    shown = json.loads(artifacts(client, asked["sweep"])["scores"])
+    assert [row["rank"] for row in rows] == ["1", "2"]
+    assert {row["run"] for row in rows} == {run.info.run_id for run in children}
+    assert [row["run"] for row in shown] == [row["run"] for row in rows]
+    assert list((place / "workspace" / "sweeps").glob("*.toml"))
+
+
+def test_a_reproduction_is_asked_for(
+    asked: dict[str, FlowRun], first: FlowRun, client: SyncPrefectClient, mlflow_port: int
+) -> None:
+    """Identical, says the page, and so does the run that the worker has made of the one asked for."""
+    run = first.labels["mlflow.run_id"]
+    assert asked["reproduce"].state_name == "Completed", said(client, asked["reproduce"])
+    again = MlflowClient(f"http://127.0.0.1:{mlflow_port}").search_runs(["1"], f"tags.reproduces = '{run}'")
+
+    assert [each.data.tags["reproduction"] for each in again] == ["identical"]
+    assert "identical, bit for bit" in artifacts(client, asked["reproduce"])["reproduction"]
+
+
+def test_gc_is_asked_for(asked: dict[str, FlowRun], client: SyncPrefectClient, place: Path) -> None:
+    """Of three trainings, that of the champion and the last one are left; its page says what went."""
+    assert asked["gc"].state_name == "Completed", said(client, asked["gc"])
+
+    assert len(list((place / "workspace").glob("store/training/*/vectors.parquet"))) == 2
+    assert until(lambda: re.search(r"MB in \d+ folders removed", said(client, asked["gc"])))

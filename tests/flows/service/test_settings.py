@@ -1,0 +1,317 @@
+"""The service before it starts: ports, addresses, passwords, and the files that have others start it."""
+
+import configparser
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from sqlalchemy import create_engine, text
+
+from flows.access.network import check_ports, hosts, keep_users, mlflow_passwords, names, prefect_password, what_is_open
+from flows.service import control, supervisor, units
+from flows.service.components import Part, Service, parts
+from flows.service.state import Place, State, clock, join
+from flows.service.supervisor import Kept
+from flows.service.units import command, compose, systemd
+from tasks.errors import PipelineError
+from tests.support.paths import PROJECT
+
+W2V = Path(sys.executable).parent / "w2v"
+# what `w2v up` says to its parts, what prefect.yaml says to flow runs, and the password of another command
+OURS = units.NOT_WANTED | {
+    "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS", "PREFECT_UI_API_URL", "PREFECT_UI_ENABLED",
+    "MLFLOW_AUTH_ADMIN_USERNAME", "MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_AUTH_CONFIG_PATH",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "PREFECT_TASKS_DEFAULT_RETRIES", "PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS",
+    "W2V_CONFIG", "W2V_SETTINGS", "W2V_SERVICE", "W2V_SERVE_PASSWORD",
+    "PREFECT_API_KEY", "XDG_CACHE_HOME",  # of a server that `up` does not use; of where Matplotlib finds its fonts
+}  # fmt: skip
+VARIABLES = ("PREFECT_API_AUTH_STRING", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+
+
+OWN = {
+    "PREFECT_API_AUTH_STRING": "w2v:own-prefect",
+    "MLFLOW_TRACKING_USERNAME": "w2v",
+    "MLFLOW_TRACKING_PASSWORD": "own-mlflow",
+    "W2V_LINK_KEY": "key",
+}
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+    for name in (*VARIABLES, "MLFLOW_SERVER_ALLOWED_HOSTS"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "ws" / "service").mkdir(parents=True)
+    return Service(f"{tmp_path}/ws", f"{tmp_path}/it is.toml", ["name=50% $x"], prefect_port=4300, mlflow_port=5100)
+
+
+def test_a_taken_port_is_named_with_who_is_in_the_way() -> None:
+    """The process, and a port that may be free, before anything starts."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(PipelineError, match=rf"process {os.getpid()} listens there(.|\n)*--mlflow-port {port + 1}"):
+            check_ports("127.0.0.1", {"mlflow": port})
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    """An address of the documentation's own network is none of ours; those that are, are named."""
+    with pytest.raises(PipelineError, match=r"Name an address of this machine \(localhost, 127.0.0.1"):
+        check_ports("203.0.113.1", {"prefect": 0})
+
+
+def test_servers_of_ones_own_are_not_passed_by(tmp_path: Path) -> None:
+    """With a Prefect server named, `w2v up` says so and starts none; its password is not shown."""
+    own = os.environ | {"PREFECT_API_URL": "http://me:secret@prefect.example/api"}
+    done = subprocess.run([W2V, "up"], cwd=tmp_path, env=own, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "a Prefect server of your own: http://…@prefect.example/api" in done.stderr
+    assert not Place(tmp_path / "workspace").processes()
+
+
+def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
+    """And answer to the names of this machine only, wherever they listen."""
+    mlflow = parts(service, OWN)[1]
+    with ExitStack() as stack:
+        doors = [
+            stack.enter_context(door)
+            for door in supervisor.doors(service._replace(prefect_port=0, mlflow_port=0)).values()
+        ]
+        assert {door.getsockname()[0] for door in doors} == {"127.0.0.1"}
+
+    assert mlflow.command[mlflow.command.index("--allowed-hosts") + 1] == "localhost:5100,127.0.0.1:5100"
+
+    exposed = parts(service._replace(host="0.0.0.0"), OWN)[1]
+    assert f"{socket.gethostname()}:5100" in exposed.command[exposed.command.index("--allowed-hosts") + 1].split(",")
+    assert "*" not in " ".join(exposed.command)
+    assert names("192.0.2.7") == ["localhost", "127.0.0.1", "192.0.2.7"]
+
+
+def test_a_proxy_gives_the_servers_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside those of the machine, which have the port."""
+    monkeypatch.setenv("W2V_ALLOWED_HOSTS", "vectors.example, other.example:8080")
+
+    assert hosts("127.0.0.1", 4300) == ["localhost:4300", "127.0.0.1:4300", "vectors.example", "other.example:8080"]
+
+
+def test_what_is_open_says_to_whom(service: Service) -> None:
+    """To those who know the password, and what they can do."""
+    said = what_is_open("0.0.0.0", service.ports)
+
+    assert "prefect  port 4300: whoever can reach this machine and knows the password can see and start" in said
+
+
+@pytest.mark.parametrize("given", [{}, {"PREFECT_API_AUTH_STRING": "boss:secret-password"}])
+def test_nothing_is_exposed_without_passwords(tmp_path: Path, given: dict[str, str]) -> None:
+    """Neither by the command nor by the unit that runs it; the ones that are missing are named, and nothing starts."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | given
+    about = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+    unit = subprocess.run([W2V, "unit", "systemd", "--expose", "0.0.0.0"], check=True, **about).stdout
+    line = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+
+    for words in ([W2V, "up", "--expose", "0.0.0.0"], shlex.split(line.removeprefix("ExecStart="))):
+        done = subprocess.run(words, **about)
+        assert done.returncode == 2
+        assert "--expose 0.0.0.0: nobody is let in without a password\nexpected  " in done.stderr
+        assert ("no PREFECT_API_AUTH_STRING" in done.stderr) == (not given)
+        assert "no MLFLOW_TRACKING_USERNAME and no MLFLOW_TRACKING_PASSWORD" in done.stderr
+        assert "secret" not in done.stderr
+    assert not Place(tmp_path / "workspace").processes()
+
+
+def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to its command line, which every user of the machine can read; half a password is an error."""
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "battery-staple")
+    with pytest.raises(PipelineError, match="belong together"):
+        mlflow_passwords()
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "boss")
+    own = {name: value for name, value in OWN.items() if name not in VARIABLES[1:]}
+    prefect, mlflow, worker = parts(service, own)
+
+    assert mlflow.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == "battery-staple"
+    assert json.loads(mlflow.environment["W2V_GUARD"])["lock"] == []  # MLflow asks its users itself
+    assert json.loads(prefect.environment["W2V_GUARD"])["lock"] == ["w2v:own-prefect", "key"]
+    assert worker.environment["PREFECT_API_AUTH_STRING"] == "w2v:own-prefect"
+    assert "key" not in worker.environment.values()
+    assert not [word for part in (prefect, mlflow, worker) for word in part.command if "own-" in word]
+    assert "battery-staple" not in " ".join(mlflow.command)
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "no name")
+    with pytest.raises(PipelineError, match="NAME:PASSWORD"):
+        prefect_password()
+
+
+def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice as late each time, as a new process, and the way it ended is told."""
+    monkeypatch.setattr(supervisor, "SOON", 0.2)
+    state = State("", "", os.getpid(), 0.0, [])
+    place = Place(Path(service.workspace))
+    kept = Kept(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state, service.patience)
+    starts = [time.monotonic()]
+    kept.start()
+    while len(starts) < 4:
+        kept.look_after()
+        if state.lives["worker"].starts > len(starts):
+            starts.append(time.monotonic())
+        time.sleep(0.01)
+
+    assert state.lives["worker"].ended == "ended with exit code 3"
+    assert kept._delay == 1.6
+    assert starts[3] - starts[2] > 1.6
+    kept.stop()
+
+
+def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: Service) -> None:
+    """A process that leaves a child behind: both are gone."""
+    code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('there', flush=True); sys.stdin.read()"
+    state = State("", "", os.getpid(), 0.0, [])
+    place = Place(Path(service.workspace))
+    kept = Kept(Part("worker", [sys.executable, "-c", f"{code}; input()"], {}), place, state, service.patience)
+    kept.start()
+    while len(place.processes()) < 1:
+        time.sleep(0.01)
+    os.kill(state.lives["worker"].pid, signal.SIGKILL)
+    while not kept.ended:
+        time.sleep(0.01)
+    kept.stop()
+
+    assert not place.processes()
+
+
+def test_a_time_is_told_with_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the machine at that time, in winter and in summer."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        told = clock(1_795_288_320), clock(1_782_065_520)
+    time.tzset()
+
+    assert told == ("2026-11-21 20:12 CET", "2026-06-21 20:12 CEST")
+
+
+def test_systemd_gets_the_command_that_is_tested(service: Service, tmp_path: Path) -> None:
+    """A unit that systemd itself accepts, where there is one, with what is systemd's own doubled."""
+    unit = tmp_path / "w2v.service"
+    unit.write_text(systemd(service))
+    line = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
+
+    assert shlex.split(line.removeprefix("ExecStart=").replace("%%", "%").replace("$$", "$")) == [
+        str(W2V), *command(service)
+    ]  # fmt: skip
+    assert command(service)[:5] == ["up", service.config, "--foreground", "--set", "name=50% $x"]
+    if verifier := shutil.which("systemd-analyze"):
+        environment = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+        done = subprocess.run([verifier, "--user", "verify", unit], env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_compose_gets_the_same_command(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the names of the passwords, not what they are; it says that it was not run."""
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "boss:secret")
+    text = compose(service)
+    described = yaml.safe_load(text)["services"]["w2v"]
+
+    assert [word.replace("$$", "$") for word in described["command"]] == ["w2v", *command(service)]
+    assert described["healthcheck"]["test"][1].endswith(">/dev/null")  # it would keep the links of `w2v status`
+    assert described["network_mode"] == "host"
+    assert set(VARIABLES) <= set(described["environment"])
+    assert len(described["environment"]) == len(set(described["environment"]))
+    assert "secret" not in text
+    assert "Never run" in text
+
+
+def told_to_set() -> set[str]:
+    """The variables of Prefect, MLflow, S3 and ours that the documentation speaks of, or the code looks for."""
+    docs = "".join((PROJECT / name).read_text() for name in ("README.md", "docs/operate.md"))
+    code = "".join(file.read_text() for room in ("flows", "tasks") for file in (PROJECT / room).rglob("*.py"))
+    asked = re.findall(r'environ(?:\.get)?[\[(]"(\w+)"|"(W2V_[A-Z_]+)"', code)
+    return {*re.findall(r"\b(?:W2V|MLFLOW|PREFECT|AWS)_[A-Z_]+[A-Z]\b", docs), *(a or b for a, b in asked)}
+
+
+def test_units_pass_what_the_documentation_says_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable, but what `w2v up` says itself; the webhook by the name it has in the config; and proxies, which
+    Python takes in either case.
+    """
+    monkeypatch.setenv("PREFECT_SERVER_UI_STATIC_DIRECTORY", "/srv/ui")
+    passed = units.variables("MY_WEBHOOK")
+    proxies = {f"{kind}_proxy" for kind in ("http", "https", "no")}
+
+    assert told_to_set() - OURS <= {*passed, "W2V_WEBHOOK"}
+    assert {"MY_WEBHOOK", "PREFECT_SERVER_UI_STATIC_DIRECTORY", "TZ"} <= set(passed)
+    assert proxies | {name.upper() for name in proxies} <= set(passed)
+    assert not units.NOT_WANTED & set(passed)
+
+
+def test_systemd_says_what_to_write_down(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of what is set in the shell that makes the unit, which the service will not have; never a value."""
+    monkeypatch.setenv("W2V_WEBHOOK", "https://hooks.example.org/horse")
+    text = systemd(service)
+
+    assert re.search(r"# Where this was made, there were: .*\bW2V_WEBHOOK\b", text)
+    assert "horse" not in text
+
+
+def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's worker writes the environment of a flow run in the folder it is given for temporary files, which is the
+    service's own: it is gone when the worker is started again, and all else there after `w2v down`.
+    """
+    place = Place(Path(service.workspace))
+    left = place.temporary / "prefect-workspace-attempt-x" / "workspace.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("horse-battery")
+    (place.temporary / "of-a-flow-run-at-work").touch()
+    say = Part("worker", [sys.executable, "-c", "import tempfile; print(tempfile.gettempdir())"], {})
+    kept = Kept(say, place, State("http://127.0.0.1:1", "http://127.0.0.1:1", 0, 0, []), 1)
+    monkeypatch.setattr(kept, "_copy", lambda process: None)
+    kept.start()
+    assert kept._process
+    with kept._process as process:
+        said, _ = process.communicate()
+
+    assert said.strip() == str(place.temporary)
+    assert place.temporary.stat().st_mode & 0o077 == 0
+    assert [path.name for path in place.temporary.iterdir()] == ["of-a-flow-run-at-work"]
+    control.down(place.folder.parent)
+    assert not place.temporary.exists()
+
+
+def test_a_workspace_that_was_moved_under_its_service_is_told(tmp_path: Path) -> None:
+    """Its servers have the old paths: they are not used, unless it is the same folder by another name."""
+    place = Place(tmp_path)
+    us = psutil.Process()
+    addresses = "http://127.0.0.1:4200", "http://127.0.0.1:5000"
+    (tmp_path.parent / "link").symlink_to(tmp_path)
+    with place.lock:
+        for known in ("", str(tmp_path), str(tmp_path.parent / "link")):
+            assert place.former(State(*addresses, us.pid, us.create_time(), [], workspace=known)) is None
+        place.write(State(*addresses, us.pid, us.create_time(), [], ready=True, workspace="/nowhere/ws"))
+        with pytest.raises(PipelineError, match=r"was moved.*\nexpected  /nowhere/ws, as the service knows it"):
+            join(tmp_path)
+
+
+def test_mlflow_keeps_its_users_in_the_folder(tmp_path: Path) -> None:
+    """Also where an INI file or an address would read its name otherwise."""
+    folder = tmp_path / "100%25 a?b=c#d"
+    folder.mkdir()
+    settings = configparser.ConfigParser()
+    settings.read(keep_users(folder)["MLFLOW_AUTH_CONFIG_PATH"])
+    engine = create_engine(settings["mlflow"]["database_uri"])
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE users (id INTEGER)"))
+    engine.dispose()
+
+    assert {path.name for path in folder.iterdir()} == {"mlflow-auth.ini", "mlflow-auth.db"}
+    assert list(tmp_path.iterdir()) == [folder]

@@ -1,0 +1,199 @@
+"""A terminal that is closed, and shells that have signals ignored: how long commands end then."""
+
+import fcntl
+import os
+import pty
+import select
+import shutil
+import signal
+import sqlite3
+import subprocess
+import termios
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from tests.integration.test_cli import PROJECT, W2V, checkpoints, client, settings, statuses, w2v, wait_until
+
+# single windows are slow enough to be caught at it
+SLOW = ["training.batch_size=1", "training.epochs=6", "runtime.checkpoint_interval=0.2"]
+
+
+class Terminal:
+    """A pseudo-terminal with one command in it; what it shows is copied to the log."""
+
+    def __init__(self, log: Path) -> None:
+        self._ours, self._theirs = pty.openpty()
+        self._closing = threading.Event()
+        self._reader = threading.Thread(target=self._copy, args=(log,))
+        log.touch()
+
+    def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[bytes]:
+        """The command, which has this as its controlling terminal."""
+        process = subprocess.Popen(
+            [*map(str, words)], cwd=PROJECT, env=os.environ | environment, start_new_session=True,
+            stdin=self._theirs, stdout=self._theirs, stderr=self._theirs,
+            preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        os.close(self._theirs)
+        self._reader.start()
+        return process
+
+    def close(self) -> None:
+        self._closing.set()
+        self._reader.join()
+        os.close(self._ours)
+
+    def _copy(self, log: Path) -> None:
+        with log.open("ab", buffering=0) as stream:
+            while not self._closing.is_set():
+                if select.select([self._ours], [], [], 0.1)[0]:
+                    try:
+                        stream.write(os.read(self._ours, 4096))
+                    except OSError:  # the command has ended
+                        return
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """However the test ends."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.mark.parametrize("before", ["in training", pytest.param("between stages", marks=pytest.mark.long)])
+def test_a_closed_terminal_leaves_a_checkpoint_and_a_killed_run(
+    before: str, own: Path, corpus: Path, tmp_path: Path
+) -> None:
+    """As SIGTERM does: exit code 130, although nothing can be written any more, and no server that outlives it."""
+    log, terminal = tmp_path / "log", Terminal(tmp_path / "log")
+    process = terminal.start(W2V, "retrain", *settings(corpus, own, *SLOW))
+    with ended(process):
+        in_training = before == "in training"
+        wait_until(
+            lambda: checkpoints(own) if in_training else list(own.glob("mlartifacts/**/config.json")), log, process
+        )
+        (server,) = psutil.Process(process.pid).children()
+        terminal.close()
+
+        assert process.wait(timeout=300) == 130, log.read_text()
+    assert statuses(own) == ["KILLED"]
+    assert bool(checkpoints(own)) == in_training
+    assert not server.is_running()
+
+
+@pytest.fixture(scope="module")
+def retrained(workspace: Path, corpus: Path) -> tuple[Path, str]:
+    """A workspace with the result of the slow training, and the id of its run."""
+    done = w2v("retrain", *settings(corpus, workspace, *SLOW))
+    assert done.returncode == 0, done.stderr
+    (run,) = client(workspace).search_runs(["1"])
+    return workspace, run.info.run_id
+
+
+def days_of(corpus: Path, folder: Path) -> Path:
+    lines = corpus.read_text().splitlines(keepends=True)
+    for number in (1, 2):
+        (folder / f"2026-01-0{number}.txt").write_text("".join(lines[number - 1 :: 2]))
+    return folder / "%Y-%m-%d.txt"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", ["sweep", "backfill", "retrain", "reproduce"])
+def test_each_command_that_trains_ends_well(
+    command: str, retrained: tuple[Path, str], corpus: Path, tmp_path: Path
+) -> None:
+    """A checkpoint, no run that seems to be at work, no process, and exit code 130."""
+    place, log = tmp_path / "ws", tmp_path / "log"
+    shutil.copytree(retrained[0], place)
+    words = {
+        "sweep": [*settings(corpus, place, *SLOW, "seed=2"), "--grid", "training.learning_rate=0.02,0.05"],
+        "backfill": [*settings(days_of(corpus, tmp_path), place, *SLOW), "--from", "2026-01-01", "--to", "2026-01-02"],
+        "retrain": [*settings(corpus, place, *SLOW, "seed=2"), "--seeds", "2"],
+        "reproduce": [retrained[1], "--workspace", str(place)],
+    }
+    reproducing = command == "reproduce"  # in a workspace of its own, within the other
+    terminal, before = Terminal(log), len(trained(place, reproducing))
+    process = terminal.start(W2V, command, *words[command])
+    with ended(process):
+        wait_until(lambda: len(trained(place, reproducing)) > before, log, process)
+        children = psutil.Process(process.pid).children(recursive=True)
+        terminal.close()
+
+        assert process.wait(timeout=300) == 130, log.read_text()
+    assert len(trained(place, reproducing)) > before
+    assert set(statuses(place)) == {"FINISHED", "KILLED"}
+    assert statuses(place).count("FINISHED") == 1
+    assert not [child for child in children if child.is_running()]
+    assert not (place / "tmp").exists()
+
+
+def trained(workspace: Path, reproducing: bool) -> list[Path]:
+    return list(workspace.glob(f"{'reproductions/*/' * reproducing}store/training/*/checkpoints/*/state.json"))
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """By another process, as far as SQLite knows."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@pytest.mark.parametrize(
+    "command", ["gc", *(pytest.param(each, marks=pytest.mark.long) for each in ("retain", "sync"))]
+)
+def test_each_command_that_waits_ends_well(
+    command: str, retrained: tuple[Path, str], corpus: Path, tmp_path: Path
+) -> None:
+    """For a database that is locked; nothing of the workspace is lost, and there is no process left."""
+    place, log = tmp_path / "ws", tmp_path / "log"
+    shutil.copytree(retrained[0], place)
+    assert w2v("history", "--workspace", place).returncode == 0  # it is told where it is now
+    before, terminal = stored(place), Terminal(log)
+    words = settings(corpus, place) if command == "retain" else ["--workspace", place]
+    with locked(place / "mlflow.db"):
+        process = terminal.start(W2V, command, *words)
+        with ended(process):
+            wait_until(lambda: "which another process has locked" in log.read_text(), log, process)
+            children = psutil.Process(process.pid).children(recursive=True)
+            terminal.close()
+
+            assert process.wait(timeout=300) == 130, log.read_text()
+    assert stored(place) == before
+    assert not [child for child in children if child.is_running()]
+    assert not (place / "tmp").exists()
+
+
+def stored(workspace: Path) -> set[Path]:
+    return set(workspace.glob("store/*/*/*"))
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_what_is_ignored_at_the_start_stays_ignored(own: Path, corpus: Path, tmp_path: Path) -> None:
+    """SIGHUP under nohup, SIGINT in what a script starts with `&`: it works on, and SIGTERM alone ends it well."""
+    log, terminal = tmp_path / "log", Terminal(tmp_path / "log")
+    ignoring = ["sh", "-c", 'trap "" INT; exec nohup "$@" < /dev/null >> "$LOG" 2>&1', "sh"]
+    words = [*ignoring, W2V, "retrain", *settings(corpus, own, *SLOW)]
+    process = terminal.start(*words, PREFECT_API_URL=PREFECT_API_URL.value(), LOG=str(log))
+    with ended(process):
+        wait_until(lambda: checkpoints(own), log, process)
+        terminal.close()
+        process.send_signal(signal.SIGINT)
+        before = checkpoints(own)
+        wait_until(lambda: checkpoints(own) - before, log, process)
+
+        assert statuses(own) == ["RUNNING"]
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=300) == 130, log.read_text()
+    assert statuses(own) == ["KILLED"]

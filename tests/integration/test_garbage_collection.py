@@ -1,0 +1,53 @@
+"""`w2v gc` beside a retraining at work, with real processes."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from configs.loading import load
+from flows.planning.plan import plan
+from flows.retention import collect
+from tests.support.paths import PROJECT
+
+CHECKPOINTS = "store/training/*/checkpoints/*/state.json"
+QUICK = [
+    "vocabulary.min_count=1", "vocabulary.subsample=0", "windows.shard_rows=1000",
+    "training.vector_size=8", "training.damping=0.5", "training.epochs=3", "runtime.checkpoint_interval=0.2",
+]  # fmt: skip
+
+
+def retraining(settings: list[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as lines:
+        command = [sys.executable, "-m", "tests.support.retraining", *settings]
+        return subprocess.Popen(command, cwd=PROJECT, stdout=lines, stderr=lines)
+
+
+def test_a_retraining_at_work_keeps_what_it_found(
+    own: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has found windows that an earlier run has made, and trains on them while everything else is removed."""
+    workspace, log = own, tmp_path / "log"
+    settings = [f"ingestion.source={corpus}", "ingestion.text_documents=line", f"runtime.workspace={workspace}", *QUICK]
+    assert retraining(settings, log).wait() == 0, log.read_text()
+
+    slow = [*settings, "training.batch_size=1"]
+    second = retraining(slow, log)
+    while second.poll() is None and not list(workspace.glob(CHECKPOINTS)):
+        time.sleep(0.02)
+    sweeps = 0
+    while list(workspace.glob(CHECKPOINTS)):
+        collect(workspace, 0, 0, dry_run=False)
+        sweeps += 1
+
+    assert second.wait() == 0, log.read_text()
+    assert sweeps > 1
+    assert "no kept run uses it" in capsys.readouterr().out
+    assert plan(load(None, slow)).nothing_to_do
+    assert not plan(load(None, settings)).nothing_to_do
+
+    collect(workspace, 0, 0, dry_run=False)
+    assert not list(workspace.glob("store/windows/*"))
+    assert len(list(workspace.glob("store/training/*/"))) == 1  # the last vectors answer still

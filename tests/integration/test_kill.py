@@ -1,0 +1,56 @@
+"""SIGKILL at any instant: the next start continues, and in the end nothing tells that there was one."""
+
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from tests.support.killing import Undisturbed, kill_often, undisturbed
+
+OTHERS = ["sync", "promote", "reproduce", "backfill", "seeds", "sweep"]
+SERVERLESS = {"sync", "promote"}  # what makes no flow run
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Undisturbed:
+    """A retraining that nobody kills."""
+    return undisturbed(tmp_path_factory.mktemp("retrain"), corpus)
+
+
+def test_killed_at_a_few_instants(quiet: Undisturbed) -> None:
+    """The same vectors, scores, curves, files and one model as without the kills, and nothing else."""
+    kill_often(quiet, kills=3)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("prefect_server")
+def test_killed_at_a_hundred_instants(quiet: Undisturbed) -> None:
+    """The same, over all stages, also of the real flow."""
+    where = kill_often(quiet, kills=100, flows=8)
+    print(dict(where))
+
+    assert where.total() == 100
+    assert len(where) >= 5
+
+
+def corpus_of(work: str, corpus: Path, folder: Path) -> Path:
+    """A backfill has a part of it each day."""
+    if work != "backfill":
+        return corpus
+    lines = corpus.read_text().splitlines(keepends=True)
+    for number in (1, 2):
+        (folder / f"2026-01-0{number}.txt").write_text("".join(lines[number - 1 :: 2]))
+    return folder / "%Y-%m-%d.txt"
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize(
+    ("work", "kills"),
+    [*((work, 1) for work in OTHERS), *(pytest.param(work, 20, marks=pytest.mark.long) for work in OTHERS)],
+)
+def test_other_work_is_killed(work: str, kills: int, corpus: Path, tmp_path: Path) -> None:
+    """All its runs, versions, aliases and decisions are as without the kills, and nothing else is there."""
+    server = "" if work in SERVERLESS else PREFECT_API_URL.value()
+    quiet = undisturbed(tmp_path, corpus_of(work, corpus, tmp_path), work, server)
+
+    assert kill_often(quiet, kills).total() == kills

@@ -1,0 +1,93 @@
+"""The page for notebooks runs as it stands, and its frames say what MLflow and the vectors say."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from configs.schema import Config
+from configs.writing import toml
+from flows.query import frames, vectors
+from flows.retrain import retrain
+from tasks.errors import InputError, TrackingError
+from tasks.tracking import session
+from tests.support.paths import PROJECT
+
+PAGE = PROJECT / "docs" / "notebook.md"
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, Any]:
+    """The variables of the notebook."""
+    return {}
+
+
+@pytest.fixture
+def notebook(config: Config, said: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Each block in turn, in a folder whose `workspace` has a run already."""
+    if not said:
+        short = config.training.model_copy(update={"epochs": 1})
+        config = config.model_copy(update={"training": short, "seed": 31})
+        retrain(config)
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "workspace").symlink_to(config.runtime.workspace)
+        (tmp_path / "own.toml").write_text(toml(config, "the same"))
+        for block in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            exec(compile(block, str(PAGE), "exec"), said)
+    return said
+
+
+def test_the_page_runs(notebook: dict[str, Any]) -> None:
+    """The best run is the one with the least J(θ); to train the same again is nothing to do."""
+    done = notebook["done"]
+
+    assert done.loc[notebook["best"], "loss/held_out"] == done["loss/held_out"].min()
+    assert notebook["again"].run_id == notebook["done"].query("seed == 31").index[0]
+    assert notebook["near"].index.names == ["word", "rank"]
+
+
+def test_runs_are_those_of_mlflow(config: Config, notebook: dict[str, Any]) -> None:
+    """Each has its row, numbers are numbers, and what a run lacks is missing."""
+    frame = frames.runs(config.runtime.workspace)
+    records = {run.info.run_id: run for run in MlflowClient(session.uri(config)).search_runs(["1"])}
+    run = records[notebook["again"].run_id]
+
+    assert set(frame.index) == set(records)
+    assert frame.loc[run.info.run_id, "training.epochs"] == 1
+    assert frame.loc[run.info.run_id, "training.learning_rate"] == 0.025
+    assert frame.loc[run.info.run_id, "loss/held_out"] == run.data.metrics["loss/held_out"]
+    assert frame.loc[run.info.run_id, "training.objective"] == "negative_sampling"
+    assert isinstance(frame["started"].dtype, pd.DatetimeTZDtype)
+
+
+def test_scores_are_those_that_judge(config: Config, notebook: dict[str, Any]) -> None:
+    """J(θ) is one; its mean over pairs, the training's own loss and the speed are not."""
+    run = notebook["again"].run_id
+    frame = frames.scores(run, config.runtime.workspace)
+
+    assert list(frame.index) == [(run, "loss/held_out")]
+    assert frame["value"].iloc[0] == notebook["runs"].loc[run, "loss/held_out"]
+
+
+def test_neighbors_are_those_of_the_command(config: Config, notebook: dict[str, Any]) -> None:
+    """The same words in the same order, with their cosines, from rank 1 on."""
+    run = notebook["again"].run_id
+    expected = vectors.neighbors(vectors.space(Path(config.runtime.workspace), run), ["seaa"], 3)["seaa"]
+    frame = frames.neighbors("seaa", 3, run, config.runtime.workspace)
+
+    assert list(zip(frame["neighbor"], frame["cosine"], strict=True)) == expected
+    assert list(frame.index) == [("seaa", 1), ("seaa", 2), ("seaa", 3)]
+
+
+def test_what_is_unknown_is_said(config: Config, notebook: dict[str, Any], tmp_path: Path) -> None:
+    """A word, a run, and a folder without runs."""
+    with pytest.raises(InputError, match="did you mean sea"):
+        frames.neighbors("seaaa", workspace=config.runtime.workspace)
+    with pytest.raises(TrackingError, match="there is no run nobody"):
+        frames.scores("nobody", config.runtime.workspace)
+    with pytest.raises(TrackingError, match="no runs yet"):
+        frames.runs(tmp_path)

@@ -1,0 +1,291 @@
+"""`w2v up` with real servers: started, asked, killed, started again, stopped."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from mlflow import MlflowClient
+
+from configs.loading import load
+from flows.service.state import Place
+from tests.support.servers import files_below
+
+W2V = Path(sys.executable).parent / "w2v"
+# told to the servers by the environment, and to be found nowhere else
+SECRETS = {"PREFECT_API_AUTH_STRING": "boss:horse-battery-1", "MLFLOW_TRACKING_PASSWORD": "staple-battery-2"}
+PASSWORDS = {**SECRETS, "MLFLOW_TRACKING_USERNAME": "boss"}
+OWN = ("PREFECT_HOME", "PREFECT_API_URL", "MLFLOW_TRACKING_URI", *PASSWORDS)
+PATIENCE = 10  # seconds
+SLOW = ["training.batch_size=1", "training.epochs=500"]
+CHECKPOINTS = "store/training/*/checkpoints/*/state.json"
+
+
+class Box:
+    """A folder with an experiment and a workspace, and `w2v` there, with passwords or without."""
+
+    passwords = PASSWORDS
+
+    def __init__(self, folder: Path, corpus: Path) -> None:
+        self.folder, self.workspace = folder, folder / "ws"
+        self.place = Place(self.workspace)
+        self.prefect, self.mlflow = free_port(), free_port()
+        self.ports = ["--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow)]
+        self.said = ""
+        self.service: subprocess.Popen[bytes] | None = None  # when the command of the unit runs it
+        (folder / "topics.toml").write_text(
+            f'name = "topics"\n[ingestion]\nsource = "{corpus}"\ntext_documents = "line"\n'
+            "[vocabulary]\nmin_count = 1\nsubsample = 0.0\n"
+            "[training]\nvector_size = 8\nepochs = 3\nbatch_size = 32\ndamping = 0.5\n"
+            '[runtime]\nworkspace = "ws"\ncheckpoint_interval = 0.5\n'
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name not in OWN} | self.passwords
+
+    def w2v(self, *words: str, code: int = 0, **environment: str) -> str:
+        done = subprocess.run(
+            [W2V, *words], cwd=self.folder, env=self.environment | environment, capture_output=True, text=True
+        )
+        self.said += done.stdout + done.stderr
+
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def status(self, code: int = 0) -> str:
+        return self.w2v("status", "--workspace", "ws", code=code)
+
+    def is_up(self) -> bool:
+        done = subprocess.run(
+            [W2V, "status", "--workspace", "ws"], cwd=self.folder, env=self.environment, capture_output=True
+        )
+        return done.returncode == 0
+
+    def ask(self, path: str, **wanted: Any) -> Any:
+        """What Prefect's server says."""
+        auth = tuple(SECRETS["PREFECT_API_AUTH_STRING"].split(":"))
+        place = f"http://127.0.0.1:{self.prefect}/api/{path}"
+        answer = httpx.post(place, json=wanted, auth=auth) if wanted else httpx.get(place, auth=auth)
+        return answer.raise_for_status().json()
+
+    def run_deployed(self, config: dict[str, Any]) -> str:
+        """Have the worker retrain; the id of the flow run."""
+        deployment = self.ask("deployments/name/retrain/vectors")["id"]
+        parameters = {"config": config}
+        return str(self.ask(f"deployments/{deployment}/create_flow_run", parameters=parameters)["id"])
+
+    def holding(self, secrets: dict[str, str]) -> list[Path]:
+        """The files, of the workspace or temporary ones, that have one of the passwords in them."""
+        passwords = [secret.split(":")[-1].encode() for secret in secrets.values()]
+        places = [self.workspace, *Path(tempfile.gettempdir()).glob("*prefect*")]
+        files = {path: content for place in places for path, content in files_below(place).items()}
+        return [path for path, content in files.items() if any(password in content for password in passwords)]
+
+    def runs(self) -> list[tuple[str, str]]:
+        records = MlflowClient(f"sqlite:///{self.workspace}/mlflow.db").search_runs(["1"])
+        return [(record.info.run_id, record.info.status) for record in records]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(found: Callable[[], Any], seconds: float = 600) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return value
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[Box]:
+    box = Box(tmp_path_factory.mktemp("box"), corpus)
+    try:
+        box.w2v("up", "topics.toml", *box.ports)
+        yield box
+    finally:
+        for process in box.place.processes():
+            process.kill()
+        if state := box.place.state:
+            os.kill(state.pid, signal.SIGKILL)
+
+
+def test_up_names_the_addresses_and_starts_nothing_twice(box: Box) -> None:
+    """Both pages are there when it returns; a second `w2v up` says that it is up."""
+    before = box.place.state
+
+    again = box.w2v("up", "topics.toml", *box.ports)
+    assert f"http://127.0.0.1:{box.prefect}" in box.said
+    assert f"http://127.0.0.1:{box.mlflow}/#/experiments" in again
+    assert "already up, since" in again
+    assert box.place.state == before
+
+
+def test_status_says_what_runs_and_what_comes(box: Box) -> None:
+    """Three parts, and when the next retraining is due."""
+    said = box.status()
+
+    assert [line.split()[:2] for line in said.splitlines()[1:4]] == [["✓", "prefect"], ["✓", "mlflow"], ["✓", "worker"]]
+    assert re.match(r"up since [\d-]+ \d\d:\d\d \w+\n", said)
+    assert re.search(r"next run  [\d-]+ \d\d:\d\d \w+  retrain", said)
+
+
+def test_both_servers_ask_for_a_password(box: Box) -> None:
+    """401 without it and with a wrong one, 200 with the right one."""
+    prefect = f"http://127.0.0.1:{box.prefect}/api/deployments/filter"
+    mlflow = f"http://127.0.0.1:{box.mlflow}/api/2.0/mlflow/experiments/search"
+    name, prefect_password = SECRETS["PREFECT_API_AUTH_STRING"].split(":")
+
+    for address, password in {prefect: prefect_password, mlflow: SECRETS["MLFLOW_TRACKING_PASSWORD"]}.items():
+        asked = [httpx.post(address, json={"max_results": 1}, auth=auth).status_code for auth in (None, (name, "no"))]
+        answer = httpx.post(address, json={"max_results": 1}, auth=(name, password))
+
+        assert asked == [401, 401]
+        assert answer.status_code == 200
+    assert "set PREFECT_API_AUTH_STRING" in box.w2v("status", "--workspace", "ws", code=1, PREFECT_API_AUTH_STRING="")
+    refused = box.w2v("retrain", "topics.toml", code=1, MLFLOW_TRACKING_PASSWORD="")
+    assert "asks for a password\nSet MLFLOW_TRACKING_PASSWORD" in refused
+
+
+def test_a_page_from_elsewhere_is_refused(box: Box) -> None:
+    """MLflow answers to its own names only, and Prefect lets no foreign page in the browser ask it."""
+    foreign = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}
+
+    mlflow = httpx.get(f"http://127.0.0.1:{box.mlflow}/", headers={"Host": "elsewhere.example"})
+    prefect = httpx.options(f"http://127.0.0.1:{box.prefect}/api/deployments/filter", headers=foreign)
+    assert mlflow.status_code == 403
+    assert "access-control-allow-origin" not in prefect.headers
+
+
+def test_commands_and_the_worker_use_its_servers(box: Box) -> None:
+    """One run, made by a command and found again by the worker; no password is in any file or output, not even one that
+    was part of an address.
+    """
+    mlflow = f"http://boss:{SECRETS['MLFLOW_TRACKING_PASSWORD']}@127.0.0.1:{box.mlflow}"
+    said = box.w2v("retrain", "topics.toml", MLFLOW_TRACKING_URI=mlflow)
+    ((run, status),) = box.runs()
+    assert status == "FINISHED"
+    assert f"MLflow run   {run}  in http://…@127.0.0.1:{box.mlflow}" in said
+    assert f"MLflow run   {run}  in http://127.0.0.1:{box.mlflow}" in box.w2v("retrain", "topics.toml")
+
+    config = load(box.folder / "topics.toml", [f"runtime.workspace={box.workspace}"]).model_dump(mode="json")
+    flow_run = box.run_deployed(config)
+    until(lambda: box.ask(f"flow_runs/{flow_run}")["state"]["type"] == "COMPLETED")
+    assert box.runs() == [(run, "FINISHED")]
+    assert box.status().count("Completed") == 3
+
+    assert {"mlflow.db", "prefect.db", "log"} <= {path.name for path in files_below(box.workspace)}
+    until(lambda: not box.holding(SECRETS))  # the worker's file of its environment goes with the flow run's process
+    assert not [secret for secret in SECRETS.values() if secret.split(":")[-1] in box.said]
+
+
+def test_what_is_killed_comes_back(box: Box) -> None:
+    """MLflow's server after SIGKILL: soon up again as another process, which status tells; its port stays ours."""
+    killed = box.place.state.lives["mlflow"].pid
+    os.kill(killed, signal.SIGKILL)
+    with pytest.raises(OSError, match="in use"):  # another account would be sent passwords there
+        socket.create_server(("127.0.0.1", box.mlflow))
+    until(lambda: (state := box.place.state) and state.lives["mlflow"].pid not in (0, killed))
+
+    until(box.is_up)
+    assert "killed by signal 9; started again 1 ×" in box.status()
+    assert box.place.state.lives["mlflow"].pid != killed
+
+
+def test_after_a_crash_systemd_starts_it_again(box: Box) -> None:
+    """All is killed at once, as by a power cut, in the middle of a flow run. The command of the unit starts with what
+    was left lying about, and takes away the passwords that Prefect's worker has left in its temporary files.
+    """
+    slow = [*SLOW, f"runtime.workspace={box.workspace}"]
+    flow_run = box.run_deployed(load(box.folder / "topics.toml", slow).model_dump(mode="json"))
+    until(lambda: list(box.workspace.glob(CHECKPOINTS)))
+    state = box.place.state
+    for process in [*box.place.processes(), state.process]:
+        process.kill()
+    until(lambda: not box.place.held)
+    box.status(code=1)
+    assert [path for path in box.holding(SECRETS) if path.is_relative_to(box.place.temporary)]
+
+    unit = box.w2v("unit", "systemd", "topics.toml", *box.ports, "--patience", str(PATIENCE))
+    command = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).removeprefix("ExecStart=")
+    with (box.folder / "journal").open("wb") as journal:
+        box.service = subprocess.Popen(
+            shlex.split(command), cwd=box.folder, env=box.environment, stdout=journal, stderr=journal
+        )
+
+    until(box.is_up)
+    until(lambda: not box.holding(SECRETS))
+    box.ask(f"flow_runs/{flow_run}/set_state", state={"type": "CANCELLED"}, force=True)  # else no other one may start
+
+
+def test_what_hangs_comes_back(box: Box) -> None:
+    """A Prefect server that is stopped for seconds is waited for; one that does not go on is started again, and the
+    worker, which is heard through it alone, is left in peace.
+    """
+    hung, worker = (box.place.state.lives[name].pid for name in ("prefect", "worker"))
+    os.killpg(hung, signal.SIGSTOP)
+    time.sleep(PATIENCE / 3)
+    os.killpg(hung, signal.SIGCONT)
+    until(box.is_up)
+    assert box.place.state.lives["prefect"].pid == hung
+
+    os.killpg(hung, signal.SIGSTOP)
+    until(lambda: box.place.state.lives["prefect"].pid not in (0, hung))
+    until(box.is_up)
+    assert re.search(r"process \d+ since .*, no answer for \d+ s; started again 1 ×  http", box.status())
+    assert re.search(r"prefect: no answer for \d+ s, to be started again in \d+ s", box.place.log.read_text())
+    assert box.place.state.lives["worker"].pid == worker
+    assert not psutil.pid_exists(hung)
+
+
+def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
+    """Then there is no process and no file that says there was one."""
+    slow = [*SLOW, "seed=2", f"runtime.workspace={box.workspace}"]
+    checkpoints = len(list(box.workspace.glob(CHECKPOINTS)))
+    flow_run = box.run_deployed(load(box.folder / "topics.toml", slow).model_dump(mode="json"))
+    until(lambda: len(list(box.workspace.glob(CHECKPOINTS))) > checkpoints)
+    box.w2v("down", "--workspace", "ws")
+
+    assert box.service
+    assert box.service.wait(5) == 0
+    assert not box.place.processes()
+    assert {path.name for path in box.place.folder.iterdir()} == {
+        ".lock",
+        "environment",
+        "log",
+        "mlflow-auth.db",
+        "mlflow-auth.ini",
+    }
+    assert sorted(status for _, status in box.runs()) == ["FINISHED", "KILLED", "KILLED"]
+    with closing(sqlite3.connect(box.workspace / "prefect" / "prefect.db")) as database:
+        ((state, message),) = database.execute(
+            "SELECT name, message FROM flow_run_state WHERE flow_run_id = ? ORDER BY timestamp DESC LIMIT 1", [flow_run]
+        )
+    assert state == "Cancelled"
+    assert message.startswith("Stopped by Ctrl-C, SIGTERM or a closed terminal. `prefect deployment run --id ")
+    assert list(box.workspace.glob(CHECKPOINTS))
+    assert "not up" in box.w2v("down", "--workspace", "ws")
+
+
+def test_what_it_has_made_is_found_without_it(box: Box) -> None:
+    """With the service down, the same retraining is the same run, now in the database itself."""
+    said = box.w2v("retrain", "topics.toml")
+
+    assert f"MLflow run   {box.runs()[-1][0]}  in sqlite://" in said  # the oldest of them

@@ -1,0 +1,268 @@
+"""Objects on S3 as sources, on a real server: each is fetched once, verified, and known again by what S3 says of it."""
+
+import gzip
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.loading import load
+from configs.schema import Ingestion
+from flows.backfill import partitions
+from tasks.datasets import contracts
+from tasks.engine.retries import _unanswered
+from tasks.engine.stage import Context
+from tasks.engine.store import Dataset
+from tasks.errors import InputError
+from tasks.ingestion import downloads, estimate, s3
+from tasks.ingestion.estimate import sample
+from tasks.ingestion.sources import sources
+from tasks.ingestion.stage import ingestion
+from tasks.readers import archives
+from tests.support import servers
+
+TEXTS = {"b.txt": b"more words", "a.txt": b"some words", "part/c.txt.gz": gzip.compress(b"packed words")}
+
+
+class Bucket:
+    """A bucket of this module's server, and what the server was asked for."""
+
+    def __init__(self, client: Any, log: Path) -> None:
+        self._client, self._log, self._seen = client, log, 0
+
+    def put(self, key: str, content: bytes) -> None:
+        self._client.put_object(Bucket=servers.BUCKET, Key=key, Body=content)
+
+    def remove(self, key: str) -> None:
+        self._client.delete_object(Bucket=servers.BUCKET, Key=key)
+
+    def fetched(self) -> list[str]:
+        """The objects whose bytes were asked for since this was called last."""
+        lines = [
+            line.split('"')[1] for line in self._log.read_text().splitlines() if f'"GET /{servers.BUCKET}/' in line
+        ]
+        new, self._seen = lines[self._seen :], len(lines)
+        paths = [line.split()[1].removeprefix(f"/{servers.BUCKET}/") for line in new]
+        return [path for path in paths if path and not path.startswith("?")]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bucket, dict[str, str]]]:
+    import boto3
+
+    folder = tmp_path_factory.mktemp("s3")
+    with servers.s3(folder) as keys:
+        endpoint = keys.pop("MLFLOW_S3_ENDPOINT_URL")
+        secrets = {name.lower(): keys[name] for name in s3.KEYS}
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **secrets)
+        yield Bucket(client, folder / "s3.log"), keys | {"AWS_ENDPOINT_URL": endpoint}
+        client.close()
+
+
+@pytest.fixture
+def bucket(server: tuple[Bucket, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """With the environment of one who may read there, and nothing asked yet."""
+    found, environment = server
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    s3._client.cache_clear()
+    found.fetched()
+    yield found
+    s3._client.cache_clear()
+
+
+@pytest.fixture
+def prefix(bucket: Bucket, request: pytest.FixtureRequest) -> str:
+    """One of this test's own, with TEXTS and what is no text below it."""
+    name = request.node.name.partition("[")[0]
+    for key, content in {**TEXTS, "x.png": b"no text", ".hidden": b"nor this"}.items():
+        bucket.put(f"{name}/{key}", content)
+    return name
+
+
+def at(prefix: str) -> Ingestion:
+    return Ingestion(source=f"s3://{servers.BUCKET}/{prefix}")
+
+
+def texts(documents: Dataset) -> list[str]:
+    tables = [contracts.read(file, contracts.DOCUMENTS) for file in documents.files()]
+    return [text for table in tables for text in table["text"].to_pylist()]
+
+
+def test_a_prefix_is_read_like_a_folder(prefix: str, context: Context, tmp_path: Path) -> None:
+    """The same documents in the same order, with the same names."""
+    for name, content in TEXTS.items():
+        (tmp_path / "corpus" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "corpus" / name).write_bytes(content)
+
+    documents = ingestion.compute(context=context, config=at(prefix))
+
+    assert [source.name for source in sources(at(prefix))] == ["a.txt", "b.txt", "part/c.txt.gz"]
+    assert texts(documents) == ["some words", "more words", "packed words"]
+    assert (
+        documents.digest == ingestion.compute(context=context, config=Ingestion(source=str(tmp_path / "corpus"))).digest
+    )
+
+
+def test_only_what_is_new_is_fetched(bucket: Bucket, prefix: str, context: Context) -> None:
+    """One object has come, one has changed, one is gone; the others are those that were fetched before."""
+    ingestion.compute(context=context, config=at(prefix))
+    first = bucket.fetched()
+    ingestion.compute(context=context, config=at(prefix))
+    again = bucket.fetched()
+    bucket.put(f"{prefix}/new.txt", b"new words")
+    bucket.put(f"{prefix}/b.txt", b"words that have changed")
+    bucket.remove(f"{prefix}/a.txt")
+    after = ingestion.compute(context=context, config=at(prefix))
+
+    assert sorted(first) == [f"{prefix}/{name}" for name in sorted(TEXTS)]
+    assert again == []
+    assert bucket.fetched() == [f"{prefix}/b.txt", f"{prefix}/new.txt"]
+    assert texts(after) == ["words that have changed", "new words", "packed words"]
+
+
+def test_a_damaged_copy_is_fetched_again(bucket: Bucket, prefix: str, context: Context) -> None:
+    """What lies in the workspace is believed only if it is what came, whatever else the corpus is made into."""
+    ingestion.compute(context=context, config=at(prefix))
+    [source] = [source for source in sources(at(prefix)) if source.name == "a.txt"]
+    copy = Path(context.runtime.workspace) / source.path
+    copy.write_bytes(b"some wordz")
+    bucket.fetched()
+
+    documents = ingestion.compute(context=context, config=at(prefix).model_copy(update={"document_length": 500}))
+
+    assert bucket.fetched() == [f"{prefix}/a.txt"]
+    assert texts(documents)[0] == "some words"
+
+
+def test_an_interrupted_download_is_never_used(
+    bucket: Bucket, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half an object stays apart, and the next attempt begins anew."""
+    [source] = sources(at(f"{prefix}/a.txt"))
+    arguments = (source.url, source.digest, source.size, tmp_path / "object")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        downloads.fetch_object(*arguments, interrupt)
+
+    assert not (tmp_path / "object").exists()
+    downloads.fetch_object(*arguments, lambda *_: None)
+    assert (tmp_path / "object").read_bytes() == b"some words"
+
+
+def test_an_object_that_changes_while_being_fetched_is_refused(bucket: Bucket, prefix: str, tmp_path: Path) -> None:
+    """What was listed is what is read, or nothing."""
+    [source] = sources(at(f"{prefix}/a.txt"))
+    time.sleep(1)  # S3 tells seconds
+    bucket.put(f"{prefix}/a.txt", b"fine words")
+
+    with pytest.raises(InputError, match=r"/a\.txt changed while being fetched\nexpected "):
+        downloads.fetch_object(source.url, source.digest, source.size, tmp_path / "object", lambda *_: None)
+
+    assert not (tmp_path / "object").exists()
+
+
+def test_a_plan_reads_the_beginning_and_keeps_nothing(
+    bucket: Bucket, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of each object, asked for once, is enough for an estimate of all."""
+    monkeypatch.setattr(estimate, "ENOUGH", 100_000)
+    for number in range(4):
+        lines = (f"line {line} of object {number}\n" for line in range(50_000))
+        bucket.put(f"{prefix}/large/{number}.txt", "".join(lines).encode())
+    large = at(f"{prefix}/large").model_copy(update={"text_documents": "line"})
+
+    corpus = sample(large, tmp_path)
+
+    assert corpus is not None
+    assert corpus.documents == pytest.approx(200_000, rel=0.3)
+    assert bucket.fetched() == [f"{prefix}/large/{number}.txt" for number in range(4)]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_backfill_knows_partitions_on_s3(bucket: Bucket, prefix: str) -> None:
+    """A day without objects is missing."""
+    for day in (1, 3):
+        bucket.put(f"{prefix}/2026-01-0{day}/a.txt", b"x")
+    config = load(None, [f"ingestion.source=s3://{servers.BUCKET}/{prefix}/%Y-%m-%d"])
+
+    found = partitions(config, date(2026, 1, 1), date(2026, 1, 3), skip_missing=True)
+
+    assert [each.day for each in found] == ["2026-01-01", "2026-01-03"]
+
+
+@pytest.mark.parametrize("key", ["../secret.txt", "a//b.txt", "part/../../secret.txt", ".."])
+def test_names_that_climb_are_refused(bucket: Bucket, prefix: str, key: str) -> None:
+    """Whoever may write below the prefix does not choose what else is read or written."""
+    bucket.put(f"{prefix}/{key}", b"x")
+
+    with pytest.raises(InputError, match=r"its object '.*' has a name that is no path\nexpected "):
+        sources(at(prefix))
+
+    bucket.remove(f"{prefix}/{key}")
+
+
+def test_a_bomb_is_refused(bucket: Bucket, prefix: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one in a folder would be."""
+    monkeypatch.setattr(archives, "HARMLESS", 10_000)
+    bucket.put(f"{prefix}/bomb.txt.gz", gzip.compress(b"boom " * 20_000))
+
+    with pytest.raises(InputError, match=r"bomb\.txt\.gz grows out of all proportion"):
+        ingestion.compute(context=context, config=at(prefix))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("s3://gone", "s3://gone cannot be read: NO_SUCH_BUCKET .* does not exist\nName a bucket that is there"),
+        ("s3://vectors/patr", r"s3://vectors/patr: no object is there\nexpected .*\nIn s3://vectors, "),
+        ("s3://", "s3://: this is no place on S3\nexpected  s3://BUCKET"),
+        ("s3://vectors/a/../b", "s3://vectors/a/../b: this is no place on S3"),
+        ("s3://vectors?x=1", "this is no place on S3"),
+    ],
+)
+def test_what_is_not_there_is_named(bucket: Bucket, source: str, said: str) -> None:
+    """With what was expected, and the way on."""
+    with pytest.raises(InputError, match=rf"^(.*){said}"):
+        sources(Ingestion(source=source))
+
+
+def test_no_text_names_what_there_is(bucket: Bucket, prefix: str) -> None:
+    """Like a folder without text."""
+    bucket.put(f"{prefix}/pdf/a.pdf", b"x")
+
+    with pytest.raises(InputError, match=r"/pdf: no file here is known as text\nexpected .*\nfound     \.pdf\n"):
+        sources(at(f"{prefix}/pdf"))
+
+
+def test_no_keys_are_named(bucket: Bucket, prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The variable that is missing, not the value of any."""
+    [source] = sources(at(f"{prefix}/a.txt"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3._client.cache_clear()
+
+    with pytest.raises(
+        InputError, match=r"cannot be read: ACCESS_DENIED .*\nKeys .*, where AWS_ACCESS_KEY_ID is not set"
+    ) as error:
+        downloads.fetch_object(source.url, source.digest, source.size, tmp_path / "object", lambda *_: None)
+
+    assert servers.SECRET not in str(error.value)
+
+
+def test_a_server_that_is_away_may_come_back(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says so, and a worker tries again."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{servers.free_port()}")
+    s3._client.cache_clear()
+
+    with pytest.raises(InputError, match=r"cannot be read: NETWORK_CONNECTION .*\nRun the command again when") as error:
+        sources(at("corpus"))
+
+    assert error.value.__cause__ is not None
+    assert _unanswered(error.value.__cause__)

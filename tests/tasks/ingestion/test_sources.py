@@ -1,0 +1,350 @@
+"""Sources: what a path, folder or glob stands for, in a fixed order, and the digests that notice every change."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from configs.schema import Ingestion
+from tasks.errors import InputError
+from tasks.ingestion.sources import source_digests, sources
+from tests.support.paths import PROJECT
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.txt", "part/c.jsonl.gz", "part/wiki_00", "part/d.zip", "part/x.png", ".git/HEAD"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"content of {name}")
+    return tmp_path
+
+
+def names(*entries: object) -> list[str]:
+    return [source.name for source in sources(Ingestion(source=[str(entry) for entry in entries]))]
+
+
+def test_a_folder_is_read_whole_and_sorted(corpus: Path) -> None:
+    """Below it too, by path; pictures and hidden folders are passed over."""
+    assert names(corpus) == ["a.txt", "b.txt", "part/c.jsonl.gz", "part/d.zip", "part/wiki_00"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.txt", ["a.txt", "b.txt"]),
+        ("[b-z].txt", ["b.txt"]),
+        ("**/*.gz", ["part/c.jsonl.gz"]),
+        ("p*", ["part/c.jsonl.gz", "part/d.zip", "part/wiki_00"]),
+        ("part/*.png", ["x.png"]),
+        ("*", ["a.txt", "b.txt", "part/c.jsonl.gz", "part/d.zip", "part/wiki_00"]),
+    ],
+)
+def test_globs(corpus: Path, pattern: str, expected: list[str]) -> None:
+    """Names are relative to what the pattern leaves open; what it names outright is read, whatever its suffix."""
+    assert names(corpus / pattern) == expected
+
+
+def test_a_list_keeps_its_order(corpus: Path) -> None:
+    """The user's order is the order of the documents."""
+    assert names(corpus / "part", corpus / "b.txt", corpus / "*.txt") == [
+        "c.jsonl.gz", "d.zip", "wiki_00", "b.txt", "a.txt", "b.txt",
+    ]  # fmt: skip
+
+
+def test_a_path_with_brackets_is_a_path(tmp_path: Path) -> None:
+    """What is there by that very name is no pattern."""
+    (tmp_path / "a[1].txt").write_text("x")
+
+    assert names(tmp_path / "a[1].txt") == ["a[1].txt"]
+
+
+def test_links_to_folders_are_not_followed(corpus: Path) -> None:
+    """A link to its own parent would be read for ever."""
+    (corpus / "part" / "loop").symlink_to(corpus)
+
+    assert len(names(corpus)) == 5
+
+
+@pytest.mark.parametrize("entry", ["", "*.txt", "**/*.txt", "p*"])
+def test_links_that_lead_out_are_refused(corpus: Path, tmp_path_factory: pytest.TempPathFactory, entry: str) -> None:
+    """Whoever puts files into a watched folder does not choose what else of the machine is read."""
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret.txt"
+    secret.write_text("not for everyone")
+    (corpus / "part" / "link.txt").symlink_to(secret)
+    (corpus / "link.txt").symlink_to(secret)
+
+    with pytest.raises(
+        InputError, match=r"/link\.txt leads out of .*\nexpected .*\nfound     .*/secret\.txt\nPut a copy"
+    ):
+        names(corpus / entry)
+
+
+def test_a_folder_that_is_a_link_leads_out_too(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A pattern may match one."""
+    (tmp_path_factory.mktemp("elsewhere") / "secret.txt").write_text("x")
+    (corpus / "parts").symlink_to(tmp_path_factory.getbasetemp(), target_is_directory=True)
+
+    with pytest.raises(InputError, match="leads out of"):
+        names(corpus / "part*")
+
+
+def test_links_that_stay_inside_or_are_named_are_followed(
+    corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A link in the folder to a file of it; and whatever the config itself names, be it a file or the folder."""
+    links = tmp_path_factory.mktemp("links")
+    (corpus / "c.txt").symlink_to("a.txt")
+    (links / "file.txt").symlink_to(corpus / "a.txt")
+    (links / "folder").symlink_to(corpus, target_is_directory=True)
+
+    assert names(links / "folder" / "*.txt", links / "file.txt") == ["a.txt", "b.txt", "c.txt", "file.txt"]
+    assert len(names(links / "folder")) == 6
+
+
+@pytest.mark.parametrize(("make", "fault"), [("link", "leads nowhere"), ("pipe", "is a pipe")])
+def test_what_is_no_file_is_refused(corpus: Path, make: str, fault: str) -> None:
+    """To read a pipe would mean to wait for ever."""
+    path = corpus / "odd.txt"
+    path.symlink_to("gone.txt") if make == "link" else os.mkfifo(path)
+
+    with pytest.raises(InputError, match=rf"odd\.txt {fault}\n"):
+        names(corpus)
+
+
+def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
+    """Old archives hold such names; in a Parquet file they cannot stand as they are."""
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text("x")
+
+    assert names(tmp_path) == ["caf\N{REPLACEMENT CHARACTER}.txt"]
+
+
+@pytest.mark.parametrize("change", ["content", "size", "name", "new file"])
+def test_every_change_changes_the_digest(corpus: Path, change: str) -> None:
+    """Also one that leaves the size as it was."""
+    config = Ingestion(source=str(corpus))
+    before = source_digests(config)
+    match change:
+        case "content":
+            (corpus / "a.txt").write_text("CONTENT of a.txt")
+        case "size":
+            (corpus / "a.txt").write_text("short")
+        case "name":
+            (corpus / "a.txt").rename(corpus / "aa.txt")
+        case "new file":
+            (corpus / "c.txt").write_text("")
+    after = source_digests(config)
+
+    assert after != before
+    assert [set(entry) for entry in after] == [{"source", "files", "bytes", "digest"}]
+
+
+def test_the_manifest_stays_short(corpus: Path) -> None:
+    """However many files there are, an entry of the config is one line: how many, how large, and a digest of all."""
+    [entry] = source_digests(Ingestion(source=str(corpus / "*.txt")))
+
+    assert (entry["source"], entry["files"], entry["bytes"]) == (f"{corpus}/*.txt", 2, 32)
+
+
+def test_a_missing_path_names_the_nearest(corpus: Path) -> None:
+    """A typing error is answered with what is there."""
+    with pytest.raises(InputError) as error:
+        names(corpus / "patr" / "c.jsonl.gz")
+
+    assert str(error.value) == (
+        f"{corpus}/patr/c.jsonl.gz: no such file or folder\n"
+        f"In {corpus}, the nearest is part.\nSet ingestion.source to what is there."
+    )
+
+
+def test_a_path_far_from_any_folder_has_no_nearest(tmp_path: Path) -> None:
+    """What is near to nothing is no help: the folder that is missing is named instead."""
+    (tmp_path / "a-folder").mkdir()
+
+    with pytest.raises(InputError) as error:
+        names(tmp_path / "data" / "texts" / "a.txt")
+
+    assert str(error.value).splitlines()[1] == f"There is no {tmp_path}/data."
+
+
+def test_a_glob_without_matches_names_what_is_there(corpus: Path) -> None:
+    """There is no nearest name to a pattern like this one."""
+    with pytest.raises(
+        InputError, match=r"2026-\*: no such file or folder\nIn .*, there are \.git, a\.txt, b\.txt, part\."
+    ):
+        names(corpus / "2026-*")
+
+
+def test_a_folder_without_text_names_what_it_has(tmp_path: Path) -> None:
+    """The suffixes known, those found, and how to read them all the same."""
+    (tmp_path / "a.pdf").write_text("x")
+
+    with pytest.raises(InputError) as error:
+        names(tmp_path)
+
+    assert str(error.value) == (
+        f"{tmp_path}: no file here is known as text\n"
+        "expected  .arrow, .arrows, .csv, .feather, .ipc, .json, .jsonl, .md, .ndjson, .parquet, .pq, .rst, .tab, "
+        ".tsv, .txt, also compressed or zipped, or names without a suffix\n"
+        "found     .pdf\nName such files one by one or with a glob to read them as text."
+    )
+
+
+def test_a_download_needs_a_digest() -> None:
+    """Whoever serves a file can change it; the same config must mean the same bytes."""
+    with pytest.raises(
+        InputError, match=r"^http://host/a\.txt: a download needs a digest(?s:.*)expected  ingestion\.sha256"
+    ):
+        names("http://host/a.txt")
+
+
+@pytest.mark.parametrize("url", ["ftp://host/a.txt", "file:///etc/passwd"])
+def test_other_protocols_are_refused(url: str) -> None:
+    """Only what is known to work is tried."""
+    with pytest.raises(
+        InputError, match=rf"^{url}: cannot read from \w+://\nexpected  http://, https:// or s3://, or a path"
+    ):
+        names(url)
+
+
+def test_a_download_is_known_by_its_digest_alone() -> None:
+    """No request is made to plan a run."""
+    config = Ingestion(source="https://host/folder/text8.zip?raw=1", sha256="0" * 64)
+
+    [source] = sources(config)
+
+    assert (source.name, source.digest) == ("text8.zip", "0" * 64)
+    assert source.path == Path("downloads", "0" * 64, "text8.zip")
+
+
+def test_nothing_installed_is_named() -> None:
+    """`installed-docs` reads no package that is not named."""
+    with pytest.raises(
+        InputError, match=r'installed-docs: say whose\nexpected  ingestion\.distributions = \["numpy", …\]'
+    ):
+        names("installed-docs")
+
+
+def as_workspace(folder: Path, *files: str) -> None:
+    for name in (*files, "uses/8d2f00c1", "prefect/storage/0c1f", "service/log", "store/ingestion/k/manifest.json"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("not a text of the user's")
+
+
+@pytest.mark.parametrize("mark", ["mlflow.db", "uses/.lock", "prefect/prefect.db", "service/.lock"])
+@pytest.mark.parametrize("pattern", ["", "**/*", "*"])
+def test_a_workspace_is_no_source(corpus: Path, mark: str, pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+    """However it is begun and wherever it lies below the source; it is left out by name and count."""
+    before = names(corpus / pattern)
+    as_workspace(corpus / "workspace", mark)
+    as_workspace(corpus / "part" / "other", mark)
+
+    with caplog.at_level("INFO", "w2v"):
+        assert names(corpus / pattern) == before
+    assert f"not a source: {corpus / 'workspace'}, a workspace of w2v (files left out: " in caplog.text
+    assert f"not a source: {corpus / 'part' / 'other'}, a workspace of w2v (files left out: " in caplog.text
+
+
+def test_a_store_is_no_source(corpus: Path) -> None:
+    """Also one that was taken out of its workspace."""
+    before = names(corpus)
+    as_workspace(corpus / "copied")
+    (corpus / "copied" / "store").rename(corpus / "kept")
+    shutil.rmtree(corpus / "copied")
+
+    assert names(corpus) == before
+
+
+def test_text_beside_the_files_of_a_workspace_is_read(corpus: Path) -> None:
+    """A folder that is both a workspace and the source: what we put there is left out, and nothing else."""
+    before = names(corpus / "**/*")
+    as_workspace(corpus, "mlflow.db", "mlflow.db-wal", "latest.json")
+
+    assert names(corpus / "**/*") == before
+
+
+def test_a_workspace_that_is_named_as_the_source_is_refused(tmp_path: Path) -> None:
+    """It is not said to be empty."""
+    as_workspace(tmp_path / "workspace", "mlflow.db")
+
+    with pytest.raises(InputError, match="files of w2v itself"):
+        names(tmp_path / "workspace")
+    assert names(tmp_path / "workspace" / "service" / "log") == ["log"]
+
+
+@pytest.mark.parametrize("make", ["pipe", "device", "socket", "loop"])
+def test_what_has_no_end_is_refused(tmp_path: Path, make: str) -> None:
+    """Named outright, at once: reading it would mean to wait for ever."""
+    path = tmp_path / "odd"
+    listening = socket.socket(socket.AF_UNIX)
+    with listening:
+        if make == "pipe":
+            os.mkfifo(path)
+        elif make == "device":
+            path = Path("/dev/zero")
+        elif make == "socket":
+            listening.bind(str(path))
+        else:
+            path.symlink_to(path)
+        said = {"loop": "no such file or folder\nIt is a link that leads nowhere"}.get(
+            make, f"is a {make}\nexpected  a file"
+        )
+
+        with pytest.raises(InputError, match=said):
+            names(path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("~nosuchuser/x.txt", "Could not determine home directory"),
+        ("/tmp/**x", "Invalid pattern"),
+        ("x" * 5000, "File name too long"),
+        ("http://[::1", "Invalid IPv6 URL"),
+    ],
+)
+def test_what_is_no_place_is_told(entry: str, said: str) -> None:
+    """Whatever can be typed."""
+    with pytest.raises(InputError, match=said):
+        names(entry)
+
+
+CODE = """
+import os, sys
+from configs.schema import Ingestion
+from tasks.ingestion.sources import sources
+from tasks.errors import InputError
+if not os.geteuid():
+    os.setgid(65534), os.setuid(65534)
+try: print(sources(Ingestion(source=sys.argv[1])))
+except InputError as error: print(error)
+"""
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.txt", "*/*.txt", "closed/a.txt"])
+@pytest.mark.parametrize("closed", ["closed", "closed/a.txt"])
+def test_what_may_not_be_read_is_told(tmp_path: Path, pattern: str, closed: str) -> None:
+    """A sub-folder as well as a file: part of a corpus is not the corpus."""
+    corpus = Path(tempfile.mkdtemp())  # where another user may look, too
+    try:
+        (corpus / "closed").mkdir()
+        (corpus / "closed" / "a.txt").write_text("text")
+        (corpus / "b.txt").write_text("text")
+        corpus.chmod(0o755)
+        (corpus / closed).chmod(0)
+        answer = subprocess.run(
+            [sys.executable, "-c", CODE, corpus / pattern],
+            capture_output=True,
+            text=True,
+            cwd=PROJECT,
+        )
+    finally:
+        (corpus / "closed").chmod(0o755)
+        shutil.rmtree(corpus)
+
+    assert "cannot be read: Permission denied" in answer.stdout, answer.stderr
+    assert f"{closed.rpartition('/')[2]}" in answer.stdout

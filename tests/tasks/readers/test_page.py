@@ -1,0 +1,15 @@
+"""The page about formats is that of the tables."""
+
+import pytest
+
+from tasks.readers import page
+from tests.support.paths import PROJECT
+
+
+def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m tasks.readers.page > docs/formats.md` makes it."""
+    project = PROJECT
+    monkeypatch.chdir(project)
+    page.main()
+
+    assert capsys.readouterr().out == (project / "docs" / "formats.md").read_text(encoding="utf-8")

@@ -1,0 +1,158 @@
+"""Exports: what other programs read is what was trained."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from configs.loading import ConfigError
+from tasks.errors import InputError
+from tasks.text.normalization import Rules
+from tasks.vectors import formats
+from tests.support.word2vec_files import read_binary, read_text
+
+WORDS = ["the", "naïve", "東京", "don't"]
+COUNTS = np.array([9, 5, 2, 1])
+TABLE = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
+def test_text_comes_back(tmp_path: Path, name: str) -> None:
+    """Words come back as they were, numbers to six digits, gzipped or not."""
+    [path] = formats.write_text(tmp_path / name, WORDS, COUNTS, TABLE)
+    words, table = read_text(path)
+
+    assert words == WORDS
+    np.testing.assert_allclose(table, TABLE, rtol=5e-6)
+
+
+@pytest.mark.parametrize("name", ["vectors.bin", "vectors.bin.gz"])
+def test_binary_comes_back(tmp_path: Path, name: str) -> None:
+    """Words and numbers come back to the bit."""
+    [path] = formats.write_binary(tmp_path / name, WORDS, COUNTS, TABLE)
+    words, table = read_binary(path)
+
+    assert words == WORDS
+    assert table.tobytes() == TABLE.tobytes()
+
+
+def test_text_is_what_word2vec_writes(tmp_path: Path) -> None:
+    """A first line "V D", then a line a word, all separated by single spaces."""
+    [path] = formats.write_text(
+        tmp_path / "v.txt", ["a", "b"], COUNTS[:2], np.array([[1, -0.5], [0, 1e-7]], np.float32)
+    )
+
+    assert path.read_text() == "2 2\na 1 -0.5\nb 0 1e-07\n"
+
+
+def test_binary_is_what_word2vec_writes(tmp_path: Path) -> None:
+    """Byte for byte as `fprintf("%s ")` and `fwrite` put it, spelled out with struct."""
+    [path] = formats.write_binary(tmp_path / "v.bin", ["a", "b"], COUNTS[:2], np.array([[1, -0.5], [0, 2]], np.float32))
+
+    assert path.read_bytes() == b"2 2\na " + struct.pack("<2f", 1, -0.5) + b"\nb " + struct.pack("<2f", 0, 2) + b"\n"
+
+
+def test_a_row_may_hold_any_bytes(tmp_path: Path) -> None:
+    """Numbers whose bytes are spaces and line ends do not end a word early."""
+    table = np.frombuffer(b"    \n\n\n\n  \n \n \n ", "<f4").reshape(2, 2)
+    [path] = formats.write_binary(tmp_path / "v.bin", ["a", "b"], COUNTS[:2], table)
+
+    assert read_binary(path)[0] == ["a", "b"]
+    assert read_binary(path)[1].tobytes() == table.tobytes()
+
+
+def test_gzip_is_the_same_each_time(tmp_path: Path) -> None:
+    """No time and no name is in the file, so its digest says whether the vectors changed."""
+    [one] = formats.write_text(tmp_path / "one.txt.gz", WORDS, COUNTS, TABLE)
+    [two] = formats.write_text(tmp_path / "two.txt.gz", WORDS, COUNTS, TABLE)
+
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_parquet_holds_counts_too(tmp_path: Path) -> None:
+    """Word, count and vector, exact."""
+    [path] = formats.write_parquet(tmp_path / "v.parquet", WORDS, COUNTS, TABLE)
+    read = pq.read_table(path)
+
+    assert read["word"].to_pylist() == WORDS
+    assert read["count"].to_pylist() == COUNTS.tolist()
+    np.testing.assert_array_equal(np.stack(read["vector"].to_numpy()), TABLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "format"),
+    [
+        ("v.txt", None, "text"), ("v.vec", None, "text"), ("V.TXT.GZ", None, "text"), ("v.bin", None, "binary"),
+        ("v.bin.gz", None, "binary"), ("v.parquet", None, "parquet"), ("v.npy", None, "npy"),
+        ("v.tsv", None, "projector"),
+        ("v1.0", "npy", "npy"), ("v", "text", "text"), ("v.gz", "binary", "binary"), ("v.npy", "npy", "npy"),
+    ],
+)  # fmt: skip
+def test_the_name_says_the_format(name: str, wanted: str | None, format: str) -> None:
+    """By its ending, in capitals too; a name without one takes the format that is named."""
+    assert formats.format_of(Path(name), wanted) == format
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("v", None), ("v1.0", None), ("v.gz", None), ("v.txt.bz2", None), ("v.xz", "text"), ("v.zst", "text"),
+        ("v.parquet", "text"), ("v.npy", "text"), ("v.txt", "binary"), ("v.npy.gz", None), ("v.parquet.gz", "parquet"),
+        ("v.tsv.gz", None), ("v.npz", "npy"), ("v.csv", "text"),
+    ],
+)  # fmt: skip
+def test_a_name_that_says_something_else_is_refused(name: str, wanted: str | None) -> None:
+    """No text is written under the name of another format, and none is guessed."""
+    with pytest.raises(ConfigError, match=r"(?s)have to agree\nexpected  a name that ends with .txt .*\nfound     v"):
+        formats.format_of(Path(name), wanted)
+
+
+@pytest.mark.parametrize("format", list(formats.WRITERS))
+def test_each_name_has_files_of_its_own(format: str, tmp_path: Path) -> None:
+    """Two versions side by side: the file that is named is the one that is written, and none is shared."""
+    made = [formats.WRITERS[format](tmp_path / name, WORDS, COUNTS, TABLE) for name in ("v1.0", "v1.1")]
+
+    assert [files[0].name for files in made] == ["v1.0", "v1.1"]
+    assert made == [formats.targets(tmp_path / name, format) for name in ("v1.0", "v1.1")]
+    assert len({*made[0], *made[1]}) == len(made[0]) * 2 == len(list(tmp_path.iterdir()))
+
+
+def test_parquet_keeps_the_rules_of_its_words(tmp_path: Path) -> None:
+    """In its metadata, so that another program can write its questions as the text was written."""
+    formats.write_parquet(tmp_path / "v", WORDS, COUNTS, TABLE, Rules(digits="spell"))
+
+    assert Rules.read(pq.read_schema(tmp_path / "v").metadata) == Rules(digits="spell")
+
+
+def test_npy_has_its_words_beside_it(tmp_path: Path) -> None:
+    """The matrix loads without pickle, and row i belongs to line i."""
+    matrix, labels = formats.write_npy(tmp_path / "v", WORDS, COUNTS, TABLE)
+
+    np.testing.assert_array_equal(np.load(matrix, allow_pickle=False), TABLE)
+    assert labels.read_text(encoding="utf-8").splitlines() == WORDS
+
+
+def test_projector_pair(tmp_path: Path) -> None:
+    """A line of numbers without a head, and a head with a line a word, as TensorBoard wants them."""
+    vectors, labels = formats.write_projector(tmp_path / "v", WORDS, COUNTS, TABLE)
+
+    np.testing.assert_allclose(np.loadtxt(vectors, delimiter="\t"), TABLE, rtol=5e-6)
+    assert labels.read_text(encoding="utf-8").splitlines() == [
+        "word\tcount",
+        "the\t9",
+        "naïve\t5",
+        "東京\t2",
+        "don't\t1",
+    ]
+
+
+@pytest.mark.parametrize("format", ["text", "binary", "npy", "projector"])
+@pytest.mark.parametrize("word", ["new york", "a\tb", "a\u00a0b", ""])
+def test_white_space_in_a_word_is_refused(tmp_path: Path, format: str, word: str) -> None:
+    """A word that the reader would cut is named with its row and the way out, and no file is left."""
+    with pytest.raises(InputError, match=r"(?s)word 1 cannot be written .* without white space.*Export as parquet"):
+        formats.WRITERS[format](tmp_path / "v", ["the", word], COUNTS[:2], TABLE[:2])
+
+    assert list(tmp_path.iterdir()) == []

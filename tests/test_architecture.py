@@ -1,0 +1,87 @@
+"""Walls: what holds for the project as a whole."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import PROJECT
+
+TRACKED = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
+W2V = Path(sys.executable).parent / "w2v"
+
+
+def test_readme_names_the_commands_that_run() -> None:
+    """The two commands of the README are targets of the Makefile, and CI calls the second."""
+    readme, makefile = (PROJECT / "README.md").read_text(), (PROJECT / "Makefile").read_text()
+
+    for command in ("retrain", "test"):
+        assert f"make {command}" in readme
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE)
+    assert "make test" in (PROJECT / ".ci" / "run").read_text()
+
+
+def test_lock_pins_everything_with_hashes() -> None:
+    """Each distribution of the lock has one version and at least one hash, and each dependency is in the lock."""
+    lock = (PROJECT / "requirements.lock").read_text()
+    entries = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)[1:]
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = {re.split(r"[=\[]", entry)[0].lower() for entry in entries}
+
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+    assert {re.split(r"[<>=\[]", name)[0].lower() for name in wanted} <= names
+
+
+def test_no_registry_and_no_machine_is_named() -> None:
+    """No file of the project names a package registry's host, or a path of one machine."""
+    hosts = "|".join(["py" + "pi.org", "python" + "hosted", "npm" + "js", "deb" + "ian.org"])
+    machines = "|".join(["/ro" + "ot/", "/ho" + "me/", "/wo" + "rk/"])
+    found = [name for name in TRACKED if re.search(f"{hosts}|{machines}".encode(), (PROJECT / name).read_bytes())]
+
+    assert not found
+
+
+def test_no_pickle() -> None:
+    """Arrays are .npy without pickle or Parquet; nothing imports a pickler."""
+    sources = [
+        name for name in TRACKED if name.endswith(".py") and name.split("/")[0] in {"flows", "tasks", "w2v_core"}
+    ]
+
+    assert not [
+        name for name in sources if re.search(r"import (cloud)?pickle|allow_pickle=True", (PROJECT / name).read_text())
+    ]
+
+
+def test_help_answers_at_once() -> None:
+    """`w2v --help` imports none of the heavy libraries: they are what would take seconds."""
+    code = (
+        "import sys; sys.argv = ['w2v', '--help']\n"
+        "from flows.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as done: assert not done.code\n"
+        "heavy = {'prefect', 'mlflow', 'pyarrow', 'pandas', 'numpy', 'scipy', 'matplotlib', 'pydantic'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+
+    assert answer.stdout.splitlines()[-1] == "[]"
+    assert "retrain" in answer.stdout
+
+
+COMMANDS = [
+    "retrain", "plan", "neighbors", "analogy", "serve", "compare", "export",
+    "sweep", "verify", "reproduce", "promote", "rollback", "history", "deploy", "ui", "gc", "close", "doctor",
+    "up", "down", "status", "unit",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    """Each command has a help page that ends well."""
+    answer = subprocess.run([W2V, name, "--help"], capture_output=True, text=True, check=True)
+
+    assert f"w2v {name}" in answer.stdout
