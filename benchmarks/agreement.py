@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.page import HERE, OURS, PEER, read_scenarios, write_page
 from benchmarks.side_by_side import contestants, cut_text, judge, machine, parse, read, scores
 from configs.schema import Training
-from tasks.training.initialization import settings_of
+from tasks.settings import settings_of
 from tasks.vectors.distance import distance
 from tasks.vectors.tables import Vectors
 from w2v_core.batches import MiniBatches

@@ -3,7 +3,8 @@
     make roofline [ARGS="--text FILE"]
 
 Floating-point operations and bytes are counted for one kept word, which is one window, from the shapes of a block
-(w2v_core/fast/blocks.py): three products of N · T · D, and R rows of the table read and added to, their gradients written
+(w2v_core/fast/blocks.py): three products of N · T · D, and R rows of the table read and added to, their gradients
+written
 and read. The machine's rates are measured in the same minute.
 """
 
@@ -21,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.page import HERE, write_page
 from benchmarks.side_by_side import cut_text, machine, parse
 from configs.schema import Training
-from tasks.training.initialization import settings_of
+from tasks.settings import settings_of
 from w2v_core.fast import negative_sampling
 from w2v_core.fast.pipelined import InFlight
 from w2v_core.model import initial

@@ -182,7 +182,8 @@ class Evaluation(Section):
     analogies: list[Text] = Field([], description="Files in the questions-words format.")
     domain: list[Text] = Field(
         [],
-        description="TOML or CSV files of your own: pairs closer than others, analogies, categories: tasks/evaluation/domain.py.",
+        description="TOML or CSV files of your own: pairs closer than others, analogies, categories; "
+        "docs/operate.md describes them.",
     )
     analogy_candidates: Count | None = Field(30_000, description="Answers are sought among the first N words.")
     probes: list[Text] = Field([], description="Words whose neighbours are shown; by default some frequent ones.")

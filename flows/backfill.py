@@ -10,19 +10,15 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from rich.console import Console
-
 from configs.loading import ConfigError
 from configs.names import shortened
 from configs.schema import Config
-from flows.cli.tables import say, table
 from flows.planning.foresight import foresee
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import already_done, plan
 from flows.planning.warm_start import chosen
 from tasks.errors import InputError
 from tasks.ingestion.sources import missing
-from tasks.sweeps.ranking import LOSS
 
 log = logging.getLogger("w2v")
 
@@ -94,20 +90,6 @@ def backfill(config: Config, wanted: list[Partition], *, alone: bool, serve: Cal
 
         filled.append(Filled(partition, done or retrain(variant), found=done is not None))
     return filled
-
-
-def show(console: Console, filled: list[Filled]) -> None:
-    """A line a partition: its run, how much it has learnt from, and J(θ)."""
-    rows = []
-    for each in filled:
-        outputs = each.run.outputs
-        words = outputs.trained.vocabulary.manifest.facts["occurrences"]
-        loss = outputs.evaluation.manifest.facts["metrics"].get(LOSS)
-        said = "" if loss is None else f"{loss:.4g}"
-        rows.append([each.partition.day, each.run.run_id, f"{words:,}", said, "was there" if each.found else ""])
-    console.print()
-    console.print(table(["partition", "MLflow run", "words", "J(θ)", ""], rows, right=["words", "J(θ)"]))
-    say(console, "\nNone of them was put forward: `w2v promote VERSION` decides about one, `w2v ui` shows them.")
 
 
 def _variant(config: Config, learnt: list[Partition]) -> Config:

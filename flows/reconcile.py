@@ -4,10 +4,8 @@ import logging
 from pathlib import Path
 
 from prefect import flow
-from rich.console import Console
 
 from configs.schema import Config
-from flows.cli.tables import say
 from flows.deployment import directory
 from flows.hooks import failures
 from tasks import notifications
@@ -30,13 +28,3 @@ def reconcile(config: Config) -> list[Lost]:
         log.info("✗ %s: %s", each.name, each.why)
         notifications.tell(config.notify, notifications.of_lost(each, uri))
     return lost
-
-
-def show(console: Console, lost: list[Lost]) -> None:
-    if not lost:
-        say(console, "every open run has a heart that beats")
-    for each in lost:
-        where = f"run {each.run_id} is KILLED" if each.run_id else f"flow run {each.flow_run} is closed"
-        say(console, f"{each.name}: {each.why}; {where}")
-        if each.command:
-            say(console, f"  go on with it: {each.command}")

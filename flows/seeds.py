@@ -6,11 +6,9 @@ from typing import NamedTuple
 
 from prefect import flow
 from prefect.runtime import flow_run as running
-from rich.console import Console
 
 from configs.names import shortened
 from configs.schema import Config
-from flows.cli.tables import say, table
 from flows.hooks.stops import stoppable
 from flows.outbox import required
 from flows.planning.pipeline import Retrained
@@ -62,20 +60,6 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     )
     Run(uri, parent).tag({session.RESULT: result})
     return Seeds(parent, runs, found)
-
-
-def show(console: Console, done: Seeds) -> None:
-    """A line a score: its mean, its deviation, and what each seed gave."""
-    head = ["score", "mean", "deviation", *(f"seed {seed}" for seed in done.runs)]
-    rows = [
-        [each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", *(f"{value:.4g}" for value in each.values)]
-        for each in done.noise
-    ]
-    console.print()
-    console.print(table(head, rows))
-    say(console, (f"\n{comparison_seeds.NOTE}", "dim"))
-    say(console, f"\nMLflow run   {done.run_id}")
-    say(console, f"compare      w2v compare {' '.join(run.run_id for run in done.runs.values())}")
 
 
 def _vectors(run: Retrained) -> bytes:

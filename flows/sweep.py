@@ -6,15 +6,12 @@ from typing import NamedTuple
 
 from prefect import flow
 from prefect.runtime import flow_run as running
-from rich.console import Console
 
 from configs import grids
-from configs.addresses import shown
 from configs.grids import Change, described
 from configs.names import shortened
 from configs.schema import Config
 from configs.writing import toml
-from flows.cli.tables import say, table
 from flows.deployment import directory
 from flows.hooks.stops import stoppable
 from flows.outbox import required
@@ -28,8 +25,9 @@ from tasks.datasets import contracts, outputs
 from tasks.datasets.files import digest_of
 from tasks.errors import InputError, Paused, TrainingError
 from tasks.sweeps import halving, ranking
-from tasks.sweeps.ranking import LOSS, Result, Sweep
+from tasks.sweeps.ranking import Result, Sweep
 from tasks.tracking import session
+from tasks.tracking.names import LOSS
 from tasks.tracking.run import Run
 from tasks.training.stage import losses
 
@@ -147,17 +145,6 @@ class Climb:
 
 def _at(epochs: int, losses: list[float]) -> dict[str, float]:
     return {LOSS: losses[epochs]} if losses else {}
-
-
-def show(console: Console, config: Config, done: Swept) -> None:
-    """A line a candidate, best first; what mattered; where the best config lies."""
-    console.print()
-    console.print(table(*halving.cells(done.sweep)))
-    say(console, (f"\n{halving.NOTE}\n", "dim"))
-    for each in done.sweep.mattered:
-        say(console, f"{each.key}  ", (halving.share(each), "dim"))
-    say(console, f"\nMLflow run   {done.run_id}  in {shown(session.uri(config))}")
-    say(console, f"best config  {done.best}     train it   w2v retrain {done.best}")
 
 
 def _comment(found: Sweep) -> str:

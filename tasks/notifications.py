@@ -16,7 +16,6 @@ from configs.schema import Event, Notify, Promotion
 from tasks.errors import TrackingError
 from tasks.maintenance.orphans import Lost
 from tasks.orchestration import artifacts
-from tasks.promotion.decision import sentence
 from tasks.tracking.registry import Decision, Model
 from tasks.tracking.run import Run
 
@@ -78,7 +77,7 @@ def of_decision(rule: Promotion, model: Model, decision: Decision) -> Message:
         "promotion": "`w2v rollback` goes back to the champion before.",
     }
     run = Run(model.uri, decision.run_id)
-    title = f"{model.name}: {sentence(decision).partition(': ')[0]}"
+    title = f"{model.name}: {decision.sentence.partition(': ')[0]}"
     return Message(events, title, f"{decision.why}\n{todo[events[0]]}", run.id, _link(run))
 
 

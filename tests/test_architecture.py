@@ -1,9 +1,11 @@
 """Walls: what holds for the project as a whole."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from tests.support.paths import PROJECT
 
 TRACKED = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
+SOURCES = [
+    name for name in TRACKED if name.endswith(".py") and name.split("/")[0] in {"flows", "tasks", "w2v_core", "configs"}
+]
 W2V = Path(sys.executable).parent / "w2v"
 
 
@@ -43,6 +48,40 @@ def test_no_registry_and_no_machine_is_named() -> None:
     found = [name for name in TRACKED if re.search(f"{hosts}|{machines}".encode(), (PROJECT / name).read_bytes())]
 
     assert not found
+
+
+def test_nothing_outside_the_keys_computes() -> None:
+    """The packages that count for no key import no core: a change of theirs cannot change a result."""
+    exempt = [name for name in SOURCES if name.startswith(("tasks/engine/", "tasks/tracking/", "tasks/errors"))]
+
+    assert len(exempt) > 20
+    assert not [name for name in exempt if re.search(r"^\s*(from|import) w2v_core", (PROJECT / name).read_text(), re.M)]
+
+
+def test_a_folder_is_a_package_with_a_sign() -> None:
+    """An `__init__` holds a docstring and no code, which would run with every import of a module beside it.
+
+    But for the line in `tasks` that chooses pyarrow's allocator before pyarrow is loaded, and the core's lazy names.
+    """
+    signs = [name for name in SOURCES if name.endswith("__init__.py")]
+    busy = [name for name in signs if len(ast.parse((PROJECT / name).read_text()).body) != 1]
+
+    assert len(signs) > 25
+    assert busy == ["tasks/__init__.py", "w2v_core/__init__.py"]
+    assert not [name for name in signs if not ast.get_docstring(ast.parse((PROJECT / name).read_text()))]
+
+
+def test_no_module_is_hidden_and_no_folder_is_a_heap() -> None:
+    """A name tells what a module is, and a folder holds what can be taken in at a glance."""
+    heaps = Counter(str(Path(name).parent) for name in SOURCES)
+
+    assert not [name for name in SOURCES if Path(name).name.startswith("_") and not name.endswith("__init__.py")]
+    assert max(heaps.values()) <= 18  # 17 modules and the sign
+
+
+def test_no_import_is_relative() -> None:
+    """A stage's key follows imports by their full names."""
+    assert not [name for name in SOURCES if re.search(r"^\s*from \.", (PROJECT / name).read_text(), re.M)]
 
 
 def test_no_pickle() -> None:

@@ -1,26 +1,27 @@
 """WHAT: word2vec in NumPy. Takes and returns numbers and arrays; knows no file, framework, log or progress bar.
 
 May import: NumPy, SciPy's sparse product, threadpoolctl.
-Read in this order: windows, vocabulary, model; skip_gram, cbow; softmax, negative_sampling, hierarchical_softmax;
-problems, sparse, batches, training, learners; and the fast path, derived where it stands: blocks, noise_blocks,
-tree_blocks, flight. The public names below are loaded when they are first used (PEP 562); `__init__.pyi` types them.
+Read in this order: windows, vocabulary, model; examples, skip_gram, cbow; objectives (softmax, negative_sampling,
+hierarchical_softmax); sparse, batches, training, factory; then the fast path, derived where it stands: fast.blocks,
+fast.negative_sampling, fast.hierarchical_softmax, fast.pipelined; and measures. The public names below are loaded when
+they are first used (PEP 562); `__init__.pyi` types them.
 """
 
 from importlib import import_module
 
 _PLACES = {
-    "ARCHITECTURES": "learners",
-    "OBJECTIVES": "learners",
+    "ARCHITECTURES": "factory",
+    "OBJECTIVES": "factory",
     "Model": "model",
     "Settings": "training",
-    "Vectors": "similarity",
+    "Vectors": "measures.similarity",
     "Windows": "windows",
     "draw": "windows",
     "generator": "randomness",
-    "held_out_loss": "likelihood",
+    "held_out_loss": "measures.likelihood",
     "initial": "model",
     "keep_probabilities": "vocabulary",
-    "learner": "learners",
+    "learner": "factory",
     "train": "training",
 }
 __all__ = list(_PLACES)

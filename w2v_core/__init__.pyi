@@ -1,11 +1,11 @@
-from w2v_core.learners import ARCHITECTURES as ARCHITECTURES
-from w2v_core.learners import OBJECTIVES as OBJECTIVES
-from w2v_core.learners import learner as learner
-from w2v_core.likelihood import held_out_loss as held_out_loss
+from w2v_core.factory import ARCHITECTURES as ARCHITECTURES
+from w2v_core.factory import OBJECTIVES as OBJECTIVES
+from w2v_core.factory import learner as learner
+from w2v_core.measures.likelihood import held_out_loss as held_out_loss
+from w2v_core.measures.similarity import Vectors as Vectors
 from w2v_core.model import Model as Model
 from w2v_core.model import initial as initial
 from w2v_core.randomness import generator as generator
-from w2v_core.similarity import Vectors as Vectors
 from w2v_core.training import Settings as Settings
 from w2v_core.training import train as train
 from w2v_core.vocabulary import keep_probabilities as keep_probabilities

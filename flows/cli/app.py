@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.workspaces import VARIABLE, folder, placed
-from flows.servers.settings import settle
 
 if TYPE_CHECKING:
     from configs.schema import Config
-
-QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.toml"
 
 
 def _folder(text: str) -> Path:
@@ -87,22 +84,25 @@ def load(path: Path, settings: list[str] | None, workspace: Path | None = None) 
     from configs.loading import check_once
 
     check_once(settings or [])
+    from configs.experiments import read
+
     config = read(path, placed(settings or [], workspace))
     prepare(config)
     return config
 
 
-def read(path: Path, settings: list[str]) -> "Config":
-    from configs import loading
+def enter(workspace: Path) -> None:
+    """Use the workspace: its folders for Prefect and MLflow, and the servers of its service, if it is up."""
+    from flows.servers.settings import settle
+    from flows.service.state import join
 
-    settings = placed(settings)
-    own_text = path == QUICKSTART and any(setting.startswith("ingestion.source") for setting in settings)
-    return loading.load(None if own_text else path, settings)  # quickstart's probes and epochs suit its own text only
+    settle(workspace)
+    join(workspace)
 
 
 def prepare(config: "Config") -> None:
     """What has to be so before Prefect and NumPy are loaded, or this process starts again."""
-    settle(Path(config.runtime.workspace))
+    enter(Path(config.runtime.workspace))
     if config.runtime.portable:
         from tasks.engine import kernels
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import Model, Workspace, app
-from flows.servers.settings import settle
+from flows.cli.app import Model, Workspace, app, enter
 
 
 @app.command()
@@ -18,7 +17,7 @@ def promote(
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Make VERSION the champion if the rule of its config lets it; exit 1 if it is kept back."""
-    settle(workspace)
+    enter(workspace)
     from flows.cli import promotion, report
 
     raise typer.Exit(promotion.promote(report.console, workspace, model, version, accept_drift, because))
@@ -31,7 +30,7 @@ def rollback(
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Make the version champion again that was it before."""
-    settle(workspace)
+    enter(workspace)
     from flows.cli import promotion, report
 
     promotion.rollback(report.console, workspace, model, because)

@@ -93,7 +93,7 @@ def show(console: Console, decision: Decision) -> None:
     if decision.figures:
         console.print(table(promotion_decision.HEAD, promotion_decision.rows(decision.figures)))
         say(console, f"\n{promotion_decision.said_of_the_space(decision.figures)}\n")
-    say(console, promotion_decision.sentence(decision))
+    say(console, decision.sentence)
 
 
 def _config(run: Run) -> Config:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import QUICKSTART, ConfigFile, Placed, RunId, Settings, Workspace, app, load, prepare, serve
+from configs.experiments import QUICKSTART
+from flows.cli.app import ConfigFile, Placed, RunId, Settings, Workspace, app, load, prepare, serve
 
 LOSS = "loss/held_out"  # MLflow's name of J(θ)
 
@@ -30,8 +31,9 @@ def retrain(
     if seeds > 1:
         serve()
         from flows import seeds as variants
+        from flows.cli import outcomes
 
-        variants.show(report.console, variants.retrain_seeds(loaded, seeds))
+        outcomes.show_seeds(report.console, variants.retrain_seeds(loaded, seeds))
         return
     # a server of one's own is told of every retraining; a temporary one is not started to be told of nothing
     done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(begun, planned)
@@ -78,8 +80,9 @@ def sweep(
     report.warn(foresight.foresee(loaded, plan.plan(loaded)))
     serve()
     from flows import sweep as sweeps
+    from flows.cli import outcomes
 
-    sweeps.show(report.console, loaded, sweeps.sweep(loaded, grid, random, by, keep_one_in, output))
+    outcomes.show_swept(report.console, loaded, sweeps.sweep(loaded, grid, random, by, keep_one_in, output))
 
 
 @app.command()
@@ -102,10 +105,10 @@ def backfill(
     """
     loaded = load(config, settings, workspace)
     from flows import backfill
-    from flows.cli import report
+    from flows.cli import outcomes, report
 
     wanted = backfill.partitions(loaded, first.date(), last.date(), skip_missing=skip_missing)
-    backfill.show(report.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
+    outcomes.show_filled(report.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
 
 
 @app.command()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from configs.experiments import QUICKSTART
 from configs.workspaces import placed
-from flows.cli.app import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load
+from flows.cli.app import ConfigFile, Placed, Settings, Workspace, app, load
 
 if TYPE_CHECKING:
     from configs.schema import Config

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import Epoch, Many, Run, Workspace, app
-from flows.servers.settings import settle
+from flows.cli.app import Epoch, Many, Run, Workspace, app, enter
 
 
 class Format(StrEnum):
@@ -71,7 +70,7 @@ def compare(
     """Say which of several runs is better, how sure that is, and how the space has changed; write one HTML page."""
     if len(set(runs)) < max(2, len(runs)):
         raise typer.BadParameter("name two or more different runs", param_hint="RUN RUN…")
-    settle(workspace)
+    enter(workspace)
     from flows.cli import comparison, report
 
     comparison.show(report.console, *comparison.compare(workspace, runs, output))

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from configs.experiments import QUICKSTART
 from configs.workspaces import placed
-from flows.cli.app import QUICKSTART, ConfigFile, Placed, Settings, Workspace, app, load, serve
-from flows.servers.settings import settle
+from flows.cli.app import ConfigFile, Placed, Settings, Workspace, app, enter, load, serve
 
 
 @app.command()
@@ -88,9 +88,9 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, worksp
     session.runs_of_config(loaded)
     serve()
     from flows import reconcile
-    from flows.cli import report
+    from flows.cli import outcomes, report
 
-    reconcile.show(report.console, reconcile.reconcile.fn(loaded))
+    outcomes.show_closed(report.console, reconcile.reconcile.fn(loaded))
 
 
 @app.command()
@@ -105,7 +105,7 @@ def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
 @app.command()
 def sync(workspace: Workspace = Path("workspace")) -> None:
     """Upload the results that wait for an MLflow that was away (tracking.required = false), and decide about each."""
-    settle(workspace)
+    enter(workspace)
     from flows import outbox
 
     runs = outbox.sync(workspace)

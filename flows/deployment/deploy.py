@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from configs.addresses import shown
+from configs.experiments import QUICKSTART, read
 from configs.loading import ConfigError
 from configs.schema import Config
-from flows.cli.app import QUICKSTART, read
 from flows.servers.settings import ELSEWHERE
 from tasks.engine import kernels
 from tasks.engine.environment import MODULE

@@ -9,7 +9,8 @@ from configs.schema import Config
 from flows.planning.plan import recipe
 from tasks.datasets import outputs
 from tasks.sweeps import candidates as sweeps_candidates
-from tasks.sweeps.ranking import LOSS, check_score
+from tasks.sweeps.ranking import check_score
+from tasks.tracking.names import LOSS
 
 log = logging.getLogger("w2v")
 

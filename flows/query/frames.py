@@ -9,9 +9,9 @@ import pandas as pd
 from configs import workspaces
 from flows.query import vectors
 from tasks.reports import tables
-from tasks.sweeps.ranking import GROUPS, LOSS
 from tasks.tracking import session
 from tasks.tracking.client import reached
+from tasks.tracking.names import GROUPS, LOSS
 from tasks.tracking.run import known_run
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ Prefect starts one by itself, but in our process group: Ctrl-C and `timeout` wou
 well. This one is in a group of its own, and ends when its standard input does: with us, however we end.
 
 The socket that it listens on is ours. Who asks while it starts, or between its death and the start of the next one on
-the same database, is not refused: the question waits in the socket. Where no server can be had, flows.servers.stand_in answers.
+the same database, is not refused: the question waits in the socket. Where no server can be had, stand_in.py answers.
 """
 
 import atexit

@@ -9,7 +9,8 @@ from flows.access.guard import Guard, guarded, is_locked
 from tasks.errors import PipelineError
 
 GROUP, NAME = "mlflow.app", "w2v"
-OPTIONS = "--log-level warning --http flows.access.strangers:Wary --ws flows.access.strangers:WarySocket --backlog 64"  # of uvicorn
+LIMITED = "--http flows.access.strangers:Wary --ws flows.access.strangers:WarySocket"
+OPTIONS = f"--log-level warning {LIMITED} --backlog 64"  # of uvicorn
 
 
 def create_app() -> Guard:

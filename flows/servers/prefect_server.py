@@ -1,6 +1,6 @@
 """Prefect's server behind our guard: the same program as `prefect server start`, with callers asked who they are.
 
-python -m flows.servers.prefect_server     (its standard input is the socket to listen on, flows.access.guard.told its environment)
+python -m flows.servers.prefect_server     (standard input: the socket to listen on; environment: access.guard.told)
 """
 
 import os

@@ -36,8 +36,7 @@ class Masking(Visible):
 
 
 def settle(workspace: Path) -> None:
-    """Give Prefect a home in the workspace, and the servers of its service (`w2v up`), unless the user has others."""
-    from flows.service.state import join
+    """Give Prefect and MLflow their folders in the workspace, unless the user has others."""
     from tasks.engine import scratch
     from tasks.errors import StoreError
     from tasks.tracking.database_paths import check_name
@@ -60,7 +59,6 @@ def settle(workspace: Path) -> None:
         database = address_of(home / "prefect.db").replace("pysqlite", "aiosqlite", 1)
         os.environ.setdefault("PREFECT_SERVER_DATABASE_CONNECTION_URL", database)
     scratch.settle(workspace)
-    join(workspace)
 
 
 def quiet() -> None:

@@ -223,7 +223,7 @@ def _columns(found: Sequence[tuple[str, float]]) -> dict[str, Any]:
 
 def _page(api: FastAPI, source: Source) -> str:
     """What may be asked, with examples that answer, from the schema."""
-    loader = PackageLoader("flows", "templates")
+    loader = PackageLoader("flows.serving", "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     words = source.now.learnt.words
     first = min(FIRST, max(0, len(words) - 3))

@@ -19,7 +19,7 @@ NAMED = 8  # neighbours shown where the pointer is
 
 
 def html(comparison: Comparison) -> str:
-    loader = PackageLoader("tasks", "templates")
+    loader = PackageLoader("tasks.comparison", "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return page.get_template("comparison.html").render(
         runs=list(zip(comparison.letters, figures.PALETTE, comparison.runs, strict=False)),

@@ -18,8 +18,8 @@ from tasks.evaluation import judging as evaluation_judging
 from tasks.evaluation import learning, scores
 from tasks.evaluation.datasets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks.evaluation.judging import Space
+from tasks.settings import settings_of
 from tasks.text.normalization import Rules
-from tasks.training.initialization import settings_of
 from tasks.vectors import tables
 from w2v_core.measures.likelihood import held_out_loss
 from w2v_core.model import Model

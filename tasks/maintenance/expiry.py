@@ -17,10 +17,11 @@ from configs.addresses import shown
 from configs.schema import Retention
 from tasks.engine.environment import MODULE
 from tasks.errors import InputError, TrackingError
-from tasks.maintenance.garbage import DAY, KEEP, pinned
+from tasks.maintenance.garbage import DAY, pinned
 from tasks.maintenance.survey import named_runs
 from tasks.tracking import registry
 from tasks.tracking.client import reached
+from tasks.tracking.names import KEEP
 from tasks.tracking.ownership import HOST
 from tasks.tracking.session import FLOW_RUN, PARENT
 

@@ -13,9 +13,9 @@ from tasks.engine import store as engine_store
 from tasks.engine.leases import Uses
 from tasks.engine.store import MANIFEST, Dataset, Store
 from tasks.errors import ContractError
+from tasks.tracking.names import KEEP
 
 DAY = 86_400.0  # seconds
-KEEP = "keep"  # the tag of MLflow's by which a person pins a run
 RESULTS = "prefect-results"  # in the workspace: Prefect's record of each output
 OPEN = {"RUNNING", "UNKNOWN"}  # at work, or of another MLflow server: nobody here can tell
 

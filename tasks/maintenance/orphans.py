@@ -1,6 +1,6 @@
 """Runs that stay open although nobody works on them any more, in MLflow and in Prefect: found, and closed.
 
-A process of this host is looked for; one of another host has a heart (tasks/tracking/heartbeat.py). Who seems silent is looked at
+A process of this host is looked for; one of another host has a heart (heartbeat.py). Who seems silent is looked at
 again a little later, and is lost only if it has not beaten in between: so neither a clock that is wrong nor a server
 that was away makes anybody lost. A flow run lives as long as its MLflow run does. Without one it is Prefect's own
 heartbeats that tell, and the time since it came into its state.

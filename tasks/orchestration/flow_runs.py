@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from configs.addresses import shown
 from tasks.errors import PipelineError
-from tasks.maintenance.garbage import KEEP
 from tasks.refusals import cause
+from tasks.tracking.names import KEEP
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

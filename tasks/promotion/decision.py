@@ -16,7 +16,7 @@ from tasks.orchestration import artifacts
 from tasks.promotion import rule as promotion_rule
 from tasks.tracking import registry
 from tasks.tracking.client import reached
-from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Model, Version
+from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Figures, Model, Version
 from tasks.tracking.run import Run, gathered
 
 
@@ -80,7 +80,7 @@ def record(workspace: Path, model: Model, decision: Decision) -> None:
         (folder / VERDICT / f"{_name(decision)}.md").write_text(text, encoding="utf-8")
         run.files(folder)
     run.tag({VERDICT: decision.verdict})
-    artifacts.announce_page(text, "promotion", markdown.text(sentence(decision)))
+    artifacts.announce_page(text, "promotion", markdown.text(decision.sentence))
 
 
 def _name(decision: Decision) -> str:
@@ -88,21 +88,10 @@ def _name(decision: Decision) -> str:
     return decision.when.replace(":", "")
 
 
-def sentence(decision: Decision) -> str:
-    other = f"version {decision.against}" if decision.against else "nobody"
-    still = f"{other} stays champion" if decision.against else "and there is no champion yet"
-    middle = {
-        "promoted": f"is champion, after {other}",
-        "kept back": f"is kept back, {still}",
-        "restored": f"is champion again, after {other}",
-    }
-    return f"version {decision.version} {middle[decision.verdict]}: {decision.why}"
-
-
 def page(model: Model, decision: Decision) -> str:
     """Markdown."""
     parts = [
-        f"{markdown.code(model.name)} {markdown.text(sentence(decision))}.",
+        f"{markdown.code(model.name)} {markdown.text(decision.sentence)}.",
         f"Decided by {markdown.text(decision.who)} at {decision.when}; run `{decision.run_id}`.",
     ]
     if decision.figures:
@@ -113,7 +102,7 @@ def page(model: Model, decision: Decision) -> str:
 HEAD = ["gate", "champion", "challenger", "difference, 95% interval", "P(better)", "items", "coverage"]
 
 
-def rows(figures: promotion_rule.Figures) -> list[list[str]]:
+def rows(figures: Figures) -> list[list[str]]:
     """A row a gate, under HEAD."""
     return [
         [
@@ -129,7 +118,7 @@ def rows(figures: promotion_rule.Figures) -> list[list[str]]:
     ]
 
 
-def said_of_the_space(figures: promotion_rule.Figures) -> str:
+def said_of_the_space(figures: Figures) -> str:
     return (
         f"The space has drifted by {figures.drift:.3f} (1 − mean cosine after alignment), and "
         f"{figures.overlap:.0%} of the nearest neighbours are kept."
@@ -141,7 +130,7 @@ def _decision(
     champion: Version | None,
     verdict: str,
     why: str,
-    figures: promotion_rule.Figures | None = None,
+    figures: Figures | None = None,
     faults: Sequence[str] = (),
 ) -> Decision:
     return Decision.model_validate({

@@ -11,35 +11,12 @@ and something speaks for it:
 from configs.schema import Promotion
 from tasks.comparison.published import Published
 from tasks.comparison.runs import space_change, verdicts
-from tasks.engine.store import Record
 from tasks.errors import InputError
 from tasks.evaluation import scores as evaluation_scores
+from tasks.tracking.registry import Figures, Gate
 
 NO_SETS = "no set judged it, see evaluation.similarity, .analogies and .domain"
 INCOMPARABLE = "not the same set, or too few items that both know"
-
-
-class Gate(Record):
-    """A score that decides: of both on the items both know, and the interval of challenger − champion."""
-
-    score: str
-    items: int
-    coverage: float  # of the items that the champion knows, the share that the challenger knows too
-    champion: float
-    challenger: float
-    low: float
-    high: float
-    better: float  # the probability that the challenger's is higher
-
-
-class Figures(Record):
-    """All that a decision rests on."""
-
-    gates: list[Gate]
-    incomparable: list[str]  # scores that should decide, and cannot
-    newer_data: bool  # a later run, of other documents
-    drift: float  # 1 − mean cosine of the shared words after alignment; 1 where there is no space to compare
-    overlap: float  # mean share of the neighbours kept
 
 
 def measure(challenger: Published, champion: Published, wanted: list[str]) -> Figures:

@@ -31,7 +31,7 @@ def promotion(config: Config, context: Context) -> Decision:
             model = registry.challenge(model, version)
             decision = promotion_decision.decide(model, version, config.promotion)
         promotion_decision.record(workspace, model, decision)
-    log.info("✓ %-12s %s", "promotion", promotion_decision.sentence(decision))
+    log.info("✓ %-12s %s", "promotion", decision.sentence)
     if not decided:
         notifications.tell(config.notify, notifications.of_decision(config.promotion, model, decision))
     return decision

@@ -1,4 +1,5 @@
-"""docs/formats.md, made of the tables of formats: `python -m tasks.readers.page > docs/formats.md`."""
+"""docs/formats.md, made of the tables of formats:
+`python -m tasks.readers.page > docs/formats.md`."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ RUN = Path("benchmarks/results/damage.json")  # what the last long run of tests/
 HEAD = """\
 # What we read, and how it is checked
 
-Made of the tables in `tasks/readers/formats.py` and `tasks/readers/refused.py`: `python -m tasks.readers.page > docs/formats.md`.
+Made of the tables in `tasks/readers/formats.py` and `tasks/readers/refused.py`:
+`python -m tasks.readers.page > docs/formats.md`.
 
 The same holds for every way a file arrives: named outright, in a folder, by a pattern, in a `.zip`, from a URL, from
 S3. Text is UTF-8, with or without a byte order mark. A suffix says what a file should be, its first bytes say what it
@@ -48,14 +50,16 @@ BOUNDS = f"""
 - What comes out of a file: {GROWTH} times its size, or {HARMLESS:,} bytes if that is more. Each line and row weighs
   {LINE} bytes besides its own, as it takes as much time.
 - A batch of an Arrow file: {LARGEST:,} bytes.
-- So no input of 1 MB takes over 1 GB of memory or a minute: `tests/tasks/readers/test_columnar_rows.py` measures it on files
+- So no input of 1 MB takes over 1 GB of memory or a minute:
+  `tests/tasks/readers/test_columnar_rows.py` measures it on files
   made to break it.
 """
 CHECKED = """
 ## Damaged files
 
 Whole files of every kind, each damaged at random (a byte changed, bytes taken out or doubled, cut short, a block of
-zeros), are read by `pytest -m long tests/tasks/readers/test_damage.py`. What has checksums (compressed files, archives, Parquet
+zeros), are read by `pytest -m long tests/tasks/readers/test_damage.py`. What has checksums (compressed files, archives,
+Parquet
 if its writer adds them, as `a.parquet` here) is refused or read the same. What has none cannot show that a letter has
 changed, or that a text ends early; what does show is counted or refused. No file was a crash, or took over 1 GB or a
 minute. The last run:

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tasks.reports.figures import FAINT, INK, PALETTE, blank, tidy
-from tasks.sweeps.ranking import LOSS, Mattered, Sweep
+from tasks.sweeps.ranking import Mattered, Sweep
+from tasks.tracking.names import LOSS
 
 PER_ROW = 3
 LOGARITHMIC = 5  # times that the largest number is the smallest, from where on the scale is logarithmic

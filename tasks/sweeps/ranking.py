@@ -13,9 +13,8 @@ from configs.schema import Evaluation
 from tasks.errors import InputError
 from tasks.evaluation.datasets import judging_files, set_names
 from tasks.evaluation.scores import METRICS
+from tasks.tracking.names import GROUPS, LOSS
 
-LOSS = "loss/held_out"  # J(θ): the only score of which less is better
-GROUPS = list(dict.fromkeys(metric.split("/")[0] for metric in METRICS.values()))
 # J(θ) is the mean over windows of what is to be said of their words: with other words or windows it is another figure
 OTHER_WINDOWS = ("ingestion.", "tokenization.", "vocabulary.", "windows.")
 SAME_WINDOWS = {"vocabulary.subsample", "windows.shard_rows"}

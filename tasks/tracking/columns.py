@@ -7,8 +7,8 @@ it the table has names and times alone.
 import json
 from typing import TYPE_CHECKING
 
-from tasks.sweeps.ranking import GROUPS, LOSS
 from tasks.tracking.client import reached
+from tasks.tracking.names import GROUPS, LOSS, SPEED
 from tasks.tracking.registry import VERDICT
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ NAME = "scores"
 TAG = f"mlflow.sharedViewState.{NAME}"
 NEWEST = 100  # runs that are looked at
 WIDTH, MARGIN, NAMES = 6, 36, 290  # pixels: of a letter, around a title, and of the column of names
-SPEED = "speed/words_per_second"
 
 
 def address(uri: str) -> str:

@@ -7,18 +7,27 @@ whole curve once more, and what is logged twice is there once.
 
 import logging
 import time
+from typing import Protocol
 
 from tasks.engine.background import Courier
 from tasks.engine.stage import Context
 from tasks.errors import TrackingError
+from tasks.tracking.names import SPEED
 from tasks.tracking.run import Run
-from tasks.training.curve import Curve
 
 # MLflow's comparison page begins with the first one: J(θ) can be compared, the training's own loss cannot
 CURVES = {"held_out_loss": "loss/held_out", "loss": "loss/training", "learning_rate": "training/learning_rate"}
-SPEED = "speed/words_per_second"
 
 log = logging.getLogger("w2v")
+
+
+class Curve(Protocol):
+    """The points of a training so far, and its speed at each."""
+
+    @property
+    def rows(self) -> list[dict[str, float | None]]: ...
+    @property
+    def rates(self) -> list[float]: ...
 
 
 class Live:

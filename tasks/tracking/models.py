@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from tasks.engine import environment
+from tasks.text import normalization
 from tasks.text.normalization import Rules
 from tasks.tracking.client import already_exists, reached
 from tasks.tracking.database_paths import artifact_address
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-CODE, NORMALIZATION = (Path(__file__).with_name(name) for name in ("_pyfunc.py", "_normalization.py"))
+CODE, NORMALIZATION = Path(__file__).with_name("pyfunc.py"), Path(normalization.__file__)
+FORMER_CODE = "_pyfunc.py"  # what the code was called in models of version 0.1
 VERSIONS = "mlflow.modelVersions"  # the tag by which MLflow's page of a logged model shows its versions
 DATA, FILES = "artifacts", ("vectors.npy", "vocabulary.parquet")  # where a packed model has them
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
@@ -105,8 +107,10 @@ def whole(client: "MlflowClient", model: "LoggedModel", sizes: Mapping[str, int 
         return False
     top = {each.path for each in client.list_logged_model_artifacts(model.model_id)}
     data = {Path(each.path).name: each.file_size for each in client.list_logged_model_artifacts(model.model_id, DATA)}
-    return top >= {"MLmodel", CODE.name, DATA} and all(
-        name in data and (data[name] or 0) > 0 and sizes.get(name) in (None, data[name]) for name in FILES
+    return (
+        top >= {"MLmodel", DATA}
+        and bool(top & {CODE.name, FORMER_CODE})
+        and all(name in data and (data[name] or 0) > 0 and sizes.get(name) in (None, data[name]) for name in FILES)
     )
 
 

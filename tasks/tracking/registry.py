@@ -10,13 +10,35 @@ from configs.addresses import shown
 from configs.schema import Tracking
 from tasks.engine.store import Record
 from tasks.errors import InputError
-from tasks.promotion.rule import Figures
 from tasks.tracking.client import reached
 from tasks.tracking.run import full_id
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
 DECISION = "decision "  # the tag goes on with the time
 VERDICT = "promotion"  # the tag with the latest verdict alone, for MLflow's tables
+
+
+class Gate(Record):
+    """A score that decides: of both on the items both know, and the interval of challenger − champion."""
+
+    score: str
+    items: int
+    coverage: float  # of the items that the champion knows, the share that the challenger knows too
+    champion: float
+    challenger: float
+    low: float
+    high: float
+    better: float  # the probability that the challenger's is higher
+
+
+class Figures(Record):
+    """All that a decision rests on."""
+
+    gates: list[Gate]
+    incomparable: list[str]  # scores that should decide, and cannot
+    newer_data: bool  # a later run, of other documents
+    drift: float  # 1 − mean cosine of the shared words after alignment; 1 where there is no space to compare
+    overlap: float  # mean share of the neighbours kept
 
 
 class Decision(Record):
@@ -29,6 +51,18 @@ class Decision(Record):
     when: str  # ISO 8601, UTC
     faults: tuple[str, ...] = ()  # of the version itself, whatever the champion: tasks/evaluation/learning.py
     figures: Figures | None = None  # None where nothing was measured: there was no champion, or it is restored
+
+    @property
+    def sentence(self) -> str:
+        """Say what was decided and why, in one line."""
+        other = f"version {self.against}" if self.against else "nobody"
+        still = f"{other} stays champion" if self.against else "and there is no champion yet"
+        middle = {
+            "promoted": f"is champion, after {other}",
+            "kept back": f"is kept back, {still}",
+            "restored": f"is champion again, after {other}",
+        }
+        return f"version {self.version} {middle[self.verdict]}: {self.why}"
 
 
 class Version(NamedTuple):

@@ -18,20 +18,14 @@ from tasks.text.normalization import Rules
 from tasks.vectors import tables
 from w2v_core.model import Model, initial, warm
 from w2v_core.randomness import generator
-from w2v_core.training import Settings
 
 WHICH = "training.warm_start is the vectors.parquet that an earlier `w2v retrain` named at its end."
-FILES = {"warm_start", "frozen", "keep_epochs"}  # what the core does not know: files it starts from, and leaves
 
 
 class Start(NamedTuple):
     model: Model
     frozen: NDArray[np.bool_]  # (V,)
     facts: dict[str, Any]
-
-
-def settings_of(config: Training, window: int, seed: int) -> Settings:
-    return Settings(window=window, seed=seed, **config.model_dump(exclude=FILES))
 
 
 def start_digests(config: Training) -> list[str | None]:

@@ -30,10 +30,11 @@ from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.engine.threads import ordered_map
 from tasks.errors import Paused, TrainingError
+from tasks.settings import settings_of
 from tasks.text.normalization import Rules
 from tasks.tracking.live_curve import Live
 from tasks.training.curve import Curve
-from tasks.training.initialization import Start, settings_of, start, start_digests
+from tasks.training.initialization import Start, start, start_digests
 from tasks.vectors import tables
 from w2v_core.factory import learner
 from w2v_core.fast.blocks import IN_PLACE

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from configs.loading import ConfigError
 from configs.schema import Config, Tracking
-from flows.backfill import Filled, backfill, partitions, show
+from flows.backfill import Filled, backfill, partitions
+from flows.cli.outcomes import show_filled
 from tasks.errors import InputError
 from tasks.tracking import registry, session
 
@@ -100,7 +101,7 @@ def test_each_partition_has_a_run(daily: Config, capsys: pytest.CaptureFixture[s
     second = backfill(daily, wanted, alone=False, serve=lambda: None)
     third = backfill(daily, wanted, alone=False, serve=nobody)
     alone = backfill(daily, wanted[2:], alone=True, serve=lambda: None)
-    show(Console(), third)
+    show_filled(Console(), third)
 
     assert days_of(first) == [("2026-01-01", False), ("2026-01-02", False)]
     assert days_of(second) == [("2026-01-01", True), ("2026-01-02", True), ("2026-01-04", False)]

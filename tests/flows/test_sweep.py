@@ -18,8 +18,8 @@ from flows import sweep as sweeps
 from flows.planning.plan import plan
 from flows.retrain import retrain
 from flows.sweep import Swept, sweep
-from tasks.sweeps.ranking import LOSS
 from tasks.tracking import session
+from tasks.tracking.names import LOSS
 
 W2V = Path(sys.executable).parent / "w2v"
 RATES = ["training.learning_rate=0.02,0.05,0.1,1e30"]  # the last one diverges

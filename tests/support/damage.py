@@ -1,4 +1,6 @@
-"""Damage whole files at random and read them: `python -m tests.support.damage KIND COUNT SEED` prints what became of them.
+"""Damage whole files at random and read them, and print what became of them.
+
+python -m tests.support.damage KIND COUNT SEED
 
 refused   an InputError, which says what is wrong
 counted   read, and what was lost is counted

@@ -9,8 +9,7 @@ from configs.schema import Notify, Promotion
 from tasks import notifications
 from tasks.maintenance.orphans import Lost
 from tasks.notifications import Message
-from tasks.promotion.rule import Figures
-from tasks.tracking.registry import Decision, Model
+from tasks.tracking.registry import Decision, Figures, Model
 from tests.support.webhook import SECRET, Webhook, listening
 
 MESSAGE = Message(["failure"], "nightly failed in ingestion", "no such file", "r1", "http://here/r1")

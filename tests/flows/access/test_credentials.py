@@ -164,8 +164,9 @@ def test_another_account_is_told_whose_service_it_is(folder: Path) -> None:
 def test_what_runs_and_flows_leave_is_for_their_account(tmp_path: Path) -> None:
     """MLflow's database and Prefect's home, also without `w2v up`, whatever the umask."""
     code = (
-        "import os, sys; from pathlib import Path; from flows.servers import settings as surroundings; from tasks.tracking.client import reached\n"
-        "os.umask(0o022); surroundings.settle(Path(sys.argv[1]))\n"
+        "import os, sys; from pathlib import Path; from flows.servers.settings import settle\n"
+        "from tasks.tracking.client import reached\n"
+        "os.umask(0o022); settle(Path(sys.argv[1]))\n"
         "with reached(f'sqlite:///{sys.argv[1]}/mlflow.db'): pass"
     )
     environment = {name: value for name, value in os.environ.items() if name not in ("PREFECT_HOME", *ADDRESSES)}

@@ -12,7 +12,9 @@ from configs import schema
 from tasks.engine import code_digest as engine_code_digest
 from tasks.engine.code_digest import closure, code_digest, meaning, own_imports
 
-STAGES = ["ingestion", "tokenization", "vocabulary", "windows", "training", "evaluation"]
+STAGES = [
+    "ingestion.stage", "tokenization", "vocabulary", "windows", "training.stage", "evaluation.stage",
+]  # fmt: skip
 SECTIONS = [each for each in vars(schema).values() if isinstance(each, type) and issubclass(each, schema.Section)]
 Digest = Callable[[], str]
 

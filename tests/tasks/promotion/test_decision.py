@@ -25,11 +25,10 @@ from tasks.maintenance.survey import survey
 from tasks.novelty import novelty
 from tasks.orchestration import artifacts
 from tasks.promotion import rule
-from tasks.promotion.rule import Figures, Gate
 from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session
-from tasks.tracking.registry import Decision
+from tasks.tracking.registry import Decision, Figures, Gate
 from tasks.tracking.run import Run
 from tests.support.trained import finished_stages
 

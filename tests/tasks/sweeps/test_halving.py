@@ -12,7 +12,8 @@ from tasks.errors import InputError
 from tasks.sweeps import halving, ranking
 from tasks.sweeps.candidates import drawn, every
 from tasks.sweeps.halving import Rung, rungs
-from tasks.sweeps.ranking import LOSS, Result, check_score, explained, mattered, mean_ranks, ranked, sum_up
+from tasks.sweeps.ranking import Result, check_score, explained, mattered, mean_ranks, ranked, sum_up
+from tasks.tracking.names import LOSS
 
 SETS = Evaluation(similarity=["eval/men.tsv"], analogies=["questions.txt"], domain=["own.toml"])
 

@@ -1,0 +1,64 @@
+"""What the terminal says of many retrainings: seeds, sweeps, backfills; and of runs that were closed."""
+
+from rich.console import Console
+
+from configs.addresses import shown
+from configs.schema import Config
+from flows.backfill import Filled
+from flows.cli.tables import say, table
+from flows.seeds import Seeds
+from flows.sweep import Swept
+from tasks.comparison.seeds import NOTE
+from tasks.maintenance.orphans import Lost
+from tasks.sweeps import halving
+from tasks.tracking import session
+from tasks.tracking.names import LOSS
+
+
+def show_filled(console: Console, filled: list[Filled]) -> None:
+    """A line a partition: its run, how much it has learnt from, and J(θ)."""
+    rows = []
+    for each in filled:
+        outputs = each.run.outputs
+        words = outputs.trained.vocabulary.manifest.facts["occurrences"]
+        loss = outputs.evaluation.manifest.facts["metrics"].get(LOSS)
+        said = "" if loss is None else f"{loss:.4g}"
+        rows.append([each.partition.day, each.run.run_id, f"{words:,}", said, "was there" if each.found else ""])
+    console.print()
+    console.print(table(["partition", "MLflow run", "words", "J(θ)", ""], rows, right=["words", "J(θ)"]))
+    say(console, "\nNone of them was put forward: `w2v promote VERSION` decides about one, `w2v ui` shows them.")
+
+
+def show_seeds(console: Console, done: Seeds) -> None:
+    """A line a score: its mean, its deviation, and what each seed gave."""
+    head = ["score", "mean", "deviation", *(f"seed {seed}" for seed in done.runs)]
+    rows = [
+        [each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", *(f"{value:.4g}" for value in each.values)]
+        for each in done.noise
+    ]
+    console.print()
+    console.print(table(head, rows))
+    say(console, (f"\n{NOTE}", "dim"))
+    say(console, f"\nMLflow run   {done.run_id}")
+    say(console, f"compare      w2v compare {' '.join(run.run_id for run in done.runs.values())}")
+
+
+def show_swept(console: Console, config: Config, done: Swept) -> None:
+    """A line a candidate, best first; what mattered; where the best config lies."""
+    console.print()
+    console.print(table(*halving.cells(done.sweep)))
+    say(console, (f"\n{halving.NOTE}\n", "dim"))
+    for each in done.sweep.mattered:
+        say(console, f"{each.key}  ", (halving.share(each), "dim"))
+    say(console, f"\nMLflow run   {done.run_id}  in {shown(session.uri(config))}")
+    say(console, f"best config  {done.best}     train it   w2v retrain {done.best}")
+
+
+def show_closed(console: Console, lost: list[Lost]) -> None:
+    if not lost:
+        say(console, "every open run has a heart that beats")
+    for each in lost:
+        where = f"run {each.run_id} is KILLED" if each.run_id else f"flow run {each.flow_run} is closed"
+        say(console, f"{each.name}: {each.why}; {where}")
+        if each.command:
+            say(console, f"  go on with it: {each.command}")
