@@ -99,7 +99,7 @@ def test_help_answers_at_once() -> None:
     """`w2v --help` imports none of the heavy libraries: they are what would take seconds."""
     code = (
         "import sys; sys.argv = ['w2v', '--help']\n"
-        "from flows.cli import main\n"
+        "from flows.cli.main import main\n"
         "try: main()\n"
         "except SystemExit as done: assert not done.code\n"
         "heavy = {'prefect', 'mlflow', 'pyarrow', 'pandas', 'numpy', 'scipy', 'matplotlib', 'pydantic'}\n"
