@@ -1,6 +1,6 @@
 # make retrain [CONFIG=configs/quickstart.toml] [ARGS="--set training.epochs=3"]   set up if needed, then retrain
 # make test    [ARGS="-k windows"]                                                 set up if needed, then all checks
-# make theory                                                                      the runs and the picture of docs/theory.md
+# make theory                                                                      the runs and the picture of docs/explanation/theory.md
 
 PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml

@@ -2,7 +2,8 @@
 
     make theory [ARGS="runtime.workspace=FOLDER"]
 
-Draws docs/pictures/batch_size.png, which docs/theory.md explains. A run that is in the store is not run again.
+Draws docs/pictures/batch_size.png, which docs/explanation/theory.md explains. A run that is in the store is not
+run again.
 """
 
 import sys

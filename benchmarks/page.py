@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, made anew from all that lies under results/."""
+"""docs/explanation/benchmarks.md, made anew from all that lies under results/."""
 
 import json
 import tomllib
@@ -76,7 +76,7 @@ def write_page() -> None:
         page.append(agreement(found["agreement"]))
     if "a-year" in found:
         page.append(a_year(found["a-year"]))
-    (PROJECT / "docs" / "benchmarks.md").write_text("\n".join(page))
+    (PROJECT / "docs" / "explanation" / "benchmarks.md").write_text("\n".join(page))
 
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

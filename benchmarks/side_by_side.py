@@ -1,4 +1,4 @@
-"""Train on the same text with this project and with gensim, in turns, and write both into docs/benchmarks.md.
+"""Train on the same text with this project and with gensim, in turns: docs/explanation/benchmarks.md.
 
     make benchmark                                      every scenario of scenarios.toml
     make benchmark ARGS="wikipedia-40mb --text FILE"    one of them, on a text of one's own

@@ -42,7 +42,7 @@ def initial(words: int, vector_size: int, *, rng: np.random.Generator) -> Model:
     """Input vectors uniform within ±0.4/√D, output vectors zero: every score is 0, every word as likely as any other.
 
     So each is about 0.23 long. From shorter ones (±0.5/D in word2vec.c) all words first learn the same, how frequent
-    words are, and are late to part: docs/decisions.md.
+    words are, and are late to part: docs/explanation/decisions.md.
     """
     theta = np.zeros((words, 2, vector_size), np.float32)
     theta[:, 0] = (2 * rng.random((words, vector_size), dtype=np.float32) - 1) * np.float32(0.4 / vector_size**0.5)

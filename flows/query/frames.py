@@ -1,4 +1,4 @@
-"""Runs, scores and neighbours as pandas frames, for a notebook: docs/notebook.md shows them at work."""
+"""Runs, scores and neighbours as pandas frames, for a notebook: docs/how-to/notebook.md shows them at work."""
 
 from collections.abc import Sequence
 from pathlib import Path

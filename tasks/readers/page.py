@@ -1,5 +1,5 @@
-"""docs/formats.md, made of the tables of formats:
-`python -m tasks.readers.page > docs/formats.md`."""
+"""docs/reference/formats.md, made of the tables of formats:
+`python -m tasks.readers.page > docs/reference/formats.md`."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ HEAD = """\
 # What we read, and how it is checked
 
 Made of the tables in `tasks/readers/formats.py` and `tasks/readers/refused.py`:
-`python -m tasks.readers.page > docs/formats.md`.
+`python -m tasks.readers.page > docs/reference/formats.md`.
 
 The same holds for every way a file arrives: named outright, in a folder, by a pattern, in a `.zip`, from a URL, from
 S3. Text is UTF-8, with or without a byte order mark. A suffix says what a file should be, its first bytes say what it

@@ -75,7 +75,7 @@ def _plain(head: bytes) -> str:
 
 def _other(name: str, what: str, way: str, expected: str = "") -> str:
     known = by_name(name)
-    expected = expected or (READ[known].name if known else "text, or a format of docs/formats.md")
+    expected = expected or (READ[known].name if known else "text, or a format of docs/reference/formats.md")
     return f"{name} is {what}\nexpected  {expected}\nfound     {what}\n{way}"
 
 

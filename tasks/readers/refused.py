@@ -1,6 +1,6 @@
 """The table of formats that are refused: what they begin with, and the way to make of them what is read.
 
-docs/formats.md shows it. Where only the suffix tells, the expression matches nothing.
+docs/reference/formats.md shows it. Where only the suffix tells, the expression matches nothing.
 """
 
 import re

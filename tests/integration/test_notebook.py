@@ -16,7 +16,7 @@ from tasks.errors import InputError, TrackingError
 from tasks.tracking import session
 from tests.support.paths import PROJECT
 
-PAGE = PROJECT / "docs" / "notebook.md"
+PAGE = PROJECT / "docs" / "how-to" / "notebook.md"
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 

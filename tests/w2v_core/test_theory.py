@@ -1,4 +1,4 @@
-"""docs/theory.md shows the code that is there."""
+"""docs/explanation/theory.md shows the code that is there."""
 
 import re
 
@@ -10,7 +10,8 @@ ROOT = PROJECT
 def quoted() -> list[tuple[str, str]]:
     """Each line of a code block, with the file that the comment above it names."""
     lines, file = [], ""
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "theory.md").read_text("utf-8"), re.DOTALL):
+    page = (ROOT / "docs" / "explanation" / "theory.md").read_text("utf-8")
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         for line in block.splitlines():
             if line.startswith("# w2v_core/"):
                 file = line[2:]

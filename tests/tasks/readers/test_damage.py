@@ -38,7 +38,7 @@ def test_damage_is_never_a_crash(kind: str) -> None:
 
 @pytest.mark.long
 def test_two_thousand_damaged_files() -> None:
-    """The counts are those that docs/formats.md shows."""
+    """The counts are those that docs/reference/formats.md shows."""
     run = {kind: of_damaged(kind, EACH, seed=2) for kind in WHOLE}
     (PROJECT / "benchmarks" / "results" / "damage.json").write_text(json.dumps(run, indent=1) + "\n")
 

@@ -7,9 +7,9 @@ from tests.support.paths import PROJECT
 
 
 def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m tasks.readers.page > docs/formats.md` makes it."""
+    """`python -m tasks.readers.page > docs/reference/formats.md` makes it."""
     project = PROJECT
     monkeypatch.chdir(project)
     page.main()
 
-    assert capsys.readouterr().out == (project / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == (project / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
