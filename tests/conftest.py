@@ -1,8 +1,96 @@
-"""Of all tests: started in the background or under `nohup`, they hear Ctrl-C like any others.
+"""What tests share: a quiet home, a real Prefect server once a session, and a small corpus.
 
-A shell has such a command ignore SIGINT, and each process that it starts inherits that, but not a handler.
+Started in the background or under `nohup`, tests hear Ctrl-C like any others: a shell has such a command ignore SIGINT,
+and each process that it starts inherits that, but not a handler.
 """
 
+import shutil
 import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.loading import check
+from configs.schema import Config
+from tasks.tracking.client import reached
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky", "sun")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nobody is called, and nothing is written outside the session's folder."""
+    settings = {
+        "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.delenv("W2V_WORKSPACE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def prefect_server(quiet_home: None) -> Iterator[None]:
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    heartless = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})  # its thread ends up to 1 s after its run
+    with prefect_test_harness(server_startup_timeout=600), heartless:
+        yield
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ninety lines, each of forty words of one of three topics."""
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("corpus") / "topics.txt"
+    path.write_text("\n".join(" ".join(rng.choice(TOPICS[line % 3], 40)) for line in range(90)) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's, empty: making it takes seconds."""
+    path = tmp_path_factory.mktemp("database") / "mlflow.db"
+    with reached(f"sqlite:///{path}"):
+        return path
+
+
+@pytest.fixture(scope="module")
+def workspace(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for the tests of a file."""
+    path = tmp_path_factory.mktemp("workspace")
+    shutil.copy(database, path / "mlflow.db")
+    return path
+
+
+@pytest.fixture
+def own(database: Path, tmp_path: Path) -> Path:
+    """A workspace of the test's own."""
+    (tmp_path / "ws").mkdir()
+    shutil.copy(database, tmp_path / "ws" / "mlflow.db")
+    return tmp_path / "ws"
+
+
+@pytest.fixture
+def config(corpus: Path, workspace: Path) -> Config:
+    return check(
+        {
+            "name": "topics",
+            "ingestion": {"source": str(corpus), "text_documents": "line"},
+            "vocabulary": {"min_count": 1, "subsample": 0.0},
+            "training": {"vector_size": 8, "epochs": 3, "batch_size": 32, "damping": 0.5},
+            "evaluation": {"probes": ["seaa", "skya"]},
+            "runtime": {"workspace": str(workspace), "threads": 2},
+        },
+        "test",
+    )
