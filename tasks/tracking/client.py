@@ -121,7 +121,8 @@ def _client(uri: str) -> "MlflowClient":
 def _open(database: Path) -> None:
     """Make it if need be, and look into it: of one that cannot be read MLflow would say so after two minutes."""
     _create(database)
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as reading:
+    # writable where it can be: what a killed process has half written, its first reader undoes
+    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=1)) as reading:
         reading.execute("SELECT name FROM sqlite_master").fetchall()
 
 

@@ -258,4 +258,5 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _reading(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=WAIT)
+    """Writable where it can be, or what a killed process has half written could not be undone."""
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT)

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -86,6 +87,29 @@ def test_a_database_tells_what_is_wrong(
         tagged(database)
     assert "Start it" not in str(error.value)
     assert "Traceback" not in capfd.readouterr().err
+
+
+HALF = """
+import os, signal, sqlite3, sys
+writing = sqlite3.connect(sys.argv[1], isolation_level=None)
+writing.execute("PRAGMA cache_size = 1")
+writing.execute("BEGIN")
+writing.execute("CREATE TABLE half (text)")
+writing.executemany("INSERT INTO half VALUES (?)", [("x" * 4000,)] * 500)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_has_half_written_is_undone(made: Path, tmp_path: Path) -> None:
+    """SQLite's journal is there, and the next command is not told that the database cannot be written."""
+    database = tmp_path / "mlflow.db"
+    shutil.copy(made, database)
+    subprocess.run([sys.executable, "-c", HALF, str(database)], check=False)
+    assert (tmp_path / "mlflow.db-journal").stat().st_size > 512
+    tagged(database)
+
+    with closing(sqlite3.connect(database)) as reading:
+        assert not reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'half'").fetchall()
 
 
 def fill(disk: Path) -> None:
