@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from flows.servers import ephemeral
 from tasks.engine import progress
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
+from tasks.errors import PipelineError
 from tasks.novelty import novelty
 from tasks.orchestration import artifacts
+from tasks.orchestration.flow_runs import FlowRuns, server
 from tasks.preflight import connection
 from tasks.promotion.task import promotion
 from tasks.publication import publish
@@ -47,6 +50,9 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
     if missing := ephemeral.missing():
         session.tag_flow_run(config, str(flow_run.id), {NOT_ON_PAGE: missing})
     session.finish_flow_run(config, str(flow_run.id), status)
+    if state.is_completed() and ephemeral.replaced():
+        with suppress(PipelineError), server() as client:  # it is gone again: Prefect's page lacks more than this
+            FlowRuns(client).complete_tasks(flow_run)
 
 
 # of every flow of a config

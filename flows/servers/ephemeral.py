@@ -69,6 +69,11 @@ def missing() -> str:
     return _serving.missing if _serving else ""
 
 
+def replaced() -> bool:
+    """Whether a server of this command's was killed, and another has its records."""
+    return bool(_serving and _serving.replaced and not _serving.missing)
+
+
 class Temporary:
     """One server at a time, replaced where it dies."""
 
@@ -78,7 +83,7 @@ class Temporary:
         self.address = f"http://127.0.0.1:{self._port}"
         self.lock = Lock.random()
         self._names = authorities(["127.0.0.1"], self._port)
-        self.missing = ""
+        self.missing, self.replaced = "", False
         self._answered, self._ending = threading.Event(), threading.Event()
         self._change = threading.Lock()
         self._server: subprocess.Popen[bytes] | None = None
@@ -110,6 +115,7 @@ class Temporary:
                     return
                 refusal = None if answered else _refusal(output)
             said, way = (f"its database {refusal.what}", refusal.way) if refusal else (ended, "")
+            self.replaced |= answered
             failed = 0 if answered else failed + 1 if refusal is None or refusal.passes else TRIES
             if failed < TRIES:
                 log.warning("⚠ the temporary Prefect server ended: %s; another takes its place", said)

@@ -12,7 +12,7 @@ from tasks.tracking.names import KEEP
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun, StateType
+    from prefect.client.schemas.objects import FlowRun, State, StateType
 
 # the names of our flows: those of others on the same server are none of our business
 OURS = ["retrain", "retrain-seeds", "sweep", "reproduce", "gc", "retain", "reconcile"]
@@ -74,6 +74,21 @@ class FlowRuns:
 
     def end(self, flow_run: "FlowRun", why: str) -> None:
         """Crashed, or Cancelled where that was wanted; and so are the task runs in it."""
+        from prefect.client.schemas.objects import State, StateType
+
+        assert flow_run.state
+        wanted = StateType.CANCELLED if flow_run.state.is_cancelling() else StateType.CRASHED
+        self._end_tasks(flow_run, State(type=wanted, message=why))
+        self._client.set_flow_run_state(flow_run.id, State(type=wanted, message=why), force=True)
+
+    def complete_tasks(self, flow_run: "FlowRun") -> None:
+        """Of a flow run that is completed: of what its server had only heard when it was killed, there is no record."""
+        from prefect.states import Completed
+
+        self._end_tasks(flow_run, Completed(message="Its flow run is completed; the server was killed meanwhile."))
+
+    def _end_tasks(self, flow_run: "FlowRun", state: "State[Any]") -> None:
+        """Those that are said to be at work."""
         from prefect.client.schemas.filters import (
             FlowRunFilter,
             FlowRunFilterId,
@@ -81,18 +96,15 @@ class FlowRuns:
             TaskRunFilterState,
             TaskRunFilterStateType,
         )
-        from prefect.client.schemas.objects import State, StateType
+        from prefect.client.schemas.objects import StateType
 
-        assert flow_run.state
-        wanted = StateType.CANCELLED if flow_run.state.is_cancelling() else StateType.CRASHED
         at_work = TaskRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])
         tasks = self._client.read_task_runs(
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
             task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=at_work)),
         )
         for task in tasks:
-            self._client.set_task_run_state(task.id, State(type=wanted, message=why), force=True)
-        self._client.set_flow_run_state(flow_run.id, State(type=wanted, message=why), force=True)
+            self._client.set_task_run_state(task.id, state, force=True)
 
     def older(self, days: float) -> "list[FlowRun]":
         """Those that may go, but for the ones with the tag `keep`; of those that come often, few days are enough."""
