@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.engine import environment
 from tests.support.paths import PROJECT
 
 TRACKED = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
@@ -124,3 +125,9 @@ def test_every_command_explains_itself(name: str) -> None:
     answer = subprocess.run([W2V, name, "--help"], capture_output=True, text=True, check=True)
 
     assert f"w2v {name}" in answer.stdout
+
+
+def test_the_certificate_finds_the_project() -> None:
+    """What the code's own files are is looked for where they are: the lock is at the top."""
+    assert (environment.SOURCE / "requirements.lock").exists()
+    assert (environment.SOURCE / "tasks" / "engine" / "environment.py").exists()

@@ -18,7 +18,7 @@ from configs.addresses import shown
 from tasks.datasets.files import digest_of_file
 from tasks.engine.waiting import scaled
 
-SOURCE = Path(__file__).parent.parent
+SOURCE = Path(__file__).parents[2]
 MODULE = (sys.executable, "-P", "-m")  # of ours, or of a dependency: the working directory may have others of its name
 SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
 
