@@ -1,1 +1,1 @@
-"""Files of every known format as documents; what is not known is refused by what it is."""
+"""Read files of every known format as documents; refuse other formats by name, with the way to convert them."""

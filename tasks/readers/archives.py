@@ -1,4 +1,4 @@
-"""Compressed files and archives as plain streams; members that climb out, links and decompression bombs are refused."""
+"""Open compressed files and archives as plain streams; refuse unsafe paths, links and decompression bombs."""
 
 import io
 import lzma
@@ -19,30 +19,30 @@ from tasks.errors import InputError
 from tasks.readers.formats import BY_SUFFIX, is_text, is_told, suffix
 
 ARROW_NAMES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-# what zipfile, lzma and pyarrow raise on bytes that make no sense; tests damage files at random to find more
+# the errors that zipfile, lzma and pyarrow raise on damaged bytes; tests damage files at random to find more
 DAMAGE = (
     EOFError, OSError, ValueError, NotImplementedError, pa.ArrowException,
     lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-GROWTH = 200  # text shrinks to a third or a tenth; a bomb, to a thousandth
-HARMLESS = 100_000_000  # bytes that may come out of anything
-LINE = 64  # bytes that a line or a row weighs beside its own: it takes as much time
-IN_MEMORY = 1 << 26  # bytes of a file that has to be sought in
+GROWTH = 200  # the largest allowed ratio: text compresses to a third or a tenth, a bomb to a thousandth
+HARMLESS = 100_000_000  # bytes that any file may unpack to, whatever its ratio
+LINE = 64  # bytes added for each line or row, since each also costs time
+IN_MEMORY = 1 << 26  # bytes of a seekable copy; a larger one is a temporary file
 
 
 @contextmanager
 def clear_errors(name: str) -> Iterator[None]:
-    """Damage in the file `name`, in the words of the one who must act."""
+    """Turn errors from reading the file `name` into an InputError that names the cause and the next step."""
     try:
         yield
     except (PermissionError, IsADirectoryError, FileNotFoundError) as error:
         raise InputError(
-            f"{name} cannot be read: {error.strerror}\nMend its permissions, or leave it out of ingestion.source."
+            f"{name} cannot be read: {error.strerror}\nFix its permissions, or leave it out of ingestion.source."
         ) from error
     except NotImplementedError as error:
         raise InputError(
             f"{name} cannot be read: {error}\n"
-            "It is written in a way that few programs read: write it again with their usual settings."
+            "It uses a feature of the format that is not supported: write it again with the usual settings."
         ) from error
     except DAMAGE as error:
         raise InputError(
@@ -52,22 +52,22 @@ def clear_errors(name: str) -> Iterator[None]:
 
 
 class Growth:
-    """What comes out of a file of `packed` bytes, at any depth, as long as it stays in proportion."""
+    """Limit how many bytes a file of `packed` bytes may unpack to, across all nesting levels."""
 
     def __init__(self, name: str, packed: int) -> None:
         self._name, self._packed = name, packed
         self._plain = 0
 
     def add(self, plain: int) -> None:
-        """So many bytes more. Raises InputError as soon as they are too many."""
+        """Count `plain` more bytes. Raises InputError if the total exceeds the limit."""
         self._plain += plain
         self.check(self._plain)
 
     def check(self, plain: int) -> None:
-        """Raises InputError if so many bytes are too many."""
+        """Raises InputError if `plain` bytes exceed the limit."""
         if plain > max(HARMLESS, GROWTH * self._packed):
             raise InputError(
-                f"{self._name} grows out of all proportion\n"
+                f"{self._name} unpacks to far more than its size\n"
                 f"expected  at most {GROWTH} times its {self._packed:,} bytes\n"
                 f"found     {plain:,} bytes or more\n"
                 "It may be a decompression bomb: unpack it yourself if you trust it."
@@ -75,7 +75,7 @@ class Growth:
 
 
 def peeked(stream: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
-    """The first bytes, and a stream, buffered, that begins with them."""
+    """Return the first `size` bytes (or fewer) and a buffered stream that still begins with them."""
     head = b""
     while len(head) < size and (more := stream.read(size - len(head))):
         head += more
@@ -86,22 +86,22 @@ def peeked(stream: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
 
 
 def inflated(stream: BinaryIO, name: str, growth: Growth) -> BinaryIO:
-    """The stream, still to be buffered, without the compression that the name tells."""
+    """Return the decompressed stream, unbuffered; the suffix of `name` gives the compression."""
     if suffix(name) == ".xz":
-        plain: Any = lzma.open(stream)  # noqa: SIM115  # left to whoever reads it
+        plain: Any = lzma.open(stream)  # noqa: SIM115  # the reader closes it
     else:
-        # notices a missing end, as zstandard's does not
+        # raises at a missing end; zstandard's own stream does not
         plain = pa.CompressedInputStream(stream, ARROW_NAMES[suffix(name)])
     return cast(BinaryIO, _Bounded(plain, growth))
 
 
 def members(file: BinaryIO, name: str, growth: Growth) -> Iterator[tuple[BinaryIO, str]]:
-    """The text files in a zip archive, in its order, as streams, still to be buffered, and names."""
+    """Yield the text files of a zip archive, in its order, as pairs of unbuffered stream and name."""
     with zipfile.ZipFile(file) as archive:
         inside = [info for info in archive.infolist() if not info.is_dir()]
         for info in inside:
             _refuse_dangerous(name, info)
-        growth.check(sum(info.file_size for info in inside))  # zipfile reads no more of a member than it says
+        growth.check(sum(info.file_size for info in inside))  # zipfile reads no more of a member than its declared size
         texts = [info for info in inside if is_text(info.filename)]
         if not texts and any(is_told(info.filename) for info in inside):
             raise InputError(no_text(name, [info.filename for info in inside]))
@@ -111,7 +111,7 @@ def members(file: BinaryIO, name: str, growth: Growth) -> Iterator[tuple[BinaryI
 
 
 def unread_members(file: BinaryIO) -> list[str]:
-    """The files in a zip archive that are not read, and not only leftovers."""
+    """Return the names of the files in a zip archive that are skipped, without leftovers such as `.DS_Store`."""
     with zipfile.ZipFile(file) as archive:
         names = [info.filename for info in archive.infolist() if info.file_size and not info.is_dir()]
     return [name for name in names if not is_text(name) and is_told(name)]
@@ -119,7 +119,7 @@ def unread_members(file: BinaryIO) -> list[str]:
 
 @contextmanager
 def sought(stream: BinaryIO) -> Iterator[BinaryIO]:
-    """The same to seek in: what comes out of a compression is put into memory, or into a file where it is large."""
+    """Yield a seekable stream of the same content; a decompressed one is copied to memory, or to a file if large."""
     if stream.seekable():
         yield stream
         return
@@ -130,7 +130,7 @@ def sought(stream: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def no_text(place: Path | str, names: Sequence[str]) -> str:
-    """That nothing of this is read."""
+    """Return the error message for a place that holds no file known as text."""
     kinds = sorted({suffix(name) for name in names})
     return (
         f"{place}: no file here is known as text\n"
@@ -140,7 +140,8 @@ def no_text(place: Path | str, names: Sequence[str]) -> str:
 
 
 def _refuse_dangerous(name: str, info: zipfile.ZipInfo) -> None:
-    path = PureWindowsPath(info.filename)  # knows both kinds of slash, and drives
+    """Raises InputError if a member leaves the archive, is a link, or is encrypted."""
+    path = PureWindowsPath(info.filename)  # parses both kinds of slash, and drive letters
     dangers = {
         "leads out of the archive": path.anchor or ".." in path.parts,
         "is a link": stat.S_ISLNK(info.external_attr >> 16),
@@ -153,7 +154,7 @@ def _refuse_dangerous(name: str, info: zipfile.ZipInfo) -> None:
 
 
 class _Bounded(io.RawIOBase):
-    """A decompressed stream that counts towards the growth of its file."""
+    """A decompressed stream that counts every byte read towards the limit of its file."""
 
     def __init__(self, plain: Any, growth: Growth) -> None:
         self._plain, self._growth = plain, growth
@@ -168,7 +169,7 @@ class _Bounded(io.RawIOBase):
 
 
 class _Rejoined(io.RawIOBase):
-    """What was read of a stream, and then the stream."""
+    """A stream of `head`, which was read already, followed by `rest`."""
 
     def __init__(self, head: bytes, rest: Any) -> None:
         self._head, self._rest = head, rest

@@ -1,7 +1,7 @@
-"""The messages of an Arrow IPC stream or file, each passed on only after what it says of its sizes has been looked at.
+"""Check the sizes that each message of an Arrow IPC stream or file declares before pyarrow reads it.
 
-A buffer that is compressed says in its first eight bytes how large it will be, and pyarrow believes it. The layout is
-that of Arrow's format documentation (Message.fbs, "Encapsulated message format"), read as FlatBuffers lie in memory.
+The first eight bytes of a compressed buffer declare its plain size, and pyarrow allocates that much unchecked. The
+layout is that of Arrow's format documentation (Message.fbs, "Encapsulated message format"), parsed as FlatBuffers.
 """
 
 import io
@@ -13,17 +13,18 @@ from tasks.errors import InputError
 
 FILE = b"ARROW1\0\0"
 CONTINUES = b"\xff\xff\xff\xff"
-LARGEST = 1 << 28  # bytes of one batch of rows, which is in memory as a whole
-LONGEST_HEAD = 1 << 24  # bytes of what is said of one
-DICTIONARY, ROWS = 2, 3  # kinds of messages
+LARGEST = 1 << 28  # bytes of one batch of rows, which is held in memory whole
+LONGEST_HEAD = 1 << 24  # bytes of the metadata of one message
+DICTIONARY, ROWS = 2, 3  # message types
 
 
 def messages(stream: BinaryIO, name: str) -> BinaryIO:
-    """The file as a stream."""
+    """Return the Arrow file as a stream that raises InputError at a message that is too large or cut short."""
     return cast(BinaryIO, io.BufferedReader(_Passed(_each(stream, name)), 1 << 20))
 
 
 def _each(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """Yield the pieces of an Arrow stream or file, each message after its sizes were checked."""
     file = stream.read(8)
     start = b"" if file == FILE else file
     while True:
@@ -64,7 +65,7 @@ def _last(stream: BinaryIO) -> bytes:
 
 
 def _plain(head: bytes, body: bytes) -> int:
-    """How many bytes the buffers of a message will be."""
+    """Return how many bytes the buffers of a message take up once decompressed."""
     root = _root(head)
     kind = _number(head, _field(head, root, 1), "<B")
     if kind not in (DICTIONARY, ROWS):
@@ -72,7 +73,7 @@ def _plain(head: bytes, body: bytes) -> int:
     batch = _followed(head, _field(head, root, 2))
     if kind == DICTIONARY:
         batch = _followed(head, _field(head, batch, 1))
-    if not _field(head, batch, 3):  # nothing is compressed
+    if not _field(head, batch, 3):  # no compression
         return len(body)
     buffers = _followed(head, _field(head, batch, 2))
     total = 0
@@ -88,7 +89,7 @@ def _root(head: bytes) -> int:
 
 
 def _field(head: bytes, table: int, number: int) -> int:
-    """Where a field of a table is; 0 if it is left out."""
+    """Return the offset of a field of a table; 0 if the field is absent."""
     fields = table - _number(head, table, "<i")
     slot = 4 + 2 * number
     if slot >= _number(head, fields, "<H"):
@@ -103,15 +104,15 @@ def _followed(head: bytes, at: int) -> int:
 
 def _number(head: bytes, at: int, kind: str) -> int:
     if at == 0 and kind != "<I":
-        return 0  # a field that is left out
+        return 0  # an absent field
     if at < 0:
-        raise struct.error("a place before the beginning")
+        raise struct.error("an offset before the beginning")
     return int(struct.unpack_from(kind, head, at)[0])
 
 
 def _cut_short(name: str) -> InputError:
     return InputError(
-        f"{name} cannot be read: its Arrow messages do not end as they should\n"
+        f"{name} cannot be read: its Arrow messages end too early\n"
         "The file is damaged or cut short: fetch it again, or leave it out of ingestion.source."
     )
 
@@ -124,7 +125,7 @@ def _too_large(name: str, size: int) -> InputError:
 
 
 class _Passed(io.RawIOBase):
-    """Pieces of bytes as a stream."""
+    """Present an iterator of byte pieces as a stream."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._left = pieces, memoryview(b"")

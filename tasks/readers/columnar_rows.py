@@ -1,4 +1,4 @@
-"""Parquet and Arrow: columns of which a few rows are decoded at a time, however much a dictionary makes of them."""
+"""Read Parquet and Arrow a few rows at a time, so that dictionary encoding cannot fill the memory."""
 
 import io
 from collections.abc import Iterator
@@ -14,16 +14,17 @@ from tasks.readers.documents import Document
 from tasks.readers.rows import LONGEST_ROW, decoded, document, require, require_once, too_long
 
 PARQUET = {"pre_buffer": False, "buffer_size": 1 << 20, "page_checksum_verification": True}
-ROWS = 256  # in memory at a time
+ROWS = 256  # decoded at a time
 DICTIONARIES = {"RLE_DICTIONARY", "PLAIN_DICTIONARY"}
-AT_ONCE = 1 << 26  # bytes that these may be
-REMEMBERED = 1 << 14  # characters of a dictionary's value that is decoded once
+AT_ONCE = 1 << 26  # bytes that those rows may take up
+REMEMBERED = 1 << 14  # longest dictionary value, in characters, that is cached
 
 
 def parquet_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
+    """Yield a document per row of a Parquet file. Raises InputError if its columns do not fit the config."""
     file = pq.ParquetFile(stream, **PARQUET)
     columns = _columns(file.schema_arrow, name, config)
-    Growth(name, stream.seek(0, io.SEEK_END)).add(LINE * file.metadata.num_rows)  # of nulls there may be any number
+    Growth(name, stream.seek(0, io.SEEK_END)).add(LINE * file.metadata.num_rows)  # it may declare any number of nulls
     if encoded := [column for column in columns if _encoded(file, column)]:
         file = pq.ParquetFile(stream, **PARQUET, read_dictionary=encoded)
     rows = min([ROWS, *_bearable(file.metadata, columns, name)])
@@ -31,20 +32,21 @@ def parquet_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Doc
 
 
 def arrow_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
+    """Yield a document per row of an Arrow IPC file or stream. Raises InputError as `parquet_rows` does."""
     checked = messages(stream, name)
     reader = pa.ipc.open_stream(checked)
     columns = _columns(reader.schema, name, config)
     yield from _documents(_slices(reader, columns), columns, name, config)
-    checked.read()  # what comes behind the end mark must be right, too
+    checked.read()  # check what follows the end mark, too
 
 
 def row_count(stream: BinaryIO) -> int:
-    """Of a Parquet file."""
+    """Return the number of rows of a Parquet file."""
     return int(pq.ParquetFile(stream).metadata.num_rows)
 
 
 def _encoded(file: Any, column: str) -> bool:
-    """Whether a column of strings has a dictionary, by which a value may be meant any number of times."""
+    """Return True if a string column is dictionary-encoded, so that few bytes may stand for very many."""
     groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
     parts = [group.column(number) for group in groups for number in range(group.num_columns)]
     encodings = {encoding for part in parts if part.path_in_schema == column for encoding in part.encodings}
@@ -59,14 +61,14 @@ def _columns(schema: pa.Schema, name: str, config: Ingestion) -> list[str]:
 
 
 def _bearable(metadata: Any, columns: list[str], name: str) -> Iterator[int]:
-    """For each part of a column, the rows that may be read at once, as one value may hold all that the part does."""
+    """Yield, for each column chunk, how many rows to read at once: one value may hold all bytes of the chunk."""
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         for part in map(group.column, range(group.num_columns)):
             if part.path_in_schema.partition(".")[0] not in columns:
                 continue
             plain, packed = part.total_uncompressed_size, part.total_compressed_size
             Growth(name, packed).add(plain)
-            if "DELTA_BYTE_ARRAY" in part.encodings:  # a value may repeat all of the one before
+            if "DELTA_BYTE_ARRAY" in part.encodings:  # each value may repeat all of the one before
                 yield max(1, AT_ONCE // max(1, plain))
             else:
                 yield max(1, AT_ONCE * group.num_rows // max(1, plain) // 4)
@@ -76,7 +78,7 @@ def _slices(batches: Iterator[pa.RecordBatch], columns: list[str]) -> Iterator[d
     for batch in batches:
         found = {column: _as_bytes(batch.column(column)) for column in columns}
         for values in found.values():
-            values.validate(full=True)  # offsets of a damaged file lead anywhere
+            values.validate(full=True)  # a damaged file may have offsets out of range
         for start in range(0, len(batch), ROWS):
             yield {column: values.slice(start, ROWS) for column, values in found.items()}
 
@@ -91,7 +93,7 @@ def _documents(batches: Iterator[Any], columns: list[str], name: str, config: In
 
 
 def _values(column: pa.Array, name: str) -> Iterator[Any]:
-    """The values one by one. Texts are decoded here: pyarrow would raise where one is not UTF-8."""
+    """Yield the values of a column one by one. Strings are decoded here: pyarrow would raise on invalid UTF-8."""
     column = _as_bytes(column)
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -132,7 +134,7 @@ def _strings(kind: pa.DataType) -> bool:
 
 
 def _as_bytes(column: pa.Array) -> pa.Array:
-    """Strings as bytes, without a copy."""
+    """Return string columns as binary, without a copy; other columns unchanged."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         values = _as_bytes(column.dictionary)

@@ -1,4 +1,4 @@
-"""CSV and TSV, read strictly: what does not fit the header is an error with the row's place, and never half a text."""
+"""Read CSV and TSV strictly: a row that does not fit the header is an error that gives its place."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ CAUSES = {
     "' expected after '": "a quotation mark is opened in it that ends before its field does",
     "new-line character": "a carriage return stands outside of quotation marks",
     "field larger": "a quotation mark is opened in it and not closed within {limit:,} bytes",
-}  # of the csv module's messages
+}  # by the beginning of the csv module's message
 
 
 def csv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """A row under a header; separated by commas, quoted with double quotation marks."""
+    """Yield a document per row. The first row is the header; fields are separated by commas, quoted with `"`."""
     start = read = line = 0
 
     def each() -> Iterator[str]:
@@ -27,7 +27,7 @@ def csv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Documen
         for end, content in lines(stream, name):
             read = end
             if read - start > rows.LONGEST_ROW:
-                raise csv.Error("field larger than may be")
+                raise csv.Error("field larger than the limit")
             yield decoded(content)
 
     csv.field_size_limit(rows.LONGEST_ROW)
@@ -52,7 +52,7 @@ def csv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Documen
 
 
 def tsv_rows(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """A line under a header, separated by tabs; a field that is wholly in quotation marks is taken out of them."""
+    """Yield a document per line below the header; fields are separated by tabs. Outer quotation marks are removed."""
     header: list[str] | None = None
     start = number = 0
     for line, (end, content) in enumerate(lines(stream, name), start=1):
@@ -81,7 +81,7 @@ def _unquoted(value: str) -> str:
 def _check(header: list[str], name: str, config: Ingestion) -> None:
     where = f"{name}: its header"
     if any("\udc80" <= sign <= "\udcff" for column in header for sign in column):
-        raise InputError(f"{where} is not UTF-8\nIf it is of Windows: iconv -f CP1252 -t UTF-8 FILE > NEW")
+        raise InputError(f"{where} is not UTF-8\nIf it comes from Windows: iconv -f CP1252 -t UTF-8 FILE > NEW")
     other = next((what for sign, what in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")) if sign in header[0]), "")
     if len(header) == 1 and other and config.text_column not in header:
         raise InputError(
@@ -102,5 +102,5 @@ def _not_csv(where: str, error: str, kind: str) -> InputError:
     return InputError(
         f"{where}: it is not {kind}: {cause.format(limit=rows.LONGEST_ROW)}\n"
         "expected  rows that fit the header; a quotation mark inside a quoted text is written twice\n"
-        "Mend this row, or what writes the file: Python's csv and pandas do it right."
+        "Correct this row, or the program that writes the file: Python's csv and pandas write valid rows."
     )

@@ -1,7 +1,7 @@
-"""A document: a text, its name, and where it was found; longer ones are cut, and nothing of them is lost.
+"""A document: a text, its name, and its place in the file. Longer texts are cut into pieces without loss.
 
-Text is UTF-8. While it is read, any other byte is a lone surrogate. A word that holds one, or a zero byte, is left out
-and counted: that is the damage, and what is around it is sound.
+Text is UTF-8. While reading, every invalid byte is kept as a lone surrogate. Words that contain one, or a zero byte,
+are left out and counted; the words around them are kept.
 """
 
 import codecs
@@ -12,20 +12,20 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from configs.schema import Ingestion
 
-# a word: what damage reaches as far as, up to white space or punctuation of any script's, but what joins within words
+# a word, as the unit of damage: ends at white space or at punctuation of any script, but not at joiners within words
 WORD = re.compile(r"[^\s!-&(-,./:-@\[-^`{-~\u2010-\u2018\u201a-\u205e\u3000-\u303f\uff01-\uff0f]+")
 FLAW = re.compile("[\0\ud800-\udfff]")
 
 
 class Document(NamedTuple):
-    source: str  # `file.txt`, or `file.txt:12` for its twelfth row, or what the row's id says
+    source: str  # `file.txt`, `file.txt:12` for its twelfth row, or the row's id
     text: str | None  # None: not UTF-8, or binary
-    place: str  # where in the file it begins, or where it cannot be decoded
-    piece: int = 1  # of a text that was cut
-    unit: Literal["file", "line", "row", "docstring"] = "row"  # what its text is in the place that it is from
+    place: str  # where it begins in the file, or where decoding failed
+    piece: int = 1  # number of the piece, from 1, of a text that was cut
+    unit: Literal["file", "line", "row", "docstring"] = "row"  # what the text is in its file
     damaged: int = 0  # words that were left out
-    lost: int = 0  # characters of these
-    flaw: str = ""  # where the first of them is
+    lost: int = 0  # characters in those words
+    flaw: str = ""  # place of the first of them
 
     @property
     def name(self) -> str:
@@ -33,10 +33,10 @@ class Document(NamedTuple):
 
 
 def cut(take: Callable[[int], str], length: int) -> Iterator[str]:
-    """What `take` gives, in pieces of at most `length` characters and a line's end; joined, they are the whole.
+    """Yield the text from `take` in pieces of at most `length` characters and a newline; joined, they are the whole.
 
-    `take(n)` gives n characters, or fewer where a text or a line ends. A longer one is cut at its last white space;
-    where there is none, in the middle of a word. An empty text is one empty piece.
+    `take(n)` returns n characters, or fewer where a text or a line ends. Longer text is cut at its last white space,
+    or within a word if there is none. An empty text is one empty piece.
     """
     text = take(length + 1)
     while True:
@@ -50,15 +50,15 @@ def cut(take: Callable[[int], str], length: int) -> Iterator[str]:
 
 
 def texts(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """The file as one document, or each line that is not blank; the stream is closed."""
+    """Yield the file as one document, or one per line that is not blank. Closes the stream."""
     lines = config.text_documents == "line"
     offset, line, piece = 0, 1, 1
     with io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="\n") as file:
         for text in cut(file.readline if lines else file.read, config.document_length):
-            if not offset and text.startswith("\ufeff"):  # a byte order mark is no letter
+            if not offset and text.startswith("\ufeff"):  # a byte order mark is not text
                 text, offset = text[1:], len(codecs.BOM_UTF8)
             source = f"{name}:{line}" if lines else name
-            if text.strip() or not (lines or offset):  # what else is blank only separates
+            if text.strip() or not (lines or offset):  # other blank pieces only separate
                 found = Document(
                     source, text.removesuffix("\n"), f"byte {offset:,}", piece, "line" if lines else "file"
                 )
@@ -70,7 +70,7 @@ def texts(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
 def row(
     source: str, text: str, place: str, config: Ingestion, unit: Literal["row", "docstring"] = "row"
 ) -> Iterator[Document]:
-    """A row that was found at `place`."""
+    """Yield the document of a row found at `place`, in several pieces if it is long."""
     if len(text) <= config.document_length:
         yield _mended(Document(source, text, place, 1, unit))
         return
@@ -79,12 +79,12 @@ def row(
 
 
 def broken(source: str, place: str, lost: int) -> Document:
-    """A row that cannot be told from what is around it, of so many characters."""
-    return Document(source, None, place, lost=lost, flaw=place)  # no word of it is known
+    """Return a document without text for a row of `lost` characters whose words cannot be recovered."""
+    return Document(source, None, place, lost=lost, flaw=place)
 
 
 def _mended(document: Document, offset: int | None = None) -> Document:
-    """The document without its damaged words, or without a text if nothing is left; it begins at byte `offset`."""
+    """Return the document without its damaged words, or with text None if none is left; it begins at byte `offset`."""
     text = document.text or ""
     if "\0" not in text and _encodes(text):
         return document

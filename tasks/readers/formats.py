@@ -1,7 +1,7 @@
-"""The table of formats that are read, for every way a file arrives; tasks/readers/refused.py has those that are not.
+"""The table of formats that are read, whichever way a file arrives; tasks/readers/refused.py lists the others.
 
-A suffix says what a file should be, its first bytes say what it is. Where they disagree, the file is refused by what
-it is, with the way to convert it: its packaging would become vocabulary.
+A suffix states what a file should be, its first bytes show what it is. If they disagree, the file is refused, with the
+way to convert it: otherwise its markup would become vocabulary.
 """
 
 from pathlib import PurePosixPath
@@ -14,9 +14,9 @@ ZIP = ".zip"
 class Format(NamedTuple):
     name: str
     suffixes: tuple[str, ...]
-    documents: str  # what one document is
-    content: str  # how it is recognised where the name does not say
-    strict: str  # what is an error
+    documents: str  # the unit of one document
+    content: str  # how it is recognised without a suffix
+    strict: str  # what raises an error
 
 
 READ = {
@@ -26,29 +26,29 @@ READ = {
     ),
     "json lines": Format(
         "JSON lines", (".jsonl", ".ndjson"), "an object", "a first line that is an object",
-        "a first line that is no object (an array, a comma at its end, several objects, a part of one); a name twice",
+        "a first line that is not one object (an array, several objects, part of one, a final comma); a duplicate name",
     ),
     "json": Format(
         "JSON", (".json",), "an object: of an array, or one after another", "`[` before an object, or an object over "
-        "several lines", "anything that is not JSON, as what follows cannot be told from it; a name twice",
+        "several lines", "anything that is not JSON, as nothing after it can be parsed; a duplicate name",
     ),
     "csv": Format(
         "CSV", (".csv",), "a row", "–",
-        "a quotation mark that is not closed, more or fewer fields than the header, a column twice",
+        "an unclosed quotation mark, more or fewer fields than the header, a duplicate column",
     ),
-    "tsv": Format("TSV", (".tsv", ".tab"), "a line", "–", "more or fewer fields than the header, a column twice"),
+    "tsv": Format("TSV", (".tsv", ".tab"), "a line", "–", "more or fewer fields than the header, a duplicate column"),
     "parquet": Format(
-        "Parquet", (".parquet", ".pq"), "a row", "`PAR1`", "a column twice; a text column of anything but strings"
+        "Parquet", (".parquet", ".pq"), "a row", "`PAR1`", "a duplicate column; a text column that is not of strings"
     ),
     "arrow": Format(
         "Arrow IPC, file or stream (Feather 2)", (".arrow", ".arrows", ".feather", ".ipc"), "a row",
-        "`ARROW1`, or a schema message", "a column twice; a text column of anything but strings; no end mark",
+        "`ARROW1`, or a schema message", "a duplicate column; a text column that is not of strings; no end mark",
     ),
 }  # fmt: skip
 COLUMNAR = {"parquet", "arrow"}
 
 BY_SUFFIX = {suffix: key for key, each in READ.items() for suffix in each.suffixes}
-LEFTOVERS = {"__MACOSX", "Thumbs.db", "desktop.ini", "_SUCCESS", "_temporary"}  # of no interest to anybody
+LEFTOVERS = {"__MACOSX", "Thumbs.db", "desktop.ini", "_SUCCESS", "_temporary"}  # never reported
 
 
 def suffix(name: str) -> str:
@@ -56,27 +56,27 @@ def suffix(name: str) -> str:
 
 
 def inner(name: str) -> str:
-    """The name without the suffix of a compression."""
+    """Return the name without the suffix of its compression."""
     return name[: -len(suffix(name))] if suffix(name) in COMPRESSED else name
 
 
 def hidden(name: str) -> bool:
-    """Whether a name is no document's by the customs of Unix, Hadoop and Jekyll."""
+    """Return True if a name is hidden by the conventions of Unix, Hadoop or Jekyll."""
     return any(part.startswith((".", "_")) for part in PurePosixPath(name).parts)
 
 
 def is_text(name: str, *, archives: bool = False) -> bool:
-    """Whether a file met in a folder or an archive is read: not hidden, and with a known suffix or none."""
+    """Return True if a file found in a folder or archive is read: not hidden, with a known suffix or none."""
     known = suffix(inner(name)) in {"", *BY_SUFFIX} or (archives and suffix(name) == ZIP)
     return known and not hidden(name)
 
 
 def is_told(name: str) -> bool:
-    """Whether a file that is not read is worth telling."""
+    """Return True if a skipped file is to be reported."""
     parts = PurePosixPath(name).parts
     return not any(part.startswith(".") or part in LEFTOVERS for part in parts) and suffix(name) != ".crc"
 
 
 def by_name(name: str) -> str | None:
-    """The format that a name promises, if any."""
+    """Return the key of the format that a name's suffix promises, or None."""
     return BY_SUFFIX.get(suffix(inner(name)))

@@ -1,4 +1,4 @@
-"""JSON: an object a line, or the objects of an array or of any layout; one object in memory at a time."""
+"""Read JSON lines, or JSON objects in an array or in any layout, with one object in memory at a time."""
 
 import codecs
 import json
@@ -11,19 +11,19 @@ from tasks.errors import InputError
 from tasks.readers.documents import Document, broken
 from tasks.readers.rows import LONGEST_ROW, decoded, document, lines, too_long
 
-BLOCK = 1 << 18  # bytes read at a time where no line's end says how far
+BLOCK = 1 << 18  # bytes read at a time where objects do not end with lines
 SPACE = " \t\r\n"
-Line = tuple[int, bytes]  # after the number of bytes up to its end
+Line = tuple[int, bytes]  # the offset of its end in bytes, and its content
 
 
 class Twice(dict[str, Any]):
-    """An object that has names more than once."""
+    """An object with duplicate names."""
 
     names: frozenset[str]
 
 
 def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """An object a line. A line that is no JSON is damage, but as the first one it is another format."""
+    """Yield a document per line that holds an object. Invalid lines count as damage; an invalid first line raises."""
     start, first = 0, True
     for number, ((end, line), (_, after)) in enumerate(_with_next(lines(stream, name)), start=1):
         source, place, start = f"{name}:{number}", start, end
@@ -33,7 +33,9 @@ def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docum
         try:
             fields = json.loads(text, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
-            if first and not after.lstrip().startswith(b"{") and (cause := _cause(text)):  # else this line is cut short
+            if (
+                first and not after.lstrip().startswith(b"{") and (cause := _cause(text))
+            ):  # otherwise the line is cut short
                 raise _not_lines(f"{source} (byte {place:,})", cause) from None
             inside = len(text[: getattr(error, "pos", 0)].encode("utf-8", "surrogateescape"))
             yield broken(source, f"byte {place + inside:,}", len(text))
@@ -43,7 +45,7 @@ def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docum
 
 
 def json_values(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """The objects of an array, or one after another, in any layout."""
+    """Yield a document per object of an array, or of objects one after another, in any layout."""
     for number, fields in enumerate(_values(stream, name), start=1):
         yield from _row(fields, f"{name}:{number}", f"object {number:,}", config, first=True)
 
@@ -51,17 +53,17 @@ def json_values(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docu
 def _row(fields: Any, source: str, place: str, config: Ingestion, *, first: bool) -> Iterator[Document]:
     if not isinstance(fields, dict):
         kind = "an array" if isinstance(fields, list) else f"{fields!r:.40}"
-        raise _not_lines(f"{source} ({place})", f"valid JSON, but {kind} where an object should be")
+        raise _not_lines(f"{source} ({place})", f"valid JSON, but {kind} instead of an object")
     if isinstance(fields, Twice) and (twice := {config.text_column, config.id_column} & fields.names):
         raise InputError(
             f"{source} ({place}): the object has {min(map(str, twice))!r} twice\nexpected  each name once\n"
-            "found     two values, of which either may be meant\nMend what writes the file."
+            "found     two values, and no way to choose one\nCorrect the program that writes the file."
         )
     return document(fields, source, place, config)
 
 
 def _with_next(found: Iterator[Line]) -> Iterator[tuple[Line, Line]]:
-    """Each line with the one after it, which is empty at the end."""
+    """Yield each line with the next one, which is empty at the end."""
     before = next(found, None)
     for line in found:
         if before:
@@ -81,7 +83,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _cause(line: str) -> str:
-    """What valid JSON of another layout this line belongs to; nothing if it is no JSON."""
+    """Return which other layout of valid JSON this line belongs to; empty if it is not JSON."""
     line = line.strip(SPACE)
     if line == "[" or line.startswith(("[{", "[ {")):
         return "valid JSON, but an array of objects over several lines"
@@ -91,7 +93,7 @@ def _cause(line: str) -> str:
         return "valid JSON, but one object over several lines" if line.startswith("{") and line[-1] in "{[,:" else ""
     rest = line[end:].lstrip(SPACE)
     if rest == ",":
-        return "one object a line, but with a comma at the line's end"
+        return "one object a line, but with a comma at the end of the line"
     return "valid JSON, but several objects in one line" if rest.startswith("{") else ""
 
 
@@ -99,12 +101,12 @@ def _not_lines(where: str, cause: str) -> InputError:
     jq = "jq -c '.[]'" if "array" in cause else "jq -c ."
     way = f"Name it .json, where any layout of objects is read, or: {jq} FILE > NEW.jsonl"
     if "comma" in cause:
-        way = "Take the commas away: sed 's/,[[:space:]]*$//' FILE > NEW.jsonl"
+        way = "Remove the commas: sed 's/,[[:space:]]*$//' FILE > NEW.jsonl"
     return InputError(f"{where} is {cause}\nexpected  one object a line\nfound     {cause}\n{way}")
 
 
 def _values(stream: BinaryIO, name: str) -> Iterator[Any]:
-    """Each value at the top, or each item of one array there."""
+    """Yield each value at the top level, or each item of an array there."""
     text = _Text(stream, name)
     array = text.next() == "["
     if array:
@@ -113,7 +115,7 @@ def _values(stream: BinaryIO, name: str) -> Iterator[Any]:
     while (sign := text.next()) and not (array and sign == "]"):
         if array and not first:
             if sign != ",":
-                raise text.wrong("a comma or ] should be here")
+                raise text.wrong("a comma or ] was expected")
             text.at += 1
         yield text.value()
         first = False
@@ -126,7 +128,7 @@ def _values(stream: BinaryIO, name: str) -> Iterator[Any]:
 
 
 class _Text:
-    """A text that is read on where a value does not end in what is there."""
+    """A JSON text that is read further when a value does not end within the buffer."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
@@ -136,7 +138,7 @@ class _Text:
         self.at = 0
 
     def next(self) -> str:
-        """The next character that is no space, at which we then are; none at the end."""
+        """Move to the next character that is not white space and return it; empty at the end."""
         while True:
             while self.at < len(self._text) and self._text[self.at] in SPACE:
                 self.at += 1
@@ -144,13 +146,13 @@ class _Text:
                 return self._text[self.at : self.at + 1]
 
     def value(self) -> Any:
-        """The value that begins here, after which we then are."""
+        """Parse the value at the current position and move past it."""
         self.next()
         size = BLOCK
         while True:
             try:
                 found, end = self._json.raw_decode(self._text, self.at)
-                if end < len(self._text) or not self._more(size):  # else a number may go on
+                if end < len(self._text) or not self._more(size):  # otherwise a number may continue in the next block
                     self.at = end
                     return found
             except RecursionError:
@@ -165,12 +167,12 @@ class _Text:
     def wrong(self, what: str, at: int | None = None) -> InputError:
         place = self._before + (self.at if at is None else at)
         return InputError(
-            f"{self._name} is no JSON at character {place:,}: {what}\nexpected  an array of objects, or objects one "
-            "after another\nThe file is damaged or cut short: mend it, or leave it out of ingestion.source."
+            f"{self._name} is not JSON at character {place:,}: {what}\nexpected  an array of objects, or objects one "
+            "after another\nThe file is damaged or cut short: repair it, or leave it out of ingestion.source."
         )
 
     def _more(self, size: int) -> bool:
-        """Read on; what lies before is forgotten."""
+        """Read the next block and discard the text before the current position."""
         if self._done:
             return False
         block = self._stream.read(size)

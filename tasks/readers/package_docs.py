@@ -1,6 +1,6 @@
-"""The documentation of installed Python packages: their docstrings, and the .md, .rst and .txt files they bring.
+"""Read the documentation of installed Python packages: docstrings, and the .md, .rst and .txt files they contain.
 
-Nothing is imported. What is read depends on the distributions' versions alone, not on where they are installed.
+Nothing is imported. The result depends on the versions of the distributions alone, not on where they are installed.
 """
 
 import ast
@@ -23,7 +23,7 @@ STATEMENT = ast.stmt | ast.ExceptHandler | ast.match_case
 
 
 def documentation(distribution: str) -> tuple[str, list[metadata.PackagePath]]:
-    """The version, and the files that may hold documentation, in order; with size and digest as the package lists them.
+    """Return the version and, sorted, the files that may hold documentation, with recorded size and digest.
 
     Raises InputError if the distribution is not installed.
     """
@@ -37,9 +37,9 @@ def documentation(distribution: str) -> tuple[str, list[metadata.PackagePath]]:
 
 
 def docstrings(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """Each docstring of a Python source, in order; a source that this Python cannot parse is undecodable."""
+    """Yield each docstring of a Python source, in order; a source that cannot be parsed counts as undecodable."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # about other people's escape sequences
+        with warnings.catch_warnings(action="ignore"):  # warnings about invalid escape sequences
             tree = ast.parse(stream.read())
     except (SyntaxError, ValueError, RecursionError) as error:
         yield broken(name, f"line {getattr(error, 'lineno', 1)}", 0)
@@ -51,7 +51,7 @@ def docstrings(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docum
 
 
 def _documented(tree: ast.Module) -> Iterator[DOCUMENTED]:
-    """Modules, classes and functions. Expressions, most of the tree, hold none and are not entered."""
+    """Yield modules, classes and functions, depth first. Expressions contain none and are skipped."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

@@ -1,5 +1,4 @@
-"""docs/reference/formats.md, made of the tables of formats:
-`python -m tasks.readers.page > docs/reference/formats.md`."""
+"""Print the page on formats: `python -m tasks.readers.page > docs/reference/formats.md`."""
 
 import json
 from collections.abc import Iterator
@@ -11,60 +10,58 @@ from tasks.readers.formats import COMPRESSED, READ
 from tasks.readers.refused import REFUSED
 from tasks.readers.rows import LONGEST_ROW
 
-RUN = Path("benchmarks/results/damage.json")  # what the last long run of tests/tasks/readers/test_damage.py counted
+RUN = Path("benchmarks/results/damage.json")  # the counts of the last long run of tests/tasks/readers/test_damage.py
 HEAD = """\
-# What we read, and how it is checked
+# File formats
 
-Made of the tables in `tasks/readers/formats.py` and `tasks/readers/refused.py`:
+Generated from the tables in `tasks/readers/formats.py` and `tasks/readers/refused.py`:
 `python -m tasks.readers.page > docs/reference/formats.md`.
 
-The same holds for every way a file arrives: named outright, in a folder, by a pattern, in a `.zip`, from a URL, from
-S3. Text is UTF-8, with or without a byte order mark. A suffix says what a file should be, its first bytes say what it
-is; where they disagree, it is refused by what it is. A file without a suffix, or of an unknown one that is named
-outright, is what its first bytes say.
+The rules are the same whichever way a file arrives: by its name, in a folder, by a pattern, in a `.zip`, from a URL or
+from S3. Text is UTF-8, with or without a byte order mark. A suffix states what a file should be, its first bytes show
+what it is. If they disagree, the file is refused. A file without a suffix, or with an unknown one if you name the file
+itself, is recognised by its first bytes.
 
-| format | suffixes | one document is | without a suffix, known by | an error |
+| format | suffixes | one document is | recognised without a suffix by | an error |
 |---|---|---|---|---|
 """
 BESIDES = """
-Files of no bytes, and names that begin with `.` or `_` (Spark's `_SUCCESS`, macOS's `._x`), are no documents, nor is
-what lies in `__MACOSX/`. What a folder, pattern or archive holds besides is told by name and number, by `w2v plan` and
-at the end of ingestion.
+Empty files, names that begin with `.` or `_` (Spark's `_SUCCESS`, macOS's `._x`) and the contents of `__MACOSX/` are
+skipped. Other files of a folder, pattern or archive that are not read are counted and named by `w2v plan` and at the
+end of ingestion.
 
-## What is refused, and the way on
+## Formats that are refused
 
-Known by its first bytes, whatever it is called; or by a suffix of these, where it begins like text.
+They are recognised by their first bytes, whatever the name; or by their suffix, if they begin like text.
 
-| what | the way on |
+| format | what to do |
 |---|---|
 """
 ODD = """\
 | UTF-16, UTF-32, with a byte order mark or without | `iconv -f UTF-16 -t UTF-8 FILE > NEW` |
 | other binary data, by its control characters | leave it out |
-| devices, pipes, sockets, links that lead out or nowhere, what may not be read | put a copy there |
+| devices, pipes, sockets, links out of the folder or to nothing, files without permission | put a copy there |
 """
 BOUNDS = f"""
-## Bounds
+## Limits
 
 - A row, a line of a table or an object: {LONGEST_ROW:,} bytes. A text file may be one line of any length.
-- What comes out of a file: {GROWTH} times its size, or {HARMLESS:,} bytes if that is more. Each line and row weighs
-  {LINE} bytes besides its own, as it takes as much time.
+- The unpacked content of a file: {GROWTH} times its size, or {HARMLESS:,} bytes if that is more. Each line and row
+  counts as {LINE} more bytes, since it also costs time.
 - A batch of an Arrow file: {LARGEST:,} bytes.
-- So no input of 1 MB takes over 1 GB of memory or a minute:
-  `tests/tasks/readers/test_columnar_rows.py` measures it on files
-  made to break it.
+- Therefore no input of 1 MB takes more than 1 GB of memory or one minute. `tests/tasks/readers/test_columnar_rows.py`
+  measures this on files made to exceed it.
 """
 CHECKED = """
 ## Damaged files
 
-Whole files of every kind, each damaged at random (a byte changed, bytes taken out or doubled, cut short, a block of
-zeros), are read by `pytest -m long tests/tasks/readers/test_damage.py`. What has checksums (compressed files, archives,
-Parquet
-if its writer adds them, as `a.parquet` here) is refused or read the same. What has none cannot show that a letter has
-changed, or that a text ends early; what does show is counted or refused. No file was a crash, or took over 1 GB or a
-minute. The last run:
+`pytest -m long tests/tasks/readers/test_damage.py` damages files of every format at random (a byte changed, bytes
+removed or doubled, the end cut off, a block of zeros) and reads them. Formats with checksums (compressed files,
+archives, Parquet if its writer adds them, as for `a.parquet` here) are refused or read unchanged. Without checksums, a
+changed letter or a text that ends early goes unnoticed; any other damage is counted or refused. No file caused a crash,
+or took more than 1 GB or one minute. The last run:
 
-| file | damaged | refused | read, with losses counted | read, other words | read, the same |
+| file | damaged | refused | read, with losses counted | read, with other words | read, unchanged |
 |---|---|---|---|---|---|
 """
 

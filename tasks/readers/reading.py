@@ -1,4 +1,4 @@
-"""Any file as documents: its name and its first bytes decide how it is read, or that it is not."""
+"""Read any file as documents; its name and its first bytes decide how, or that it is refused."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -25,11 +25,11 @@ READERS: dict[str, Reader] = {
     "tsv": tsv_rows,
     "parquet": parquet_rows,
     "arrow": arrow_rows,
-}  # of each format in tasks/readers/formats.py
+}  # by the keys of tasks/readers/formats.py
 
 
 def read(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """The documents of one file, in order; of no bytes, none. Raises InputError if it is refused or damaged."""
+    """Yield the documents of one file, in order; none if it is empty. Raises InputError if it is refused or damaged."""
     with clear_errors(name):
         growth = Growth(name, file.seek(0, io.SEEK_END))
         head, file = peeked(_rewound(file), HEAD)
@@ -44,7 +44,7 @@ def read(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
 
 
 def read_installed(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
-    """The documentation in a file that a package brings; one that is no text is left out, as nobody chose it."""
+    """Yield the documentation in a file of a package; skip a file that is not text, since nobody chose it by name."""
     if suffix(name) == ".py":
         yield from docstrings(file, name, config)
         return
@@ -55,7 +55,7 @@ def read_installed(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Doc
 
 
 def _one(packed: BinaryIO, name: str, config: Ingestion, growth: Growth) -> Iterator[Document]:
-    """The documents of a file that is no archive."""
+    """Yield the documents of a file that is not an archive."""
     head, stream = peeked(packed, HEAD)
     if head and suffix(name) in COMPRESSED:
         refuse_uncompressed(head, name)
@@ -78,7 +78,7 @@ def _rewound(file: BinaryIO) -> BinaryIO:
 
 
 def kind_of(file: BinaryIO, name: str) -> str:
-    """The format in which a file that is neither compressed nor an archive would be read; none if it is refused."""
+    """Return the format in which a file, neither compressed nor an archive, would be read; empty if it is refused."""
     head, _ = peeked(file, HEAD)
     try:
         return recognised(head, inner(name)) if head else ""

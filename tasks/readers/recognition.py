@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: a format that is read, or an error that names it and the way to convert it."""
+"""Recognise a file by its first bytes: as a format that is read, or raise an error that names it and a conversion."""
 
 import codecs
 import json
@@ -8,7 +8,7 @@ from tasks.errors import InputError
 from tasks.readers.formats import COLUMNAR, COMPRESSED, READ, by_name, inner, suffix
 from tasks.readers.refused import REFUSED_SUFFIX, known_as
 
-HEAD = 1 << 14  # bytes that decide
+HEAD = 1 << 14  # bytes that are examined
 ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
@@ -16,19 +16,19 @@ ENCODINGS = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 CONTROL = re.compile(rb"[\0-\x06\x0e-\x1a\x1c-\x1f]")
-MANY = 0.02  # of control characters
+MANY = 0.02  # share of control characters
 BINARY = "binary data of an unknown format"
 
 
 def recognised(head: bytes, name: str) -> str:
-    """The key of the format in which a file of this name and beginning is read. Raises InputError if it is none."""
+    """Return the key of the format in which a file of this name and beginning is read. Raises InputError if refused."""
     promised = by_name(name)
     found = _columnar(head)
     if found and promised in (None, found):
         return found
     if found:
         suffixes = READ[found].suffixes
-        raise InputError(_other(name, READ[found].name, f"Name it {suffixes[0]}, if it is to be read so."))
+        raise InputError(_other(name, READ[found].name, f"Name it {suffixes[0]}, to read it as such."))
     if magic := known_as(head):
         raise InputError(_other(name, magic.name, magic.way))
     if encoding := _encoding(head):
@@ -38,7 +38,7 @@ def recognised(head: bytes, name: str) -> str:
     shape = _json(head)
     if promised in COLUMNAR:
         raise InputError(
-            _other(name, "text", f"It does not begin as {READ[str(promised)].name} does: name it by what it is.")
+            _other(name, "text", f"It does not begin as {READ[str(promised)].name} does: give it the right suffix.")
         )
     if promised in (None, "text") and suffix(inner(name)) in REFUSED_SUFFIX:
         refused = REFUSED_SUFFIX[suffix(inner(name))]
@@ -49,7 +49,7 @@ def recognised(head: bytes, name: str) -> str:
 
 
 def refuse_uncompressed(head: bytes, name: str) -> None:
-    """Raises InputError if what the suffix calls compressed begins as something else."""
+    """Raises InputError if a file with the suffix of a compression begins as something else."""
     kind = COMPRESSED[suffix(name)]
     magic = known_as(head)
     if magic and kind in magic.name:
@@ -57,15 +57,17 @@ def refuse_uncompressed(head: bytes, name: str) -> None:
     found = _columnar(head)
     what = READ[found].name if found else magic.name if magic else _encoding(head) or _plain(head)
     if what:
-        raise InputError(_other(name, what, "Name it by what it is, or fetch it again.", f"{kind}, as its suffix says"))
+        raise InputError(
+            _other(name, what, "Give it the right suffix, or fetch it again.", f"{kind}, as its suffix says")
+        )
 
 
 def refuse_no_zip(head: bytes, name: str) -> None:
-    """Raises InputError if what is called a zip archive is known as something else."""
+    """Raises InputError if a file named .zip is recognised as something else."""
     magic = known_as(head)
     if (magic is None or magic.name == "a zip archive") and not _plain(head):
         return
-    way = magic.way if magic else "Name it by what it is, or fetch it again."
+    way = magic.way if magic else "Give it the right suffix, or fetch it again."
     raise InputError(_other(name, magic.name if magic else "text", way, "a zip archive"))
 
 
@@ -87,7 +89,7 @@ def _columnar(head: bytes) -> str:
 
 
 def _encoding(head: bytes) -> str:
-    """UTF-16 or UTF-32, by a byte order mark or by where its zeros are; nothing of what may be UTF-8."""
+    """Return UTF-16 or UTF-32, by the byte order mark or by the positions of zeros; empty for possible UTF-8."""
     for mark, encoding in ENCODINGS:
         if head.startswith(mark):
             return encoding
@@ -103,7 +105,7 @@ def _encoding(head: bytes) -> str:
 
 
 def _json(head: bytes) -> str:
-    """JSON lines, other JSON, or neither; a first object that is longer than the beginning is taken for a line."""
+    """Return "json lines", "json" or ""; a first object longer than the beginning counts as a line."""
     text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     line, end, _ = text.partition("\n")
     if re.match(r'\[\s*\{\s*"', text) or re.match(r"\[\s*\{\s*\}", text):

@@ -1,6 +1,6 @@
-"""The table of formats that are refused: what they begin with, and the way to make of them what is read.
+"""The table of formats that are refused: how their files begin, and how to convert them to a format that is read.
 
-docs/reference/formats.md shows it. Where only the suffix tells, the expression matches nothing.
+docs/reference/formats.md shows it. Where the suffix alone identifies a format, the expression matches nothing.
 """
 
 import re
@@ -10,13 +10,13 @@ from typing import NamedTuple
 class Refused(NamedTuple):
     name: str
     suffixes: tuple[str, ...]
-    magic: bytes  # expression that the beginning matches; none where only the suffix tells
+    magic: bytes  # expression that the beginning matches; `(?!)` where the suffix alone identifies it
     way: str  # what to do instead
 
 
 _XML = rb"\s*<(\?xml|mediawiki|tei|rdf)\b"
 _HTML = rb"\s*(<!--.{0,200}-->\s*)?<(!doctype\s+html|html)\b"
-PLAIN = "Write it out as text or CSV with the program that it is from."
+PLAIN = "Export it as text or CSV with the program that wrote it."
 UNPACK = "Unpack it, and name the folder."
 REFUSED = (
     Refused("PDF", (".pdf",), rb"%PDF-", "pdftotext FILE.pdf FILE.txt"),
@@ -41,7 +41,7 @@ REFUSED = (
         "XML",
         (".xml",),
         _XML,
-        "WikiExtractor --json makes JSON lines of a Wikipedia dump; of others, write out the texts alone.",
+        "Convert a Wikipedia dump to JSON lines with WikiExtractor --json; export only the texts of others.",
     ),
     Refused(
         "a web archive (WARC)",
@@ -53,13 +53,13 @@ REFUSED = (
         "e-mail (mbox, eml)",
         (".mbox", ".eml", ".msg"),
         rb"From \S+@\S+ .{0,80}\d\d:\d\d|(Return-Path|Received|Delivered-To|MIME-Version): ",
-        "Write out the bodies, with Python's `mailbox` or `email`.",
+        "Export the bodies, with Python's `mailbox` or `email`.",
     ),
     Refused(
         "subtitles",
         (".srt", ".vtt"),
         rb"(\xef\xbb\xbf)?(WEBVTT\b|\d+\r?\n\d\d:\d\d:\d\d[,.]\d{3} -->)",
-        "Write out the lines without their times.",
+        "Export the lines without their times.",
     ),
     Refused("a pointer of Git LFS", (), rb"version https://git-lfs\.github\.com/", "git lfs pull"),
     Refused(
@@ -72,7 +72,7 @@ REFUSED = (
     Refused("a bzip2 file", (), rb"BZh[1-9]1AY&SY", "Add .bz2 to its name."),
     Refused("an xz file", (), rb"\xfd7zXZ\0", "Add .xz to its name."),
     Refused("a Zstandard file", (), rb"\x28\xb5\x2f\xfd", "Add .zst to its name."),
-    Refused("a zip archive", (), rb"PK(\x03\x04|\x05\x06)", "If it holds texts, name it .zip."),
+    Refused("a zip archive", (), rb"PK(\x03\x04|\x05\x06)", "If it contains texts, name it .zip."),
     Refused("a 7-Zip archive", (".7z",), rb"7z\xbc\xaf\x27\x1c", UNPACK),
     Refused("a RAR archive", (".rar",), rb"Rar!\x1a\x07", UNPACK),
     Refused("an LZ4 file", (".lz4",), rb"\x04\x22\x4d\x18", UNPACK),
@@ -119,5 +119,5 @@ REFUSED_SUFFIX = {suffix: each for each in REFUSED for suffix in each.suffixes}
 
 
 def known_as(head: bytes) -> Refused | None:
-    """The first format of the table that begins so."""
+    """Return the first format of the table whose files begin like `head`, or None."""
     return next((refused for pattern, refused in MAGIC if pattern.match(head)), None)

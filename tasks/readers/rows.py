@@ -1,4 +1,4 @@
-"""Rows with a named text column: what JSON, CSV, Parquet and Arrow have in common."""
+"""Rows with a named text column: the common part of the readers of JSON, CSV, Parquet and Arrow."""
 
 import codecs
 from collections.abc import Collection, Iterator, Sequence
@@ -8,16 +8,16 @@ from configs.schema import Ingestion
 from tasks.errors import InputError
 from tasks.readers.documents import Document, row
 
-LONGEST_ROW = 1 << 24  # bytes; what is made of them must not fill the memory
+LONGEST_ROW = 1 << 24  # bytes, so that a row and what is decoded from it fit in memory
 
 
 def decoded(line: bytes) -> str:
-    """The text, in which a byte that is not UTF-8 is a lone surrogate."""
+    """Return the line as text, with every invalid UTF-8 byte as a lone surrogate."""
     return line.decode("utf-8", "surrogateescape")
 
 
 def lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """Each line without the file's byte order mark, after the number of bytes up to its end."""
+    """Yield each line, without the file's byte order mark, as a pair: the byte offset of its end, and its content."""
     end = 0
     while line := stream.readline(LONGEST_ROW + 1):
         if len(line) > LONGEST_ROW:
@@ -29,12 +29,12 @@ def lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
 def too_long(name: str, what: str) -> InputError:
     return InputError(
         f"{name}: {what} is too long\nexpected  at most {LONGEST_ROW:,} bytes\n"
-        "Is it the format that its name says? A text without rows is a .txt file."
+        "Check that the file has the format of its suffix: a text without rows is a .txt file."
     )
 
 
 def document(fields: dict[str, Any], source: str, place: str, config: Ingestion) -> Iterator[Document]:
-    """What is in the named columns of a row; fields that are not there are an error."""
+    """Return the documents of a row from its named columns. Raises InputError if one is missing or of a wrong type."""
     require(fields, f"{source} ({place})", config)
     text = fields[config.text_column]
     identity = fields.get(config.id_column) if config.id_column else None
@@ -42,12 +42,12 @@ def document(fields: dict[str, Any], source: str, place: str, config: Ingestion)
         listed = isinstance(text, list) and all(isinstance(item, str) for item in text)
         way = "Join the items of each list with blanks, in one string." if listed else "Set ingestion.text_column."
         raise InputError(
-            f"{source} ({place}): the column {config.text_column!r} is no text\n"
+            f"{source} ({place}): the column {config.text_column!r} is not text\n"
             f"expected  a string\nfound     {type(text).__name__}: {text!r:.60}\n{way}"
         )
     if isinstance(identity, list | dict):
         raise InputError(
-            f"{source} ({place}): the column {config.id_column!r} names nothing\n"
+            f"{source} ({place}): the column {config.id_column!r} is not a name\n"
             f"expected  a string or a number\nfound     {type(identity).__name__}: {identity!r:.60}\n"
             "Set ingestion.id_column."
         )
@@ -57,7 +57,7 @@ def document(fields: dict[str, Any], source: str, place: str, config: Ingestion)
 
 
 def require(found: Collection[Any], where: str, config: Ingestion) -> None:
-    """The columns that the config names must be among those found."""
+    """Raises InputError if a column that the config names is not among those found."""
     for key, column in (("text_column", config.text_column), ("id_column", config.id_column)):
         if column is not None and column not in found:
             raise InputError(
@@ -67,7 +67,7 @@ def require(found: Collection[Any], where: str, config: Ingestion) -> None:
 
 
 def require_once(names: Sequence[str], where: str, config: Ingestion) -> None:
-    """And be there once: which of two is meant cannot be told."""
+    """Raises InputError if a column that the config names occurs more than once."""
     for column in (config.text_column, config.id_column):
         if column is not None and names.count(column) > 1:
             raise InputError(

@@ -37,15 +37,15 @@ REFUSED = [
     ("csv-quote-never-closed.csv", {}, "row 31, line 32, byte 1,700: it is not CSV: a quotation mark is opened in it"),
     ("pretty.jsonl", {}, "valid JSON, but one object over several lines\n"),
     ("concat.jsonl", {}, "valid JSON, but several objects in one line\n"),
-    ("trailing-comma.jsonl", {}, "one object a line, but with a comma at the line's end\n"),
-    ("array.jsonl", {}, "valid JSON, but an array where an object should be\n"),
+    ("trailing-comma.jsonl", {}, "one object a line, but with a comma at the end of the line\n"),
+    ("array.jsonl", {}, "valid JSON, but an array instead of an object\n"),
     ("utf16.jsonl", {}, "utf16.jsonl is UTF-16\n"),
     ("parquet-two-columns-of-one-name", {}, "a.parquet: there are 2 columns 'text'\n"),
     ("list.parquet", {"text_column": "tokens"}, "Join the items of each list with blanks"),
     ("reviews.tsv", {}, "there is no column 'text'\nfound     id, review, stars\n"),
     ("baskets.txt", {"text_column": "review"}, "ingestion.text_column = 'review' applies to nothing"),
-    ("parquet-3000-rows-of-one-8MB-value.parquet", {}, "grows out of all proportion"),
-    ("parquet-200M-null-rows.parquet", {}, "grows out of all proportion"),
+    ("parquet-3000-rows-of-one-8MB-value.parquet", {}, "unpacks to far more than its size"),
+    ("parquet-200M-null-rows.parquet", {}, "unpacks to far more than its size"),
 ]
 
 

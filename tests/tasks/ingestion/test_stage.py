@@ -178,7 +178,7 @@ def test_a_bomb_leaves_nothing_behind(context: Context, corpus: Path) -> None:
     write(corpus, a_txt_zst=bomb.compress(b"boom " * 60_000_000))
 
     with pytest.raises(
-        InputError, match=r"^a\.txt\.zst grows out of all proportion\n.*\nfound     10\d,\d{3},\d{3} bytes"
+        InputError, match=r"^a\.txt\.zst unpacks to far more than its size\n.*\nfound     10\d,\d{3},\d{3} bytes"
     ):
         ingest(context, corpus, document_length=1_000_000)
     assert not list(context.store.root.rglob("*.parquet"))

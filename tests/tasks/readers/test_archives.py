@@ -1,4 +1,4 @@
-"""Compressed files and archives: read as if they were plain, and refused when they are damaged or dangerous."""
+"""Compressed files and archives are read like plain files, and refused when they are damaged or dangerous."""
 
 import bz2
 import gzip
@@ -47,7 +47,7 @@ def zipped(*members: tuple[str | zipfile.ZipInfo, str]) -> bytes:
 
 @pytest.mark.parametrize("suffix", COMPRESS)
 def test_compressed_text_is_read(suffix: str) -> None:
-    """Also where two compressed files were joined, as `cat a.gz b.gz` does."""
+    """Compressed text is read, also from two compressed files joined by `cat a.gz b.gz`."""
     packed = COMPRESS[suffix](TEXT.encode())
 
     assert text_of(packed, f"a.txt{suffix}") == [(f"a.txt{suffix}", TEXT)]
@@ -57,7 +57,7 @@ def test_compressed_text_is_read(suffix: str) -> None:
 @pytest.mark.parametrize("suffix", COMPRESS)
 @pytest.mark.parametrize("damage", ["truncated", "no such format"])
 def test_damaged_files_are_named(suffix: str, damage: str) -> None:
-    """A file cut short in transfer, or with another format's name, is an error that names it, never a shorter text."""
+    """A file cut short, or under another format's suffix, raises an error that names it; no text is lost silently."""
     packed = COMPRESS[suffix](TEXT.encode())[:-9] if damage == "truncated" else b"plain text after all"
     said = {"truncated": r"cannot be read: .+\nThe file is damaged or cut short: fetch", "no such format": "is text\n"}
 
@@ -67,13 +67,13 @@ def test_damaged_files_are_named(suffix: str, damage: str) -> None:
 
 @pytest.mark.parametrize("content", [zipped(("a.txt", TEXT))[:-9], b"PK\x03\x04 and no more"])
 def test_a_damaged_zip_is_named(content: bytes) -> None:
-    """A truncated archive has no directory."""
+    """A truncated archive, which has no directory, raises an error that names it."""
     with pytest.raises(InputError, match=r"^a\.zip cannot be read: File is not a zip file\nThe file is damaged"):
         text_of(content, "a.zip")
 
 
 def test_damage_inside_a_zip_is_noticed() -> None:
-    """Its members carry checksums."""
+    """A damaged member fails its checksum and raises an error."""
     content = zipped(("a.txt", TEXT)).replace(zipped(("a.txt", TEXT))[40:44], b"????", 1)
 
     with pytest.raises(InputError, match=r"^a\.zip cannot be read: "):
@@ -81,7 +81,7 @@ def test_damage_inside_a_zip_is_noticed() -> None:
 
 
 def test_members_that_are_text_are_read() -> None:
-    """Those with a known suffix or none, in the archive's order; pictures and hidden files are passed over."""
+    """Members with a known suffix or none are read in order; pictures and hidden files are skipped."""
     content = zipped(
         ("b.txt", "b"), ("text8", "8"), ("x.png", "\0"), ("__MACOSX/._b.txt", "\0"), ("c/d.jsonl", '{"text":"d"}')
     )
@@ -94,7 +94,7 @@ def test_members_that_are_text_are_read() -> None:
     ["../up.txt", "a/../../up.txt", "/etc/absolute.txt", "..\\windows.txt", "C:\\windows.txt", "\\\\host\\x.txt"],
 )
 def test_members_that_climb_out_are_refused(name: str) -> None:
-    """Nothing is ever unpacked, yet who names members so means no good: the whole archive is refused."""
+    """An archive with a member path that leads out of it is refused whole, although nothing is unpacked."""
     with pytest.raises(
         InputError, match=r"^a\.zip: its member '.*\.txt' leads out of the archive\nThe archive is refused"
     ):
@@ -102,7 +102,7 @@ def test_members_that_climb_out_are_refused(name: str) -> None:
 
 
 def test_links_in_archives_are_refused() -> None:
-    """A symbolic link is a member whose text is a path."""
+    """An archive with a symbolic link, a member whose content is a path, is refused."""
     link = zipfile.ZipInfo("innocent.txt")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
 
@@ -111,7 +111,7 @@ def test_links_in_archives_are_refused() -> None:
 
 
 def test_encrypted_archives_are_refused() -> None:
-    """There is no one to ask for the password."""
+    """An encrypted archive is refused."""
     content = bytearray(zipped(("a.txt", "x")))
     content[content.index(b"PK\x01\x02") + 8] |= 1
 
@@ -121,18 +121,20 @@ def test_encrypted_archives_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.bz2", "a.txt.xz", "a.txt.zst", "a.zip"])
 def test_bombs_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What grows more than two-hundredfold is refused before it is all read; a little of anything is harmless."""
+    """A file that unpacks to more than 200 times its size is refused before it is read whole; small ones pass."""
     text = "boom " * 200_000
     content = zipped(("a.txt", text)) if name == "a.zip" else COMPRESS[Path(name).suffix](text.encode())
 
-    assert len(text_of(content, name)) == 10  # one million bytes harm no one
+    assert len(text_of(content, name)) == 10  # one million bytes are below the limit
     monkeypatch.setattr(archives, "HARMLESS", 1000)
-    with pytest.raises(InputError, match=rf"^{name} grows out of all proportion\nexpected  at most 200 times its \d"):
+    with pytest.raises(
+        InputError, match=rf"^{name} unpacks to far more than its size\nexpected  at most 200 times its \d"
+    ):
         text_of(content, name)
 
 
 def test_text_that_shrinks_to_a_twentieth_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Logs and tables do; a hundredfold would still pass."""
+    """Logs and tables that compress to a twentieth are read."""
     monkeypatch.setattr(archives, "HARMLESS", 1000)
     text = "".join(
         f"2026-01-{n % 28:02d} the job number {n} has ended well, as it does each night. " for n in range(20_000)
@@ -144,7 +146,7 @@ def test_text_that_shrinks_to_a_twentieth_is_no_bomb(monkeypatch: pytest.MonkeyP
 
 
 def test_a_bomb_in_layers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each layer stays in proportion; what counts is the file that lies there, and all that comes out of it."""
+    """Unpacked bytes are counted over all layers together, so that nested compressions are refused, too."""
     monkeypatch.setattr(archives, "HARMLESS", 1000)
     inner = gzip.compress(b"boom " * 400) * 500
     file = io.BytesIO()
@@ -153,12 +155,12 @@ def test_a_bomb_in_layers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert len(text_of(inner, "a.txt.gz")) == 10
     assert len(inner) < 200 * len(file.getvalue())
-    with pytest.raises(InputError, match=r"^a\.zip grows out of all proportion"):
+    with pytest.raises(InputError, match=r"^a\.zip unpacks to far more than its size"):
         text_of(file.getvalue(), "a.zip")
 
 
 def test_a_member_that_is_larger_than_it_says_is_damage() -> None:
-    """Its size in the directory is what the archive was judged by."""
+    """A member larger than its declared size counts as damage."""
     content = zipped(("a.txt", "boom " * 100_000)).replace((500_000).to_bytes(4, "little"), (500).to_bytes(4, "little"))
 
     with pytest.raises(InputError, match=r"^a\.zip cannot be read: Bad CRC-32"):
@@ -181,7 +183,7 @@ WHOLE = {
 @pytest.mark.parametrize("name", WHOLE)
 @given(data=st.data())
 def test_no_damage_is_a_crash(name: str, data: st.DataObject) -> None:
-    """Cut anywhere, or with any byte changed: its documents are read, or it is refused with a message."""
+    """A file cut anywhere, or with any byte changed, is read or refused with a message."""
     content = bytearray(WHOLE[name])
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(content)))
@@ -199,5 +201,5 @@ def test_no_damage_is_a_crash(name: str, data: st.DataObject) -> None:
     ],
 )  # fmt: skip
 def test_what_is_read_of_a_folder(name: str, expected: bool) -> None:
-    """Known suffixes, or none as WikiExtractor writes; nothing hidden; no archive inside an archive."""
+    """Files with a known suffix or none are read; hidden files and nested archives are not."""
     assert is_text(name) == expected

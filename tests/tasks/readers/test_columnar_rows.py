@@ -1,4 +1,4 @@
-"""Parquet and Arrow: the same rows from either, however they are encoded, and no more in memory than a few of them."""
+"""Parquet and Arrow give the same rows, however they are encoded, with only a few rows in memory."""
 
 import gzip
 import io
@@ -47,7 +47,7 @@ def rows(content: bytes, name: str, **settings: object) -> list[tuple[str, str |
 
 @pytest.mark.parametrize("kind", TYPES, ids=str)
 def test_texts_of_every_type_are_the_same(kind: pa.DataType) -> None:
-    """In Parquet, in Arrow's file and stream, compressed within and without."""
+    """Every string type gives the same texts, in Parquet and in Arrow files and streams, compressed or not."""
     table = pa.table({"id": range(len(TEXTS)), "text": pa.array(TEXTS, pa.string()).cast(kind)})
     expected = [(str(number), text or "") for number, text in enumerate(TEXTS)]
     stream, file = arrow(table, stream=True, compression="zstd"), arrow(table, compression="lz4")
@@ -62,7 +62,7 @@ def test_texts_of_every_type_are_the_same(kind: pa.DataType) -> None:
 
 @given(st.lists(st.text(max_size=9).filter(lambda text: "\0" not in text), max_size=9), st.integers(1, 5))
 def test_batches_are_no_matter(texts: list[str], size: int) -> None:
-    """However many rows a batch or a row group has."""
+    """The number of rows in a batch or row group does not change the result."""
     texts = [text.encode(errors="ignore").decode() for text in texts]
     table = pa.table({"text": pa.array(texts, pa.string())})
     expected = [(f"a:{number}", text) for number, text in enumerate(texts, start=1)]
@@ -75,13 +75,13 @@ def test_batches_are_no_matter(texts: list[str], size: int) -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pa.array([["a", "b"]]), r"the column 'text' is no text\n.*\nfound     list: .*\nJoin the items of each list"),
-        (pa.array([3]), r"the column 'text' is no text\n.*\nfound     int: 3\nSet ingestion\.text_column"),
-        (pa.array([{"a": 1}]), r"the column 'text' is no text\n.*\nfound     dict"),
+        (pa.array([["a", "b"]]), r"the column 'text' is not text\n.*\nfound     list: .*\nJoin the items of each list"),
+        (pa.array([3]), r"the column 'text' is not text\n.*\nfound     int: 3\nSet ingestion\.text_column"),
+        (pa.array([{"a": 1}]), r"the column 'text' is not text\n.*\nfound     dict"),
     ],
 )
 def test_what_is_no_text_is_refused(name: str, column: pa.Array, message: str) -> None:
-    """With the way on."""
+    """A text column that does not hold strings is refused with advice."""
     table = pa.table({"text": column})
 
     with pytest.raises(InputError, match=message):
@@ -90,7 +90,7 @@ def test_what_is_no_text_is_refused(name: str, column: pa.Array, message: str) -
 
 @pytest.mark.parametrize("write", [parquet, arrow])
 def test_two_columns_of_one_name_are_refused(write: object) -> None:
-    """If it is one that is read."""
+    """Two columns with the name of one that is read are refused."""
     table = pa.table([["a"], ["b"], ["c"]], names=["text", "x", "x"])
     assert rows(write(table), "a") == [("a:1", "a")]
 
@@ -99,7 +99,7 @@ def test_two_columns_of_one_name_are_refused(write: object) -> None:
 
 
 def test_bytes_that_are_not_utf8_cost_a_word() -> None:
-    """In columns as in lines."""
+    """Invalid bytes in a column cost the word that contains them, as in lines."""
     column = pa.array([b"caf\xe9 noir", b"b"], pa.binary()).view(pa.string())
     table = pa.table({"text": column})
 
@@ -109,15 +109,15 @@ def test_bytes_that_are_not_utf8_cost_a_word() -> None:
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("cut", [4, 9, 40, 200])
 def test_a_cut_file_is_damaged(stream: bool, cut: int) -> None:
-    """Also where it ends between two batches: what pyarrow would take for the end."""
+    """A file cut short is damaged, also between two batches, where pyarrow would see a regular end."""
     content = arrow(pa.table({"text": ["some text"] * 200}), stream=stream)
 
-    with pytest.raises(InputError, match="cannot be read: its Arrow messages do not end as they should"):
+    with pytest.raises(InputError, match="cannot be read: its Arrow messages end too early"):
         rows(content[:-cut], "a.arrow")
 
 
 def test_a_batch_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what it says of itself, before it is decompressed."""
+    """A batch is refused by its declared size, before it is decompressed."""
     content = arrow(pa.table({"text": ["x" * 1000] * 100}), compression="zstd")
     monkeypatch.setattr(arrow_messages, "LARGEST", 50_000)
     assert len(content) < 10_000
@@ -127,7 +127,7 @@ def test_a_batch_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_text_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before it is decoded."""
+    """A text that is too long is refused before it is decoded."""
     monkeypatch.setattr(columnar_rows, "LONGEST_ROW", 1000)
 
     with pytest.raises(InputError, match=r"^a: a text is too long\n"):
@@ -135,7 +135,7 @@ def test_a_text_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_repeated(folder: Path) -> Path:
-    """Eight megabytes once, meant three thousand times."""
+    """Write a dictionary value of eight megabytes that 3,000 rows refer to."""
     column = pa.DictionaryArray.from_arrays(pa.array([0] * 3000, pa.int32()), pa.array(["word " * 1_600_000]))
     (folder / "a.parquet").write_bytes(parquet(pa.table({"text": column})))
     return folder / "a.parquet"
@@ -150,7 +150,7 @@ def write_nulls(folder: Path) -> Path:
 
 
 def write_views(folder: Path) -> Path:
-    """The same eight megabytes, meant by every row of an Arrow file."""
+    """Write an Arrow file in which every row refers to the same eight megabytes."""
     data = pa.py_buffer(b"word " * 1_600_000)
     views = pa.py_buffer(struct.pack("<i4sii", data.size, b"word", 0, 0) * 3000)
     column = pa.Array.from_buffers(pa.string_view(), 3000, [None, views, data])
@@ -159,7 +159,7 @@ def write_views(folder: Path) -> Path:
 
 
 def write_deltas(folder: Path) -> Path:
-    """Each text all of the one before."""
+    """Write texts that each repeat the whole one before."""
     table = pa.table({"text": ["word " * 1_600_000] * 30})
     settings = {"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}, "compression": "zstd"}
     with pq.ParquetWriter(folder / "a.parquet", table.schema, **settings) as writer:
@@ -204,7 +204,7 @@ WRITERS = [
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_megabyte_takes_no_gigabyte(tmp_path: Path, write: object) -> None:
-    """Whatever an input of a megabyte pretends to hold, it is refused within a minute and a gigabyte."""
+    """An input of one megabyte, whatever it expands to, is refused within one minute and one gigabyte."""
     file = write(tmp_path)
     assert file.stat().st_size < 1_100_000
     code = (
@@ -221,6 +221,6 @@ def test_a_megabyte_takes_no_gigabyte(tmp_path: Path, write: object) -> None:
     answer = subprocess.run([sys.executable, "-c", code, file, file.name], capture_output=True, text=True, check=True)
     said, peak, seconds = answer.stdout.splitlines()
 
-    assert "out of all proportion" in said or "is too l" in said
+    assert "far more than its size" in said or "is too l" in said
     assert int(peak) < 1_000_000  # kB
     assert float(seconds) < 60

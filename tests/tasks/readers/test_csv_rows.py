@@ -1,4 +1,4 @@
-"""CSV and TSV: what does not fit is an error with the row's place, however the file goes on."""
+"""CSV and TSV: a row that does not fit the header raises an error that gives its place."""
 
 import io
 import subprocess
@@ -47,7 +47,7 @@ def of_tsv(content: str) -> list[tuple[str, str | None]]:
     ],
 )
 def test_what_is_no_csv_is_told_with_its_row(content: str | bytes, message: str) -> None:
-    """The row in which the fault begins, not the one at which it was noticed."""
+    """The error names the row in which the fault begins, not the row that revealed it."""
     with pytest.raises(InputError, match=message):
         of_csv(content)
 
@@ -62,7 +62,7 @@ def test_what_is_no_csv_is_told_with_its_row(content: str | bytes, message: str)
     ],
 )
 def test_what_is_no_tsv_is_told_with_its_row(content: str, message: str) -> None:
-    """As in CSV."""
+    """A TSV error names the row in which the fault begins."""
     with pytest.raises(InputError, match=message):
         of_tsv(content)
 
@@ -81,7 +81,7 @@ def test_what_is_no_tsv_is_told_with_its_row(content: str, message: str) -> None
     ],
 )
 def test_what_is_csv_is_read(content: str | bytes, expected: list[tuple[str, str]]) -> None:
-    """A header alone is a table without rows; marks inside a field are text; columns without a name are nobody's."""
+    """A header alone is an empty table; quotation marks within a field are text; unnamed columns are ignored."""
     assert of_csv(content) == expected
 
 
@@ -96,20 +96,20 @@ def test_what_is_csv_is_read(content: str | bytes, expected: list[tuple[str, str
     ],
 )
 def test_quotation_marks_in_tsv_are_text(line: str, text: str) -> None:
-    """As most programs write it; a field that is wholly in them is as Excel writes it."""
+    """Quotation marks are text in TSV, except around a whole field, as Excel writes them."""
     assert of_tsv(f"id\ttext\n{line}\n") == [("1", text)]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20), max_size=5))
 def test_a_line_of_tsv_is_a_row(texts: list[str]) -> None:
-    """Of whatever is written without tabs and line ends."""
+    """Any texts without tabs and newlines come back as they were written."""
     content = "id\ttext\n" + "".join(f"{number}\tx{text}x\n" for number, text in enumerate(texts))
 
     assert of_tsv(content) == [(str(number), f"x{text}x") for number, text in enumerate(texts)]
 
 
 def test_a_quotation_mark_never_closed_takes_no_memory(tmp_path: Path) -> None:
-    """Of a hundred megabytes behind it, no more is read than a row may have."""
+    """After an unclosed quotation mark, at most one row's limit is read of 100 MB."""
     file = tmp_path / "open.csv"
     with open(file, "wb") as stream:
         stream.write(b'id,text\n1,"open\n')

@@ -1,4 +1,4 @@
-"""Damaged files: the documents are those of the whole file, or what was lost is counted, or it is an error."""
+"""A damaged file is read unchanged, read with its losses counted, or refused."""
 
 import json
 import subprocess
@@ -9,11 +9,11 @@ import pytest
 from tests.support.damage import CHECKED, WHOLE
 from tests.support.paths import PROJECT
 
-EACH = 125  # times the kinds of files: 2,000
+EACH = 125  # for each kind of file: 2,000 in all
 
 
 def of_damaged(kind: str, count: int, seed: int) -> dict[str, int]:
-    """What became of them, in a process of their own: a crash of a library would be one of ours."""
+    """Return the outcomes, read in a separate process, so that a crash of a library is noticed."""
     answer = subprocess.run(
         [sys.executable, "-m", "tests.support.damage", kind, str(count), str(seed)],
         cwd=PROJECT,
@@ -32,13 +32,13 @@ def of_damaged(kind: str, count: int, seed: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_damage_is_never_a_crash(kind: str) -> None:
-    """A few of each kind; what has checksums of its own is never read as something else."""
+    """Damage of any kind never crashes; a format with checksums is never read with other words."""
     assert sum(of_damaged(kind, 12, seed=1).values()) == 12
 
 
 @pytest.mark.long
 def test_two_thousand_damaged_files() -> None:
-    """The counts are those that docs/reference/formats.md shows."""
+    """The counts over 2,000 damaged files are those that docs/reference/formats.md shows."""
     run = {kind: of_damaged(kind, EACH, seed=2) for kind in WHOLE}
     (PROJECT / "benchmarks" / "results" / "damage.json").write_text(json.dumps(run, indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""Documents: whatever is cut, nothing is lost, and what is no text is told by its place."""
+"""Documents are cut without loss, and what is not text is reported with its place."""
 
 import io
 
@@ -21,7 +21,7 @@ def read(content: bytes, **settings: object) -> list[tuple[str, str | None, str]
 
 
 def test_a_long_text_is_cut_at_its_last_white_space() -> None:
-    """At most ten characters a piece: "two three " ends behind a space, and "fourteenchars!" has none to be cut at."""
+    """A piece of at most ten characters ends after a space; "fourteenchars!" has none and is cut within."""
     text = "one two three fourteenchars! five"
 
     assert list(cut(io.StringIO(text).read, 10)) == ["one two ", "three ", "fourteench", "ars! five"]
@@ -29,7 +29,7 @@ def test_a_long_text_is_cut_at_its_last_white_space() -> None:
 
 @given(WORDS, st.integers(1, 12))
 def test_pieces_join_to_the_whole(text: str, length: int) -> None:
-    """No character is lost, doubled or moved, and no piece is longer than allowed but by its line's end."""
+    """No character is lost, doubled or moved; no piece is longer than allowed, except by its newline."""
     pieces = list(cut(io.StringIO(text).read, length))
 
     assert "".join(pieces) == text
@@ -38,7 +38,7 @@ def test_pieces_join_to_the_whole(text: str, length: int) -> None:
 
 @given(st.lists(st.text("abé", min_size=1, max_size=6), max_size=20), st.integers(7, 12))
 def test_no_word_is_cut_that_fits(words: list[str], length: int) -> None:
-    """Where every word is shorter than a piece, the words of the pieces are the words of the text."""
+    """If every word is shorter than a piece, the words of the pieces are the words of the text."""
     pieces = cut(io.StringIO(" ".join(words)).read, length)
 
     assert [word for piece in pieces for word in piece.split()] == words
@@ -46,7 +46,7 @@ def test_no_word_is_cut_that_fits(words: list[str], length: int) -> None:
 
 @given(st.lists(WORDS.map(lambda text: text.replace("\n", "")), max_size=8), st.integers(1, 12))
 def test_line_mode_gives_each_line_that_is_not_blank(lines: list[str], length: int) -> None:
-    """Pieces of a line carry its number; joined, they are the line, up to blanks between them."""
+    """Pieces of a line carry its number; joined, they are the line, except for blanks between them."""
     documents = read("\n".join(lines).encode(), text_documents="line", document_length=length)
     joined: dict[int, str] = {}
     for source, text, _ in documents:
@@ -60,12 +60,12 @@ def test_line_mode_gives_each_line_that_is_not_blank(lines: list[str], length: i
 
 
 def test_a_file_is_one_document() -> None:
-    """Without a further word a .txt file is one document; only its last line's end is taken off."""
+    """By default a .txt file is one document, without its last newline."""
     assert read(b"one\n\ntwo\n") == [("f.txt", "one\n\ntwo", "byte 0")]
 
 
 def test_pieces_are_numbered() -> None:
-    """The second piece of a file, and of a line, is `#2`; its place is where it begins."""
+    """The second piece of a file or line is named `#2`; its place is where it begins."""
     assert read("é two three".encode(), document_length=6) == [
         ("f.txt", "é two ", "byte 0"),
         ("f.txt#2", "three", "byte 7"),
@@ -78,7 +78,7 @@ def test_pieces_are_numbered() -> None:
 
 
 def test_an_empty_file_is_an_empty_document() -> None:
-    """It is counted, not passed over; blank lines only separate."""
+    """An empty file is counted as an empty document; blank lines only separate."""
     assert read(b"") == [("f.txt", "", "byte 0")]
     assert read(b"\n \n", text_documents="line") == []
 
@@ -88,22 +88,22 @@ def test_an_empty_file_is_an_empty_document() -> None:
     [
         (b"caf\xe9 noir", " noir", "byte 3", 4),  # Latin-1
         ("été ".encode() + b"\xff", "été ", "byte 6", 1),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", None, "byte 0", 6),  # two words, if one will
+        (b"\x89PNG\r\n\x1a\n\x00\x00", None, "byte 0", 6),  # counted as two words
         (b"text then\x00zero more", "text  more", "byte 9", 9),
         ("cut é".encode()[:-1], "cut ", "byte 4", 1),
-        (b"\xed\xa0\x80", None, "byte 0", 3),  # a surrogate, which UTF-8 has not
+        (b"\xed\xa0\x80", None, "byte 0", 3),  # a surrogate, which is invalid in UTF-8
         ("市长江大".encode() + b"\xff" + "桥。你好".encode(), "。你好", "byte 12", 6),
     ],
 )
 def test_damage_costs_the_word(content: bytes, rest: str | None, flaw: str, lost: int) -> None:
-    """Bytes that are not UTF-8, and zero bytes, take the word that they are in, and the first of them is told."""
+    """Invalid UTF-8 and zero bytes cost the word that contains them; the place of the first is reported."""
     [document] = documents_of(content)
 
     assert (document.text, document.flaw, document.lost) == (rest, flaw, lost)
 
 
 def test_three_bad_bytes_cost_three_words() -> None:
-    """Not the pieces of a hundred thousand characters that they are in."""
+    """Three invalid bytes cost three words, not pieces of 100,000 characters."""
     content = bytearray(b"word " * 340_000)
     for place in (12, 600_001, 1_200_003):
         content[place] = 0xE9
@@ -114,7 +114,7 @@ def test_three_bad_bytes_cost_three_words() -> None:
 
 
 def test_damage_in_a_line_costs_no_other() -> None:
-    """The lines around it are read, and its place counts from the beginning of the file."""
+    """Lines around a damaged one are read; its place counts from the beginning of the file."""
     found = documents_of(b"one\ntw\xffo and more\nthree", text_documents="line")
 
     assert [(each.name, each.text, each.flaw) for each in found] == [
@@ -126,7 +126,7 @@ def test_damage_in_a_line_costs_no_other() -> None:
 
 @given(st.binary(max_size=40))
 def test_words_are_kept_exactly_if_python_decodes_them(content: bytes) -> None:
-    """Whatever the bytes: what is sound is as Python makes it, and what is lost is counted to the character."""
+    """Valid words come out as Python decodes them; lost characters are counted exactly."""
     [document] = documents_of(content)
     every = content.decode(errors="surrogateescape").removesuffix("\n")
     sound = ("\0" not in every and every.isprintable()) or every.isascii()
@@ -137,7 +137,7 @@ def test_words_are_kept_exactly_if_python_decodes_them(content: bytes) -> None:
 
 
 def test_a_row_loses_no_more_than_words() -> None:
-    """One bad character leaves out its word; a long text is cut like any."""
+    """An invalid character in a row costs its word; a long row is cut like any text."""
     config = Ingestion(source="-", document_length=4)
 
     assert [(each.text, each.damaged) for each in row("r:1", "a \ud800 b c d e", "byte 5", config)] == [

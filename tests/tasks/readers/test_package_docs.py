@@ -1,4 +1,4 @@
-"""installed-docs: the prose inside installed packages, without importing them, the same wherever they lie."""
+"""installed-docs reads the prose of installed packages without importing them, wherever they are installed."""
 
 import io
 from importlib import metadata
@@ -36,7 +36,7 @@ class Class:
 
 @pytest.fixture
 def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with one distribution, `demo`."""
+    """Return a folder with one distribution, `demo`."""
     return install(tmp_path / "site-packages", monkeypatch)
 
 
@@ -59,7 +59,7 @@ DEMO = Ingestion(source="installed-docs", distributions=["demo"])
 
 
 def test_docstrings_in_order() -> None:
-    """Of modules, classes and functions, however deep, with their lines; other strings are no documentation."""
+    """Docstrings of modules, classes and functions come in order with their lines; other strings are ignored."""
     assert [(document.source, document.text) for document in docstrings(io.BytesIO(MODULE), "demo/core.py", DEMO)] == [
         ("demo/core.py:1", "About the module.\n\nIndented further."),
         ("demo/core.py:8", "About the function."),
@@ -71,21 +71,21 @@ def test_docstrings_in_order() -> None:
 
 @pytest.mark.parametrize("source", [b"def broken(:\n", b"\0", b"# coding: no-such\n", b"x = " + b"(" * 2000])
 def test_a_source_that_cannot_be_parsed_is_counted(source: bytes) -> None:
-    """Templates and other Pythons' sources lie in many packages: such a file is one undecodable document."""
+    """A source that cannot be parsed, such as a template, is one undecodable document."""
     [document] = docstrings(io.BytesIO(source), "demo/broken.py", DEMO)
 
     assert (document.source, document.text) == ("demo/broken.py", None)
 
 
 def test_long_chains_are_walked() -> None:
-    """A thousand branches nest a thousand deep in the tree."""
+    """A thousand branches, nested a thousand deep in the tree, are walked."""
     chain = "if x: pass\n" + "elif x: pass\n" * 900 + 'else:\n    def last():\n        "Found."\n'
 
     assert [document.text for document in docstrings(io.BytesIO(chain.encode()), "a.py", DEMO)] == ["Found."]
 
 
 def test_a_distribution_becomes_documents(site_packages: Path, context: Context) -> None:
-    """Its modules' docstrings and the text files it brings; tests, licences and all else are no documentation."""
+    """Docstrings and text files of the package are read; its tests and licences are not."""
     documents = ingestion.compute(context=context, config=DEMO)
 
     table = contracts.read(documents.files()[0], contracts.DOCUMENTS)
@@ -97,7 +97,7 @@ def test_a_distribution_becomes_documents(site_packages: Path, context: Context)
 
 
 def test_the_place_of_installation_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two machines with the same versions share their keys."""
+    """Two installations of the same version give the same documents."""
     digests = []
     for folder in ("here", "there"):
         with monkeypatch.context() as patch:
@@ -110,7 +110,7 @@ def test_the_place_of_installation_does_not_count(tmp_path: Path, monkeypatch: p
 
 
 def test_another_version_counts(site_packages: Path) -> None:
-    """The digests come from the distribution's own list of files, so that planning reads no file."""
+    """Digests come from the distribution's list of files, so that planning reads no file."""
     before = source_digests(DEMO)
     record = site_packages / "demo-1.0.dist-info" / "RECORD"
     record.write_text(record.read_text().replace(f"sha256={len(MODULE):043d}", f"sha256={1:043d}"))
@@ -119,7 +119,7 @@ def test_another_version_counts(site_packages: Path) -> None:
 
 
 def test_a_real_distribution_is_read(context: Context) -> None:
-    """pydantic as installed: its best-known class is documented, and its prose is there."""
+    """The documents of pydantic include the docstring of its best-known class."""
     config = Ingestion(source="installed-docs", distributions=["pydantic"], max_rejected_fraction=0.5)
     documents = ingestion.compute(context=context, config=config)
 
@@ -131,7 +131,7 @@ def test_a_real_distribution_is_read(context: Context) -> None:
 
 
 def test_what_is_not_installed_is_named() -> None:
-    """With the nearest name that is."""
+    """The error names the distribution and the nearest installed one."""
     config = Ingestion(source="installed-docs", distributions=["numpy", "pandsa"])
 
     with pytest.raises(InputError) as error:

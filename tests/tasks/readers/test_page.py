@@ -1,4 +1,4 @@
-"""The page about formats is that of the tables."""
+"""The page about formats is generated from the tables."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.paths import PROJECT
 
 
 def test_the_page_is_not_stale(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m tasks.readers.page > docs/reference/formats.md` makes it."""
+    """`python -m tasks.readers.page > docs/reference/formats.md` changes nothing."""
     project = PROJECT
     monkeypatch.chdir(project)
     page.main()

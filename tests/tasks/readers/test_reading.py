@@ -1,4 +1,4 @@
-"""Reading: the same texts are the same documents in every format, container and encoding, or the file is refused."""
+"""The same texts give the same documents in every format, container and encoding, or the file is refused."""
 
 import bz2
 import csv
@@ -24,7 +24,9 @@ from tasks.readers.formats import READ
 from tasks.readers.reading import read
 
 Rows = list[tuple[str, str]]
-SIGNS = st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r\t")  # of others, few are binary data
+SIGNS = st.characters(
+    exclude_categories=["Cs", "Cc"], include_characters="\n\r\t"
+)  # other control characters look like binary data
 ROWS: st.SearchStrategy[Rows] = st.lists(
     st.tuples(st.text("ab1é", min_size=1), st.text(SIGNS, max_size=30)), max_size=6
 )
@@ -99,7 +101,7 @@ def content(name: str, file: bytes, **config: object) -> Rows:
 @settings(max_examples=10)
 @given(rows=ROWS, mark=st.booleans())
 def test_rows_are_the_same_in_every_format(container: str, rows: Rows, mark: bool) -> None:
-    """With a byte order mark or without, in every container; what TSV cannot say is not asked of it."""
+    """Rows are the same in all formats and containers, with or without a byte order mark, as far as TSV can be."""
     found = {}
     for suffix, write in TEXTUAL.items():
         whole = all(not set(text) & set("\t\r\n") and '"' not in text and text for _, text in rows)
@@ -117,7 +119,7 @@ def test_rows_are_the_same_in_every_format(container: str, rows: Rows, mark: boo
 @settings(max_examples=10)
 @given(lines=LINES)
 def test_lines_are_the_same_in_every_container(container: str, lines: list[str]) -> None:
-    """As a document a line, and as one a file; a byte order mark is no letter."""
+    """Lines are the same in every container, as one document each or together; a byte order mark is not text."""
     text = "\n".join(["prose", *lines])
     packed = CONTAINERS[container](text.encode("utf-8-sig"))
 
@@ -128,7 +130,7 @@ def test_lines_are_the_same_in_every_container(container: str, lines: list[str])
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("suffix", ["", ".txt", *TEXTUAL])
 def test_other_encodings_are_refused(encoding: str, suffix: str) -> None:
-    """The same for texts and rows, and named."""
+    """Texts and rows in another encoding are refused with its name."""
     rows = [("1", "the miller cleans a kettle"), ("2", "Größe und Maß")]
     file = TEXTUAL.get(suffix, lambda rows: "\n".join(text for _, text in rows))(rows).encode(encoding)
 
@@ -137,7 +139,7 @@ def test_other_encodings_are_refused(encoding: str, suffix: str) -> None:
 
 
 def test_every_suffix_of_the_table_is_tried() -> None:
-    """By the tests above."""
+    """The tests above cover every suffix of the table."""
     tried = {*TEXTUAL, *BINARY, ".txt", ".md", ".rst", ".arrows"}
 
     assert tried == {suffix for each in READ.values() for suffix in each.suffixes}
@@ -145,7 +147,7 @@ def test_every_suffix_of_the_table_is_tried() -> None:
 
 @pytest.mark.parametrize("suffix", [*TEXTUAL, *BINARY])
 def test_every_way_to_a_file_is_the_same(tmp_path: Path, suffix: str) -> None:
-    """Named outright, in a folder, by a pattern, in an archive."""
+    """A file gives the same documents by its name, in a folder, by a pattern and in an archive."""
     rows = [("1", "one two"), ("2", "three")]
     write = (TEXTUAL | BINARY)[suffix]
     file = write(rows)

@@ -1,4 +1,4 @@
-"""What a file is: known by its first bytes, whatever it is called, and read or refused by that."""
+"""A file is recognised by its first bytes, whatever its name, and read or refused accordingly."""
 
 import bz2
 import gzip
@@ -102,7 +102,7 @@ OTHER = {
 @pytest.mark.parametrize("kind", OTHER)
 @pytest.mark.parametrize("name", ["a", "a.txt", "a.csv", "a.jsonl", "a.tsv", "a.json", "a.log", "a.txt.gz"])
 def test_other_formats_are_refused_by_what_they_are(kind: str, name: str) -> None:
-    """Whatever the suffix, also within a compression; where the name does not say and we can, it is read."""
+    """Other formats are refused under any suffix and compression; without a suffix, known formats are read."""
     content = gzip.compress(OTHER[kind]) if name.endswith(".gz") else OTHER[kind]
     if kind == "Parquet" and name in ("a", "a.log"):
         assert texts(content, name) == ["a text"]
@@ -113,14 +113,14 @@ def test_other_formats_are_refused_by_what_they_are(kind: str, name: str) -> Non
 
 
 def test_a_database_is_refused(tmp_path: Path) -> None:
-    """With the command that makes a table of it."""
+    """A database is refused with the command that exports a table."""
     with pytest.raises(InputError, match=r"SQLite(?s:.*)sqlite3 -csv"):
         texts(sqlite(tmp_path), "a.csv")
 
 
 @pytest.mark.parametrize("suffix", [".docx", ".html", ".xml", ".ipynb", ".tex", ".epub", ".mbox"])
 def test_a_suffix_alone_is_enough_to_refuse(suffix: str) -> None:
-    """Of a format that begins like text, such as a part of a page."""
+    """A format that begins like text, such as part of a web page, is refused by its suffix."""
     with pytest.raises(InputError, match=rf"^a\{suffix} is "):
         texts(b"some words", f"a{suffix}")
 
@@ -148,7 +148,7 @@ def test_a_suffix_alone_is_enough_to_refuse(suffix: str) -> None:
     ],
 )
 def test_what_is_text_or_rows_is_read(content: bytes, name: str, expected: list[str]) -> None:
-    """JSON of any layout by its first records; prose that only resembles something else stays prose."""
+    """JSON is recognised by its first records; prose that only resembles a format stays prose."""
     assert texts(content, name) == expected
 
 
@@ -156,7 +156,7 @@ def test_what_is_text_or_rows_is_read(content: bytes, name: str, expected: list[
     ("name", "meant"), [("a.txt", ".jsonl"), ("a.md", ".jsonl"), ("a.csv", ".jsonl"), ("b.rst", ".json")]
 )
 def test_json_under_another_name_is_refused(name: str, meant: str) -> None:
-    """Its keys and ids would lead the vocabulary."""
+    """JSON under another suffix is refused, since its keys and ids would lead the vocabulary."""
     content = ROWS if meant == ".jsonl" else json.dumps([{"text": "one"}]).encode()
 
     with pytest.raises(InputError, match=rf"^{name} is JSON(?s:.*)Name it \{meant}\.$"):
@@ -172,7 +172,7 @@ def test_json_under_another_name_is_refused(name: str, meant: str) -> None:
     ],
 )
 def test_a_compression_that_is_none_is_told(name: str, content: bytes, what: str) -> None:
-    """It is not damaged: it is something else."""
+    """A file that is not compressed as its suffix states is refused by its true format, not as damaged."""
     with pytest.raises(InputError, match=rf"^{name} is {what}\nexpected  .*, as its suffix says"):
         texts(content, name)
 
@@ -181,7 +181,7 @@ def test_a_compression_that_is_none_is_told(name: str, content: bytes, what: str
     "content", [zipped("[Content_Types].xml", "word/document.xml"), b"plain text", gzip.compress(b"x", mtime=0)]
 )
 def test_a_zip_that_is_none_is_told(content: bytes) -> None:
-    """A document of Word's is a zip archive, too, yet there is no text to be had from it so."""
+    """A Word document is refused by name, although it is a zip archive."""
     with pytest.raises(InputError, match=r"^a\.zip is .*\nexpected  a zip archive\n"):
         texts(content, "a.zip")
 
@@ -190,14 +190,14 @@ def test_a_zip_that_is_none_is_told(content: bytes) -> None:
     "name", ["a.txt", "a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.arrow", "a", "a.txt.gz", "a.zip"]
 )
 def test_a_file_of_no_bytes_is_no_document(name: str) -> None:
-    """Such as Spark's `_SUCCESS`, or the export of a day without news."""
+    """An empty file, such as Spark's `_SUCCESS`, gives no document."""
     content = gzip.compress(b"") if name.endswith(".gz") else b""
 
     assert texts(content, name) == []
 
 
 def test_each_format_has_a_reader() -> None:
-    """And no suffix is in the table twice."""
+    """Each format has a reader, and no suffix occurs twice."""
     suffixes = [suffix for each in (*READ.values(), *REFUSED) for suffix in each.suffixes]
 
     assert READERS.keys() == READ.keys()
@@ -212,5 +212,5 @@ def test_each_format_has_a_reader() -> None:
     ],
 )  # fmt: skip
 def test_leftovers_are_not_told(name: str, told: bool) -> None:
-    """Of what is not read, only what somebody may have meant."""
+    """Skipped files are reported, except leftovers of programs."""
     assert is_told(name) == told

@@ -1,4 +1,4 @@
-"""Rows: JSON lines, CSV and Parquet give the same documents, and say what is wrong with theirs."""
+"""JSON lines, CSV and Parquet give the same documents; errors name the faulty row."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ def places(documents: Iterator[Document]) -> list[tuple[str, str | None, str]]:
 
 @given(st.lists(TEXT, max_size=5))
 def test_every_format_gives_back_the_texts(texts: list[str]) -> None:
-    """Whatever a JSON, CSV or Parquet writer can write is read, row by row, under the row's number."""
+    """Every text that a JSON, CSV or Parquet writer can write is read, row by row, under the row's number."""
     expected = [(f"f:{number}", text) for number, text in enumerate(texts, start=1)]
 
     assert content(json_lines(json_file(texts), "f", CONFIG)) == expected
@@ -62,7 +62,7 @@ def test_every_format_gives_back_the_texts(texts: list[str]) -> None:
     "kind", [pa.large_string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string())]
 )
 def test_parquet_text_of_every_kind(kind: pa.DataType) -> None:
-    """However a writer chose to hold strings, they are read; a null is an empty text."""
+    """Strings of every Parquet type are read; a null is an empty text."""
     column = pa.array(["été", None, "été"], pa.string()).cast(kind)
 
     assert content(parquet_rows(parquet_file(column), "f", CONFIG)) == [("f:1", "été"), ("f:2", ""), ("f:3", "été")]
@@ -78,14 +78,14 @@ def test_parquet_text_of_every_kind(kind: pa.DataType) -> None:
     ],
 )
 def test_an_id_names_its_document(reader: object, file: bytes) -> None:
-    """The id column replaces file and row, a byte order mark is no part of a name, and null names nothing."""
+    """The id column replaces file and row; a byte order mark is not part of a column name; a null id is ignored."""
     config = Ingestion(source="-", id_column="id")
 
     assert content(reader(io.BytesIO(file), "f", config))[0] == ("7", "a")
 
 
 def test_json_lines_are_told_by_their_byte() -> None:
-    """A line that is no JSON, or not UTF-8, or holds half a character, is left out alone, with its exact place."""
+    """A damaged line is left out alone and reported with its exact place."""
     lines = [b'{"text": "good"}\n', b'{"text": "cut\n', b"\n", b'{"text": "caf\xe9"}\n', b'{"text": "\\ud800"}', b"\n"]
 
     assert places(json_lines(io.BytesIO(b"".join(lines)), "f", CONFIG)) == [
@@ -105,7 +105,7 @@ def test_json_lines_are_told_by_their_byte() -> None:
     ],
 )
 def test_an_id_that_is_no_text_is_mended(reader: object, file: io.BytesIO) -> None:
-    """It is only a name, so it costs no document."""
+    """An id that is not valid text is repaired and costs no document."""
     assert content(reader(file, "f", Ingestion(source="-", id_column="id"))) == [("a?", "x")]
 
 
@@ -115,7 +115,7 @@ def test_deep_json_is_no_crash() -> None:
 
 
 def test_csv_rows_are_told_by_their_byte() -> None:
-    """Also after a row of several lines: the place is where the row begins."""
+    """The place of a row is where it begins, also after a row of several lines."""
     file = io.BytesIO(b'text\n"one\ntwo"\ncaf\xe9\nlast\n')
 
     assert places(csv_rows(file, "f", CONFIG)) == [
@@ -126,7 +126,7 @@ def test_csv_rows_are_told_by_their_byte() -> None:
 
 
 def test_parquet_rows_are_told_by_their_number() -> None:
-    """A column said to be UTF-8 that is not costs the row, not the file."""
+    """Invalid UTF-8 in a string column costs the row, not the file."""
     column = pa.array([b"one", b"caf\xe9", b"three"], pa.binary()).view(pa.string())
 
     assert places(parquet_rows(parquet_file(column), "f", CONFIG)) == [
@@ -145,7 +145,7 @@ def test_parquet_rows_are_told_by_their_number() -> None:
     ],
 )
 def test_a_missing_column_names_those_found(reader: object, file: io.BytesIO, where: str) -> None:
-    """The error says which column was sought, which there are, and which setting to change."""
+    """The error names the missing column, those found and the setting to change."""
     config = Ingestion(source="-", text_column="content")
 
     with pytest.raises(
@@ -155,7 +155,7 @@ def test_a_missing_column_names_those_found(reader: object, file: io.BytesIO, wh
 
 
 def test_a_missing_id_column_is_named() -> None:
-    """The id column is sought like the text column."""
+    """A missing id column raises the same error as a missing text column."""
     config = Ingestion(source="-", id_column="key")
 
     with pytest.raises(InputError, match=r"no column 'key'\nfound     text\nSet ingestion\.id_column"):
@@ -170,24 +170,25 @@ def test_a_missing_id_column_is_named() -> None:
     ],
 )
 def test_a_column_of_something_else_is_refused(reader: object, file: io.BytesIO, found: str) -> None:
-    """Numbers and lists are no text: the error shows one of them."""
-    with pytest.raises(InputError, match=rf"'text' is no text\nexpected  a string\nfound     {found}"):
+    """Numbers and lists are not text: the error shows one of them."""
+    with pytest.raises(InputError, match=rf"'text' is not text\nexpected  a string\nfound     {found}"):
         list(reader(file, "f", CONFIG))
 
 
 @pytest.mark.parametrize(("reader", "first_line"), [(json_lines, b"    \n"), (csv_rows, b"text\n")])
 def test_a_row_without_end_is_refused(reader: object, first_line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line too long for memory is refused before it fills it."""
+    """A line that is too long is refused before it fills the memory."""
     monkeypatch.setattr(rows, "LONGEST_ROW", 100)
 
     with pytest.raises(
-        InputError, match=r"f: the row at byte 5 is too long\nexpected  at most 100 bytes\nIs it the for"
+        InputError,
+        match=r"f: the row at byte 5 is too long\nexpected  at most 100 bytes\nCheck that the file has the for",
     ):
         list(reader(io.BytesIO(first_line + b"x" * 200), "f", CONFIG))
 
 
 def test_a_row_with_too_many_fields_is_refused() -> None:
-    """A comma in a text without quotation marks would lose what is behind it."""
+    """A row with an unquoted comma in a text is refused, since the rest would be lost."""
     with pytest.raises(
         InputError, match=r"f: row 2, line 3, byte 12: it is not CSV: it has 3 fields where the header has 2; texts w"
     ):
@@ -195,7 +196,7 @@ def test_a_row_with_too_many_fields_is_refused() -> None:
 
 
 def test_a_quotation_mark_that_is_never_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would make one field of all that follows."""
+    """An unclosed quotation mark is refused, since it would make one field of the rest of the file."""
     monkeypatch.setattr(rows, "LONGEST_ROW", 100)
 
     with pytest.raises(
