@@ -1,1 +1,5 @@
-"""The fast path: blocks of windows as matrix products."""
+"""The fast path: the same objectives as dense matrix products over blocks of windows.
+
+May import: objectives, vocabulary, training and what these import. Read in this order: blocks, stratified,
+negative_sampling, hierarchical_softmax, pipelined.
+"""

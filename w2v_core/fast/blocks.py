@@ -1,25 +1,29 @@
-"""Yes-or-no questions as matrix products: the fast path of negative sampling and of hierarchical softmax.
+"""Binary decisions as matrix products: the fast path of negative sampling and of hierarchical softmax.
 
-Both objectives ask of a hidden vector h and rows z of the output table: is it so? The answer is yes with probability
-σ(z·h). A block is T consecutive windows. All its questions are one small matrix product S = Z·Hᵀ between the hidden
-vectors of the windows H (T, D) and the candidates Z (N, D), rows that matter to some of them. A question counts w⁺
-times as one whose true answer is yes, and w⁻ times as one whose true answer is no:
+Both objectives are sums of yes-or-no questions to a hidden vector h about rows z of the output table, each answered yes
+with probability σ(z·h). A block is T consecutive windows. All its questions are one small matrix product S = Z·Hᵀ of
+the windows' hidden vectors H (T, D) and the candidates Z (N, D), the rows that any of the windows asks about. Each
+question has two weights: w⁺, how often its true answer is yes, and w⁻, how often it is no.
 
     loss = −Σ w⁺ · log σ(S) + w⁻ · log σ(−S)                      w = w⁺ + w⁻      σ(x) = (1 + tanh(x/2)) / 2
     d_S  = (w · tanh(S/2) − (w⁺ − w⁻)) / 2                        d_Z = d_S·H      d_H = d_Sᵀ·Z
 
-                  hidden vectors H                    words to be predicted
-    skip-gram     v of the T words                    the T + 2m words around, where they are in the context
-    CBOW          X·(mean or sum of the context)      the T words, each from its own context
-                  with X the v of T + 2m words around
+                  sources X                           hidden vectors H             words to be predicted
+    skip-gram     v of the T words                    X                            the T + 2m words around, where
+                                                                                   they are in the context
+    CBOW          v of the T + 2m words around        reachᵀ·X, the mean or sum    the T words, each from its own
+                                                      of each window's context     context
 
-Which rows are candidates, and their weights, is for the objective to say: noise_blocks.py, tree_blocks.py.
+The objective decides which rows are candidates, and their weights: negative_sampling.py, hierarchical_softmax.py.
 
-A mini-batch is a stack of blocks. All gradients of a row are computed at the same stale value; where their n steps of
-rate η would add up to more than `damping` times their mean, they are scaled down to that, lest the sum overshoot.
+A mini-batch is a stack of blocks. All gradients of a row are computed at the same stale value. Where its n steps of
+rate η would add up to more than `damping` times their mean, they are scaled down to that, so that the sum does not
+overshoot (sparse.descend).
 
 Shapes   V words, D vector size, T windows in a block, B blocks in the batch, m the largest radius, N candidates,
-         R rows of θ that a block uses: the sources of H, then the candidates.
+         R rows of θ that a block uses: the sources, then the candidates.
+Source   Objectives: Mikolov et al. 2013b (arXiv:1310.4546). Windows that share noise words, so that a batch becomes
+         matrix products: Ji et al. 2016 (arXiv:1604.04661).
 """
 
 import math
@@ -46,21 +50,26 @@ Integers = NDArray[np.int32]
 
 
 class Batch(NamedTuple):
+    """One mini-batch: B blocks, their noise words and the rate of their update."""
+
     number: int
     stack: "Shard"
-    noise: Integers  # (B, K) rows of the table, as `draw` gives them
+    noise: Integers  # (B, K) rows of the table, as returned by `draw`
     learning_rate: float
-    measured: bool  # its loss
+    measured: bool  # whether its loss is computed
 
 
 class Blocks(ABC):
-    """What one batch is computed in, allocated once: rows and weights, gathered vectors, scores and gradients."""
+    """The workspace of one batch, allocated once: rows and weights, gathered vectors, scores and gradients.
 
-    random_order = False  # of the blocks of a shard; else a batch is of consecutive ones
-    reach: Floats  # (blocks, T + 2m, T): who is in whose context; for the mean of CBOW, divided by how many are
+    A batch goes through gather, multiply and update, in this order.
+    """
+
+    random_order = False  # whether the blocks of a shard are shuffled; otherwise a batch takes consecutive ones
+    reach: Floats  # (blocks, T + 2m, T): 1 where a word is in a window's context, 1/n of n words for the mean of CBOW
 
     def __init__(self, settings: Settings, model: Model, fixed: NDArray[np.bool_], candidates: int) -> None:
-        """Room for so many candidates a block; `fixed` (2V,) rows of the table stay as they are."""
+        """Allocate room for at most `candidates` a block; `fixed` (2V,) rows of the table stay as they are."""
         assert settings.batch_size != "full"
         assert model.theta.dtype == np.float32
         assert model.theta.flags.c_contiguous  # else the table below would be a copy
@@ -72,10 +81,12 @@ class Blocks(ABC):
         self.fixed = fixed if fixed.any() else None
         self.total = np.zeros(len(self.table), np.float32)  # terms of each row of the table; 0 between batches
 
+        # Skip-gram reads T input vectors to predict the T + 2m words around; CBOW reads T + 2m to predict T.
         self.skip_gram = settings.architecture == "skip_gram"
         self.around = self.length + 2 * settings.window
         self.sources, self.true = (self.length, self.around) if self.skip_gram else (self.around, self.length)
         rows, scores, size = self.sources + candidates, candidates * self.length, self.table.shape[1]
+        # Flat buffers for the largest batch; `lay_out` takes of each what a batch needs.
         self._row = np.zeros(self.blocks * rows, np.int32)
         self._terms = np.zeros(self.blocks * rows, np.float32)
         self._vector, self._gradient = np.zeros((2, self.blocks * rows * size), np.float32)
@@ -87,26 +98,28 @@ class Blocks(ABC):
 
     @abstractmethod
     def draw(self, sets: int, *, rng: np.random.Generator) -> Integers:
-        """The noise words of so many blocks, (sets, K) rows of the table."""
+        """Draw the noise words of `sets` blocks, (sets, K) rows of the table."""
 
     @abstractmethod
     def weigh(self, batch: Batch, near: NDArray[np.bool_]) -> int:
-        """Lay out the candidates: their rows and their weights w. `near` (2m + 1, B, T) says which word at distance
-        −m … m of a window is in its context. Returns how many predictions there are."""
+        """Lay out the candidates, their rows and their weights w; return the number of predictions.
+
+        `near` (2m + 1, B, T) is true where the word at distance −m … m from a window is in its context.
+        """
 
     @abstractmethod
     def answer(self, tanh: Floats) -> None:
-        """In place: w · tanh(S/2) − (w⁺ − w⁻)."""
+        """Replace tanh(S/2), (B, N, T), by w · tanh(S/2) − (w⁺ − w⁻), in place: twice the gradient by S."""
 
     @abstractmethod
     def loss_of(self, scores: Floats, terms: Floats) -> float:
-        """−Σ w⁺ · log σ(S) + w⁻ · log σ(−S), whose terms are exact to float32 and summed in float64.
+        """Return −Σ w⁺ · log σ(S) + w⁻ · log σ(−S), in nats; its terms are exact to float32 and summed in float64.
 
-        Both arguments, of one shape, may be written over.
+        scores and terms are (B, N, T); both may be overwritten.
         """
 
     def lay_out(self, candidates: int) -> None:
-        """This batch has so many candidates a block: one after the other, without a gap, for the sake of `take`."""
+        """Shape the buffers for a batch of `candidates` a block. Without gaps between blocks, as `take` requires."""
         used, length, size = self.used, self.length, self.table.shape[1]
         rows = (used, self.sources + candidates)
         self.row = _front(self._row, rows)  # of the table
@@ -117,42 +130,46 @@ class Blocks(ABC):
         self.weight = _front(self._weight, (used, candidates, length))
 
     def measured(self) -> tuple[int, float]:
-        """Pairs and summed loss of the measured batches since the last time."""
+        """Return pairs and summed loss of the batches measured since the last call."""
         found, self.pairs, self.loss = (self.pairs, self.loss), 0, 0.0
         return found
 
     def gather(self, batch: Batch) -> None:
-        """All that a batch reads of the table; from here on, updates of others do not bear on it."""
+        """Copy all rows of the table that a batch reads; later updates of other batches do not affect it."""
         self.batch, self.used = batch, len(batch.stack)
         self.prepare(batch)
         self.table.take(self.row, axis=0, out=self.vector, mode="clip")
 
     def prepare(self, batch: Batch) -> None:
-        """Everything about the blocks that asks for no vector: rows, weights, terms."""
+        """Compute everything about the blocks that needs no vector: rows, weights, numbers of terms."""
+        # A word is in the context if it lies in the same document, within the radius; itself is beyond every radius.
         stack = batch.stack
         near = stack.near_document == stack.document
         near &= stack.distance <= stack.radius
         self.pairs += self.weigh(batch, near) * batch.measured
 
+        # A candidate takes part in the questions of its row of weights, a hidden vector in those of its column.
         np.matmul(self.weight, np.ones(self.length, np.float32), out=self.terms[:, self.sources :])
         hidden_terms = np.matmul(np.ones(self.weight.shape[1], np.float32), self.weight)
+        # Sources get back the terms of the hidden vectors they were mixed into, by the weights of the mixture.
         if self.skip_gram:
             self.terms[:, : self.sources] = hidden_terms
         else:
             np.matmul(self.reach[: self.used], hidden_terms[:, :, None], out=self.terms[:, : self.sources, None])
 
     def multiply(self) -> None:
-        """The products: scores of the blocks, and their gradients."""
+        """Compute the scores of the blocks, the loss if it is measured, and the gradients."""
         source, candidate = self.vector[:, : self.sources], self.vector[:, self.sources :]
         d_source, d_candidate = self.gradient[:, : self.sources], self.gradient[:, self.sources :]
         if self.skip_gram:
             hidden, d_hidden = source, d_source
         else:
             reach = self.reach[: self.used]
+            # One buffer for H and d_H: H is no longer needed when d_H is written.
             hidden = d_hidden = _front(self._hidden, (self.used, self.length, source.shape[2]))
-            np.matmul(reach.transpose(0, 2, 1), source, out=hidden)
+            np.matmul(reach.transpose(0, 2, 1), source, out=hidden)  # H = reachᵀ·X
 
-        # S/2 = Z·Hᵀ/2; the product of two matrices as they lie is so much faster that transposing one first pays
+        # S/2 = Z·Hᵀ/2: tanh takes the half. BLAS multiplies matrices as they lie so much faster that a copy of Hᵀ pays.
         half_hidden = _front(self._half_hidden, (self.used, source.shape[2], self.length))
         np.multiply(hidden.transpose(0, 2, 1), np.float32(0.5), out=half_hidden)
         np.matmul(candidate, half_hidden, out=self.scores)
@@ -160,30 +177,34 @@ class Blocks(ABC):
             scores, terms = (_front(buffer, self.scores.shape) for buffer in self._measured)
             self.loss += self.loss_of(np.multiply(self.scores, 2, out=scores), terms)
 
+        # 2·d_S = w · tanh(S/2) − (w⁺ − w⁻); the 2 stays in all that follows and is taken out in the update.
         d_scores = np.tanh(self.scores, out=self.scores)
         self.answer(d_scores)
+        # d_Z = d_S·H first, as d_H = d_Sᵀ·Z may overwrite H; then, for CBOW, back to the sources: d_X = reach·d_H.
         np.matmul(d_scores, hidden, out=d_candidate)
         np.matmul(d_scores.transpose(0, 2, 1), candidate, out=d_hidden)
         if not self.skip_gram:
             np.matmul(reach, d_hidden, out=d_source)
 
     def update(self) -> None:
-        """θ ← θ − η·g, damped."""
+        """Update the table: θ ← θ − g · min(η, damping / n), as sparse.descend does."""
         rate, damping = self.batch.learning_rate, self.settings.damping
         row, terms = self.row.ravel(), self.terms.ravel()
+        # n: a row's terms, summed over all places of all blocks where it occurs.
         np.add.at(self.total, row, terms)
         total = self.total.take(row)
         self.total[row] = 0
+        # min(η, damping / n) = η · damping / max(η · n, damping), and half of it, as `gradient` holds 2·g.
         total *= np.float32(rate)
         step = np.maximum(total, np.float32(damping), out=total)
-        np.divide(np.float32(-rate * damping / 2), step, out=step)  # g is half of what `gradient` holds
+        np.divide(np.float32(-rate * damping / 2), step, out=step)
         if self.fixed is not None:
             step[self.fixed[row]] = 0
         _add_rows(self.table, row, step, self.gradient, self._place[: len(row)])
 
 
 class Shard(NamedTuple):
-    """A shard as a stack of blocks; views of what lies around overlap in memory. Padding is in no context."""
+    """A shard as a stack of blocks. Views of what lies around overlap in memory; padding is in no context."""
 
     row: Integers  # (blocks, 2T + 2m) of the table: the sources, then the words to be predicted
     document: Integers  # (blocks, T)
@@ -193,16 +214,19 @@ class Shard(NamedTuple):
 
     @classmethod
     def of(cls, windows: Windows, length: int, reach: int, skip_gram: bool) -> "Shard":
+        """Cut a shard into blocks of T = `length` windows, each with `reach` = m words on both sides."""
         blocks = -(-len(windows) // length)
         fill = blocks * length - len(windows)
         inside = slice(reach, reach + blocks * length)
+        # Fill up the last block and both ends; document −1 matches no document, so padding is in no context.
         row = 2 * np.pad(windows.center, (reach, fill + reach))
         document = np.pad(windows.document, (reach, fill + reach), constant_values=-1)
-        # skip-gram predicts what is near from the word itself, CBOW the word itself from what is near
+        # Skip-gram predicts the near words from the word itself, CBOW the word itself from the near words. Sources are
+        # input vectors, rows 2w; the words to be predicted are output vectors, rows 2w + 1.
         itself = (row + (not skip_gram))[inside].reshape(blocks, length)
-        near = sliding_window_view(row + skip_gram, length + 2 * reach)[::length]
+        near = sliding_window_view(row + skip_gram, length + 2 * reach)[::length]  # block b begins at b·T
         distance = abs(np.arange(-reach, reach + 1)).astype(np.uint16)
-        distance[reach] = 256
+        distance[reach] = 256  # a word is not in its own context: radii end at 255
         return cls(
             np.hstack([itself, near] if skip_gram else [near, itself]),
             document[inside].reshape(blocks, length),
@@ -215,14 +239,15 @@ class Shard(NamedTuple):
         return len(self[0])
 
     def blocks(self, at: slice | NDArray[np.int64]) -> "Shard":
+        """Return the stack of the blocks at these numbers."""
         return Shard(self.row[at], self.document[at], self.near_document[:, at], self.radius[at], self.distance)
 
 
 def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, place: Integers) -> None:
-    """table[row[e]] += scale[e] · gradient[place[e]] for each e in order, where rows repeat: a sparse product in place.
+    """Add in place: table[row[e]] += scale[e] · gradient[place[e]] for each e in order; rows may repeat.
 
-    SciPy's public product returns a new matrix with as many rows as the table. This is the routine beneath it, which
-    adds to what it is given: 27 ns a row of 100 floats against 82 (and 730 for np.add.at).
+    This is a sparse product. SciPy's public one returns a new matrix with as many rows as the table; the routine
+    beneath it adds to what it is given: 27 ns a row of 100 floats against 82 (and 730 for np.add.at).
     """
     if coo_matmat_dense is None:
         return _add_rows_by_product(table, row, scale, gradient, place)
@@ -231,15 +256,13 @@ def _add_rows(table: Floats, row: Integers, scale: Floats, gradient: Floats, pla
 
 
 def _add_rows_by_product(table: Floats, row: Integers, scale: Floats, gradient: Floats, place: Integers) -> None:
-    """The same, to the bit, by SciPy's public product, some four times slower.
-
-    It starts each row from zero and adds in order: the first term of a row is the row as it was, with the weight 1, and
-    its gradients follow in the order of e.
-    """
+    """Do the same, to the bit, by SciPy's public product, which is some four times slower."""
+    # The product starts each row from zero and adds in order. So the first term of a row is the row as it was, with
+    # weight 1, and its gradients follow in the order of e.
     used, repeats = np.unique(row, return_counts=True)
     rows, order = len(used), np.argsort(row, kind="stable")
     start = np.concatenate([[0], np.cumsum(repeats)])
-    at = start[:-1]  # where each row's gradients begin in `order`
+    at = start[:-1]  # index in `order` of each row's first gradient
     column = np.insert(rows + place[order], at, np.arange(rows))
     weight = np.insert(scale[order], at, np.float32(1))
     term = np.concatenate([table[used], gradient.reshape(-1, table.shape[1])])
@@ -247,18 +270,22 @@ def _add_rows_by_product(table: Floats, row: Integers, scale: Floats, gradient: 
 
 
 def softplus(scores: Floats, out: Floats) -> None:
-    """out = log(1 + exp(s)) = −log σ(−s); `scores` become max(s, 0)."""
+    """Write log(1 + exp(s)) = −log σ(−s) to `out`, and max(s, 0) to `scores`."""
+    # = max(s, 0) + log(1 + e^−|s|), which neither overflows nor cancels.
     np.exp(np.negative(np.abs(scores, out=out), out=out), out=out)
     np.log1p(out, out=out)
     out += np.maximum(scores, 0, out=scores)
 
 
 def _front(buffer: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return the beginning of a flat buffer in the given shape, a view."""
     return buffer[: math.prod(shape)].reshape(shape)
 
 
 def band(reach: Floats, window: int) -> Floats:
-    """The diagonals of `reach` (B, T + 2m, T), as (2m + 1, B, T): nothing else of it is ever written."""
+    """Return the diagonals of `reach` (B, T + 2m, T), the only part that is written, as a view (2m + 1, B, T)."""
+    # Window t sits at line t + m, so its neighbour at distance d is line t + m + d: one step of t goes one line down
+    # and one column right.
     block, line, item = reach.strides
     shape = (2 * window + 1, reach.shape[0], reach.shape[2])
     diagonals: Floats = as_strided(reach, shape, (line, block, line + item))

@@ -1,16 +1,19 @@
 """Hierarchical softmax on blocks (blocks.py), for skip-gram.
 
-The questions of a pair are the turns on the path of its true word: is it to the left? (hierarchical_softmax.py). All
-paths begin near the root, so the candidates of a block are first the UPPER nodes that are on most paths, for all
-windows; then, for each word around the block, the rest of its path, a row for each step:
+The questions of a pair are the turns on the path of its true word: does it go left? (objectives.hierarchical_softmax).
+All paths begin near the root. So the candidates of a block are first the UPPER nodes that are on most paths, shared by
+all windows; then, for each word around the block, the rest of its path, a row for each step:
 
-    upper nodes    w⁺ = L·reach    w⁻ = R·reach       L, R (UPPER, T + 2m): who turns left there, and who turns right
-    the others     w⁺ or w⁻ = reach of the word       its turn is the same for all windows
+    upper nodes    w⁺ = L·reach    w⁻ = R·reach       L, R (UPPER, T + 2m): 1 where a word's path turns left, right
+    other nodes    w⁺ or w⁻ = reach of the word       a step turns the same way for all windows
 
-with reach (T + 2m, T) 1 where a word is in a window's context. For CBOW the rest of a path would matter to one window
-of the block alone: that would waste nearly all of the product, and goes by the general way (batches.py).
+with reach (T + 2m, T) 1 where a word is in a window's context. For CBOW the rest of a path would serve a single window
+of the block and waste nearly all of the product, so CBOW takes the general way (batches.py).
 
-Blocks have paths of different lengths: the shorter ones are filled up with questions that weigh nothing.
+Blocks have paths of different lengths; the shorter ones are filled up with questions of weight 0.
+
+Shapes   as in blocks.py; UPPER nodes shared by a block, at most.
+Source   Morin & Bengio 2005 (AISTATS); Mikolov et al. 2013b (arXiv:1310.4546), eq. 3.
 """
 
 import numpy as np
@@ -22,13 +25,13 @@ from w2v_core.objectives import huffman
 from w2v_core.objectives.huffman import Paths
 from w2v_core.training import Settings
 
-UPPER = 64  # nodes; fewer make more rows, more make more questions that nobody asks
+UPPER = 64  # nodes; with fewer there are more rows to gather, with more there are more questions of weight 0
 
 
 def lanes(
     settings: Settings, model: Model, counts: NDArray[np.int64], frozen: NDArray[np.bool_]
 ) -> tuple[Blocks, Blocks] | None:
-    """Two alike; None for CBOW."""
+    """Return two workspaces for batches in turn; None for CBOW, which has no fast path. counts and frozen are (V,)."""
     if settings.architecture != "skip_gram":
         return None
     paths = huffman.paths(counts)
@@ -36,14 +39,19 @@ def lanes(
 
 
 class TreeBlocks(Blocks):
-    random_order = True  # all windows turn the same upper nodes: those of one topic would pull them its way
+    """The questions of a Huffman tree; see the head of this file."""
+
+    random_order = True  # all windows move the same upper nodes: consecutive ones, of one topic, would all pull one way
 
     def __init__(self, settings: Settings, model: Model, frozen: NDArray[np.bool_], paths: Paths) -> None:
+        """Allocate the workspace for the tree with these paths; the input vectors of `frozen` words (V,) stay."""
+        # Split every path: its upper part becomes a row of turns (V, UPPER), its lower part a ragged list of steps.
         nodes = len(frozen) - 1
-        upper = max(nodes - UPPER, 0)  # nodes are numbered as they were joined: the upper ones come last
+        upper = max(nodes - UPPER, 0)  # nodes are numbered in the order they were joined: the upper ones come last
         word, low = np.repeat(np.arange(len(frozen)), np.diff(paths.start)), paths.node < upper
         self.turn = np.zeros((len(frozen), nodes - upper), np.int8)  # 1 left, −1 right, 0 not on the path
         self.turn[word[~low], paths.node[~low] - upper] = 1 - 2 * paths.code[~low].astype(np.int8)
+        # Node n has the output vector of row n: 2n + 1 of the flat table.
         self.upper_row = 2 * np.arange(upper, nodes, dtype=np.int32) + 1
         self.low_row = 2 * paths.node[low].astype(np.int32) + 1
         self.low_code = paths.code[low]
@@ -53,23 +61,26 @@ class TreeBlocks(Blocks):
         fixed = np.stack([frozen, np.zeros_like(frozen)], axis=1).ravel()  # nodes are not words
         around = settings.block_length + 2 * settings.window
         super().__init__(settings, model, fixed, nodes - upper + around * int(self.low_length.max(initial=0)))
-        # who is in whose context, its negative, and a line of zeros
+        # A step's weights are one of these lines: reach of its word, minus that, or zeros for a step that is not there.
+        # So both w and w⁺ − w⁻ are looked up by number, without arithmetic.
         self.lines = np.zeros((self.blocks, 2 * around + 1, self.length), np.float32)
         self.reach = self.lines[:, :around]
         self.band = band(self.reach, settings.window)
         self._surplus = np.zeros_like(self._weight)  # w⁺ − w⁻
 
     def draw(self, sets: int, *, rng: np.random.Generator) -> Integers:
-        """No noise: the softmax is exact."""
+        """Return no noise words, (sets, 0): the softmax is exact."""
         return np.empty((sets, 0), np.int32)
 
     def weigh(self, batch: Batch, near: NDArray[np.bool_]) -> int:
+        """Lay out the upper nodes and the lower steps of all words around; return the number of pairs."""
         around, upper = self.around, len(self.upper_row)
         lines, reach = self.lines[: self.used], self.reach[: self.used]
+        # Write reach through its diagonals, and its negative below it.
         self.band[:, : self.used] = near
         np.negative(reach, out=lines[:, around:-1])
 
-        # the steps of all paths, block by block and word by word
+        # List the lower steps of all words around, block by block, word by word: the ragged gather of huffman.Paths.of.
         word = batch.stack.row[:, self.sources :] >> 1  # (B, T + 2m)
         length = self.low_length[word].ravel()
         size = length.reshape(word.shape).sum(axis=1)
@@ -77,6 +88,7 @@ class TreeBlocks(Blocks):
         step = np.arange(size.sum()) + np.repeat(self.low_start[word].ravel() - before, length)
         line = np.repeat(np.arange(lines[..., 0].size).reshape(lines.shape[:2])[:, :around].ravel(), length)
 
+        # Rows: the sources, the upper nodes, then each block's steps; a block with fewer is filled up with any row, 1.
         self.lay_out(upper + int(size.max()))
         taken = np.arange(upper, self.weight.shape[1]) < upper + size[:, None]
         self.row[:, : self.sources] = batch.stack.row[:, : self.sources]
@@ -85,6 +97,7 @@ class TreeBlocks(Blocks):
         row[:, upper:] = 1
         row[:, upper:][taken] = self.low_row[step]
 
+        # Lower steps: w = reach of their word; w⁺ − w⁻ is the same where it turns left, and its negative where right.
         self.surplus = self._surplus[: self.weight.size].reshape(self.weight.shape)
         place = np.full(row.shape, 2 * around)  # a line of zeros
         place[:, upper:][taken] = line
@@ -92,17 +105,20 @@ class TreeBlocks(Blocks):
         place[:, upper:][taken] += around * self.low_code[step]
         lines.reshape(-1, self.length).take(place, axis=0, out=self.surplus, mode="clip")
 
+        # Upper nodes: several words around share one, so their turns are summed: (L − R)·reach and (L + R)·reach.
         turn = self.turn[word].astype(np.float32).transpose(0, 2, 1)
         np.matmul(turn, reach, out=self.surplus[:, :upper])
         np.matmul(abs(turn), reach, out=self.weight[:, :upper])
         return int(np.count_nonzero(near))
 
     def answer(self, tanh: Floats) -> None:
+        """Replace tanh(S/2) by w · tanh(S/2) − (w⁺ − w⁻), in place."""
         tanh *= self.weight
         tanh -= self.surplus
 
     def loss_of(self, scores: Floats, terms: Floats) -> float:
-        """Σ w · log(1 + exp(s)) − w⁺ · s."""
+        """Return Σ w · log(1 + exp(s)) − w⁺ · s, in nats."""
+        # log σ(s) = s − log(1 + e^s) and log σ(−s) = −log(1 + e^s): one softplus serves both answers.
         np.add(self.weight, self.surplus, out=terms)  # 2 · w⁺
         terms *= scores
         true = terms.sum(dtype=np.float64) / 2
