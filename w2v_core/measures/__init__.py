@@ -1,1 +1,5 @@
-"""What vectors are worth: likelihood, similarity, intervals, comparisons of spaces and corpora."""
+"""The measures: what vectors are worth, how far a figure can be trusted, how two spaces or two corpora differ.
+
+May import: all of the core. Read in this order: likelihood, similarity, bootstrap, paired, procrustes, categories,
+corpora.
+"""

@@ -1,8 +1,10 @@
-"""How well scores agree with people's, and how far that figure can be trusted.
+"""Agreement of scores with human judgements, with bootstrap intervals.
+
+    ρ = Pearson's r of the ranks, where ties share their average rank
 
 Shapes   N judged items, B resamples of them; a resample is a row (N,) of counts, how often each item was drawn.
-Source   Spearman's ρ is Pearson's r of the ranks, ties sharing their average rank; the interval is the percentile
-         bootstrap of Efron (1979). A resample needs no sorting: the items are sorted once, and its ranks are running
+Source   Spearman 1904; the bootstrap, with percentile intervals: Efron 1979, "Bootstrap methods: another look at the
+         jackknife". A resample needs no sorting: the items are sorted once, and the ranks of a resample are running
          sums of its counts along that order.
 """
 
@@ -14,11 +16,11 @@ from numpy.typing import NDArray
 
 LEVEL = 0.95
 ELEMENTS = 1 << 18  # counts held at a time: a few arrays of this size stay in the cache
-FEWEST = 3  # any two pairs agree or disagree perfectly, which says nothing
+FEWEST = 3  # two items always agree or disagree perfectly, which means nothing
 
 
 class Estimate(NamedTuple):
-    """A figure and its 95% bootstrap interval."""
+    """A figure with its 95% bootstrap interval."""
 
     value: float
     low: float
@@ -28,11 +30,12 @@ class Estimate(NamedTuple):
 def spearman(
     expected: NDArray[np.float64], predicted: NDArray[np.float64], resamples: int, *, rng: np.random.Generator
 ) -> Estimate | None:
-    """Rank correlation of two columns (N,); None where it means nothing: too few items, or one column is constant.
+    """Return Spearman's ρ of two columns (N,); None where it means nothing: too few items, or a constant column.
 
     >>> spearman(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 4, 3]), 1, rng=np.random.default_rng(0)).value
     0.8
     """
+    # The figure itself is that of the resample which draws every item once.
     columns = [expected, predicted]
     if len(expected) < FEWEST or any(np.ptp(column) == 0 for column in columns):
         return None
@@ -46,12 +49,10 @@ def spearman(
 
 
 def share(right: int, asked: int, resamples: int, *, rng: np.random.Generator) -> Estimate | None:
-    """The share of right answers; None where nothing was asked.
-
-    Drawing `asked` answers with replacement from those given makes the number of right ones binomial.
-    """
+    """Return the share of right answers; None where nothing was asked."""
     if asked == 0:
         return None
+    # Drawing `asked` answers with replacement makes the number of right ones binomial: no resample has to be formed.
     return _estimate(right / asked, rng.binomial(asked, right / asked, resamples) / asked)
 
 
@@ -60,13 +61,14 @@ def _estimate(value: float, drawn: NDArray[np.float64]) -> Estimate:
 
 
 def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:
-    """The middle 95% of what the resamples gave."""
+    """Return the ends of the middle 95% of the values of the resamples (B,)."""
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
 def resampled(items: int, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-    """Counts (≤ B, N) in chunks: how often each resample drew each item."""
+    """Yield the resamples in chunks of counts (≤ B, N): how often each resample drew each item."""
+    # Number the cells of a chunk row by row, draw N cells in each row, and count them all at once.
     step = max(1, ELEMENTS // items)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
@@ -75,17 +77,19 @@ def resampled(items: int, resamples: int, rng: np.random.Generator) -> Iterator[
 
 
 def ranks(values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average ranks (B, N) of the values (N,) within each resample, counted from 1."""
+    """Return the average ranks (B, N), from 1, of the values (N,) within each resample; counts are (B, N)."""
+    # Sort once. Along that order the copies of one value lie together in every resample, and are summed up.
     distinct, place = np.unique(values, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(len(distinct)))
+    order = np.argsort(place, kind="stable")  # items by value
+    starts = np.searchsorted(place[order], np.arange(len(distinct)))  # of each distinct value along that order
     tied = np.add.reduceat(counts[:, order], starts, axis=1)  # copies of each distinct value
-    # copies that lie below, and half of the way through the copies that tie
+    # The average rank of t tied copies with b copies below them is b + (t + 1)/2; the running sum is b + t.
     return (np.cumsum(tied, axis=1) - tied / 2 + 0.5)[:, place]
 
 
 def correlation(counts: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correlation (B,) of x and y (B, N), item n counted counts[:, n] times; 0 where one of them is constant."""
+    """Return Pearson's r (B,) of x and y (B, N), item n counted counts[:, n] times; 0 where one of them is constant."""
+    # Weighted means out, then cov(x, y) / √(var(x) · var(y)); the common 1/total cancels.
     total = counts.sum(axis=1, keepdims=True)
     x = x - (counts * x).sum(axis=1, keepdims=True) / total
     y = y - (counts * y).sum(axis=1, keepdims=True) / total

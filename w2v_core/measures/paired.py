@@ -1,7 +1,7 @@
-"""Which of two models is better on the same items, and how sure that is.
+"""Comparison of two models on the same items: which is better, and with which probability.
 
-Each resample draws items with replacement and scores both models on the very same draw, so what makes an item hard
-or easy cancels out: the interval of the difference is narrower than the two intervals side by side suggest.
+Each resample draws items with replacement and scores both models on the very same draw. What makes an item hard or
+easy then cancels out, so the interval of the difference is narrower than the two single intervals suggest.
 
 Shapes   N items that both models know, B resamples of them.
 Source   The paired bootstrap, as in Koehn 2004 (EMNLP) and Berg-Kirkpatrick et al. 2012 (EMNLP).
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 class Difference(NamedTuple):
-    """A's score, B's, and A − B with its 95% interval; `better` is the probability that A's is the higher one."""
+    """The scores of A and B, the 95% interval of A − B, and `better`, the share of resamples that A wins."""
 
     a: float
     b: float
@@ -28,15 +28,18 @@ class Difference(NamedTuple):
 
     @property
     def value(self) -> float:
+        """Return A − B."""
         return self.a - self.b
 
 
 def spearman(expected: Floats, a: Floats, b: Floats, resamples: int, *, rng: np.random.Generator) -> Difference | None:
-    """Rank correlations of a and of b with what is expected, each (N,); None where one of them means nothing."""
+    """Compare Spearman's ρ of a and of b with `expected`, each (N,); None where one of the two means nothing."""
     if len(expected) < FEWEST or any(np.ptp(column) == 0 for column in (expected, a, b)):
         return None
 
+    # One draw scores both models: their difference on the same items is what is resampled.
     def both(counts: Floats) -> tuple[Floats, Floats]:
+        """Return ρ of a and of b (B,) under the same resamples, counts (B, N)."""
         people, ours, theirs = (ranks(column, counts) for column in (expected, a, b))
         return correlation(counts, people, ours), correlation(counts, people, theirs)
 
@@ -46,17 +49,16 @@ def spearman(expected: Floats, a: Floats, b: Floats, resamples: int, *, rng: np.
 
 
 def share(a: NDArray[np.bool_], b: NDArray[np.bool_], resamples: int, *, rng: np.random.Generator) -> Difference | None:
-    """Shares of right answers, item by item (N,); None where nothing was asked.
-
-    Only items that one model alone gets right make a difference, and how often a resample draws these is multinomial.
-    """
+    """Compare the shares of right answers, given item by item (N,); None where nothing was asked."""
     if len(a) == 0:
         return None
+    # Items that both or neither answer do not change the difference. So a resample is three numbers, how often it drew
+    # items that only A, only B, or none of them alone got right, and these are multinomial.
     alone_a, alone_b = float(np.mean(a & ~b)), float(np.mean(b & ~a))
     drawn = rng.multinomial(len(a), [alone_a, alone_b, 1 - alone_a - alone_b], size=resamples) / len(a)
     return _difference(float(a.mean()), float(b.mean()), drawn[:, 0] - drawn[:, 1])
 
 
 def _difference(a: float, b: float, drawn: Floats) -> Difference:
-    better = float(np.mean(drawn > 0) + np.mean(drawn == 0) / 2)  # a draw counts half for each
+    better = float(np.mean(drawn > 0) + np.mean(drawn == 0) / 2)  # a tie counts half for each
     return Difference(float(a), float(b), *interval(drawn), better)
