@@ -1,10 +1,9 @@
-"""WHAT: word2vec in NumPy. Takes and returns numbers and arrays; knows no file, framework, log or progress bar.
+"""word2vec in NumPy: takes and returns numbers and arrays; reads no file, writes no log, draws no progress bar.
 
-May import: NumPy, SciPy's sparse product, threadpoolctl.
-Read in this order: windows, vocabulary, model; examples, skip_gram, cbow; objectives (softmax, negative_sampling,
-hierarchical_softmax); sparse, batches, training, factory; then the fast path, derived where it stands: fast.blocks,
-fast.negative_sampling, fast.hierarchical_softmax, fast.pipelined; and measures. The public names below are loaded when
-they are first used (PEP 562); `__init__.pyi` types them.
+May import: NumPy, SciPy and threadpoolctl.
+Read in this order: windows, vocabulary, model; examples, skip_gram, cbow; sparse, objectives; batches, training,
+factory; then fast, whose derivations stand at the head of each file; then measures. randomness and schedules are two
+small helpers. The public names below are loaded when they are first used (PEP 562); `__init__.pyi` types them.
 """
 
 from importlib import import_module

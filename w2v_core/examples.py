@@ -1,15 +1,16 @@
-"""The seam between an architecture and an objective: hidden vectors, and the words to be predicted from them.
+"""The interface between an architecture and an objective: hidden vectors, and the words to predict from them.
 
     windows ──architecture──► hidden (B, D), pairs (row, target) ──objective──► loss, gradients
 
-An architecture says how a hidden vector is put together from input vectors, and which words it should predict; an
-objective says what a prediction costs. Neither knows the other, so adding a file adds a row or a column of
+An architecture defines how a hidden vector is mixed from input vectors, and which words it should predict. An
+objective defines what a prediction costs. Neither knows the other, so a new file adds a row or a column of
 
                    softmax   negative sampling   hierarchical softmax
     skip-gram         ·              ·                    ·
     CBOW              ·              ·                    ·
 
-Shapes   B windows in the batch, P pairs, D vector size, V vocabulary. `row` never decreases.
+Shapes   B windows in the batch, P pairs, M entries of the mixture, D vector size, V vocabulary size.
+         `row` never decreases, in mixtures and in pairs.
 Names    d_x is the gradient of the summed loss with respect to x.
 """
 
@@ -23,15 +24,15 @@ from w2v_core.windows import Windows
 
 
 class Mixture(NamedTuple):
-    """hidden[b] = Σ weight · input[word], over the entries with row = b."""
+    """How hidden vectors are formed: hidden[b] = Σ weight · input[word], over the entries with row = b."""
 
-    row: Integers
-    word: Integers
-    weight: NDArray[np.float64]
+    row: Integers  # (M,)
+    word: Integers  # (M,)
+    weight: NDArray[np.float64]  # (M,)
 
 
 class Problems(NamedTuple):
-    """From hidden[row[p]], predict the word target[p]."""
+    """The predictions of a batch: pair p predicts the word target[p] from hidden[row[p]]."""
 
     size: int  # B hidden vectors
     mixture: Mixture
@@ -40,33 +41,41 @@ class Problems(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Of the summed loss of the pairs."""
+    """Gradients of the summed loss of the pairs."""
 
-    loss: NDArray[np.float64]  # (P,) of each pair
+    loss: NDArray[np.float64]  # (P,) of each pair, in nats
     d_hidden: Floats  # (B, D)
     terms: Floats | Integers  # (B,) how many terms of the loss each hidden vector takes part in
-    d_output: Rows
+    d_output: Rows  # of the output table (V, D)
 
 
 class Architecture(Protocol):
-    def __call__(self, windows: Windows, rows: Integers) -> Problems: ...
+    """Skip-gram or CBOW."""
+
+    def __call__(self, windows: Windows, rows: Integers) -> Problems:
+        """Return the predictions of the windows at `rows` (B,)."""
+        ...
 
 
 class Distribution(Protocol):
     """Probabilities over the vocabulary that sum to one."""
 
     def loss(self, hidden: Floats, row: Integers, target: Integers, output: Floats) -> NDArray[np.float64]:
-        """−log P(target[p] | hidden[row[p]]), (P,)."""
+        """Return −log P(target[p] | hidden[row[p]]) of each pair, (P,), in nats and float64."""
         ...
 
 
 class Objective(Protocol):
-    outputs_are_words: bool  # else they are nodes of a tree
+    """A loss of pairs, with its gradients."""
+
+    outputs_are_words: bool  # false if the output vectors belong to inner nodes of a tree
 
     def gradients(
         self, hidden: Floats, row: Integers, target: Integers, output: Floats, *, rng: np.random.Generator
-    ) -> Gradients: ...
+    ) -> Gradients:
+        """Return loss and gradients of the pairs (row, target), each (P,), given hidden (B, D) and output (V, D)."""
+        ...
 
     def distribution(self) -> Distribution:
-        """The distribution that a model trained by this objective stands for; J(θ) is measured with it."""
+        """Return the distribution that a model trained by this objective stands for; J(θ) is measured with it."""
         ...

@@ -1,6 +1,6 @@
-"""What there is to choose from: architectures, objectives, and the learners that put them to work.
+"""The factory: names of the config → architectures, objectives, and the learner that trains them.
 
-A new file and a line here add one; nothing else asks for these names.
+To add one, write its file and add a line here; no other code mentions these names.
 """
 
 from collections.abc import Callable
@@ -42,10 +42,12 @@ BLOCKS: dict[str, Callable[[Settings, Model, Counts, NDArray[np.bool_]], tuple[B
 
 
 def architecture(settings: Settings) -> Architecture:
+    """Return the architecture of these settings. Raises KeyError for a name that is not in ARCHITECTURES."""
     return ARCHITECTURES[settings.architecture](settings)
 
 
 def objective(settings: Settings, counts: Counts) -> Objective:
+    """Return the objective of these settings over words with `counts` (V,). Raises KeyError for an unknown name."""
     return OBJECTIVES[settings.objective](settings, counts)
 
 
@@ -58,11 +60,13 @@ def learner(
     frozen: NDArray[np.bool_] | None = None,
     threads: int = 1,
 ) -> Learner:
-    """The learner for these settings, which changes `model` in place; vectors of `frozen` words (V,) stay as they are.
+    """Return the learner for these settings, which changes `model` in place, except for the vectors of `frozen` words.
 
-    `rows(epoch)` is the number of windows of an epoch. What can go by blocks does, where a batch has room for one.
+    counts and frozen are (V,); `rows(epoch)` is the number of windows of an epoch. The fast path on blocks is taken
+    where the objective has one and a batch holds at least one block. `threads` changes its speed, never its result.
     """
     frozen = np.zeros(len(counts), np.bool_) if frozen is None else frozen
+    # lanes() answers None for what its blocks cannot do (CBOW by hierarchical softmax); that takes the general way.
     roomy = settings.batch_size != "full" and settings.block_length <= settings.batch_size
     if roomy and settings.objective in BLOCKS:
         lanes = BLOCKS[settings.objective](settings, model, counts, frozen)

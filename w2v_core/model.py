@@ -1,7 +1,7 @@
 """The model θ: two vectors for each word of the vocabulary.
 
-Shapes   V words, D vector size; θ is (V, 2, D), so that the two vectors of a word lie side by side.
-Names    Mikolov's *input* and *output* vectors. The input vectors are the ones that are kept and compared.
+Shapes   V words, D vector size; θ is (V, 2, D), so that the two vectors of a word lie side by side in memory.
+Names    Mikolov's *input* and *output* vectors. The input vectors are the ones that are published and compared.
 
                               input (V, D)                            output (V, D)
            skip-gram          v, the word as a center                 u, the word as a context
@@ -19,19 +19,23 @@ from w2v_core.sparse import Floats
 
 
 class Model(NamedTuple):
+    """The table θ of both vectors of every word."""
+
     theta: Floats  # (V, 2, D)
 
     @property
     def input(self) -> Floats:
+        """The input vectors (V, D), a view: writing to it changes θ."""
         return self.theta[:, 0]
 
     @property
     def output(self) -> Floats:
+        """The output vectors (V, D), a view: writing to it changes θ."""
         return self.theta[:, 1]
 
 
 class Inherited(NamedTuple):
-    """What became of the words of an earlier model."""
+    """Numbers of words of a warm start: in both vocabularies, in the new one only, in the old one only."""
 
     kept: int
     new: int
@@ -39,11 +43,12 @@ class Inherited(NamedTuple):
 
 
 def initial(words: int, vector_size: int, *, rng: np.random.Generator) -> Model:
-    """Input vectors uniform within ±0.4/√D, output vectors zero: every score is 0, every word as likely as any other.
+    """Return a new model: input vectors uniform within ±0.4/√D, output vectors zero.
 
-    So each is about 0.23 long. From shorter ones (±0.5/D in word2vec.c) all words first learn the same, how frequent
-    words are, and are late to part: docs/explanation/decisions.md.
+    Every score is then 0, and every word as likely as any other. An input vector is about 0.23 long. Shorter ones
+    (±0.5/D in word2vec.c) all learn how frequent words are first, and separate late: docs/explanation/decisions.md.
     """
+    # One coordinate has the standard deviation 0.4/√(3D), so D of them make a length of 0.4/√3 ≈ 0.23, whatever D is.
     theta = np.zeros((words, 2, vector_size), np.float32)
     theta[:, 0] = (2 * rng.random((words, vector_size), dtype=np.float32) - 1) * np.float32(0.4 / vector_size**0.5)
     return Model(theta)
@@ -52,11 +57,13 @@ def initial(words: int, vector_size: int, *, rng: np.random.Generator) -> Model:
 def warm(
     words: Sequence[str], old_words: Sequence[str], old: Model, *, outputs_are_words: bool, rng: np.random.Generator
 ) -> tuple[Model, Inherited]:
-    """A model of `words` that starts from an earlier one: vectors follow their word, new words begin as in `initial`.
+    """Return a model of `words` that starts from the earlier model `old` of `old_words`, and how many words it took.
 
-    The output vectors of hierarchical softmax belong to nodes of a tree that new counts have rebuilt: they start at 0.
+    A word of both keeps its vectors; a new word starts as in `initial`. With `outputs_are_words` false (hierarchical
+    softmax) the output vectors belong to nodes of a tree that the new counts rebuild, so they start at zero.
     """
     model = initial(len(words), old.theta.shape[2], rng=rng)
+    # The two vocabularies are ordered by different counts, so vectors are matched by word, not by row.
     row_of = {word: row for row, word in enumerate(old_words)}
     old_row = np.array([row_of.get(word, -1) for word in words], np.intp)
     known = np.flatnonzero(old_row >= 0)

@@ -1,10 +1,11 @@
 """Learning-rate schedules: from the peak to the floor while the training goes from 0 to 1.
 
-    linear    floor + (peak − floor) · (1 − s)                  what word2vec.c does
-    cosine    floor + (peak − floor) · (1 + cos π s) / 2
+    linear    floor + (peak − floor) · (1 − s)                  as in word2vec.c
+    cosine    floor + (peak − floor) · (1 + cos π s) / 2        Loshchilov & Hutter 2017 (arXiv:1608.03983)
     constant  peak
 
-During the first share `warmup` the rate rises linearly from the floor to the peak; over the rest s goes from 0 to 1.
+During the first share `warmup` of the training the rate rises linearly from the floor to the peak; over the rest
+s goes from 0 to 1.
 """
 
 import math
@@ -18,7 +19,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def learning_rate(schedule: str, done: float, *, peak: float, floor: float, warmup: float) -> float:
-    """The rate when the share `done` of the training is behind.
+    """Return the rate once the share `done`, 0 … 1, of the training is behind. `warmup` is a share as well.
 
     >>> learning_rate("linear", 0.5, peak=0.3, floor=0.1, warmup=0.0)
     0.2

@@ -1,7 +1,7 @@
-"""Training: a learner learns shard by shard, epoch by epoch; whoever drives it reads one plain record per update.
+"""Training: a learner learns shard by shard, epoch by epoch, and yields one plain record for each step.
 
-A learner changes the model in place, one `Step` at a time. Where training stands is a `Position`: the tables at a
-position, the settings, and the shards from there on determine everything that follows, to the bit.
+A learner changes the model in place, one `Step` at a time. A `Position` names a point of the training: the tables at
+that point, the settings and the shards from there on determine everything that follows, to the bit.
 """
 
 import math
@@ -19,10 +19,10 @@ from w2v_core.windows import Windows
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training is, beside its data; the letters are those of the equations."""
+    """Everything that determines a training, apart from its data. The letters are those of the equations."""
 
-    architecture: str  # a name in learners.ARCHITECTURES
-    objective: str  # a name in learners.OBJECTIVES
+    architecture: str  # a name in factory.ARCHITECTURES
+    objective: str  # a name in factory.OBJECTIVES
     vector_size: int  # D
     window: int  # the largest radius
     epochs: int
@@ -32,54 +32,56 @@ class Settings:
     schedule: str  # a name in schedules.SCHEDULES
     warmup: float  # share of the training during which the rate rises from its floor
     negatives: int  # K, noise words for each true pair
-    noise_exponent: float
+    noise_exponent: float  # noise words are drawn with P(w) ∝ count(w) ** noise_exponent
     shared_negatives: int  # noise words drawn once per block; 0 draws `negatives` for each pair
-    block_length: int  # T
+    block_length: int  # T, windows in a block of the fast path
     damping: float  # a row moves in a batch by at most this many times the mean of its pairs' gradients
     combination: Literal["mean", "sum"]  # of the context vectors of CBOW
     seed: int
 
 
 class Step(NamedTuple):
-    """As much as a learner does before the tables alone say where training stands: an update, or a round of them."""
+    """The smallest piece of work after which the tables hold the whole state: one update, or a round of them."""
 
     windows: int  # rows of the shard it consumed
-    pairs: int  # of them, those whose loss was measured
-    loss: float | None  # summed over these pairs; None where nothing was measured
+    pairs: int  # those of their pairs whose loss was measured
+    loss: float | None  # summed over these pairs, in nats; None where nothing was measured
     updates: int = 1
 
 
 class Learner(Protocol):
+    """Changes a model in place by learning from windows."""
+
     def learn(
         self, windows: Windows, place: tuple[int, int], learning_rate: Callable[[int], float], first: int = 0
     ) -> Iterator[Step]:
-        """One shard, at place (epoch, shard), in steps, of which the first `first` are done already.
+        """Learn one shard, at place (epoch, shard), step by step; the first `first` steps are already done.
 
-        `learning_rate` takes the rows of the shard consumed before an update and gives the rate of that update.
-        Draws come from generator(seed, "training", epoch, shard, batch), with the first batch that they are for.
+        `learning_rate` maps the rows of the shard consumed before an update to the rate of that update. Draws come
+        from generator(seed, "training", epoch, shard, batch), where batch is the first that they serve.
         """
         ...
 
 
 class Position(NamedTuple):
-    """Everything before step `step` of shard `shard` of epoch `epoch` is in the tables, and nothing after it."""
+    """A point of the training: the tables hold everything before step `step` of this shard, and nothing after it."""
 
     epoch: int = 0
     shard: int = 0
     step: int = 0
-    windows: int = 0  # of this epoch that lie before
-    rows: int = 0  # of this shard that lie before
+    windows: int = 0  # windows of this epoch before the position
+    rows: int = 0  # rows of this shard before the position
 
 
 class Progress(NamedTuple):
-    """What one step did, and where training stands after it."""
+    """What one step did, and the position after it."""
 
     position: Position  # resume here
     done: float  # share of the whole training, 0 … 1
     learning_rate: float
     windows: int
     pairs: int
-    loss: float | None  # summed over the pairs
+    loss: float | None  # summed over the pairs, in nats
     updates: int
 
 
@@ -95,9 +97,10 @@ def train(
     rows: Callable[[int], int],
     start: Position | None = None,
 ) -> Iterator[Progress]:
-    """Train `model` in place from `start` to the end. Raises Diverged.
+    """Train `model` in place from `start` to the end, and yield the progress after each step.
 
-    `shards(epoch, first)` gives the shards of an epoch from number `first` on, and `rows(epoch)` its windows.
+    `shards(epoch, first)` yields the shards of an epoch from number `first` on; `rows(epoch)` is its number of windows.
+    Raises Diverged as soon as a loss or, at the end of a shard, a vector is not finite.
     """
     start = start or Position()
     for epoch in range(start.epoch, settings.epochs):
@@ -116,13 +119,13 @@ def train(
                 done = (epoch + here.windows / total) / settings.epochs
                 yield Progress(_resumable(here, total, settings), done, used, *step)
             with np.errstate(invalid="ignore"):
-                finite = np.isfinite(model.theta.sum())  # of one number that is not finite, neither is the sum
+                finite = np.isfinite(model.theta.sum())  # one number that is not finite makes the sum so
             if not finite:
                 raise Diverged(_diverged(here, "vectors that are not finite numbers"))
 
 
 def _rate(settings: Settings, epoch: int, total: int, before: int, row: int) -> float:
-    """The rate at a row of a shard that `before` rows of the epoch precede; the same for all of a full batch."""
+    """Return the rate at a row of a shard, before which the epoch has `before` rows. A full batch has a single rate."""
     within = 0.0 if settings.batch_size == "full" else (before + row) / total
     return schedules.learning_rate(
         settings.schedule,
@@ -134,14 +137,14 @@ def _rate(settings: Settings, epoch: int, total: int, before: int, row: int) -> 
 
 
 def _resumable(here: Position, total: int, settings: Settings) -> Position:
-    """The last position that the tables alone stand for: gradient descent has moved nothing until the epoch is over."""
+    """Return the last position that the tables hold in full. In gradient descent they move only after an epoch."""
     if here.windows == total:
         return Position(here.epoch + 1)
     return Position(here.epoch) if settings.batch_size == "full" else here
 
 
 def _next(steps: Iterator[Step], here: Position) -> Step | None:
-    """The next step; a loss that is not finite stops the training here, not when a chart looks odd."""
+    """Return the next step, None after the last. Raises Diverged at once if its loss is not finite."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         step = next(steps, None)
     if step and step.loss is not None and not math.isfinite(step.loss):

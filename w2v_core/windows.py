@@ -1,14 +1,14 @@
-"""Windows: the positions of the corpus that training sees, in order, each with its radius.
+"""Windows: the positions of the corpus that training reads, in order, each with its radius.
 
-A window is one kept position. Its context is the rows at most `radius` away in the same document, so a
-window costs three small columns where the (center, context) pairs it stands for would cost ten times as much.
+A window is one kept position. Its context is the rows at most `radius` away in the same document. A window is stored
+as three small columns; the (center, context) pairs that it stands for would take ten times the space.
 
     the quick brown fox jumps      at radius 1, the window of `brown` stands for the pairs
          └──── ● ────┘             (brown, quick) and (brown, fox)
 
-Shapes   N rows of a shard, B of them asked for, P pairs in those.
-Source   word2vec.c: frequent words are dropped before windows are formed, and each radius is uniform on 1 … window,
-         so that a word at distance d is seen with probability (window − d + 1) / window: nearer words count more.
+Shapes   N rows of a shard, B of them selected, P pairs in those.
+Source   word2vec.c: frequent words are dropped before windows are formed, and each radius is uniform on 1 … window.
+         A word at distance d is therefore seen with probability (window − d + 1) / window: nearer words count more.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Windows:
-    """Consecutive kept positions, whole documents; three columns of equal length N."""
+    """Consecutive kept positions of whole documents, as three columns of equal length N.
 
-    document: NDArray[np.int32]
+    A slice is a view of the same rows.
+    """
+
+    document: NDArray[np.int32]  # numbers of the documents
     center: NDArray[np.int32]  # word ids
     radius: NDArray[np.uint8]  # 0 where the row only serves as context
 
@@ -40,21 +43,26 @@ def draw(
     *,
     rng: np.random.Generator,
 ) -> Windows:
-    """The windows of one epoch: each position is kept with the probability of its word, then given a radius."""
+    """Draw the windows of one epoch from a text of `document` and `word` columns, each (positions,).
+
+    `keep_probability` (V,) is each word's chance to survive subsampling; `window` is the largest radius, 1 … 255.
+    """
+    # First thin the text: what survives moves closer together, so that windows reach further into it …
     kept = rng.random(len(word), dtype=np.float32) < keep_probability[word]
+    # … then draw one radius per survivor, which weighs near words more without a weight being stored.
     radius = rng.integers(1, window, size=np.count_nonzero(kept), dtype=np.uint8, endpoint=True)
     return Windows(document[kept], word[kept], radius)
 
 
 def everything(document: NDArray[np.int32], word: NDArray[np.int32], window: int) -> Windows:
-    """Every position at the full radius: what J(θ) is measured on, the same in every run."""
+    """Return every position at the full radius `window`: J(θ) is measured on these, the same in every run."""
     return Windows(document, word, np.full(len(word), window, np.uint8))
 
 
 def pairs(windows: Windows, rows: NDArray[np.integer] | None = None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(row, context_row), each (P,): the i-th of the rows asked for sees context_row. Ordered by i, then position.
+    """Return (i, context_row), each (P,): the i-th of `rows` (B,) has context_row in its context.
 
-    Without `rows` all rows are asked for, in order, and i is the row itself.
+    Pairs are ordered by i, then by position. Without `rows` all rows are taken, in order, and i is the row itself.
 
     >>> quick_brown_fox = Windows(np.zeros(3, np.int32), np.arange(3, dtype=np.int32), np.ones(3, np.uint8))
     >>> [list(map(int, column)) for column in pairs(quick_brown_fox)]
@@ -62,10 +70,12 @@ def pairs(windows: Windows, rows: NDArray[np.integer] | None = None) -> tuple[ND
     """
     if rows is None:
         rows = np.arange(len(windows))
+    # Look at every distance −m … m of every row at once, in a (B, 2m + 1) table; m is the largest radius at hand.
     radius = windows.radius[rows].astype(np.intp)
     furthest = radius.max(initial=0)
     distance = np.arange(-furthest, furthest + 1)
     candidate = rows[:, None] + distance
+    # A candidate counts if it is within the radius, not the center itself, inside the shard, and in the same document.
     inside = np.clip(candidate, 0, max(len(windows) - 1, 0))
     seen = (abs(distance) <= radius[:, None]) & (distance != 0) & (candidate == inside)
     seen &= windows.document[inside] == windows.document[rows][:, None]
