@@ -46,7 +46,7 @@ def test_the_package_loads_nothing_before_it_is_used() -> None:
 def test_the_wheel_holds_the_core_alone(wheel: Path) -> None:
     """All its modules, the markers of types, the licence."""
     names = set(ZipFile(wheel).namelist())
-    modules = {f"w2v_core/{path.name}" for path in (PROJECT / "w2v_core").glob("*.py")}
+    modules = {str(path.relative_to(PROJECT)) for path in (PROJECT / "w2v_core").rglob("*.py")}
 
     assert {name for name in names if ".dist-info/" not in name} == modules | {
         "w2v_core/py.typed", "w2v_core/__init__.pyi",
