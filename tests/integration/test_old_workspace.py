@@ -1,0 +1,68 @@
+"""A workspace that an earlier version has written: everything that was in it works."""
+
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.main import app
+from tasks.tracking import registry, session
+from tests.support.paths import PROJECT
+
+OLD = PROJECT / "tests" / "golden" / "workspace-9a83ac7.tar.xz"  # made by tests/support/old_workspace.py
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(OLD) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "workspace"
+
+
+def w2v(workspace: Path, *words: str) -> str:
+    """Run a command on the workspace, and return what it prints."""
+    done = CliRunner().invoke(app, [*words, "--workspace", str(workspace)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_runs_champions_and_decisions_are_known(workspace: Path) -> None:
+    """Both versions, who decided about them and why, and the champion with its run."""
+    told = w2v(workspace, "history")
+
+    assert re.search(r"1 +promoted +– .*there was no champion", told)
+    assert re.search(r"2 +promoted +1 .*newer data", told)
+    assert "champion    version 2" in told
+
+
+def test_vectors_answer(workspace: Path) -> None:
+    """The neighbours of a word are of its own topic."""
+    words = re.findall(r"(\w+) 0?1?\.\d\d", w2v(workspace, "neighbors", "seaa", "-k", "5"))
+
+    assert len(words) == 5
+    assert all(word.startswith("sea") for word in words)
+
+
+def test_runs_are_compared(workspace: Path) -> None:
+    """Run against run, on the sets that both have."""
+    versions = registry.model(session.runs_of(workspace), "vectors").versions.values()
+    told = w2v(workspace, "compare", *(version.run_id for version in versions))
+
+    assert "similarity/pairs" in told
+
+
+def test_decisions_are_made_and_taken_back(workspace: Path) -> None:
+    """An earlier version is promoted again, and the decision is rolled back."""
+    promoted = w2v(workspace, "promote", "1", "--because", "it was better")
+    restored = w2v(workspace, "rollback")
+
+    assert "version 1 is champion, after version 2: it was better" in promoted
+    assert "version 2 is champion again" in restored
+
+
+def test_a_run_is_what_it_was(workspace: Path) -> None:
+    """Every file, figure and output of the store matches the certificate that the earlier version wrote."""
+    assert "✗" not in w2v(workspace, "verify", "champion")
