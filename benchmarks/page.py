@@ -1,6 +1,7 @@
 """docs/explanation/benchmarks.md, made anew from all that lies under results/."""
 
 import json
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def section(record: dict[str, Any]) -> str:
     shown = {key: value for key, value in record["scenario"].items() if value and key not in ("about", "peer")}
     settings = ", ".join(f"`{key}` {value}" for key, value in shown.items())
-    parts = [f"## {record['name']}", record["scenario"]["about"], f"{settings}; {record['machine']}."]
+    parts = [f"## {record['name']}", wrapped(record["scenario"]["about"]), wrapped(f"{settings}; {record['machine']}.")]
     means = frame(record["rows"])
     parts.append(table(["", *means], [[name, *(figure(each) for each in row)] for name, row in means.iterrows()]))
     if record["differences"]:
@@ -102,6 +103,11 @@ def section(record: dict[str, Any]) -> str:
         parts.append("What two trainings share of the 10 nearest neighbours of the 1,000 most frequent words:")
         parts.append(table(["", "share"], [[who, f"{share:.1%}"] for who, share in neighbors.items()]))
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def wrapped(text: str) -> str:
+    """Lines of 120 characters, as all pages have them."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def differences(found: pd.DataFrame) -> str:
