@@ -1,5 +1,7 @@
 # make retrain [CONFIG=configs/quickstart.toml] [ARGS="--set training.epochs=3"]   set up if needed, then retrain
 # make test    [ARGS="-k windows"]                                                 set up if needed, then all checks
+# make docs                                                                        the documentation as a site, in build/docs
+# make reference                                                                   the pages of it that are made of the code
 # make theory                                                                      the runs and the picture of docs/explanation/theory.md
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ WORKERS ?= 3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: retrain test benchmark agreement roofline theory lock
+.PHONY: retrain test docs reference benchmark agreement roofline theory lock
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
@@ -19,6 +21,13 @@ test: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses=$(WORKERS) --dist=loadfile)
+
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+	@echo "Open build/docs/index.html, or for its search: $(BIN)/python -m http.server --directory build/docs"
+
+reference: .venv/ready
+	$(BIN)/python -m docs.generate
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.side_by_side $(ARGS)

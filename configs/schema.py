@@ -183,7 +183,7 @@ class Evaluation(Section):
     domain: list[Text] = Field(
         [],
         description="TOML or CSV files of your own: pairs closer than others, analogies, categories; "
-        "docs/operate.md describes them.",
+        "docs/how-to/own-text.md describes them.",
     )
     analogy_candidates: Count | None = Field(30_000, description="Answers are sought among the first N words.")
     probes: list[Text] = Field([], description="Words whose neighbours are shown; by default some frequent ones.")
@@ -271,7 +271,8 @@ class Notify(Section):
         description="The environment variable with the address of a webhook: a secret, so never itself here.",
     )
     block: Text | None = Field(
-        None, description="A notification block of Prefect's, `type/name`: e-mail, Slack and others (docs/operate.md)."
+        None,
+        description="A notification block of Prefect's, `type/name`: e-mail, Slack and others (docs/how-to/notify.md).",
     )
     on: list[Event] = Field(
         ["failure", "rejection", "no-learning", "drift", "promotion", "late", "lost"], description="What is told."

@@ -17,7 +17,7 @@ class Refusal(NamedTuple):
     passes: bool = False  # by itself
 
 
-BACKUP = "docs/operate.md, *Back up, restore, upgrade*"
+BACKUP = "docs/how-to/backup-upgrade.md"
 LOCKED = Refusal("is locked by another process", "It is waited for; `fuser FILE` names the process.", passes=True)
 DAMAGED = Refusal("is damaged", f"Put the file of a backup there, or move it away: a new one is made. See {BACKUP}.")
 FULL = Refusal(

@@ -117,7 +117,7 @@ def check_passwords(host: str) -> None:
             f"--expose {host}: nobody is let in without a password\n"
             f"expected  {PREFECT_PASSWORD}=NAME:PASSWORD, {MLFLOW_NAME} and {MLFLOW_PASSWORD}\n"
             f"found     no {' and no '.join(missing)}\n"
-            f"Set them, as docs/operate.md says (Who may reach it), or leave the servers on {LOOPBACK}."
+            f"Set them, as docs/how-to/access.md says, or leave the servers on {LOOPBACK}."
         )
 
 

@@ -1,4 +1,4 @@
-"""A workspace comes back from its backup, as docs/operate.md says how to make one: cold, or while it is at work."""
+"""A workspace comes back from its backup, made cold or while it is at work, as docs/how-to/backup-upgrade.md says."""
 
 import shutil
 import sqlite3

@@ -1,4 +1,4 @@
-"""Both servers on PostgreSQL, MLflow's files on S3: the strings of docs/operate.md, and no secret anywhere."""
+"""Both servers on PostgreSQL, MLflow's files on S3: the lines of docs/how-to/postgres-s3.md, no secret anywhere."""
 
 import os
 import subprocess

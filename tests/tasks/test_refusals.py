@@ -70,8 +70,8 @@ def upgraded(database: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said", "way"),
     [
-        (damaged, "is damaged", r"docs/operate\.md, \*Back up"),
-        (torn, "is damaged", r"docs/operate\.md, \*Back up"),
+        (damaged, "is damaged", r"docs/how-to/backup-upgrade\.md"),
+        (torn, "is damaged", r"docs/how-to/backup-upgrade\.md"),
         (upgraded, "is of another version", "Upgrade what is older"),
     ],
 )

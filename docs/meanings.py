@@ -1,0 +1,206 @@
+"""What the generated reference says and the code does not: introductions, columns, names in MLflow."""
+
+CLI = """
+After the first `make`, `.venv/bin/w2v` is the command. RUN is the id of an MLflow run, its first six characters or
+more, or `champion`: the champion of the only registered model, or of `vectors`; for another model `MODEL@champion`.
+
+Exit codes: 0 done, 1 the work failed or a check found something, 2 wrong use, 130 interrupted: the same command
+continues. Every error is one message that says what to do: [Fix an error](../how-to/fix-errors.md).
+"""
+OPTIONS = {
+    "prefect_port": "The port of Prefect's server.",
+    "mlflow_port": "The port of MLflow's server.",
+    "port": "The port to listen on; 0 takes a free one.",
+}
+
+CONFIG = """
+A config is a TOML file that says what differs from these defaults; `--set SECTION.KEY=VALUE` changes one value of it.
+The top of the file, the data and the sections up to `evaluation` determine the result to the bit. The sections from
+`tracking` on cannot change it, except `runtime.portable`. An unknown key, a wrong type or an impossible combination is
+an error that names the key, the value, the allowed range and the nearest known key.
+"""
+KEYS = {
+    "lowercase": "Whether words are lowered.",
+    "architecture": "Skip-gram predicts the context from the center, CBOW the center from the context.",
+    "objective": "What is minimised: see [Theory](../explanation/theory.md#7-cheaper-objectives).",
+    "epochs": "How often the training goes through the corpus, each time with new windows.",
+    "min_learning_rate": "The learning rate at its lowest.",
+    "schedule": "How the learning rate falls.",
+    "noise_exponent": "Noise words are drawn in proportion to count to this power.",
+    "experiment": "The MLflow experiment of the runs.",
+    "registered_model": "The MLflow model that versions are registered of.",
+    "version": "Of the config's format.",
+    "seed": "All random numbers follow from it.",
+}
+
+DATASETS = """
+Stages exchange Parquet files. Each file carries the name and the version of its contract in its metadata; the only
+reader and the only writer check it, so a file of another version is refused and never misread.
+"""
+COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
+    "documents": (
+        "Written by ingestion, read by tokenization. A row is a document.",
+        {"document": "its number in the corpus", "source": "file and row, or its id", "text": "the text, as it was"},
+    ),
+    "tokens": (
+        "Written by tokenization, read by vocabulary and windows. A row is a document, or a sentence of one.",
+        {"document": "the document's number", "tokens": "its words, in order"},
+    ),
+    "vocabulary": (
+        "Written by vocabulary, read by windows, training and evaluation. A row is a word; its id is the row number, "
+        "by falling count, then by word.",
+        {
+            "word": "the word",
+            "count": "its occurrences in the corpus",
+            "keep_probability": "the probability that subsampling keeps an occurrence",
+        },
+    ),
+    "windows": (
+        "Written by windows, once per epoch, and once more for the held-out documents; read by training and "
+        "evaluation. A row is a window: a kept position, in the order of the corpus. Its context is the rows at most "
+        "`radius` away in the same document.",
+        {
+            "document": "the row of the tokens dataset",
+            "center": "the id of the word",
+            "radius": "the reach of the context, in words; 0 is context only",
+        },
+    ),
+    "curve": (
+        "Written by training. A row is a stretch of training: how far it has come, and its mean loss per pair.",
+        {
+            "words": "words of the text so far",
+            "windows": "windows so far",
+            "updates": "mini-batches so far",
+            "epoch": "epochs so far, a fraction",
+            "loss": "mean loss of the stretch, per pair; of the objective that is trained",
+            "learning_rate": "at the end of the stretch",
+            "held_out_loss": "J(θ) on held-out windows, at the start and at the end of an epoch; else null",
+        },
+    ),
+    "evaluation": (
+        "Written by evaluation, read by promotion and comparison. A row is a judged item in the order of its set: a "
+        "pair, an analogy, or a neighbour of a probe word.",
+        {
+            "judge": "what kind of set: similarity, analogy, …",
+            "set": "the name of the set",
+            "section": "the part of the set",
+            "item": "the words of the item",
+            "covered": "whether all of them are in the vocabulary",
+            "rank": "of the item's rarest word in the vocabulary, from 0; null if one is unknown",
+            "expected": "the right answer",
+            "predicted": "the vectors' answer",
+            "right": "whether they are the same",
+            "target": "people's score of a pair",
+            "score": "the vectors' score",
+        },
+    ),
+    "vectors": (
+        "Written by training; D is `training.vector_size`. A row is a word (with hierarchical softmax, row i of the "
+        "output vectors is inner node i).",
+        {
+            "word": "the word",
+            "count": "its occurrences",
+            "input": "the vector that is kept and queried",
+            "output": "the vector of the word as context",
+        },
+    ),
+}
+ABOUT_MANIFEST = """
+Written last into the folder of each output: it makes the output exist. See [Store and
+keys](../explanation/store-and-keys.md).
+"""
+MANIFEST = {
+    "version": "of this format",
+    "stage": "the stage that wrote it",
+    "key": "the digest of `inputs`, which is the folder's name",
+    "inputs": "everything that the key is made of: digests of inputs and code, the section, the seed",
+    "files": "name, digest, bytes and rows of each file",
+    "parts": "outputs of the same stage that this one consists of, shared with others",
+    "account": "what was read, what was written, and what was left out for which reason; the sums balance",
+    "facts": "small figures for later stages and for people",
+}
+
+RUNS = """
+What each run holds in MLflow. Parameters are `section.key` of everything that determines the result, and `seed`.
+A test trains a run and checks that every name it has is on this page.
+"""
+NAMES: dict[str, dict[str, str]] = {
+    "Metrics": {
+        "loss/held_out": "J(θ): the mean negative log-likelihood of a held-out window; less is better; a curve",
+        "loss/held_out_per_pair": "the same per (center, context) pair",
+        "loss/training": "mean loss per pair of the trained objective; comparable only within one objective; a curve",
+        "training/learning_rate": "the learning rate, a curve",
+        "speed/words_per_second": "words of the text per second of training, a curve",
+        "vectors/mean_cosine": "mean cosine of two frequent words; near 1 the vectors have collapsed",
+        "similarity/SET": "Spearman's ρ between people's scores and cosines, for each set of `evaluation.similarity`",
+        "analogy/SET.3cosadd": "share of right answers by 3CosAdd, for each set of `evaluation.analogies`",
+        "analogy/SET.3cosmul": "the same by 3CosMul",
+        "domain/SET.…": "share of right answers to the questions of `evaluation.domain`, by their kind",
+        "coverage/SET": "share of the items whose words are all in the vocabulary",
+        "interval/SET.….low": "lower end of the 95% interval of a score",
+        "interval/SET.….high": "upper end of it",
+        "deviation/SET": "on the parent run of `--seeds`: standard deviation of a score over the seeds",
+        "alignment/cosine_before": "`promotion.align`: mean cosine with the champion's vectors before the rotation",
+        "alignment/cosine_after": "and after it",
+    },
+    "Tags": {
+        "config.name": "`name` of the config",
+        "config.digest": "equal digests, equal settings",
+        "corpus.news": "what is new in the text against the champion's",
+        "start": "the version, and its run, that a warm start began with",
+        "vectors.digest": "of the trained vectors",
+        "model.version": "the registered version, `MODEL/NUMBER`",
+        "promotion": "the latest verdict about that version",
+        "decision TIME": "on the registered version: a decision with its figures, JSON",
+        "aligned": "with `promotion.align`: the version whose axes the vectors have",
+        "w2v.nothing_learnt": "why no version of this run may become champion",
+        "result.recipe": "digest of data, config and code: equal recipes are one run, which is continued",
+        "result.key": "digest of the result; set last, when the run is complete",
+        "reproducibility.digest": "of the certificate",
+        "reproduces": "on a reproduction: the original run",
+        "reproduction": "and its verdict, `identical` or `different`",
+        "how to continue": "on a run that did not finish: the command that continues it",
+        "keep": "set by you: `w2v gc` and `w2v retain` keep the run (any value but `false`)",
+        "owner.host": "of the process that works, or worked, on the run",
+        "owner.pid": "its id",
+        "owner.started": "when it started",
+        "owner.command": "its command line",
+        "owner.beat": "the last heartbeat",
+        "claim": "on a run that waits for its turn",
+        "prefect.flow_run_id": "the flow run on Prefect's server",
+        "prefect.missing": "why Prefect has no record of the run",
+        "seeds": "on the parent run of `--seeds`: the seeds",
+        "git.dirty": "whether the checkout had changes",
+        "w2v.version": "the version that logged the run",
+        "mlflow.…": "MLflow's own: user, source, commit, parent run, description",
+    },
+    "Artifacts": {
+        "report.md": "what people read: settings, accounts, scores, neighbours",
+        "config.json": "the whole config",
+        "environment.json": "Python, packages, CPU, BLAS",
+        "reproducibility.json": "the certificate: digests of data, config, code, lock and every file",
+        "corpus.json": "what is new in the text",
+        "promotion/": "each decision about the version, with its figures",
+        "vectors/": "`vectors.npy`, `vocabulary.parquet`, `vectors.txt.gz`, `vectors.bin`",
+        "aligned/": "the same, rotated to the champion's axes (`promotion.align`)",
+        "figures/": "`loss.png`, `words.png`",
+        "scores/": "`evaluation.parquet`, `analogies.csv`, `neighbors.csv`, `bands.csv`",
+        "manifests/": "the manifest of each stage's output",
+        "comparisons/": "pages of `w2v compare`",
+    },
+}
+
+ERRORS = """
+An error of this program has four parts: the place, what was expected, what was found, and the next step. Programs
+that call the flows catch these classes. What each message means: [Fix an error](../how-to/fix-errors.md).
+"""
+CLASSES = {
+    "InputError": "The text, a word list or an evaluation set is not what the config says.",
+    "UnknownWord": "A query contains words without a vector.",
+    "ContractError": "A dataset does not match its contract, or is damaged.",
+    "StoreError": "The store cannot be read or written.",
+    "TrainingError": "The training diverged.",
+    "TrackingError": "MLflow does not know the run, or refuses the request.",
+    "Unreachable": "MLflow does not answer, and may do so later.",
+    "ConfigError": "The config or a `--set` is wrong; exit code 2.",
+}
