@@ -15,9 +15,9 @@ PEER, OURS = "gensim", "ours"
 CORE = """\
 ## The core alone
 
-`make roofline`: {machine}; one thread, fed from memory. A kept word (one window) takes {kiloflop:.1f} kFLOP in products
-and moves {kilobytes:.1f} kB of rows. Measured in the same minute: large products {large:.0f} GFLOP/s,
-products of our shapes {small:.0f} GFLOP/s, copying {copy:.1f} GB/s.
+`make roofline`: {machine}; one thread, fed from memory.
+A kept word (one window) takes {kiloflop:.1f} kFLOP in products and moves {kilobytes:.1f} kB of rows. Measured in the
+same minute: large products {large:.0f} GFLOP/s, products of our shapes {small:.0f} GFLOP/s, copying {copy:.1f} GB/s.
 
 {limits}
 
@@ -49,9 +49,9 @@ between two of its seeds.
 YEAR = """\
 ## A year of nights
 
-`python -m benchmarks.a_year`: {nights} nightly runs on SQLite, simulated from a real one, with small files; {machine},
-since others worked on it: read these times as upper bounds. `w2v retain` with its defaults, but `trash_days = 0`, took
-{seconds:.0f} s.
+`python -m benchmarks.a_year`: {nights} nightly runs on SQLite, simulated from a real one, with small files;
+{machine}, since others worked on it: read these times as upper bounds. `w2v retain` with its defaults, but
+`trash_days = 0`, took {seconds:.0f} s.
 
 {rows}
 
