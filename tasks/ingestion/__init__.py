@@ -1,1 +1,1 @@
-"""text → documents: the sources, what of them is new, and which documents are kept."""
+"""text → documents: find the sources, read what is new in them, and decide which documents are kept."""

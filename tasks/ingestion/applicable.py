@@ -1,4 +1,4 @@
-"""Settings of the ingestion that would change nothing: whoever set them expects another source than there is."""
+"""Refuse ingestion settings that would have no effect on the given sources: they show that another source was meant."""
 
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -11,12 +11,12 @@ from tasks.readers.archives import clear_errors
 from tasks.readers.formats import COMPRESSED, ZIP, by_name, is_text, suffix
 from tasks.readers.reading import kind_of
 
-UNKNOWN = "?"  # only reading it all would tell
+UNKNOWN = "?"  # a format known only after reading the whole file
 ROWS = "JSON, CSV, TSV, Parquet or Arrow"
 
 
 def check_applicable(config: Ingestion, found: Sequence[Source]) -> None:
-    """Raises InputError, which names the key, if one of them applies to none of the sources."""
+    """Raises InputError, naming the key, if a setting applies to none of the sources."""
     entries = [config.source] if isinstance(config.source, str) else config.source
     if config.sha256 and not any("://" in entry and not entry.startswith(S3) for entry in entries):
         raise _idle("sha256", config.sha256, "a URL, http:// or https://", config)
@@ -34,7 +34,7 @@ def _none(found: Sequence[Source], kinds: set[str]) -> bool:
 
 
 def _kinds(source: Source) -> Iterator[str]:
-    """The formats of a file, or of the members of an archive."""
+    """Yield the format of a file, or of each member of an archive."""
     name = source.name
     if source.url and suffix(name) == ZIP:
         yield UNKNOWN
@@ -51,5 +51,5 @@ def _kinds(source: Source) -> Iterator[str]:
 def _idle(key: str, value: object, wanted: str, config: Ingestion) -> InputError:
     return InputError(
         f"ingestion.{key} = {value!r} applies to nothing in {named(config)}\nexpected  {wanted}\n"
-        f"found     no such source\nTake ingestion.{key} out, or name the source that it is for."
+        f"found     no such source\nRemove ingestion.{key}, or name the source that it is for."
     )

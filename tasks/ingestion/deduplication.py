@@ -1,4 +1,4 @@
-"""Which documents are kept: nothing empty, nothing undecodable, copies once; what is left out is counted by reason."""
+"""Decide which documents are kept: not the empty, undecodable or duplicate ones, which are counted by reason."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,17 +13,17 @@ from tasks.ingestion.sources import named
 from tasks.readers.documents import Document
 
 DIGEST = 16  # bytes
-ANY = bytes(DIGEST)  # instead of the digest of a text that may repeat
-ENCODED = "a text in another encoding: iconv -f CP1252 -t UTF-8 FILE > NEW, say"
-COPIES = {"file", "docstring"}  # what only repeats because it was copied
+ANY = bytes(DIGEST)  # placeholder for the digest of a text that is not deduplicated
+ENCODED = "to convert another encoding, for instance: iconv -f CP1252 -t UTF-8 FILE > NEW"
+COPIES = {"file", "docstring"}  # units whose repetition means a copy
 
 
 class Losses(Record):
-    """What was left out beside whole documents, and where."""
+    """Characters and words that were left out, and where."""
 
-    characters: dict[str, int] = Field({})  # by reason, of whole documents and damaged words
-    damaged: int = 0  # words that hold what is not UTF-8
-    first: dict[str, str] = Field({})  # reason → where it was met first
+    characters: dict[str, int] = Field({})  # by reason, in whole documents and damaged words
+    damaged: int = 0  # words with bytes that are not UTF-8
+    first: dict[str, str] = Field({})  # reason → place of its first occurrence
 
     def __add__(self, other: "Losses") -> "Losses":
         characters = Counter(self.characters)
@@ -33,7 +33,7 @@ class Losses(Record):
         )
 
     def told(self) -> str:
-        """The damage in a line; nothing where there was none."""
+        """Return the damage as one line; empty if there was none."""
         if not self.damaged:
             return ""
         words = "word" if self.damaged == 1 else "words"
@@ -45,7 +45,7 @@ class Losses(Record):
 
 
 class Sieve:
-    """Lets texts through, with their digests, and counts what it holds back by reason."""
+    """Pass on the documents to keep, with their digests, and count the others by reason."""
 
     def __init__(self, config: Ingestion) -> None:
         self._choice = config.duplicates
@@ -85,7 +85,7 @@ class Sieve:
         return Losses(characters=self._lost, damaged=self._damaged, first=self._first)
 
     def original(self, again: Iterable[Document]) -> str:
-        """Where the text of the first duplicate was met before; sought in the same documents, not remembered."""
+        """Return the place of the text that the first duplicate repeats, found by reading the documents again."""
         found = (_place(document) for document, digest in _digested(again) if digest == self.repeated)
         return next(found) if self.repeated else ""
 
@@ -101,10 +101,10 @@ class Sieve:
 
 
 def check(config: Ingestion, account: Account, losses: Losses, kept: int, original: str) -> None:
-    """Raises InputError if nothing was kept, or too little: of documents, or of characters, of which `kept` were kept.
+    """Raises InputError if nothing was kept, or if the share of documents or characters left out is too large.
 
-    `original` is what the first duplicate repeats. Duplicates that the config says to drop are no loss,
-    nor is a document without a text, such as a redirect.
+    `kept` counts the characters that were kept; `original` is what the first duplicate repeats. Duplicates that the
+    config says to drop are not counted as lost, nor is a document without a text, such as a redirect.
     """
     counted = {"undecodable"} | ({"duplicate"} if config.duplicates is None else set())
     rejected = sum(count for reason, count in account.left_out.items() if reason in counted)
@@ -121,7 +121,7 @@ def check(config: Ingestion, account: Account, losses: Losses, kept: int, origin
 
 def _what(account: Account, rejected: int, share: float) -> str:
     if not account.read:
-        return "there is no document"
+        return "there are no documents"
     characters = f" with {share:.1%} of the characters" if share else ""
     return f"{rejected:,} of {account.read:,} documents{characters} were rejected"
 
@@ -135,20 +135,21 @@ def _reasons(account: Account, losses: Losses, original: str) -> str:
 
 
 def _way(config: Ingestion, account: Account, losses: Losses) -> str:
-    ways = ["Mend these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."]
+    ways = ["Correct these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."]
     if losses.characters.get("undecodable") or account.left_out.get("undecodable"):
-        ways.append(f"{ENCODED[0].upper()}{ENCODED[1:]}, or its own name for CP1252.")
+        ways.append(f"{ENCODED[0].upper()}{ENCODED[1:]} (CP1252 stands for the encoding of the file).")
     if account.left_out.get("duplicate"):
         ways.append(
-            'Texts that are to repeat: ingestion.duplicates = "keep"; that are not: "drop", which is then no loss.'
+            'Set ingestion.duplicates = "keep" to keep repeated texts, or "drop" to drop them without counting a loss.'
         )
     return "\n".join(ways)
 
 
 def _digested(documents: Iterable[Document]) -> Iterator[tuple[Document, bytes]]:
-    """Each document with the digest of its text, none where there is no text.
+    """Yield each document with the digest of its text, or with an empty one if it has no text.
 
-    A further piece repeats another only if all before it does: no part of a long text is lost to its likeness.
+    The digest of a later piece covers all earlier pieces of its text, so that a piece counts as a duplicate only if all
+    pieces before it are the same.
     """
     before = b""
     for document in documents:

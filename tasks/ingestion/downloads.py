@@ -1,4 +1,4 @@
-"""Downloads, kept in the workspace under their digest: fetched once, and verified each time before they are used."""
+"""Downloads, kept in the workspace under their digest: fetched once, and verified before each use."""
 
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import file_digest, sha256
@@ -12,14 +12,14 @@ from tasks.errors import InputError
 from tasks.ingestion import s3
 from tasks.ingestion.sources import Source
 
-SECONDS = 60  # of silence
+SECONDS = 60  # timeout of a connection without data
 BLOCK = 1 << 20  # bytes
 
 Reporter = Callable[[float, float, str], None]
 
 
 def fetched(source: Source, workspace: Path, report: Reporter) -> Path:
-    """Where the content of a source lies that is no file of this machine. Raises InputError if it is not to be had."""
+    """Return the local path of a remote source's content. Raises InputError if it cannot be fetched."""
     path = workspace / source.path
     if source.on_s3:
         fetch_object(source.url, source.digest, source.size, path, report)
@@ -29,7 +29,7 @@ def fetched(source: Source, workspace: Path, report: Reporter) -> Path:
 
 
 def fetch(url: str, digest: str, path: Path, report: Reporter) -> None:
-    """Have the content of `url`, whose SHA-256 is `digest`, at `path`. Raises InputError if it is not to be had."""
+    """Download `url` to `path` unless it is there. Raises InputError if that fails or its SHA-256 is not `digest`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with Held(path.with_name(path.name + ".lock")):
         if path.is_file() and _digest(path) == digest:
@@ -39,15 +39,16 @@ def fetch(url: str, digest: str, path: Path, report: Reporter) -> None:
             beside.unlink()
             raise InputError(
                 f"{url} is not what the config expects\nexpected  SHA-256 {digest}\nfound     SHA-256 {found}\n"
-                "The publisher has changed it, or it was damaged on the way: check it, then set ingestion.sha256."
+                "The publisher has changed it, or the transfer damaged it: check it, then set ingestion.sha256."
             )
         beside.replace(path)
 
 
 def fetch_object(url: str, digest: str, size: int, path: Path, report: Reporter) -> None:
-    """Have the object that S3 lists as `digest` at `path`. Raises InputError if it is not to be had, or not any more.
+    """Download the object that S3 lists as `digest` to `path` unless it is there.
 
-    S3 tells no digest of its bytes: the one of those that came is written beside them.
+    Raises InputError if it cannot be fetched or has changed. S3 reports no digest of the content, so the SHA-256 of the
+    downloaded bytes is stored beside them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     note = path.with_name(path.name + ".sha256")
@@ -58,7 +59,7 @@ def fetch_object(url: str, digest: str, size: int, path: Path, report: Reporter)
         if beside.stat().st_size != size or not s3.same(url, digest):
             beside.unlink()
             raise InputError(
-                f"{url} changed while being fetched\nexpected  objects that keep still during ingestion\n"
+                f"{url} changed while being fetched\nexpected  objects that do not change during ingestion\n"
                 "Run the command again."
             )
         write_whole(note, _digest(beside).encode())
@@ -66,7 +67,7 @@ def fetch_object(url: str, digest: str, size: int, path: Path, report: Reporter)
 
 
 def _written(url: str, blocks: Iterable[tuple[bytes, int]], path: Path, report: Reporter) -> Path:
-    """The blocks, with the number of bytes to expect, in a file that is not yet the one of the path."""
+    """Write the blocks to a temporary file beside `path` and return it; each comes with the total number of bytes."""
     beside = path.with_name(path.name + ".partial")
     with open(beside, "wb") as file:
         for block, total in blocks:
@@ -76,7 +77,7 @@ def _written(url: str, blocks: Iterable[tuple[bytes, int]], path: Path, report: 
 
 
 def _blocks(url: str) -> Iterator[tuple[bytes, int]]:
-    """The content in blocks as it is stored there, with the number of bytes to expect."""
+    """Yield the content in blocks, as stored on the server, each with the total number of bytes to expect."""
     stored = {"Accept-Encoding": "identity"}
     try:
         with httpx.stream("GET", url, headers=stored, timeout=SECONDS, follow_redirects=True) as response:
@@ -88,7 +89,7 @@ def _blocks(url: str) -> Iterator[tuple[bytes, int]]:
         answer = error.response if isinstance(error, httpx.HTTPStatusError) else None
         raise InputError(
             f"{url} cannot be downloaded: {f'{answer.status_code} {answer.reason_phrase}' if answer else error}\n"
-            "Run the command again when the network is there, or fetch the file yourself and name its path instead."
+            "Run the command again when the network works, or fetch the file yourself and set its path instead."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a source amounts to, seen from its beginning with the ingestion's own readers, before anything starts."""
+"""Estimate the size of a source from its beginning, with the ingestion's own readers, before any work starts."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -20,37 +20,37 @@ from tasks.readers.documents import Document
 from tasks.readers.formats import COMPRESSED, by_name, suffix
 from tasks.readers.reading import read, read_installed
 
-FILES = 50  # looked into, evenly apart in the order of the sources
-ENOUGH = 8_000_000  # characters read in all; of the files after that, only the first document
-FIRST = 10_000  # characters of a file, from which the first documents are shown
-ROW = 100  # characters that a row costs beside its text
+FILES = 50  # files that are sampled, at equal distances in the order of the sources
+ENOUGH = 8_000_000  # characters read in all; after that, only the first document of each file
+FIRST = 10_000  # characters of a file that are read to show its first documents
+ROW = 100  # characters added for each row
 
 
 class Corpus(NamedTuple):
-    """How much text there is to learn from."""
+    """The size of a corpus."""
 
     documents: float
     characters: float
 
 
 class Seen(NamedTuple):
-    """What was read of the text."""
+    """The part of a text that was read, and the size estimated from it."""
 
-    corpus: Corpus | None  # None if a download has not been fetched yet
+    corpus: Corpus | None  # None if a download is missing
     texts: list[str]  # of the documents that are kept
-    whole: bool  # these are all
+    whole: bool  # True if that is the whole text
 
 
 def sample(config: Ingestion, workspace: Path) -> Corpus | None:
-    """How much text ingestion is expected to find: `look` says the same, with the texts."""
+    """Return the size of the text that ingestion is expected to find; see `look`."""
     return look(config, workspace).corpus
 
 
 def look(config: Ingestion, workspace: Path) -> Seen:
-    """What ingestion is expected to find: exact where it is little, else as if the rest were like the beginning.
+    """Return what ingestion is expected to find: exact for a small source, otherwise extrapolated from its beginning.
 
-    There is no figure if a download has not been fetched yet. Raises InputError where ingestion would: for what cannot
-    be read, columns that are not there and, if everything was seen, too much that is no text.
+    The size is None if a download has not been fetched yet. Raises InputError where ingestion would: for unreadable
+    files, missing columns and, if everything was read, too large a share that is not text.
     """
     every = sources(config)
     check_applicable(config, every)
@@ -70,12 +70,12 @@ def look(config: Ingestion, workspace: Path) -> Seen:
         may_repeat += [hash(document.text) for document, digest in sifted if digest == ANY]
         length = sum(len(document.text or "") for document in kept)
         texts += [document.text for document in kept if document.text]
-        if budget > 0:  # a single document says little of its file
+        if budget > 0:  # a single document is too little to estimate its file
             documents += len(kept) / share
             characters += length / share
             size += source.size
         budget -= cost
-        whole = whole and share == 1 and budget > 0  # else what was left is in the file's buffer, and was not seen
+        whole = whole and share == 1 and budget > 0  # otherwise the rest is still in the file's buffer
         seen += found
     unread = said(unread_files(config, every, workspace))
     for text in filter(None, [*_repetitions(sieve, may_repeat), *_losses(sieve), unread]):
@@ -89,7 +89,7 @@ def look(config: Ingestion, workspace: Path) -> Seen:
 
 
 def stored(documents: Dataset) -> Seen:
-    """The same of a text that has been ingested, of which the beginning is read."""
+    """Return the same for a text that was ingested already, reading its beginning from the store."""
     manifest = documents.manifest
     texts: list[str] = []
     for file in documents.files():
@@ -102,7 +102,7 @@ def stored(documents: Dataset) -> Seen:
 
 
 def _repetitions(sieve: Sieve, may_repeat: list[int]) -> Iterator[str]:
-    """What becomes of the texts that repeat others, if there are any among the first."""
+    """Describe what happens to texts that repeat others, if any of the first do."""
     read, copies = sieve.account.read, sieve.account.left_out["duplicate"]
     repeated = len(may_repeat) - len(set(may_repeat))
     if repeated:
@@ -114,7 +114,7 @@ def _repetitions(sieve: Sieve, may_repeat: list[int]) -> Iterator[str]:
 
 
 def _losses(sieve: Sieve) -> Iterator[str]:
-    """What of the first documents will be left out, as far as it is damage."""
+    """Describe which damage in the first documents will be left out."""
     yield sieve.losses.told()
     if left := sieve.account.left_out["undecodable"]:
         place = sieve.losses.first["undecodable"]
@@ -123,7 +123,7 @@ def _losses(sieve: Sieve) -> Iterator[str]:
 
 
 def _fetched(source: Source, workspace: Path) -> Source:
-    """A download where it will be, with its size if that is known."""
+    """Return a remote source with its local path, and its size if known."""
     if not source.url:
         return source
     path = workspace / source.path
@@ -131,12 +131,12 @@ def _fetched(source: Source, workspace: Path) -> Source:
 
 
 def _opened(source: Source) -> BinaryIO:
-    """Of an object on S3, only what is read is fetched."""
+    """Open a source; of an object on S3, only the parts that are read are fetched."""
     return opened(source.url) if source.on_s3 and not source.path.exists() else open(source.path, "rb")
 
 
 def _beginning(source: Source, config: Ingestion, budget: float) -> tuple[list[Document], float, float]:
-    """The first documents of a file, the share of the file that they are, and what they cost of the budget."""
+    """Return the first documents of a file, their share of the file, and their cost against the budget."""
     found: list[Document] = []
     cost = 0
     with clear_errors(source.name), _opened(source) as file:
@@ -144,17 +144,17 @@ def _beginning(source: Source, config: Ingestion, budget: float) -> tuple[list[D
             found.append(document)
             cost += ROW + (config.document_length if document.text is None else len(document.text))
             if cost >= budget:
-                if by_name(source.name) == "parquet" and suffix(source.name) not in COMPRESSED:  # its rows are counted
+                if by_name(source.name) == "parquet" and suffix(source.name) not in COMPRESSED:  # knows its row count
                     return found, sum(document.piece == 1 for document in found) / row_count(file), cost
                 return found, file.tell() / source.size, cost
     return found, 1.0, cost
 
 
 def first(config: Ingestion, workspace: Path, number: int) -> list[Document]:
-    """The first documents that have a text, of each file at most so many; those of a download once it is there."""
+    """Return the first `number` documents that have a text; downloads count only once they are fetched."""
     found: list[Document] = []
     for source in (_fetched(source, workspace) for source in sources(config)):
         if len(found) < number and (not source.url or source.on_s3 or source.path.exists()):
-            beginning = _beginning(source, config, FIRST + config.document_length)[0]  # a damaged one costs as much
+            beginning = _beginning(source, config, FIRST + config.document_length)[0]  # room for a damaged one
             found += [document for document in beginning if document.text and document.text.strip()]
     return found[:number]

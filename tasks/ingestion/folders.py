@@ -1,4 +1,4 @@
-"""Which files a path, folder or pattern on this machine stands for, and which it holds besides."""
+"""Find the files that a local path, folder or pattern stands for, and the files there that are not read."""
 
 import os
 import stat
@@ -24,21 +24,21 @@ ODD = {
 
 
 class Found(NamedTuple):
-    files: list[tuple[Path, str]]  # sorted, with their names relative to the fixed part
-    unread: list[str]  # what else is there, by name
+    files: list[tuple[Path, str]]  # sorted, with names relative to the folder or to the fixed part of the pattern
+    unread: list[str]  # names of the other files there
 
 
 def files(entry: str) -> Found:
-    """Raises InputError if nothing is there, or something that cannot be read."""
+    """Return the files of a path, folder or pattern. Raises InputError if none is there, or one cannot be read."""
     with _clear_errors(entry):
         path = Path(entry).expanduser()
         if path.exists() and not path.is_dir():
             if fault := _odd(path):
                 raise InputError(
                     f"{path} {fault}\nexpected  a file or a folder\nfound     {path.resolve()}\n"
-                    "Write what comes out of it to a file, and name that one."
+                    "Write its content to a file, and use that file instead."
                 )
-            return Found([(path, path.name)], [])  # a link that is named outright is meant
+            return Found([(path, path.name)], [])  # follow a link that the user named
         root, matches = _matches(path)
         every: list[Path] = []
         unread: list[str] = []
@@ -51,9 +51,9 @@ def files(entry: str) -> Found:
         own = without_own(dict.fromkeys(every), root)
         if every and not own:
             raise InputError(
-                f"{path}: there is nothing here but files of w2v itself\nexpected  text\n"
+                f"{path}: all files here belong to w2v itself\nexpected  text\n"
                 f"found     {len(every)} files of a workspace or store, which are never a source\n"
-                "Set ingestion.source to a folder of text, or name such a file itself."
+                "Set ingestion.source to a folder of text, or to the path of one such file."
             )
         if not own:
             raise InputError(no_text(path, unread) if matches else _missing(path))
@@ -63,20 +63,20 @@ def files(entry: str) -> Found:
 
 
 def missing(entry: str) -> bool:
-    """Whether nothing is there under this path or pattern."""
+    """Return True if nothing matches this path or pattern."""
     with _clear_errors(entry):
         return not _matches(Path(entry).expanduser())[1]
 
 
 def _matches(path: Path) -> tuple[Path, list[Path]]:
-    """The fixed part of a path or glob, and what is there."""
+    """Return the fixed part of a path or glob, and everything that matches."""
     if path.exists():
         return path, [path]
     root = Path(*takewhile(lambda part: not MAGIC.intersection(part), path.parts))
     if root == path:
         return root, []
     parts = path.relative_to(root).parts
-    for depth in range(len(parts)):  # glob itself passes over what it may not read
+    for depth in range(len(parts)):  # glob itself skips folders without permission
         for folder in root.glob("/".join(parts[:depth])) if depth else [root]:
             if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied", str(folder))
@@ -84,13 +84,13 @@ def _matches(path: Path) -> tuple[Path, list[Path]]:
 
 
 def _is_hidden(match: Path, pattern: Path, root: Path) -> bool:
-    """Whether what a pattern matches is hidden, and the pattern does not say so itself."""
+    """Return True if a match is hidden and the pattern does not itself begin with `.` or `_`."""
     said = any(part.startswith((".", "_")) for part in pattern.relative_to(root).parts)
     return hidden(_name(match, root)) and not said
 
 
 def _is_meant(file: Path, pattern: Path) -> bool:
-    """Of what a pattern matches: known as text, or of a suffix that the pattern itself ends with."""
+    """Return True if a match is read: it is known as text, or the pattern ends with its suffix."""
     end = suffix(pattern.name)
     return is_text(file.name.lstrip("._"), archives=True) or (
         bool(end) and not MAGIC.intersection(end) and end == suffix(file.name)
@@ -98,7 +98,7 @@ def _is_meant(file: Path, pattern: Path) -> bool:
 
 
 def _inside(folder: Path) -> list[tuple[Path, bool]]:
-    """The files in a folder and below, and whether they are read; links to folders are not followed."""
+    """Return all files below a folder, each with whether it is read; links to folders are not followed."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -112,35 +112,35 @@ def _name(file: Path, root: Path) -> str:
 
 
 def _refuse_leading_out(file: Path, root: Path) -> None:
-    """Whoever may write to a watched folder must not choose what else of this machine is read."""
+    """Raises InputError for a link out of the source folder: who may write there must not read other files."""
     target = file.resolve()
     fault = _odd(file) if target.is_relative_to(root.resolve()) else f"leads out of {root}"
     if fault:
         raise InputError(
             f"{file} {fault}\nexpected  files, or links to files in {root}\nfound     {target}\n"
-            "Put a copy there, or name the file itself in ingestion.source."
+            "Put a copy there, or set ingestion.source to the file itself."
         )
 
 
 def _odd(file: Path) -> str:
-    """What a file is that no end of can be read; nothing for one that is regular."""
+    """Return why a file cannot be read to its end, such as "is a pipe"; empty for a regular file."""
     if file.is_file():
         return ""
     if not file.exists():
-        return "leads nowhere"
+        return "is a link to nothing"
     mode = file.stat().st_mode
-    return next((fault for test, fault in ODD.items() if test(mode)), "is no regular file")
+    return next((fault for test, fault in ODD.items() if test(mode)), "is not a regular file")
 
 
 @contextmanager
 def _clear_errors(entry: str) -> Iterator[None]:
-    """What may not be read."""
+    """Turn a missing permission into an InputError."""
     try:
         yield
     except PermissionError as error:
         raise InputError(
             f"{error.filename or entry} cannot be read: {error.strerror}\n"
-            "Mend its permissions, or leave it out of ingestion.source."
+            "Fix its permissions, or leave it out of ingestion.source."
         ) from error
 
 
@@ -151,11 +151,11 @@ def _missing(path: Path) -> str:
     far = folder != path.parent
     near = get_close_matches(wanted, names, n=1, cutoff=0.6 if far else 0.3)
     if path.is_symlink():
-        nearest = "It is a link that leads nowhere, or in a circle."
+        nearest = "It is a link to nothing, or to itself."
     elif near:
-        nearest = f"In {folder.absolute()}, the nearest is {near[0]}."
+        nearest = f"The nearest name in {folder.absolute()} is {near[0]}."
     elif far:
-        nearest = f"There is no {folder.absolute() / wanted}."
+        nearest = f"{folder.absolute() / wanted} does not exist."
     else:
-        nearest = f"In {folder.absolute()}, there are {', '.join(names[:10]) or 'no files'}."
-    return f"{path}: no such file or folder\n{nearest}\nSet ingestion.source to what is there."
+        nearest = f"{folder.absolute()} contains {', '.join(names[:10]) or 'no files'}."
+    return f"{path}: no such file or folder\n{nearest}\nSet ingestion.source to an existing path."

@@ -1,4 +1,4 @@
-"""Which files below a source are our own: those of a workspace or a store, which are never taken for text."""
+"""Leave files of workspaces and stores out of a source: they are never text to learn from."""
 
 import functools
 import logging
@@ -10,18 +10,18 @@ from tasks.engine.store import LATEST, MANIFEST
 
 log = logging.getLogger("w2v")
 
-# what lies at the top of a workspace
+# the names at the top of a workspace
 CONTENTS = frozenset({
     "comparisons", "downloads", "mlartifacts", "prefect", "prefect-results", "reproductions", "service", "store",
     "sweeps", "tmp", "unpublished", "uses", "waiting", LATEST, "promotion.lock", "reproduces", "runs.lock",
     *("mlflow.db" + end for end in ("", ".lock", ".partial", "-shm", "-wal", "-journal")),
 })  # fmt: skip
-# any of these marks one: with MLflow on a server there is no database, and at first there is no store
+# any of these marks a workspace: with MLflow on a server there is no database, and a new one has no store
 MARKS = ("mlflow.db", "uses/.lock", "prefect/prefect.db", "service/.lock")
 
 
 def without_own(files: Iterable[Path], root: Path) -> list[Path]:
-    """The files, all below `root`, without those of workspaces and stores; what is left out is logged once."""
+    """Return the files below `root` that belong to no workspace or store; log once what was left out."""
     kind = functools.cache(_kind)
     places = {file: _place(file, root, kind) for file in files}
     for place, count in sorted(Counter(filter(None, places.values())).items()):
@@ -30,9 +30,9 @@ def without_own(files: Iterable[Path], root: Path) -> list[Path]:
 
 
 def _place(file: Path, root: Path, kind: Callable[[Path], str]) -> Path | None:
-    """The workspace or store that the file belongs to; a root that is a workspace may hold a user's text besides."""
+    """Return the workspace or store that a file belongs to, if any; a workspace may also hold a user's text."""
     inside = file.relative_to(root)
-    below = [root / parent for parent in reversed(inside.parents) if parent.parts]  # the outermost is named
+    below = [root / parent for parent in reversed(inside.parents) if parent.parts]  # the outermost one
     if place := next((folder for folder in below if kind(folder)), None):
         return place
     return root if kind(root) == "store" or (kind(root) and inside.parts[:1] and inside.parts[0] in CONTENTS) else None

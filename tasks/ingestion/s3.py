@@ -1,6 +1,6 @@
-"""Objects on S3, read with pyarrow's own client: what is below a prefix, and what is in them.
+"""Read objects on S3 with pyarrow's own client: list a prefix, and read the objects below it.
 
-Keys, endpoint and region are the environment's, where the client itself looks for them: they never pass through here.
+The client takes keys, endpoint and region from the environment; they never pass through this code.
 """
 
 import functools
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 S3 = "s3://"
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-BLOCK = 1 << 23  # bytes of one request where all is wanted
-GLIMPSE = 1 << 18  # and where a beginning may be enough
+BLOCK = 1 << 23  # bytes of one request where the whole object is read
+GLIMPSE = 1 << 18  # the same where a beginning may be enough
 PASSING = ("NETWORK_CONNECTION", "SERVICE_UNAVAILABLE", "SLOW_DOWN", "INTERNAL_FAILURE", "REQUEST_TIMEOUT")
 
 
@@ -31,13 +31,13 @@ class Object(NamedTuple):
     name: str  # below the prefix
     url: str
     size: int  # bytes
-    digest: str  # of its address, size and last change: from afar, S3 says no more of what is in it
+    digest: str  # of its address, size and time of last change: S3 reports no digest of the content
 
 
 def listed(url: str) -> list[Object]:
-    """Every object below a prefix, or the one of this very name, in the order of files in a folder.
+    """Return every object below a prefix, or the object of this very name, in the order of files in a folder.
 
-    Raises InputError if none is there, or if a name is no path: whoever may write there chooses no other place.
+    Raises InputError if there is none, or if a name is not a safe path: who may write there must not choose a place.
     """
     found = _found(url)
     if not found:
@@ -46,12 +46,12 @@ def listed(url: str) -> list[Object]:
 
 
 def there(url: str) -> bool:
-    """Whether anything is under this prefix."""
+    """Return True if any object is under this prefix."""
     return bool(_found(url))
 
 
 def same(url: str, digest: str) -> bool:
-    """Whether the object is still the one that was listed so."""
+    """Return True if the object still has the digest under which it was listed."""
     bucket, key = _split(url)
     with _clear_errors(url):
         info = _client(bucket).get_file_info(f"{bucket}/{key}")
@@ -59,7 +59,7 @@ def same(url: str, digest: str) -> bool:
 
 
 def blocks(url: str) -> Iterator[bytes]:
-    """The content."""
+    """Yield the content of an object in blocks."""
     bucket, key = _split(url)
     with _clear_errors(url), _client(bucket).open_input_stream(f"{bucket}/{key}", compression=None) as stream:
         while block := stream.read(BLOCK):
@@ -67,7 +67,7 @@ def blocks(url: str) -> Iterator[bytes]:
 
 
 def opened(url: str) -> BinaryIO:
-    """The content as a file, of which only what is read is fetched."""
+    """Return an object as a file that fetches only what is read."""
     bucket, key = _split(url)
     with _clear_errors(url):
         file = _client(bucket).open_input_file(f"{bucket}/{key}")
@@ -76,7 +76,7 @@ def opened(url: str) -> BinaryIO:
 
 class _Buffered(io.BufferedReader):
     def read1(self, size: int = -1) -> bytes:
-        """From the buffer too: its own, of which texts are read, would be a request for each few kilobytes."""
+        """Return from the buffer, too: otherwise text readers would send a request for every few kilobytes."""
         return self.read(size)
 
 
@@ -84,7 +84,7 @@ class _Buffered(io.BufferedReader):
 def _client(bucket: str) -> "FileSystem":
     from pyarrow.fs import FileSystem
 
-    return FileSystem.from_uri(S3 + bucket)[0]  # the constructor would look for no AWS_ENDPOINT_URL, nor for a region
+    return FileSystem.from_uri(S3 + bucket)[0]  # the constructor would ignore AWS_ENDPOINT_URL and the region
 
 
 def _found(url: str) -> list[Object]:
@@ -102,7 +102,7 @@ def _found(url: str) -> list[Object]:
     for each in found:
         if not {"", ".", ".."}.isdisjoint(each.name.split("/")):
             raise InputError(
-                f"{url}: its object {each.name!r} has a name that is no path\n"
+                f"{url}: its object {each.name!r} has a name that is not a path\n"
                 "expected  parts between single slashes, and none that is . or ..\n"
                 "The prefix is refused: rename the object, or choose a prefix without it."
             )
@@ -110,15 +110,17 @@ def _found(url: str) -> list[Object]:
 
 
 def _object(info: "FileInfo", url: str, name: str) -> Object:
-    changed = info.mtime_ns // 10**9  # a listing may know it better than the answer about one object does
+    changed = info.mtime_ns // 10**9  # a listing may give it more exactly than a query of one object
     return Object(name, url, info.size, digest_of([url, info.size, changed]))
 
 
 def _split(url: str) -> tuple[str, str]:
-    """The bucket, and the key or prefix without a slash at its end."""
+    """Return the bucket, and the key or prefix without a final slash."""
     bucket, _, key = url.removeprefix(S3).rstrip("/").partition("/")
     if not re.fullmatch(r"[\w.-]+", bucket) or (key and not {"", ".", ".."}.isdisjoint(key.split("/"))):
-        raise InputError(f"{url}: this is no place on S3\nexpected  {S3}BUCKET, {S3}BUCKET/PREFIX or {S3}BUCKET/OBJECT")
+        raise InputError(
+            f"{url}: this is not an S3 address\nexpected  {S3}BUCKET, {S3}BUCKET/PREFIX or {S3}BUCKET/OBJECT"
+        )
     return bucket, key
 
 
@@ -128,19 +130,19 @@ def _nothing(url: str) -> str:
     bucket, key = _split(url)
     above = f"{bucket}/{key}".rpartition("/")[0]
     with _clear_errors(url):
-        infos = _client(bucket).get_file_info(FileSelector(above))  # says so if there is no such bucket
+        infos = _client(bucket).get_file_info(FileSelector(above))  # raises for an unknown bucket
     names = sorted(info.base_name for info in infos)
     near = get_close_matches(key.rpartition("/")[2], names, n=1, cutoff=0.3)
-    nearest = f"the nearest is {near[0]}" if near else f"there are {', '.join(names[:10]) or 'no objects'}"
+    nearest = f"the nearest name is {near[0]}" if near else f"there are {', '.join(names[:10]) or 'no objects'}"
     return (
-        f"{url}: no object is there\nexpected  the name of an object, or all of its name up to a slash; no pattern\n"
-        f"In {S3}{above}, {nearest}.\nSet ingestion.source to what is there."
+        f"{url}: no such object or prefix\nexpected  the name of an object, or its name up to a slash; no pattern\n"
+        f"In {S3}{above}, {nearest}.\nSet ingestion.source to an existing name."
     )
 
 
 @contextmanager
 def _clear_errors(url: str) -> Iterator[None]:
-    """What S3 refuses, in the words of the one who must act; names of variables, but none of their values."""
+    """Turn an error of S3 into an InputError with advice. It names environment variables, never their values."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:
@@ -148,11 +150,11 @@ def _clear_errors(url: str) -> Iterator[None]:
         away = what.startswith(PASSING)
         unset = [name for name in KEYS if name not in os.environ]
         if away:
-            advice = "Run the command again when it answers; AWS_ENDPOINT_URL says where it is."
+            advice = "Run the command again when the server answers; AWS_ENDPOINT_URL is its address."
         elif what.startswith("NO_SUCH_BUCKET"):
-            advice = "Name a bucket that is there, or in AWS_ENDPOINT_URL the server that has it."
+            advice = "Name an existing bucket, or set AWS_ENDPOINT_URL to the server that has it."
         else:
             advice = f"Keys are taken from the environment{f', where {unset[0]} is not set' if unset else ''}: " + (
-                f"{' and '.join(KEYS)}, of one who may list and read there."
+                f"{' and '.join(KEYS)}, of an account that may list and read there."
             )
         raise InputError(f"{url} cannot be read: {what}\n{advice}") from (ConnectionError(what) if away else error)

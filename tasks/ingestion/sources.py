@@ -1,4 +1,4 @@
-"""Which files the config's sources are, in a fixed order, with the digests that tell whether one has changed."""
+"""List the files of the config's sources in a fixed order, with digests that reveal changes."""
 
 import functools
 import os
@@ -25,14 +25,14 @@ BATCH = 4_000_000  # bytes of the files that are read together, on average
 
 
 class Source(Record):
-    """A file to be read. Its documents are named after `name`; where it lies changes nothing."""
+    """A file to read. Its documents are named after `name`; its location does not change the result."""
 
     name: str
     digest: str
-    path: Path = Field(exclude=True)  # of a download: inside the workspace
-    size: int = Field(exclude=True)  # bytes; 0 of a download, where they are not yet known
+    path: Path = Field(exclude=True)  # for a download: within the workspace
+    size: int = Field(exclude=True)  # bytes; 0 for a download of unknown size
     url: str = Field("", exclude=True)
-    recorded: bool = Field(False, exclude=True)  # the digest is the publisher's or the installer's
+    recorded: bool = Field(False, exclude=True)  # the digest comes from the publisher or installer
 
     @property
     def on_s3(self) -> bool:
@@ -40,19 +40,19 @@ class Source(Record):
 
     @property
     def installed(self) -> bool:
-        """Whether it is a file of a package."""
+        """Return True if it is a file of an installed package."""
         return self.recorded and not self.url
 
     @property
     def changed(self) -> bool:
-        """Whether the file is not any more what the digest says."""
+        """Return True if the file no longer has its digest."""
         return not self.recorded and _local(self.path, self.name).digest != self.digest
 
 
 def _findable(
     by_entry: Callable[[Ingestion], Iterator[tuple[str, list[Source]]]],
 ) -> Callable[[Ingestion], Iterator[tuple[str, list[Source]]]]:
-    """Make an InputError of what the system says of a name that can be none."""
+    """Turn a system error about an impossible name into an InputError."""
 
     def guarded(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
         try:
@@ -63,19 +63,19 @@ def _findable(
                 f"{name[:SHOWN] + '…' if len(name) > SHOWN else name}: cannot be looked up\n"
                 f"expected  a file, folder, glob, URL or s3:// prefix\n"
                 f"found     {getattr(error, 'strerror', None) or str(error)[:SHOWN]}\n"
-                "Mend ingestion.source."
+                "Correct ingestion.source."
             ) from error
 
     return guarded
 
 
 def sources(config: Ingestion) -> list[Source]:
-    """Every file that will be read, in order. Raises InputError if one of the config's sources is not there."""
+    """Return every file that will be read, in order. Raises InputError if one of the config's sources is missing."""
     return [source for _, found in _by_entry(config) for source in found]
 
 
 def unread(config: Ingestion) -> list[str]:
-    """What folders, patterns and prefixes among the config's sources hold besides, by name."""
+    """Return the names of files in the config's folders, patterns and prefixes that are not read."""
     found: list[str] = []
     for entry in _entries(config):
         if entry.startswith(S3):
@@ -87,9 +87,10 @@ def unread(config: Ingestion) -> list[str]:
 
 
 def batches(planned: Iterable[Source]) -> list[list[Source]]:
-    """The files in order, cut after those whose own digest says so: one file more, wherever it is, changes one batch.
+    """Cut the files, in order, into batches. The digest of a file decides whether a batch ends after it.
 
-    A file of BATCH bytes is always the last of its batch, and half as large a one is it every other time.
+    So an added file changes only its own batch. A file of BATCH bytes always ends its batch, one of half that size
+    every second time.
     """
     found: list[list[Source]] = [[]]
     for source in planned:
@@ -101,12 +102,12 @@ def batches(planned: Iterable[Source]) -> list[list[Source]]:
 
 
 def named(config: Ingestion) -> str:
-    """The config's sources, as an error names them."""
+    """Return the config's sources as an error names them."""
     return config.source if isinstance(config.source, str) else ", ".join(config.source)
 
 
 def source_digests(config: Ingestion) -> list[dict[str, Any]]:
-    """For each of the config's sources, what its files are and a digest of their names, sizes and contents."""
+    """Return, for each source of the config, its number of files, its bytes, and one digest of all its files."""
     return [
         {
             "source": entry,
@@ -137,7 +138,9 @@ def _by_entry(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
 
 def _installed(config: Ingestion) -> Iterator[tuple[str, list[Source]]]:
     if not config.distributions:
-        raise InputError('installed-docs: say whose\nexpected  ingestion.distributions = ["numpy", …]\nfound     none')
+        raise InputError(
+            'installed-docs: no package is named\nexpected  ingestion.distributions = ["numpy", …]\nfound     none'
+        )
     for distribution in config.distributions:
         version, files = documentation(distribution)
         found = [
@@ -168,7 +171,7 @@ def _download(url: str, config: Ingestion) -> Source:
 
 
 def _objects(url: str) -> list[Source]:
-    """The text below a prefix; an object that is named outright is meant, whatever its suffix."""
+    """Return the text objects below a prefix; an object named in full is read whatever its suffix."""
     every = listed(url)
     found = [each for each in every if is_text(each.name, archives=True) or each.url == url]
     if not found:
@@ -177,7 +180,7 @@ def _objects(url: str) -> list[Source]:
         Source(
             name=each.name,
             digest=each.digest,
-            path=Path("downloads", each.digest, "object"),  # no name of others' making becomes a path
+            path=Path("downloads", each.digest, "object"),  # names that others chose never become a path
             size=each.size,
             url=each.url,
             recorded=True,
@@ -195,10 +198,10 @@ def _local(path: Path, name: str) -> Source:
 
 @functools.lru_cache(maxsize=100_000)
 def _digest(path: Path, size: int, modified: int, inode: int) -> str:
-    """Of the content; a file that has not been touched since is not read again."""
+    """Return the digest of a file's content, cached until its size, time or inode changes."""
     return digest_of_file(path)
 
 
 def missing(entry: str) -> bool:
-    """Whether nothing is there under this path, glob or prefix."""
+    """Return True if nothing exists under this path, glob or prefix."""
     return not there(entry) if entry.startswith(S3) else folders.missing(entry)

@@ -1,8 +1,8 @@
-"""text → documents: read what is new in the sources, keep copies once, and count what is left out by reason.
+"""text → documents: read what is new in the sources, drop copies, and count what is left out by reason.
 
-The files are read in batches. Each is an output of its own, known by its files' digests, which many corpora may share:
-of a corpus that has grown, only the new batches are read. The result has no history: it is what reading everything at
-once would give.
+Files are read in batches. Each batch is an output of its own, keyed by the digests of its files, and may be shared by
+many corpora: when a corpus grows, only new batches are read. The result does not depend on that history: it is the same
+as if everything was read at once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,13 +29,13 @@ from tasks.readers.archives import clear_errors
 from tasks.readers.documents import Document
 from tasks.readers.reading import read, read_installed
 
-REPORT_DOCUMENTS = 500  # between two reports
-DIGESTS = "digests"  # a file: of each document, the digest of its text
+REPORT_DOCUMENTS = 500  # documents between two progress reports
+DIGESTS = "digests"  # name of a file with the digest of each document's text
 
 
 @stage("ingestion", outside=source_digests)
 def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
-    """One row a document, in the order of the sources and numbered within its part; a text that is cut is several."""
+    """Write one row per document or piece, in the order of the sources, numbered within its part."""
     planned = sources(config)
     check_applicable(config, planned)
     if digest_of(ingestion.inputs(config=config)) != draft.path.name:
@@ -66,7 +66,7 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
 
 
 def new_share(config: Ingestion, context: Context) -> float:
-    """Of the bytes of the sources, those that no earlier ingestion has read."""
+    """Return the share of the sources' bytes that no earlier ingestion has read."""
     found = [
         (_size(files), _batch.find(context=context, files=files, config=_alone(config)))
         for files in batches(sources(config))
@@ -75,7 +75,7 @@ def new_share(config: Ingestion, context: Context) -> float:
 
 
 class Rows(Record):
-    """Rows of a dataset; the key needs no more of them than a digest."""
+    """Row numbers of a dataset, of which only the digest enters the key."""
 
     digest: str
     rows: list[int] = Field(exclude=True)
@@ -87,7 +87,7 @@ class Rows(Record):
 
 @stage("ingestion")
 def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Context) -> Account:
-    """Some files, each text once among them, with the digests that tell whether it is in other batches too."""
+    """Read some files, keep each text once among them, and store digests to find its copies in other batches."""
     sieve = Sieve(config)
     with open(draft.file(DIGESTS), "wb") as digests:
 
@@ -105,7 +105,7 @@ def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Contex
 
 @stage("ingestion")
 def _without(documents: Dataset, repeated: Rows, draft: Draft, context: Context) -> Account:
-    """A batch without the texts that an earlier batch has."""
+    """Write a batch without the texts that an earlier batch contains."""
     tables = (contracts.read(file, contracts.DOCUMENTS) for file in documents.files())
     kept = (table.filter(~np.isin(table["document"].to_numpy(), repeated.rows)) for table in tables)
     written = _write((table.drop_columns("document") for table in kept if len(table)), draft)
@@ -114,7 +114,7 @@ def _without(documents: Dataset, repeated: Rows, draft: Draft, context: Context)
 
 
 def _alone(config: Ingestion) -> Ingestion:
-    """What matters of the section where single files are read: not which others there are."""
+    """Return the settings that matter for reading a single file, without the list of sources."""
     return config.model_copy(update={"source": [], "sha256": None, "distributions": [], "max_rejected_fraction": 1.0})
 
 
@@ -123,7 +123,7 @@ def _size(files: Sequence[Source]) -> int:
 
 
 def _repeated(batches: Iterable[Dataset]) -> Iterator[list[int]]:
-    """Of each batch, the rows whose text is in one before it."""
+    """Yield, for each batch, the rows whose text occurs in an earlier batch."""
     seen: set[bytes] = set()
     for batch in batches:
         digests = _digests(batch)
@@ -137,7 +137,7 @@ def _digests(batch: Dataset) -> list[bytes]:
 
 
 def _repetitions(found: Sequence[Dataset]) -> str:
-    """What became of texts that repeat others; nothing where none was let through unasked."""
+    """Return a note that repeated texts were kept; empty if the user asked for that or none could repeat."""
     kept = any(ANY in _digests(batch) for batch in found)
     return "lines and rows that repeat others are kept: ingestion.duplicates" if kept else ""
 
@@ -147,7 +147,7 @@ def _losses(batch: Dataset) -> Losses:
 
 
 def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dict[str, str], str]:
-    """Where each reason was met first, and what the first duplicate repeats."""
+    """Return the place of the first document left out for each reason, and what the first duplicate repeats."""
     first: dict[str, str] = {}
     digest = b""
     for batch, rows in zip(found, repeated, strict=True):
@@ -164,7 +164,7 @@ def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dic
 
 
 def _name(batch: Dataset, row: int) -> str:
-    """What the document of a row is called."""
+    """Return the name of the document in a row."""
     names = pa.chunked_array(
         [contracts.read(file, contracts.DOCUMENTS, ["source"])["source"] for file in batch.files()]
     )
@@ -172,7 +172,7 @@ def _name(batch: Dataset, row: int) -> str:
 
 
 def _read_all(files: Sequence[Source], config: Ingestion, draft: Draft, context: Context) -> Iterator[Document]:
-    """The documents of all files, reporting the share of bytes read."""
+    """Yield the documents of all files and report the share of bytes read."""
     documents, done, total = 0, 0, _size(files)
     for source in files:
         path = source.path
@@ -189,7 +189,7 @@ def _read_all(files: Sequence[Source], config: Ingestion, draft: Draft, context:
 
 
 def _write(shards: Iterable[pa.Table], draft: Draft) -> int:
-    """Number the documents and write them, a file a shard; how many they are."""
+    """Number the documents, write them, a file per shard, and return their number."""
     written = characters = 0
     for number, shard in enumerate(shards):
         ids = pa.array(range(written, written + len(shard)), pa.int64())
@@ -201,7 +201,7 @@ def _write(shards: Iterable[pa.Table], draft: Draft) -> int:
 
 
 def _shards(documents: Iterable[Document], size: int) -> Iterator[pa.Table]:
-    """The documents in tables of about `size` bytes of text."""
+    """Group the documents into tables of about `size` bytes of text."""
     waiting: list[Document] = []
     waiting_bytes = 0
     for document in documents:
@@ -221,6 +221,6 @@ def _table(documents: list[Document]) -> pa.Table:
 
 def _changed(name: str) -> str:
     return (
-        f"{name} changed while being read\nexpected  sources that keep still during ingestion\n"
-        "Run the command again, on a finished copy if need be."
+        f"{name} changed while being read\nexpected  sources that do not change during ingestion\n"
+        "Run the command again, if necessary on a copy that does not change."
     )

@@ -1,4 +1,4 @@
-"""What lies beside the text and is not read: told by count and by the first names."""
+"""Report the files beside the text that are not read: their number and the first names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ SHOWN = 5
 
 
 def unread_files(config: Ingestion, planned: Sequence[Source], workspace: Path) -> list[str]:
-    """In folders, patterns, prefixes, and the archives that are on this machine."""
+    """Return the names of unread files in folders, patterns, prefixes and local archives."""
     found = unread(config)
     for source in planned:
         path = workspace / source.path if source.url else source.path
@@ -23,7 +23,7 @@ def unread_files(config: Ingestion, planned: Sequence[Source], workspace: Path) 
 
 
 def said(names: Sequence[str]) -> str:
-    """`3 files are not read: a.png, b.pdf, c.bak`; nothing where there are none."""
+    """Return `3 files are not read: a.png, b.pdf, c.bak`; empty if there are none."""
     if not names:
         return ""
     verb = "file is" if len(names) == 1 else "files are"

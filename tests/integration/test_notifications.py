@@ -156,7 +156,7 @@ def test_a_failure_is_told(config: Config, webhook: Webhook, tmp_path: Path) -> 
     (told,) = webhook.of("failure")[-1:]
     assert told["title"].startswith("of nothing: vectors from ")
     assert told["title"].endswith("nothing.txt, by hand failed in ingestion")
-    assert "nothing.txt: there is no document" in told["body"]
+    assert "nothing.txt: there are no documents" in told["body"]
     assert "goes on where it stopped" in told["body"]
     assert f"/{told['run']}?" in told["link"]
 

@@ -1,4 +1,4 @@
-"""What every test of a stage needs."""
+"""Fixtures for tests of stages."""
 
 from pathlib import Path
 
@@ -14,5 +14,5 @@ hypothesis.settings.load_profile("steady")
 
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
-    """A workspace of its own."""
+    """Return a context with a workspace of its own."""
     return Context(runtime=Runtime(workspace=str(tmp_path)))

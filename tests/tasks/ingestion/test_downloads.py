@@ -1,4 +1,4 @@
-"""Downloads: fetched once, verified before every use, and never half there."""
+"""Downloads are fetched once, verified before every use, and never left half written."""
 
 import hashlib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Site(BaseHTTPRequestHandler):
-    """Serves CONTENT at /text.txt, its first half at /cut.txt, and nothing else; counts what it is asked."""
+    """Serve CONTENT at /text.txt and its first half at /cut.txt, and count requests."""
 
     def __init__(self, requests: list[str], *arguments: object) -> None:
         self.requests = requests
@@ -58,7 +58,7 @@ def silent(done: float, total: float, text: str) -> None: ...
 
 
 def test_a_url_is_a_source(site: str, requests: list[str], context: Context) -> None:
-    """It is read like a file, and a second corpus from it needs no second download."""
+    """A URL is read like a file; a second corpus from it needs no second download."""
     config = Ingestion(source=f"{site}/text.txt", sha256=DIGEST)
 
     documents = ingestion.compute(context=context, config=config)
@@ -69,7 +69,7 @@ def test_a_url_is_a_source(site: str, requests: list[str], context: Context) -> 
 
 
 def test_a_damaged_copy_is_fetched_again(site: str, requests: list[str], tmp_path: Path) -> None:
-    """What lies in the workspace is believed only if its digest is right."""
+    """A copy in the workspace is used only if its digest is right."""
     (tmp_path / "text.txt").write_bytes(CONTENT[:-1])
 
     fetch(f"{site}/text.txt", DIGEST, tmp_path / "text.txt", silent)
@@ -78,19 +78,19 @@ def test_a_damaged_copy_is_fetched_again(site: str, requests: list[str], tmp_pat
 
 
 def test_other_content_is_refused(site: str, tmp_path: Path) -> None:
-    """A changed file is named with both digests, and is not kept."""
+    """Changed content is refused with both digests and not kept."""
     with pytest.raises(InputError) as error:
         fetch(f"{site}/text.txt", "0" * 64, tmp_path / "text.txt", silent)
 
     assert str(error.value) == (
         f"{site}/text.txt is not what the config expects\nexpected  SHA-256 {'0' * 64}\nfound     SHA-256 {DIGEST}\n"
-        "The publisher has changed it, or it was damaged on the way: check it, then set ingestion.sha256."
+        "The publisher has changed it, or the transfer damaged it: check it, then set ingestion.sha256."
     )
     assert [path.name for path in tmp_path.iterdir()] == ["text.txt.lock"]
 
 
 def test_a_connection_that_breaks_leaves_no_file(site: str, tmp_path: Path) -> None:
-    """Half a file is not taken for the whole; the next attempt starts anew."""
+    """A partial download is not used; the next attempt starts from the beginning."""
     with pytest.raises(InputError, match=rf"^{site}/cut\.txt (is not what the config expects|cannot be downloaded)"):
         fetch(f"{site}/cut.txt", DIGEST, tmp_path / "cut.txt", silent)
 
@@ -98,7 +98,7 @@ def test_a_connection_that_breaks_leaves_no_file(site: str, tmp_path: Path) -> N
 
 
 def test_a_missing_page_says_so(site: str, tmp_path: Path) -> None:
-    """The server's own words, and two ways on; the connection ends, however long the error is kept."""
+    """The error gives the server's answer and two next steps; the connection is closed."""
     with pytest.raises(
         InputError, match=rf"^{site}/no\.txt cannot be downloaded: 404 Not Found\nRun the command ag"
     ) as failure:
@@ -110,6 +110,6 @@ def test_a_missing_page_says_so(site: str, tmp_path: Path) -> None:
 
 
 def test_no_network_says_so(tmp_path: Path) -> None:
-    """A refused connection is no traceback."""
+    """A refused connection gives a clear error."""
     with pytest.raises(InputError, match=r"cannot be downloaded: .*refused\n.*or fetch the file yourself"):
         fetch("http://127.0.0.1:1/a.txt", DIGEST, tmp_path / "a.txt", silent)

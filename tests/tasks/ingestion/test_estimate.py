@@ -1,4 +1,4 @@
-"""The sample: what is wrong with a source is found at its beginning, and how much it holds is estimated from there."""
+"""The sample finds faults at the beginning of a source and estimates its size."""
 
 import gzip
 import json
@@ -67,7 +67,7 @@ def ingested(source: Path, context: Context, **settings: object) -> Corpus:
 
 @pytest.mark.parametrize(("name", "write"), WRITERS.items())
 def test_a_small_source_is_counted(tmp_path: Path, context: Context, name: str, write: Callable[[Path], None]) -> None:
-    """What fits into the sample is what the ingestion finds, to the row and to the character."""
+    """For a source within the sample, the estimate is exact in rows and characters."""
     write(tmp_path / name)
 
     assert sample(config(tmp_path / name), tmp_path) == ingested(tmp_path / name, context)
@@ -77,7 +77,7 @@ def test_a_small_source_is_counted(tmp_path: Path, context: Context, name: str, 
 def test_a_large_source_is_estimated(
     tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch, name: str, write: Callable[[Path], None]
 ) -> None:
-    """From its first half, within a factor of two: what comes out of a compressed file comes in large blocks."""
+    """The size is estimated from the first half within a factor of two, also if compressed."""
     monkeypatch.setattr(estimate, "ENOUGH", 2_000_000)
     write(tmp_path / name)
     found, true = sample(config(tmp_path / name), tmp_path), ingested(tmp_path / name, context)
@@ -88,7 +88,7 @@ def test_a_large_source_is_estimated(
 
 
 def test_text_files_are_estimated_from_some_of_them(tmp_path: Path, context: Context) -> None:
-    """Of two hundred files, long ones and short ones, fifty are read."""
+    """Fifty of 200 files, long and short ones, are read."""
     folder = tmp_path / "corpus"
     folder.mkdir()
     for number in range(200):
@@ -100,7 +100,7 @@ def test_text_files_are_estimated_from_some_of_them(tmp_path: Path, context: Con
 
 
 def test_long_texts_count_as_often_as_they_are_cut(tmp_path: Path) -> None:
-    """A compressed line of five million characters is fifty documents of a hundred thousand."""
+    """A compressed line of five million characters counts as fifty documents."""
     (tmp_path / "line.txt.xz").write_bytes(lzma.compress(b"".join(b"word %07d " % n for n in range(385_000))))
     found = sample(config(tmp_path / "line.txt.xz"), tmp_path)
 
@@ -111,7 +111,7 @@ def test_long_texts_count_as_often_as_they_are_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.jsonl.gz", "rows.parquet", "rows.zip"])
 @pytest.mark.parametrize("key", ["text_column", "id_column"])
 def test_a_wrong_column_is_found(tmp_path: Path, name: str, key: str) -> None:
-    """The error is the ingestion's own: which columns there are, and which key to set."""
+    """The error is that of the ingestion: the columns found and the key to set."""
     WRITERS[name](tmp_path / name)
 
     with pytest.raises(
@@ -121,7 +121,7 @@ def test_a_wrong_column_is_found(tmp_path: Path, name: str, key: str) -> None:
 
 
 def test_a_wrong_column_is_found_in_a_later_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when enough has been read before: of the files after that, the first row is still looked at."""
+    """After the budget is spent, the first row of each further file is still checked."""
     monkeypatch.setattr(estimate, "ENOUGH", 100_000)
     write_csv(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("id,body\n1,text\n")
@@ -131,7 +131,7 @@ def test_a_wrong_column_is_found_in_a_later_file(tmp_path: Path, monkeypatch: py
 
 
 def test_files_after_enough_weigh_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their first row says whether they can be read, not how many there are: a megabyte is inflated for it."""
+    """After the budget is spent, a first row is not used to estimate its file."""
     monkeypatch.setattr(estimate, "ENOUGH", 1_000_000)
     for first in range(3):
         lines = "".join(json.dumps({"text": text}) + "\n" for text in ROWS[first::3])
@@ -143,7 +143,7 @@ def test_files_after_enough_weigh_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
-    """A damaged file, and a source of which nothing would be left."""
+    """A damaged file, or a source of which nothing is kept, raises an error."""
     (tmp_path / "damaged.txt.gz").write_bytes(b"no gzip at all")
     with pytest.raises(InputError, match=r"^damaged\.txt\.gz is text\nexpected  gzip, as its suffix says"):
         sample(config(tmp_path / "damaged.txt.gz"), tmp_path)
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
 
 
 def test_what_is_rejected_is_not_expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a large file, too many rejected rows at the beginning are no error yet, but they are left out of the rows."""
+    """Rejected rows at the beginning of a large file are no error, but are left out of the estimate."""
     monkeypatch.setattr(estimate, "ENOUGH", 100_000)
     (tmp_path / "rows.jsonl").write_text("".join(f'{{"text": "{n // 2} same"}}\n' for n in range(10_000)))
     found = sample(config(tmp_path / "rows.jsonl", duplicates="drop"), tmp_path)
@@ -164,7 +164,7 @@ def test_what_is_rejected_is_not_expected(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_download_to_come_is_not_estimated(tmp_path: Path) -> None:
-    """Nothing is fetched for a plan; once it is there, it is read like any file."""
+    """A plan fetches nothing; a download that exists is read like a file."""
     wanted = Ingestion(source="http://127.0.0.1:9/text.txt", sha256="0" * 64)
     assert sample(wanted, tmp_path) is None
 
@@ -175,7 +175,7 @@ def test_a_download_to_come_is_not_estimated(tmp_path: Path) -> None:
 
 
 def test_what_will_be_left_out_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Words whose bytes are not UTF-8, and rows that cannot be read: before the work, with the first place."""
+    """Damaged words and unreadable rows are reported before the work, with the first place."""
     caplog.set_level("INFO", "w2v")
     (tmp_path / "latin.txt").write_bytes(("café here, and more of it\n" * 20).encode("latin-1"))
     sample(config(tmp_path / "latin.txt"), tmp_path)

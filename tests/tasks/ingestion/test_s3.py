@@ -1,4 +1,4 @@
-"""Objects on S3 as sources, on a real server: each is fetched once, verified, and known again by what S3 says of it."""
+"""Objects on a real S3 server are sources: fetched once, verified, and recognised by what S3 reports."""
 
 import gzip
 import time
@@ -28,7 +28,7 @@ TEXTS = {"b.txt": b"more words", "a.txt": b"some words", "part/c.txt.gz": gzip.c
 
 
 class Bucket:
-    """A bucket of this module's server, and what the server was asked for."""
+    """A bucket of this module's server, and the requests it received."""
 
     def __init__(self, client: Any, log: Path) -> None:
         self._client, self._log, self._seen = client, log, 0
@@ -64,7 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bucket, d
 
 @pytest.fixture
 def bucket(server: tuple[Bucket, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    """With the environment of one who may read there, and nothing asked yet."""
+    """Return the bucket, with the environment of an account that may read it, and no requests yet."""
     found, environment = server
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -76,7 +76,7 @@ def bucket(server: tuple[Bucket, dict[str, str]], monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def prefix(bucket: Bucket, request: pytest.FixtureRequest) -> str:
-    """One of this test's own, with TEXTS and what is no text below it."""
+    """Return a prefix for this test, with TEXTS and a file that is not text."""
     name = request.node.name.partition("[")[0]
     for key, content in {**TEXTS, "x.png": b"no text", ".hidden": b"nor this"}.items():
         bucket.put(f"{name}/{key}", content)
@@ -93,7 +93,7 @@ def texts(documents: Dataset) -> list[str]:
 
 
 def test_a_prefix_is_read_like_a_folder(prefix: str, context: Context, tmp_path: Path) -> None:
-    """The same documents in the same order, with the same names."""
+    """A prefix gives the same documents, in the same order, with the same names as a folder."""
     for name, content in TEXTS.items():
         (tmp_path / "corpus" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "corpus" / name).write_bytes(content)
@@ -108,7 +108,7 @@ def test_a_prefix_is_read_like_a_folder(prefix: str, context: Context, tmp_path:
 
 
 def test_only_what_is_new_is_fetched(bucket: Bucket, prefix: str, context: Context) -> None:
-    """One object has come, one has changed, one is gone; the others are those that were fetched before."""
+    """After one object was added, one changed and one removed, only the new content is fetched."""
     ingestion.compute(context=context, config=at(prefix))
     first = bucket.fetched()
     ingestion.compute(context=context, config=at(prefix))
@@ -125,7 +125,7 @@ def test_only_what_is_new_is_fetched(bucket: Bucket, prefix: str, context: Conte
 
 
 def test_a_damaged_copy_is_fetched_again(bucket: Bucket, prefix: str, context: Context) -> None:
-    """What lies in the workspace is believed only if it is what came, whatever else the corpus is made into."""
+    """A copy in the workspace is used only if it is what was downloaded."""
     ingestion.compute(context=context, config=at(prefix))
     [source] = [source for source in sources(at(prefix)) if source.name == "a.txt"]
     copy = Path(context.runtime.workspace) / source.path
@@ -141,7 +141,7 @@ def test_a_damaged_copy_is_fetched_again(bucket: Bucket, prefix: str, context: C
 def test_an_interrupted_download_is_never_used(
     bucket: Bucket, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half an object stays apart, and the next attempt begins anew."""
+    """A partial object stays separate; the next attempt starts from the beginning."""
     [source] = sources(at(f"{prefix}/a.txt"))
     arguments = (source.url, source.digest, source.size, tmp_path / "object")
 
@@ -157,9 +157,9 @@ def test_an_interrupted_download_is_never_used(
 
 
 def test_an_object_that_changes_while_being_fetched_is_refused(bucket: Bucket, prefix: str, tmp_path: Path) -> None:
-    """What was listed is what is read, or nothing."""
+    """An object that changes after it was listed is refused."""
     [source] = sources(at(f"{prefix}/a.txt"))
-    time.sleep(1)  # S3 tells seconds
+    time.sleep(1)  # S3 reports times in seconds
     bucket.put(f"{prefix}/a.txt", b"fine words")
 
     with pytest.raises(InputError, match=r"/a\.txt changed while being fetched\nexpected "):
@@ -171,7 +171,7 @@ def test_an_object_that_changes_while_being_fetched_is_refused(bucket: Bucket, p
 def test_a_plan_reads_the_beginning_and_keeps_nothing(
     bucket: Bucket, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A part of each object, asked for once, is enough for an estimate of all."""
+    """A plan estimates from one request per object and stores nothing."""
     monkeypatch.setattr(estimate, "ENOUGH", 100_000)
     for number in range(4):
         lines = (f"line {line} of object {number}\n" for line in range(50_000))
@@ -199,17 +199,17 @@ def test_a_backfill_knows_partitions_on_s3(bucket: Bucket, prefix: str) -> None:
 
 @pytest.mark.parametrize("key", ["../secret.txt", "a//b.txt", "part/../../secret.txt", ".."])
 def test_names_that_climb_are_refused(bucket: Bucket, prefix: str, key: str) -> None:
-    """Whoever may write below the prefix does not choose what else is read or written."""
+    """An object name that leads out of the prefix is refused."""
     bucket.put(f"{prefix}/{key}", b"x")
 
-    with pytest.raises(InputError, match=r"its object '.*' has a name that is no path\nexpected "):
+    with pytest.raises(InputError, match=r"its object '.*' has a name that is not a path\nexpected "):
         sources(at(prefix))
 
     bucket.remove(f"{prefix}/{key}")
 
 
 def test_a_bomb_is_refused(bucket: Bucket, prefix: str, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one in a folder would be."""
+    """A decompression bomb is refused as in a folder."""
     monkeypatch.setattr(archives, "HARMLESS", 10_000)
     bucket.put(f"{prefix}/bomb.txt.gz", gzip.compress(b"boom " * 20_000))
 
@@ -220,21 +220,21 @@ def test_a_bomb_is_refused(bucket: Bucket, prefix: str, context: Context, monkey
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("s3://gone", "s3://gone cannot be read: NO_SUCH_BUCKET .* does not exist\nName a bucket that is there"),
-        ("s3://vectors/patr", r"s3://vectors/patr: no object is there\nexpected .*\nIn s3://vectors, "),
-        ("s3://", "s3://: this is no place on S3\nexpected  s3://BUCKET"),
-        ("s3://vectors/a/../b", "s3://vectors/a/../b: this is no place on S3"),
-        ("s3://vectors?x=1", "this is no place on S3"),
+        ("s3://gone", "s3://gone cannot be read: NO_SUCH_BUCKET .* does not exist\nName an existing bucket"),
+        ("s3://vectors/patr", r"s3://vectors/patr: no such object or prefix\nexpected .*\nIn s3://vectors, "),
+        ("s3://", "s3://: this is not an S3 address\nexpected  s3://BUCKET"),
+        ("s3://vectors/a/../b", "s3://vectors/a/../b: this is not an S3 address"),
+        ("s3://vectors?x=1", "this is not an S3 address"),
     ],
 )
 def test_what_is_not_there_is_named(bucket: Bucket, source: str, said: str) -> None:
-    """With what was expected, and the way on."""
+    """The error names what was expected and the next step."""
     with pytest.raises(InputError, match=rf"^(.*){said}"):
         sources(Ingestion(source=source))
 
 
 def test_no_text_names_what_there_is(bucket: Bucket, prefix: str) -> None:
-    """Like a folder without text."""
+    """A prefix without text raises the same error as a folder."""
     bucket.put(f"{prefix}/pdf/a.pdf", b"x")
 
     with pytest.raises(InputError, match=r"/pdf: no file here is known as text\nexpected .*\nfound     \.pdf\n"):
@@ -242,7 +242,7 @@ def test_no_text_names_what_there_is(bucket: Bucket, prefix: str) -> None:
 
 
 def test_no_keys_are_named(bucket: Bucket, prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The variable that is missing, not the value of any."""
+    """The error names the missing variable, and the value of none."""
     [source] = sources(at(f"{prefix}/a.txt"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -257,7 +257,7 @@ def test_no_keys_are_named(bucket: Bucket, prefix: str, monkeypatch: pytest.Monk
 
 
 def test_a_server_that_is_away_may_come_back(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says so, and a worker tries again."""
+    """The error says that the server cannot be reached, and a worker retries."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{servers.free_port()}")
     s3._client.cache_clear()
 

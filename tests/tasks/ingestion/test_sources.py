@@ -1,4 +1,4 @@
-"""Sources: what a path, folder or glob stands for, in a fixed order, and the digests that notice every change."""
+"""A path, folder or glob gives files in a fixed order, with digests that reveal every change."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def names(*entries: object) -> list[str]:
 
 
 def test_a_folder_is_read_whole_and_sorted(corpus: Path) -> None:
-    """Below it too, by path; pictures and hidden folders are passed over."""
+    """Subfolders are read, too, sorted by path; pictures and hidden folders are skipped."""
     assert names(corpus) == ["a.txt", "b.txt", "part/c.jsonl.gz", "part/d.zip", "part/wiki_00"]
 
 
@@ -45,26 +45,26 @@ def test_a_folder_is_read_whole_and_sorted(corpus: Path) -> None:
     ],
 )
 def test_globs(corpus: Path, pattern: str, expected: list[str]) -> None:
-    """Names are relative to what the pattern leaves open; what it names outright is read, whatever its suffix."""
+    """Names are relative to the fixed part of the pattern; a suffix in the pattern is read, whatever it is."""
     assert names(corpus / pattern) == expected
 
 
 def test_a_list_keeps_its_order(corpus: Path) -> None:
-    """The user's order is the order of the documents."""
+    """Documents follow the order of the user's list."""
     assert names(corpus / "part", corpus / "b.txt", corpus / "*.txt") == [
         "c.jsonl.gz", "d.zip", "wiki_00", "b.txt", "a.txt", "b.txt",
     ]  # fmt: skip
 
 
 def test_a_path_with_brackets_is_a_path(tmp_path: Path) -> None:
-    """What is there by that very name is no pattern."""
+    """An existing file of this exact name is not treated as a pattern."""
     (tmp_path / "a[1].txt").write_text("x")
 
     assert names(tmp_path / "a[1].txt") == ["a[1].txt"]
 
 
 def test_links_to_folders_are_not_followed(corpus: Path) -> None:
-    """A link to its own parent would be read for ever."""
+    """A link to a parent folder is not followed, which would never end."""
     (corpus / "part" / "loop").symlink_to(corpus)
 
     assert len(names(corpus)) == 5
@@ -72,7 +72,7 @@ def test_links_to_folders_are_not_followed(corpus: Path) -> None:
 
 @pytest.mark.parametrize("entry", ["", "*.txt", "**/*.txt", "p*"])
 def test_links_that_lead_out_are_refused(corpus: Path, tmp_path_factory: pytest.TempPathFactory, entry: str) -> None:
-    """Whoever puts files into a watched folder does not choose what else of the machine is read."""
+    """A link out of a watched folder is refused, so that its writers cannot choose other files."""
     secret = tmp_path_factory.mktemp("elsewhere") / "secret.txt"
     secret.write_text("not for everyone")
     (corpus / "part" / "link.txt").symlink_to(secret)
@@ -85,7 +85,7 @@ def test_links_that_lead_out_are_refused(corpus: Path, tmp_path_factory: pytest.
 
 
 def test_a_folder_that_is_a_link_leads_out_too(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A pattern may match one."""
+    """A link to a folder that a pattern matches is refused."""
     (tmp_path_factory.mktemp("elsewhere") / "secret.txt").write_text("x")
     (corpus / "parts").symlink_to(tmp_path_factory.getbasetemp(), target_is_directory=True)
 
@@ -96,7 +96,7 @@ def test_a_folder_that_is_a_link_leads_out_too(corpus: Path, tmp_path_factory: p
 def test_links_that_stay_inside_or_are_named_are_followed(
     corpus: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """A link in the folder to a file of it; and whatever the config itself names, be it a file or the folder."""
+    """Links within the folder, and links that the config names, are followed."""
     links = tmp_path_factory.mktemp("links")
     (corpus / "c.txt").symlink_to("a.txt")
     (links / "file.txt").symlink_to(corpus / "a.txt")
@@ -106,9 +106,9 @@ def test_links_that_stay_inside_or_are_named_are_followed(
     assert len(names(links / "folder")) == 6
 
 
-@pytest.mark.parametrize(("make", "fault"), [("link", "leads nowhere"), ("pipe", "is a pipe")])
+@pytest.mark.parametrize(("make", "fault"), [("link", "is a link to nothing"), ("pipe", "is a pipe")])
 def test_what_is_no_file_is_refused(corpus: Path, make: str, fault: str) -> None:
-    """To read a pipe would mean to wait for ever."""
+    """Pipes and dangling links are refused, since reading them would never end."""
     path = corpus / "odd.txt"
     path.symlink_to("gone.txt") if make == "link" else os.mkfifo(path)
 
@@ -117,7 +117,7 @@ def test_what_is_no_file_is_refused(corpus: Path, make: str, fault: str) -> None
 
 
 def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
-    """Old archives hold such names; in a Parquet file they cannot stand as they are."""
+    """A name that is not UTF-8 is converted, so that Parquet can store it."""
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text("x")
 
     assert names(tmp_path) == ["caf\N{REPLACEMENT CHARACTER}.txt"]
@@ -125,7 +125,7 @@ def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", ["content", "size", "name", "new file"])
 def test_every_change_changes_the_digest(corpus: Path, change: str) -> None:
-    """Also one that leaves the size as it was."""
+    """A change that keeps the size changes the digest."""
     config = Ingestion(source=str(corpus))
     before = source_digests(config)
     match change:
@@ -144,43 +144,41 @@ def test_every_change_changes_the_digest(corpus: Path, change: str) -> None:
 
 
 def test_the_manifest_stays_short(corpus: Path) -> None:
-    """However many files there are, an entry of the config is one line: how many, how large, and a digest of all."""
+    """An entry of the config is one line in the manifest: number of files, bytes and one digest."""
     [entry] = source_digests(Ingestion(source=str(corpus / "*.txt")))
 
     assert (entry["source"], entry["files"], entry["bytes"]) == (f"{corpus}/*.txt", 2, 32)
 
 
 def test_a_missing_path_names_the_nearest(corpus: Path) -> None:
-    """A typing error is answered with what is there."""
+    """The error for a misspelt path names the nearest existing one."""
     with pytest.raises(InputError) as error:
         names(corpus / "patr" / "c.jsonl.gz")
 
     assert str(error.value) == (
         f"{corpus}/patr/c.jsonl.gz: no such file or folder\n"
-        f"In {corpus}, the nearest is part.\nSet ingestion.source to what is there."
+        f"The nearest name in {corpus} is part.\nSet ingestion.source to an existing path."
     )
 
 
 def test_a_path_far_from_any_folder_has_no_nearest(tmp_path: Path) -> None:
-    """What is near to nothing is no help: the folder that is missing is named instead."""
+    """If a parent folder is missing, the error names that folder."""
     (tmp_path / "a-folder").mkdir()
 
     with pytest.raises(InputError) as error:
         names(tmp_path / "data" / "texts" / "a.txt")
 
-    assert str(error.value).splitlines()[1] == f"There is no {tmp_path}/data."
+    assert str(error.value).splitlines()[1] == f"{tmp_path}/data does not exist."
 
 
 def test_a_glob_without_matches_names_what_is_there(corpus: Path) -> None:
-    """There is no nearest name to a pattern like this one."""
-    with pytest.raises(
-        InputError, match=r"2026-\*: no such file or folder\nIn .*, there are \.git, a\.txt, b\.txt, part\."
-    ):
+    """The error for a pattern without matches lists the files there."""
+    with pytest.raises(InputError, match=r"2026-\*: no such file or folder\n.* contains \.git, a\.txt, b\.txt, part\."):
         names(corpus / "2026-*")
 
 
 def test_a_folder_without_text_names_what_it_has(tmp_path: Path) -> None:
-    """The suffixes known, those found, and how to read them all the same."""
+    """The error names the known suffixes, those found, and how to read them anyway."""
     (tmp_path / "a.pdf").write_text("x")
 
     with pytest.raises(InputError) as error:
@@ -195,7 +193,7 @@ def test_a_folder_without_text_names_what_it_has(tmp_path: Path) -> None:
 
 
 def test_a_download_needs_a_digest() -> None:
-    """Whoever serves a file can change it; the same config must mean the same bytes."""
+    """A URL without a digest is refused, since the same config must mean the same bytes."""
     with pytest.raises(
         InputError, match=r"^http://host/a\.txt: a download needs a digest(?s:.*)expected  ingestion\.sha256"
     ):
@@ -204,7 +202,7 @@ def test_a_download_needs_a_digest() -> None:
 
 @pytest.mark.parametrize("url", ["ftp://host/a.txt", "file:///etc/passwd"])
 def test_other_protocols_are_refused(url: str) -> None:
-    """Only what is known to work is tried."""
+    """Other protocols than http, https and s3 are refused."""
     with pytest.raises(
         InputError, match=rf"^{url}: cannot read from \w+://\nexpected  http://, https:// or s3://, or a path"
     ):
@@ -212,7 +210,7 @@ def test_other_protocols_are_refused(url: str) -> None:
 
 
 def test_a_download_is_known_by_its_digest_alone() -> None:
-    """No request is made to plan a run."""
+    """Planning makes no request."""
     config = Ingestion(source="https://host/folder/text8.zip?raw=1", sha256="0" * 64)
 
     [source] = sources(config)
@@ -222,9 +220,9 @@ def test_a_download_is_known_by_its_digest_alone() -> None:
 
 
 def test_nothing_installed_is_named() -> None:
-    """`installed-docs` reads no package that is not named."""
+    """`installed-docs` without a named package is refused."""
     with pytest.raises(
-        InputError, match=r'installed-docs: say whose\nexpected  ingestion\.distributions = \["numpy", …\]'
+        InputError, match=r'installed-docs: no package is named\nexpected  ingestion\.distributions = \["numpy", …\]'
     ):
         names("installed-docs")
 
@@ -238,7 +236,7 @@ def as_workspace(folder: Path, *files: str) -> None:
 @pytest.mark.parametrize("mark", ["mlflow.db", "uses/.lock", "prefect/prefect.db", "service/.lock"])
 @pytest.mark.parametrize("pattern", ["", "**/*", "*"])
 def test_a_workspace_is_no_source(corpus: Path, mark: str, pattern: str, caplog: pytest.LogCaptureFixture) -> None:
-    """However it is begun and wherever it lies below the source; it is left out by name and count."""
+    """A workspace below the source is left out and logged, whatever created it."""
     before = names(corpus / pattern)
     as_workspace(corpus / "workspace", mark)
     as_workspace(corpus / "part" / "other", mark)
@@ -250,7 +248,7 @@ def test_a_workspace_is_no_source(corpus: Path, mark: str, pattern: str, caplog:
 
 
 def test_a_store_is_no_source(corpus: Path) -> None:
-    """Also one that was taken out of its workspace."""
+    """A store outside a workspace is left out, too."""
     before = names(corpus)
     as_workspace(corpus / "copied")
     (corpus / "copied" / "store").rename(corpus / "kept")
@@ -260,7 +258,7 @@ def test_a_store_is_no_source(corpus: Path) -> None:
 
 
 def test_text_beside_the_files_of_a_workspace_is_read(corpus: Path) -> None:
-    """A folder that is both a workspace and the source: what we put there is left out, and nothing else."""
+    """In a folder that is both workspace and source, only our own files are left out."""
     before = names(corpus / "**/*")
     as_workspace(corpus, "mlflow.db", "mlflow.db-wal", "latest.json")
 
@@ -268,17 +266,17 @@ def test_text_beside_the_files_of_a_workspace_is_read(corpus: Path) -> None:
 
 
 def test_a_workspace_that_is_named_as_the_source_is_refused(tmp_path: Path) -> None:
-    """It is not said to be empty."""
+    """The error says that all files belong to w2v, not that there are none."""
     as_workspace(tmp_path / "workspace", "mlflow.db")
 
-    with pytest.raises(InputError, match="files of w2v itself"):
+    with pytest.raises(InputError, match="all files here belong to w2v itself"):
         names(tmp_path / "workspace")
     assert names(tmp_path / "workspace" / "service" / "log") == ["log"]
 
 
 @pytest.mark.parametrize("make", ["pipe", "device", "socket", "loop"])
 def test_what_has_no_end_is_refused(tmp_path: Path, make: str) -> None:
-    """Named outright, at once: reading it would mean to wait for ever."""
+    """A pipe or device as the source is refused at once."""
     path = tmp_path / "odd"
     listening = socket.socket(socket.AF_UNIX)
     with listening:
@@ -290,9 +288,7 @@ def test_what_has_no_end_is_refused(tmp_path: Path, make: str) -> None:
             listening.bind(str(path))
         else:
             path.symlink_to(path)
-        said = {"loop": "no such file or folder\nIt is a link that leads nowhere"}.get(
-            make, f"is a {make}\nexpected  a file"
-        )
+        said = {"loop": "no such file or folder\nIt is a link to nothing"}.get(make, f"is a {make}\nexpected  a file")
 
         with pytest.raises(InputError, match=said):
             names(path)
@@ -308,7 +304,7 @@ def test_what_has_no_end_is_refused(tmp_path: Path, make: str) -> None:
     ],
 )
 def test_what_is_no_place_is_told(entry: str, said: str) -> None:
-    """Whatever can be typed."""
+    """Any impossible path gives a clear error."""
     with pytest.raises(InputError, match=said):
         names(entry)
 
@@ -328,8 +324,8 @@ except InputError as error: print(error)
 @pytest.mark.parametrize("pattern", ["", "**/*.txt", "*/*.txt", "closed/a.txt"])
 @pytest.mark.parametrize("closed", ["closed", "closed/a.txt"])
 def test_what_may_not_be_read_is_told(tmp_path: Path, pattern: str, closed: str) -> None:
-    """A sub-folder as well as a file: part of a corpus is not the corpus."""
-    corpus = Path(tempfile.mkdtemp())  # where another user may look, too
+    """A file or subfolder without permission raises an error: part of a corpus is not the corpus."""
+    corpus = Path(tempfile.mkdtemp())  # readable for another user, too
     try:
         (corpus / "closed").mkdir()
         (corpus / "closed" / "a.txt").write_text("text")

@@ -1,4 +1,4 @@
-"""What lies beside the text: told by name and number, but for what nobody would miss."""
+"""Files that are not read are reported by number and name, except leftovers."""
 
 import zipfile
 from pathlib import Path
@@ -33,14 +33,14 @@ def corpus(tmp_path: Path) -> Path:
     ],
 )
 def test_what_is_not_read_is_named(corpus: Path, pattern: str, expected: list[str]) -> None:
-    """Of a folder, of what a pattern matches, and of an archive; what starts with a dot or is a leftover is not."""
+    """Unread files of folders, patterns and archives are named; hidden files and leftovers are not."""
     config = Ingestion(source=str(corpus / pattern))
 
     assert sorted(unread_files(config, sources(config), corpus)) == sorted(expected)
 
 
 def test_many_are_told_by_the_first() -> None:
-    """And how many they are."""
+    """The report gives the first names and the total number."""
     assert said([]) == ""
     assert said(["a.png"]) == "1 file is not read: a.png"
     assert said([f"{number}.png" for number in range(1234)]) == (
