@@ -1,1 +1,1 @@
-"""Schemas of the datasets between stages, and files of users: digests, lines, word lists, outputs."""
+"""Schemas of the datasets between stages, and helpers for users' files: digests, lines, word lists, outputs."""

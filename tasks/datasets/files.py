@@ -1,4 +1,4 @@
-"""Digests of what is read, and files that appear whole or not at all."""
+"""Digests of files, and writing files so that they appear whole or not at all."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tasks.errors import StoreError
 
 
 def digest_of(value: Any) -> str:
-    """BLAKE2b-128 of a JSON value, 32 hex digits."""
+    """Return the BLAKE2b-128 digest of a JSON value as 32 hex digits."""
     return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -30,7 +30,7 @@ def digest_of_file(path: Path) -> str:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Where to write a file that then appears whole or not at all."""
+    """Yield a path beside `path` to write to, then rename it, so that the file appears whole or not at all."""
     beside = path.with_name(path.name + ".partial")
     yield beside
     sync(beside)
@@ -45,18 +45,18 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def undamaged(path: Path, way: str) -> Iterator[None]:
-    """Read what we have written to the file. Raises StoreError, with the way out, if it is not that any more."""
+    """Raise StoreError with the next step `way` if reading a file that w2v wrote fails within the block."""
     try:
         yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = next(iter(str(error).splitlines()), type(error).__name__)
         raise StoreError(
-            f"{path} is damaged\nexpected  what w2v has written there\nfound     {found}\n{way}"
+            f"{path} is damaged\nexpected  the content that w2v wrote\nfound     {found}\n{way}"
         ) from error
 
 
 def sync(path: Path) -> None:
-    """Push a file or the entries of a folder to the disk."""
+    """Flush a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

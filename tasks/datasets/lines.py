@@ -1,4 +1,4 @@
-"""Lines of small text files from users: UTF-8, with or without a byte order mark, whatever ends a line."""
+"""Read the lines of small text files from users: UTF-8, with or without a byte order mark, any line ending."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ class Line(NamedTuple):
 
 
 def read(file: str, what: str) -> list[Line]:
-    """The lines that hold something. Raises InputError if the file is no text."""
+    """Return the lines that are not blank. Raises InputError if the file is not UTF-8 text."""
     try:
         text = Path(file).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

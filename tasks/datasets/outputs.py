@@ -1,4 +1,4 @@
-"""Files that a user names: never over something else, and whole or not at all."""
+"""Write files that a user names: never over other files, and whole or not at all."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,14 +9,13 @@ from configs.loading import ConfigError
 from tasks.datasets.files import sync
 from tasks.errors import StoreError
 
-BEGINNING = 1_000  # characters, in which a file says what it is
+BEGINNING = 1_000  # characters searched for the mark `ours`
 
 
 def check(files: Sequence[Path], option: str, *, force: bool = False, ours: str = "") -> None:
-    """Raise ConfigError if a file cannot be written, or is there already: then only what says it is `ours` is replaced,
-    or anything by `force`.
+    """Raise ConfigError if a file cannot be written or exists. `force` replaces any file, `ours` one with that text.
 
-    `option` is what the user named it with.
+    `option` is the name of the option with which the user gave the file.
     """
     for file in files:
         try:
@@ -27,7 +26,7 @@ def check(files: Sequence[Path], option: str, *, force: bool = False, ours: str 
         if fault or taken:
             raise ConfigError(
                 f"{option} {file}: cannot be written\nexpected  the name of a {'new ' * taken}file\n"
-                f"found     {fault or 'a file that is there already'}\n"
+                f"found     {fault or 'an existing file'}\n"
                 f"Name another{', or add --force to replace it' if taken and not ours else ''}."
             )
 
@@ -38,26 +37,26 @@ def _beginning(file: Path) -> str:
 
 
 def _fault(file: Path) -> str:
-    """What makes it impossible to write a file of this name."""
+    """Return why a file of this name cannot be written; empty if it can."""
     folder = file.absolute().parent
     if "\0" in str(file):
-        return "a null character in it"
+        return "a null character in the name"
     if file.is_dir():
         return "a folder"
     if file.exists() and not file.is_file():
         return "a device or pipe"
     if not folder.is_dir():
-        return f"there is no folder {folder}"
+        return f"no folder {folder}"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"the folder {folder} may not be written to"
+        return f"no permission to write to the folder {folder}"
     return ""
 
 
 def place(files: Sequence[Path], write: Callable[[Path], Sequence[Path]]) -> None:
-    """Have `write` make them beside where they go, then rename them: they appear whole, the first one last, or not.
+    """Let `write` create the files under temporary names, then rename them: all appear, the first one last, or none.
 
-    `write` is given the name to use for the first, and returns what it made, in the order of `files`. Raises StoreError
-    if the disk does not take it.
+    `write` receives the temporary name of the first file and returns the files it made, in the order of `files`. Raises
+    StoreError if the disk refuses.
     """
     first = files[0]
     beside = first.with_name(f".w2v-{token_hex(4)}{first.suffix}")
@@ -66,15 +65,15 @@ def place(files: Sequence[Path], write: Callable[[Path], Sequence[Path]]) -> Non
         made = write(beside)
         for each in made:
             sync(each)
-        if len(files) > 1:  # an old one beside new words would be read without an error
+        if len(files) > 1:  # an old file beside new words would be read without an error
             first.unlink(missing_ok=True)
         for each, file in reversed(list(zip(made, files, strict=True))):
             os.replace(each, file)
         sync(first.absolute().parent)
     except OSError as error:
         raise StoreError(
-            f"{first}: cannot be written\nexpected  a place that takes the file\nfound     {error.strerror or error}\n"
-            "Name another, or make room there."
+            f"{first}: cannot be written\nexpected  a folder with room for it\nfound     {error.strerror or error}\n"
+            "Choose another place, or free some space there."
         ) from error
     finally:
         for left in first.parent.glob(f"{beside.name.removesuffix(first.suffix)}*"):
@@ -82,7 +81,7 @@ def place(files: Sequence[Path], write: Callable[[Path], Sequence[Path]]) -> Non
 
 
 def place_text(file: Path, text: str) -> None:
-    """The same of one text file."""
+    """Place one text file as `place` does."""
 
     def write(beside: Path) -> list[Path]:
         beside.write_text(text, encoding="utf-8")

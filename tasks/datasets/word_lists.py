@@ -1,4 +1,4 @@
-"""Word lists from the user: UTF-8, one word a line; blank lines, repeated words and `# comments` do no harm."""
+"""Read word lists from users: UTF-8, one word a line; blank lines, repeated words and `# comments` are skipped."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -6,26 +6,26 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.datasets import lines as datasets_lines
+from tasks.datasets import lines
 from tasks.datasets.files import digest_of_file
 from tasks.errors import InputError
 from tasks.text.normalization import Rules, forms
 
-FIRST = 5  # of what is named
+FIRST = 5  # words that a message names
 
 
 class WordList(NamedTuple):
-    words: list[str]  # each once, in the form of the text
-    unknown: list[str]  # those that are no words of it, as they are written
+    words: list[str]  # each once, in the form that the text has
+    unknown: list[str]  # words that the text does not contain, as written in the list
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What is told of it."""
+        """Return what the manifest records about the list."""
         return {"words": len(self.words), "unknown": len(self.unknown), "first": self.unknown[:FIRST]}
 
 
 def list_digest(path: str | None, key: str) -> str | None:
-    """Of the list that the config's `key` names. Raises InputError if it cannot be read."""
+    """Return the digest of the list that the config's `key` names. Raises InputError if it cannot be read."""
     if path is None:
         return None
     try:
@@ -37,22 +37,20 @@ def list_digest(path: str | None, key: str) -> str | None:
 
 
 def read_words(path: str, key: str) -> list[str]:
-    """Each word once, in order, as it is written. Raises InputError if the list is no text, or one of counts."""
-    lines = [
-        line.text for line in datasets_lines.read(path, "word list") if line.text == "#" or line.text.split()[0] != "#"
-    ]
-    if lines and all(len(fields := line.split()) == 2 and fields[1].isdecimal() for line in lines):
+    """Return each word once, in order, as written. Raises InputError if the list is not text, or holds counts."""
+    found = [line.text for line in lines.read(path, "word list") if line.text == "#" or line.text.split()[0] != "#"]
+    if found and all(len(fields := line.split()) == 2 and fields[1].isdecimal() for line in found):
         raise InputError(
-            f"{path}: this word list holds counts\nexpected  one word a line\nfound     {lines[0]!r}\n"
-            f"Leave the numbers out: cut -f 1 if tabs part them, else cut -d ' ' -f 1; then name the result in {key}."
+            f"{path}: this word list holds counts\nexpected  one word a line\nfound     {found[0]!r}\n"
+            f"Remove the numbers (cut -f 1 if they follow a tab, else cut -d ' ' -f 1), and set {key} to the result."
         )
-    return list(dict.fromkeys(lines))
+    return list(dict.fromkeys(found))
 
 
 def chosen(path: str, key: str, text: pa.ChunkedArray, place: str, rules: Rules) -> WordList:
-    """The words of the list as those of the text are written: as they stand there, else in the form of the rules.
+    """Return the words of the list in the form that the text has: as written, otherwise as the rules normalise them.
 
-    Raises InputError if not one of them is in the text, or the `place` that its words are from.
+    Raises InputError if none of them is in the text, which the error calls `place`.
     """
     typed = read_words(path, key)
     found = forms(typed, rules)
@@ -67,6 +65,6 @@ def chosen(path: str, key: str, text: pa.ChunkedArray, place: str, rules: Rules)
             f"{path}: none of these {len(typed):,} words is in {place}\n"
             f"expected  words of {place}, whose most frequent are {first}\n"
             f"found     {', '.join(cut[:1] or map(repr, unknown[:FIRST])) or 'no words'}\n"
-            f"Write the words of {key} as the text and [tokenization] have them."
+            f"Write the words of {key} as they are after [tokenization]."
         )
     return WordList(list(dict.fromkeys(words)), unknown)

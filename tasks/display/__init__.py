@@ -1,1 +1,1 @@
-"""Words, names and paths from elsewhere, made safe for terminals, Markdown and spreadsheets."""
+"""Make words, names and paths from outside safe to show in terminals, Markdown and spreadsheets."""

@@ -1,7 +1,7 @@
-"""Markdown that says words and names as they are, whatever signs are in them: no link, no element, no broken table.
+"""Escape words and names for Markdown, so that none becomes a link, an HTML element or a broken table.
 
-Prefect's and MLflow's pages read several dialects: all of them know the entities of HTML's own signs, and no others;
-a backslash before `<` does not hold in each.
+Prefect and MLflow use different Markdown dialects. All of them know the entities of `&`, `<` and `>`; not all accept a
+backslash before `<`.
 """
 
 import re
@@ -9,19 +9,21 @@ from collections.abc import Sequence
 
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]|~"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_ADDRESS = re.compile(r":(?=//)|(?<=\S)@(?=\S+\.)|(?<=\bwww)\.", re.IGNORECASE)  # what becomes a link by itself
-_BLOCK = re.compile(r"^(\d*)([.)#+=-])")  # what would begin a heading or a list
+_ADDRESS = re.compile(
+    r":(?=//)|(?<=\S)@(?=\S+\.)|(?<=\bwww)\.", re.IGNORECASE
+)  # text that some dialects turn into links
+_BLOCK = re.compile(r"^(\d*)([.)#+=-])")  # the beginning of a heading or a list
 
 
 def text(words: str) -> str:
-    """Words in a line, as they are."""
+    """Return words as escaped text on one line."""
     escaped = _BREAKS.sub(" ", words).translate(_SIGNS)
     escaped = _ADDRESS.sub(r"\\\g<0>", escaped)
     return _BLOCK.sub(r"\1\\\2", escaped)
 
 
 def code(name: str) -> str:
-    """A name in a line, set as code."""
+    """Return a name as inline code."""
     line = _BREAKS.sub(" ", name)
     fence = _fence(line, 1)
     space = " " if line.strip("` ") != line or not line else ""
@@ -29,7 +31,7 @@ def code(name: str) -> str:
 
 
 def block(lines: str, language: str = "") -> str:
-    """Lines set as code."""
+    """Return lines as a code block."""
     fence = _fence(lines, 3)
     return f"{fence}{language}\n{lines.rstrip()}\n{fence}"
 
@@ -40,7 +42,7 @@ def link(said: str, address: str) -> str:
 
 
 def tabular(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; its cells are words, not Markdown."""
+    """Return a table whose cells are escaped text."""
     lines = [[text(cell) for cell in line] for line in (head, *rows)]
     lines.insert(1, ["---"] * len(head))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

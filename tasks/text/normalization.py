@@ -1,13 +1,14 @@
-"""One form of every word, for the corpus, questions, evaluation sets and word lists alike.
+"""Normalise words: one form for the corpus, queries, evaluation sets and word lists.
 
     lower case   each character by Unicode's simple mapping: ß stays ß and İ becomes i, as does i with a dot above it;
                  then σ at the end of a word becomes ς
-    NFC          é is one character, however it was typed; nothing that looks different becomes the same
-    invisible    soft hyphens, marks of direction and byte order marks are removed; joiners (ZWNJ, ZWJ) stay between
-                 letters, marks and digits, and are removed elsewhere; so are marks without a letter to stand on
+    NFC          é is one character, however it was typed; characters that look different stay different
+    invisible    soft hyphens, direction marks and byte order marks are removed; joiners (ZWNJ, ZWJ) are kept between
+                 letters, marks and digits and removed elsewhere; combining marks without a letter are removed
     words        runs of letters, marks, digits and joiners, or the matches of a pattern; digits may be spelled out
 
-Imports nothing of this project: every logged model carries this file, and answers by it (see _pyfunc).
+This module imports nothing of the project: every logged model carries a copy and normalises queries with it (see
+tasks/tracking/pyfunc.py).
 """
 
 import json
@@ -21,25 +22,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-VERSION = 1  # of these rules, as models keep them
-KEY = b"tokenization"  # under which a Parquet file keeps them
-BREAK = "\0"  # between words; ingestion lets no text pass that has one
+VERSION = 1  # of these rules; stored with each model
+KEY = b"tokenization"  # metadata key of the rules in a Parquet file
+BREAK = "\0"  # between words; ingestion removes it from texts
 
-PARAGRAPH = "\u2029"  # where ICU always sees the end of a word
+PARAGRAPH = "\u2029"  # ICU always ends a word here
 
-# RE2 has Unicode's categories; its \\w and \\b are ASCII only
+# RE2 knows Unicode categories, but its \\w and \\b are ASCII only
 JOINERS = r"\x{180e}\x{200c}\x{200d}"
 PART = r"\p{L}\p{M}\p{N}" + JOINERS
 NO_WORD = f"[^{PART}]+"
 INVISIBLE = r"[\x{ad}\x{61c}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{206f}\x{feff}]"
-COMPOSABLE = (  # what NFC may change beside marks; a test holds this against Unicode's tables
+COMPOSABLE = (  # characters besides marks that NFC may change; a test compares this with Unicode's tables
     r"\x{374}\x{37e}\x{387}\x{958}-\x{95f}\x{9dc}-\x{9df}\x{a33}-\x{a5e}\x{b5c}\x{b5d}\x{f43}-\x{f69}\x{1100}-\x{11ff}"
     r"\x{1f00}-\x{1fff}\x{2000}\x{2001}\x{2126}\x{212a}\x{212b}\x{2329}\x{232a}\x{2adc}\x{f900}-\x{fb4f}"
     r"\x{16d63}-\x{16d6a}\x{1d15e}-\x{1d1c0}\x{2f800}-\x{2fa1f}"
 )
-SPECIAL = rf"[\p{{M}}σ{JOINERS}{COMPOSABLE}]|{INVISIBLE}"  # a text with none of these is only lowered
+SPECIAL = rf"[\p{{M}}σ{JOINERS}{COMPOSABLE}]|{INVISIBLE}"  # other texts are only lower-cased
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-SPACELESS = {  # scripts that put no space between words
+SPACELESS = {  # scripts without spaces between words
     "Chinese or Japanese": r"[\p{Han}\p{Hiragana}\p{Katakana}]",
     "Thai": r"\p{Thai}",
     "Khmer": r"\p{Khmer}",
@@ -50,7 +51,7 @@ ANY_SPACELESS = "|".join(SPACELESS.values())
 
 
 class Rules(NamedTuple):
-    """What decides the form of a word, as the section [tokenization] says it."""
+    """The settings of [tokenization] that decide the form of a word."""
 
     lowercase: bool = True
     digits: str = "keep"
@@ -63,7 +64,7 @@ class Rules(NamedTuple):
 
     @classmethod
     def read(cls, metadata: dict[bytes, bytes] | None) -> "Rules | None":
-        """From the metadata of a Parquet file; None where an older version wrote it."""
+        """Return the rules from the metadata of a Parquet file; None if an older version wrote it."""
         return cls.loads(text) if (text := (metadata or {}).get(KEY)) else None
 
     @classmethod
@@ -78,9 +79,9 @@ class Rules(NamedTuple):
 
 
 class Lookup:
-    """The rows of words: as they are written, else in the form that these rules give them.
+    """Find the rows of words: as written, otherwise in the form that the rules give them.
 
-    Without rules, which older versions did not keep, it is the lower case that is looked up.
+    Without rules, which older versions did not store, words are looked up in lower case.
     """
 
     def __init__(self, words: Sequence[str], rules: Rules | None) -> None:
@@ -88,7 +89,7 @@ class Lookup:
         self.rules = rules
 
     def rows(self, words: Sequence[str]) -> list[int]:
-        """−1 for a word that is unknown."""
+        """Return the row of each word; −1 if it is unknown."""
         rows = [self.ids.get(word, -1) for word in words]
         missing = [place for place, row in enumerate(rows) if row < 0]
         for place, form in zip(missing, self.forms([words[place] for place in missing]), strict=True):
@@ -96,22 +97,22 @@ class Lookup:
         return rows
 
     def forms(self, words: Sequence[str]) -> list[list[str]]:
-        """What each becomes: one word, or none or several where it is none by these rules."""
+        """Return the words that each becomes: one, or none or several if it is not one word by these rules."""
         return [[word.lower()] for word in words] if self.rules is None else forms(words, self.rules)
 
 
 def forms(texts: Sequence[str], rules: Rules) -> list[list[str]]:
-    """The words of each text."""
+    """Return the words of each text."""
     if not texts:
         return []
-    clean = [text.encode(errors="replace").decode() for text in texts]  # half a surrogate pair is no character
+    clean = [text.encode(errors="replace").decode() for text in texts]  # half a surrogate pair cannot be encoded
     found, lists = words(normalized(pa.array(clean, pa.large_string()), rules.lowercase), rules)
     rest = iter(lists.to_pylist())
     return [next(rest) if is_there else [] for is_there in found.to_pylist()]
 
 
 def normalized(text: pa.Array, lowercase: bool) -> pa.Array:
-    """Each text in the one form, before it is cut into words."""
+    """Return each text in normal form, before it is cut into words."""
     if lowercase:
         text = pc.utf8_lower(text)
     plain = pc.string_is_ascii(text)
@@ -123,7 +124,7 @@ def normalized(text: pa.Array, lowercase: bool) -> pa.Array:
 
 
 def words(text: pa.Array, rules: Rules) -> tuple[pa.Array, pa.Array]:
-    """Of texts in the one form: which hold a word, and the words of these."""
+    """Return, for normalised texts, a mask of those that contain a word, and the words of these."""
     for pattern, replacement in _digit_replacements(rules.digits):
         text = pc.replace_substring_regex(text, pattern, replacement)
     broken = pc.utf8_trim(_broken(text, rules.pattern), BREAK)
@@ -133,14 +134,14 @@ def words(text: pa.Array, rules: Rules) -> tuple[pa.Array, pa.Array]:
 
 
 def spaceless(text: pa.Array) -> dict[str, int]:
-    """How many characters of each script that puts no space between words; scripts that are not there are left out."""
+    """Return the number of characters of each script without spaces between words that occurs in the texts."""
     text = text.filter(pc.match_substring_regex(text, ANY_SPACELESS)) if len(text) else text
     counts = {name: pc.sum(pc.count_substring_regex(text, script)).as_py() for name, script in SPACELESS.items()}
     return {name: count for name, count in counts.items() if count}
 
 
 def _where(text: pa.Array, pattern: str, change: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    """Change only the texts that match: to search is ten times as quick as to replace."""
+    """Apply `change` only to the texts that match: searching is ten times faster than replacing."""
     matching = pc.match_substring_regex(text, pattern)
     if not pc.any(matching).as_py():
         return text
@@ -156,20 +157,20 @@ def _carefully(text: pa.Array, lowercase: bool) -> pa.Array:
     if lowercase:
         replace("i\u0307", "i\u0307", "i")
     text = _where(text, rf"[\p{{M}}{COMPOSABLE}]", _composed)
-    replace(f"[{JOINERS}]", rf"[{JOINERS}]+([^{PART}]|$)", r"\1")  # before what is no part of a word
-    replace(rf"[\p{{M}}{JOINERS}]", rf"(^|[^{PART}])[\p{{M}}{JOINERS}]+", r"\1")  # on what is none
+    replace(f"[{JOINERS}]", rf"[{JOINERS}]+([^{PART}]|$)", r"\1")  # before a character outside words
+    replace(rf"[\p{{M}}{JOINERS}]", rf"(^|[^{PART}])[\p{{M}}{JOINERS}]+", r"\1")  # after such a character
     if lowercase:
         replace("σ", rf"(\p{{L}}[\p{{M}}{JOINERS}]*)σ([^\p{{L}}\p{{M}}{JOINERS}]|$)", r"\1ς\2")
     return text
 
 
 def _composed(text: pa.Array) -> pa.Array:
-    # pyarrow's utf8_normalize decomposes, whatever form it is told (apache/arrow#51225, there up to 25)
+    # pyarrow's utf8_normalize decomposes for every form (apache/arrow#51225, up to version 25)
     return pa.array([unicodedata.normalize("NFC", each) for each in text.to_pylist()], text.type)
 
 
 def _broken(text: pa.Array, pattern: str | None) -> pa.Array:
-    """The words of each text and nothing else, with a BREAK between two."""
+    """Return only the words of each text, with a BREAK between them."""
     if pattern is None:
         return pc.replace_substring_regex(text, NO_WORD, BREAK)
     marked = pc.replace_substring_regex(text, pattern, BREAK + r"(\0" + BREAK + ")")
@@ -178,7 +179,7 @@ def _broken(text: pa.Array, pattern: str | None) -> pa.Array:
 
 
 def _segmented(lists: pa.Array) -> pa.Array:
-    """Cut each word of a script without spaces where ICU's dictionaries see the end of one."""
+    """Split words of scripts without spaces at ICU's dictionary boundaries."""
     flat = lists.flatten()
     chosen = pc.match_substring_regex(flat, ANY_SPACELESS)
     if not pc.any(chosen).as_py():
@@ -190,16 +191,16 @@ def _segmented(lists: pa.Array) -> pa.Array:
 
 
 def _cut(clauses: list[str]) -> list[str]:
-    """Each with a BREAK between its words; all in one call, since a call takes as long as 30 characters."""
+    """Join the words of each clause with BREAK; one call for all, since a call costs as much as 30 characters."""
     from icu4py.breakers import WordBreaker
 
     text = PARAGRAPH.join(clause.replace(PARAGRAPH, "") for clause in clauses)
-    pieces = WordBreaker(text, "root")  # not its segments(), which count as UTF-16 does
+    pieces = WordBreaker(text, "root")  # not its segments(), which count UTF-16 units
     return BREAK.join(pieces).split(BREAK + PARAGRAPH + BREAK)
 
 
 def _digit_replacements(digits: str) -> Iterator[tuple[str, str]]:
-    """With the marks that stand on a digit, and the joiners beside it."""
+    """Yield patterns and replacements for digits, with their combining marks and the joiners beside them."""
     if digits == "drop":
         yield rf"[{JOINERS}]*\p{{N}}[\p{{N}}\p{{M}}{JOINERS}]*", " "
     if digits == "spell":
@@ -209,7 +210,7 @@ def _digit_replacements(digits: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def _decimal_digits() -> tuple[str, ...]:
-    """For each of 0 to 9, the characters that mean it in the scripts of the world."""
+    """Return, for each of 0 to 9, its characters in all scripts."""
     digits = ["" for _ in DIGITS]
     for character in map(chr, range(sys.maxunicode + 1)):
         if (value := unicodedata.decimal(character, None)) is not None:

@@ -1,4 +1,4 @@
-"""Which segmenter cuts clauses, and its version: another one may cut elsewhere."""
+"""Report the segmenter and its version, which enters the key: another version may cut differently."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -6,7 +6,7 @@ from tasks.errors import InputError
 
 
 def known(segmenter: str | None) -> dict[str, str] | None:
-    """The versions of the segmenter. Raises InputError if it is not installed."""
+    """Return the versions of the segmenter. Raises InputError if it is not installed."""
     if segmenter is None:
         return None
     try:

@@ -1,1 +1,1 @@
-"""Tables of word vectors: read, written in the formats of other programs, compared."""
+"""Read tables of word vectors, compare them, and write them in the formats of other programs."""

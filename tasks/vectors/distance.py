@@ -1,4 +1,4 @@
-"""How far apart two runs ended: their vectors, word by word, and what the words are near to."""
+"""Measure how far apart two runs ended: the difference of their vectors, and the overlap of nearest neighbours."""
 
 from typing import NamedTuple
 
@@ -13,15 +13,15 @@ NEIGHBORS = 10
 
 class Distance(NamedTuple):
     words_in_one_only: int
-    largest_difference: float | None  # of two components of the words in both; None where the sizes differ
-    largest_component: float  # of the first, to measure it by
+    largest_difference: float | None  # of a component, over the words in both; None if the sizes differ
+    largest_component: float  # of the first run, as a scale
     frequent_words: int
-    neighbor_overlap: float | None  # mean share of the nearest NEIGHBORS that both have; None where no word is in both
+    neighbor_overlap: float | None  # mean share of common nearest NEIGHBORS; None if no word is in both
 
     def __str__(self) -> str:
         parts = []
         if self.words_in_one_only:
-            parts.append(f"{self.words_in_one_only:,} words are in one of them only")
+            parts.append(f"{self.words_in_one_only:,} words are in only one of them")
         if self.largest_difference is not None:
             parts.append(
                 f"the input vectors differ by at most {self.largest_difference:.2g} in a component "
@@ -36,6 +36,7 @@ class Distance(NamedTuple):
 
 
 def distance(before: Vectors, now: Vectors) -> Distance:
+    """Return the distance between the vectors of two runs."""
     row = {word: number for number, word in enumerate(now.words)}
     pairs = np.array([(old, row[word]) for old, word in enumerate(before.words) if word in row], np.intp).reshape(-1, 2)
     largest = None

@@ -1,13 +1,13 @@
-"""Vectors as other programs read them: one writer a format, each with the words in the order of the rows.
+"""Write vectors in the formats of other programs; words keep the order of the rows.
 
-    text       .txt .vec    word2vec's own: a line "V D", then a line a word; gzipped where the name ends with .gz
+    text       .txt .vec    word2vec's own: a line "V D", then a line a word; gzipped if the name ends with .gz
     binary     .bin         word2vec's own: the same first line, then each word, a space, and D little-endian float32
-    parquet    .parquet     word, count, vector; its metadata have the rules by which words were normalised
-    npy        .npy         the matrix, and beside it the words, one a line
+    parquet    .parquet     word, count, vector; the metadata contain the rules that normalised the words
+    npy        .npy         the matrix; the words are in a file beside it, one a line
     projector  .tsv         TensorBoard's embedding projector: vectors and words as a pair of .tsv files
 
-All but Parquet end a word at white space, so a word that holds any is refused there. A file is the same, byte for
-byte, each time it is written.
+In all but Parquet, white space ends a word, so words that contain any are refused. Every writer is deterministic: the
+same vectors give the same bytes.
 """
 
 import gzip
@@ -30,12 +30,12 @@ Counts = NDArray[np.int64]  # (V,)
 Table = NDArray[np.float32]  # (V, D)
 
 DIGITS = "%.6g"  # word2vec.c writes %lf; six significant digits keep small components too
-LEVEL = 1  # of gzip: digits compress little, and more takes twice the time
+LEVEL = 1  # of gzip: digits compress little, and higher levels take twice the time
 GZIPPED = ("text", "binary")
 ENDINGS = {
     ".txt": "text", ".vec": "text", ".bin": "binary", ".parquet": "parquet", ".npy": "npy", ".tsv": "projector",
 }  # fmt: skip
-# endings by which other programs expect what is not written here
+# endings of formats that are not written here
 FOREIGN = {
     ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".csv", ".json", ".jsonl", ".arrow", ".feather", ".npz", ".pkl",
     ".pickle", ".h5", ".hdf5", ".model", ".kv",
@@ -44,23 +44,23 @@ LABELS = {"npy": ".words.txt", "projector": ".words.tsv"}  # the second file of 
 
 
 def format_of(path: Path, wanted: str | None) -> str:
-    """Return the format that the name or `wanted` asks for. Raises ConfigError if neither does, or they differ."""
+    """Return the format that the name or `wanted` gives. Raises ConfigError if neither does, or they differ."""
     zipped = path.suffix.lower() == ".gz"
     ending = Path(path.stem).suffix.lower() if zipped else path.suffix.lower()
     format = wanted or ENDINGS.get(ending)
     if ending in FOREIGN or not format or ENDINGS.get(ending, format) != format or (zipped and format not in GZIPPED):
         known = ", ".join(f"{each} ({name})" for each, name in ENDINGS.items())
         raise ConfigError(
-            f"{path}: the name and the format of an export have to agree\n"
+            f"{path}: the name does not match the format of the export\n"
             f"expected  a name that ends with {known}, the first three also with .gz after it, or --format\n"
             f"found     {path.name}{f', and --format {wanted}' if wanted else ''}\n"
-            "Name the file after its format; where its name has no such ending, add --format."
+            "Give the file an ending of its format, or add --format to a name without one."
         )
     return format
 
 
 def targets(path: Path, format: str) -> list[Path]:
-    """The files of an export: the one that is named, and the words beside it where the format is two files."""
+    """Return the files of an export: the named one, and for formats of two files the words beside it."""
     if format not in LABELS:
         return [path]
     stem = path.name[: -len(path.suffix)] if path.suffix.lower() in ENDINGS else path.name
@@ -68,7 +68,7 @@ def targets(path: Path, format: str) -> list[Path]:
 
 
 def holds_all(words: Sequence[str]) -> bool:
-    """Whether each word can be written in every format."""
+    """Return True if every word can be written in every format."""
     return not any(map(_cut, words))
 
 
@@ -102,7 +102,7 @@ def write_parquet(path: Path, words: list[str], counts: Counts, table: Table, ru
 def write_npy(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
     _check(path, words)
     matrix, labels = targets(path, "npy")
-    with open(matrix, "wb") as stream:  # of a name, np.save would make another
+    with open(matrix, "wb") as stream:  # given a name, np.save may append .npy
         np.save(stream, table, allow_pickle=False)
     _write_lines(labels, words)
     return [matrix, labels]
@@ -130,7 +130,7 @@ WRITERS = {
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The file to write to, gzipped if its name ends so; the gzip header holds neither time nor name."""
+    """Open the file for writing, gzipped if its name says so; the gzip header contains neither time nor name."""
     with open(path, "wb") as file:
         if path.suffix.lower() == ".gz":
             with gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as zipped:
@@ -148,7 +148,7 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 
 def _cut(word: str) -> bool:
-    """Whether a reader would end it early, or find none."""
+    """Return True if a reader would end the word early, or find none."""
     return not word or re.search(r"\s", word) is not None
 
 

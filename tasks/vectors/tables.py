@@ -1,4 +1,4 @@
-"""The word vectors of a training output, as arrays: the final ones, or those of an earlier epoch that it keeps."""
+"""Load the word vectors of a training output as arrays: the final ones, or those kept of an earlier epoch."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from tasks.errors import ContractError, InputError
 from tasks.text.normalization import KEY, Rules
 
 FINAL = "vectors.parquet"
-RULES = "rules"  # the fact of a training output that has the rules of its words
+RULES = "rules"  # the fact of a training output with the rules of its words
 EARLIER = "vectors-epoch-{:03d}.parquet"  # epochs are counted from 1
 
 
@@ -25,7 +25,7 @@ class Vectors(NamedTuple):
     words: list[str]  # by falling count
     counts: NDArray[np.int64]
     table: NDArray[np.float32]  # (V, D), the input vectors
-    rules: Rules | None = None  # by which its words were normalised; older versions did not keep them
+    rules: Rules | None = None  # that normalised the words; None from older versions
 
 
 def kept_epochs(config: Training) -> range:
@@ -34,32 +34,34 @@ def kept_epochs(config: Training) -> range:
 
 
 def kept(vectors: Dataset) -> list[int]:
-    """The earlier epochs whose vectors it keeps."""
+    """Return the earlier epochs whose vectors the output keeps."""
     return epochs(file.name for file in vectors.manifest.files)
 
 
 def epochs(names: Iterable[str]) -> list[int]:
-    """Those that files or models are named by."""
+    """Return the epochs in names of files or models, sorted."""
     found = (re.search(r"-epoch-(\d+)", name) for name in names)
     return sorted(int(epoch[1]) for epoch in found if epoch)
 
 
 def not_kept(where: str, epoch: int, kept: list[int]) -> InputError:
+    """Return the error for an epoch without vectors; `where` names the run, `kept` the epochs that have some."""
     return InputError(
         f"{where}: the vectors of epoch {epoch} are not kept\n"
-        f"found     {', '.join(map(str, kept)) or 'no earlier epoch'}; the final ones need no --epoch\n"
-        "Retrain with --set training.keep_epochs=N to keep those of the last N epochs."
+        f"found     {', '.join(map(str, kept)) or 'no earlier epoch'}; for the final vectors, omit --epoch\n"
+        "Retrain with --set training.keep_epochs=N to keep the vectors of the last N epochs."
     )
 
 
 def load(vectors: Dataset, epoch: int | None = None) -> Vectors:
+    """Load the vectors of a training output, of the last epoch by default."""
     table = read(vectors, ["word", "count", "input"], epoch)
     kept = vectors.manifest.facts.get(RULES)
     return _with_rules(table["word"], table["count"], matrix(table["input"]), kept)
 
 
 def mapped(folder: Path) -> Vectors:
-    """Those that a run or a model holds, the matrix mapped and not read."""
+    """Load the vectors of a run or model, with the matrix memory-mapped."""
     words = pq.read_table(folder / "vocabulary.parquet")
     table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     return _with_rules(words["word"], words["count"], table, (words.schema.metadata or {}).get(KEY))
@@ -70,7 +72,7 @@ def _with_rules(words: pa.ChunkedArray, counts: pa.ChunkedArray, table: Any, kep
         rules = Rules.loads(kept) if kept else None
     except ValueError as error:
         raise ContractError(
-            f"these vectors are of a later version of w2v: {error}\nRead them with that one."
+            f"these vectors are from a later version of w2v: {error}\nRead them with that version."
         ) from error
     return Vectors(words.to_pylist(), counts.to_numpy(), table, rules)
 
@@ -81,6 +83,6 @@ def read(vectors: Dataset, columns: list[str], epoch: int | None = None) -> pa.T
 
 
 def matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """A column of vectors as one array (V, D)."""
+    """Return a column of vectors as one array (V, D)."""
     rows: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy()
     return rows.reshape(len(column), column.type.list_size)

@@ -57,7 +57,7 @@ def settings(corpus: Path, workspace: Path, *more: str) -> list[str]:
         (["compare", "one"], 2, "name two or more different runs"),
         (["compare", "one", "two", "one"], 2, "name two or more different runs"),
         (["compare", "one", "two"], 1, "no runs yet.\nRun `w2v retrain` first"),
-        (["export", "v.npy", "--format", "text"], 2, "v.npy: the name and the format of an export have to agree"),
+        (["export", "v.npy", "--format", "text"], 2, "v.npy: the name does not match the format of the export"),
         (
             ["export", ".", "--format", "text"],
             2,
@@ -66,7 +66,7 @@ def settings(corpus: Path, workspace: Path, *more: str) -> list[str]:
         (
             ["export", "README.md", "--format", "text"],
             2,
-            "found     a file that is there already\nName another, or add --force",
+            "found     an existing file\nName another, or add --force",
         ),
         (["ui"], 1, "no runs yet.\nRun `w2v retrain` first"),
     ],

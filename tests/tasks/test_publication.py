@@ -356,7 +356,7 @@ def test_the_vectors_of_an_earlier_epoch_come_back(grown: Published) -> None:
     assert isinstance(learnt.table, np.memmap)
     np.testing.assert_array_equal(learnt.table, BEGUN.astype(np.float32))
     assert answer["vector"] == learnt.table[WORDS.index("beta1")].tolist()
-    with pytest.raises(InputError, match=r"epoch 2 are not kept\nfound     1; the final ones need no --epoch"):
+    with pytest.raises(InputError, match=r"epoch 2 are not kept\nfound     1; for the final vectors, omit --epoch"):
         tracking_models.earlier(run, 2)
 
 

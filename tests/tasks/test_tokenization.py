@@ -201,7 +201,7 @@ def test_a_pattern_that_surprises_is_told(pattern: str | None, told: list[str]) 
 
 def test_named_classes_are_told() -> None:
     """[[:alpha:]] is ASCII too."""
-    assert "[:alpha:] and its like are ASCII only" in patterns.warnings("[[:alpha:]]+")[0]
+    assert "[:alpha:] and similar classes are ASCII only" in patterns.warnings("[[:alpha:]]+")[0]
 
 
 def test_what_a_warning_advises_is_right() -> None:

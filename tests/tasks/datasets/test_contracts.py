@@ -1,4 +1,4 @@
-"""Contracts: a dataset is what it says it is, or it is refused."""
+"""A dataset that does not match its contract is refused."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ WORDS = pa.table({"word": ["a", "b"], "count": [3, 1], "keep_probability": pa.ar
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """A table comes back equal, and the file says its contract."""
+    """A table comes back equal, and the file names its contract."""
     path = tmp_path / "vocabulary.parquet"
 
     assert contracts.write(path, contracts.VOCABULARY, WORDS) == 2
@@ -34,7 +34,7 @@ def test_another_contract_is_refused(tmp_path: Path) -> None:
         f"{path} does not match contract windows/1\n"
         "expected  document: int32, center: int32, radius: uint8\n"
         "found     word: string, count: int64, keep_probability: float (vocabulary/1)\n"
-        "It is another file, or another version wrote it: name one of this version, or read it with that one."
+        "It is another file, or another version wrote it: use a file of this version, or that version of w2v."
     )
 
 
@@ -48,7 +48,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_truncated_file_is_refused(tmp_path: Path) -> None:
-    """A damaged shard is named, with the way to have it made anew."""
+    """A damaged file is named, with the advice to run the command again."""
     path = tmp_path / "vocabulary.parquet"
     contracts.write(path, contracts.VOCABULARY, WORDS)
     path.write_bytes(path.read_bytes()[:-20])
@@ -60,13 +60,13 @@ def test_truncated_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_wrong_columns_are_not_written(tmp_path: Path) -> None:
-    """A stage cannot write what its contract does not name."""
+    """A stage cannot write columns that its contract does not name."""
     with pytest.raises(ValueError, match="names are not matching"):
         contracts.write(tmp_path / "x.parquet", contracts.WINDOWS, WORDS)
 
 
 def test_tokens_come_as_dictionary(tmp_path: Path) -> None:
-    """However many tokens there are, each distinct word is held once."""
+    """Each distinct word is held once, however many tokens there are."""
     path = tmp_path / "tokens.parquet"
     words = [f"word{number}" for number in range(50_000)]
     table = pa.table({"document": np.arange(4), "tokens": [words] * 4})

@@ -1,6 +1,6 @@
-"""Old runs stay readable: files of each version, as they were written then, are read today or refused with the reason.
+"""Old runs stay readable: files of each earlier version are read today, or refused with the reason.
 
-A contract, the manifest or the config that changes gets a new version, and the files of the old one stay here.
+A contract, manifest or config that changes gets a new version, and the files of the old one stay here.
 """
 
 import json
@@ -26,19 +26,19 @@ CONTRACTS = [
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.id)
 def test_datasets(contract: contracts.Contract) -> None:
-    """Every file of today's version is read whole, those of other versions are refused by name."""
+    """Every file of the current version is read whole; those of other versions are refused by name."""
     for file in GOLDEN.glob(f"{contract.name}-*.parquet"):
         if file.stem == f"{contract.name}-{contract.version}":
             assert len(contracts.read(file, contract)) > 0
         else:
-            with pytest.raises(ContractError, match=r"another version wrote it: .* read it with that one"):
+            with pytest.raises(ContractError, match=r"another version wrote it: .* that version of w2v"):
                 contracts.read(file, contract)
 
     assert (GOLDEN / f"{contract.name}-{contract.version}.parquet").exists()
 
 
 def stored(tmp_path: Path) -> Path:
-    """A store with the golden windows; its manifest."""
+    """Return the manifest in a store with the golden windows."""
     values = json.loads((GOLDEN / "manifest-1.json").read_text())
     folder = tmp_path / values["stage"] / values["key"]
     folder.mkdir(parents=True)
@@ -48,7 +48,7 @@ def stored(tmp_path: Path) -> Path:
 
 
 def test_manifest(tmp_path: Path) -> None:
-    """A finished output of version 1 is found, and has the digest it had."""
+    """A finished output of version 1 is found and keeps its digest."""
     folder = stored(tmp_path).parent
     found = Store(tmp_path).find("windows", folder.name)
 
@@ -57,7 +57,7 @@ def test_manifest(tmp_path: Path) -> None:
 
 
 def test_manifest_of_another_version_is_not_damage(tmp_path: Path) -> None:
-    """It is refused with both versions and the way out, and nothing is swept."""
+    """Another version is refused with both versions and the next step, and nothing is deleted."""
     manifest = stored(tmp_path)
     manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
 
@@ -68,7 +68,7 @@ def test_manifest_of_another_version_is_not_damage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("version", "said"), [(0, "a config of version 0, read as one of version 1"), (1, "")])
 def test_configs(version: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What a run has logged is today's config; an older one says that it was brought up to date."""
+    """A logged config is today's config; an older one is migrated with a note."""
     with caplog.at_level(logging.INFO, "w2v"):
         config = migrations.read((GOLDEN / f"config-{version}.json").read_text(), "run 1")
 
@@ -78,7 +78,7 @@ def test_configs(version: int, said: str, caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_key_at_its_default_changes_no_key() -> None:
-    """The section of an old training is digested as it was: `keep_epochs` is in it only where it keeps some."""
+    """`keep_epochs` enters the digest only if it is set, so old keys stay the same."""
     text = (GOLDEN / "config-1.json").read_text()
     section = migrations.read(text, "run 1").training
 
@@ -87,7 +87,7 @@ def test_a_key_at_its_default_changes_no_key() -> None:
 
 
 def test_config_of_a_newer_version_is_refused() -> None:
-    """The error says which version of the project reads it."""
+    """The error names the version of the project that reads the config."""
     text = (GOLDEN / "config-1.json").read_text().replace('"version": 1', '"version": 2')
 
     with pytest.raises(ConfigError, match=r"version 2\nexpected  version 1 or older\n.* tag `w2v\.version`"):
@@ -96,6 +96,6 @@ def test_config_of_a_newer_version_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"version": "x"}'])
 def test_what_is_no_config_is_said(text: str) -> None:
-    """Rubbish is one clear message."""
+    """A file that is not a config gives one clear message."""
     with pytest.raises(ConfigError, match="run 1 is not a config that a run has logged"):
         migrations.read(text, "run 1")

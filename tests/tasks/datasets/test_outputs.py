@@ -1,4 +1,4 @@
-"""Files that a user names: nothing is lost, and nothing is half there."""
+"""Writing files that a user names loses nothing and leaves nothing incomplete."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ from tasks.errors import InputError, StoreError
 
 
 def write(beside: Path) -> list[Path]:
-    """A pair, as npy is one."""
+    """Write a pair of files, as npy is."""
     beside.write_text("new")
     beside.with_name(beside.name + ".words").write_text("new words")
     return [beside, beside.with_name(beside.name + ".words")]
@@ -30,22 +30,22 @@ def loop(folder: Path) -> Path:
         (lambda folder: folder, "a folder"),
         (lambda folder: Path(), "a folder"),
         (lambda folder: Path("/dev/full"), "a device or pipe"),
-        (lambda folder: folder / "no" / "v.txt", "there is no folder"),
+        (lambda folder: folder / "no" / "v.txt", "no folder "),
         (lambda folder: folder / ("x" * 5_000), "File name too long"),
         (lambda folder: folder / ("é" * 200), "File name too long"),
-        (loop, "Too many levels of symbolic links|there is no folder"),
+        (loop, "Too many levels of symbolic links|no folder"),
         (lambda folder: folder / "a\0b", "null"),
     ],
 )
 @pytest.mark.parametrize("force", [False, True])
 def test_what_can_be_no_file_is_told(named: Callable[[Path], Path], found: str, force: bool, tmp_path: Path) -> None:
-    """Before any work, with the option and what is there instead; --force changes nothing about it."""
+    """An impossible name is refused before any work, with the option and the reason, also with --force."""
     with pytest.raises(ConfigError, match=rf"(?s)^--output .*cannot be written.*found .*({found}).*\nName another"):
         outputs.check([named(tmp_path)], "--output", force=force)
 
 
 def test_what_is_there_stays(tmp_path: Path) -> None:
-    """A file is replaced by --force or if it says it is ours; a link without its file is something too."""
+    """An existing file is replaced only with --force or if it is ours; a dangling link counts as existing."""
     (tmp_path / "v.txt").write_text("mine")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     for name in ("v.txt", "dangling"):
@@ -54,19 +54,19 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     outputs.check([tmp_path / "v.txt"], "export", force=True)
     outputs.check([tmp_path / "v.txt"], "export", ours="min")
 
-    with pytest.raises(ConfigError, match=r"(?s)is there already\nName another\.$"):
+    with pytest.raises(ConfigError, match=r"(?s)an existing file\nName another\.$"):
         outputs.check([tmp_path / "v.txt"], "--output", ours="# ours")
 
 
 def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Root may write everywhere, so what the system says is put in its mouth."""
+    """A folder without permission is refused; the check is mocked, since root may write everywhere."""
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(ConfigError, match="may not be written to"):
+    with pytest.raises(ConfigError, match="no permission to write to"):
         outputs.check([tmp_path / "v.txt"], "export")
 
 
 def test_files_appear_together(tmp_path: Path) -> None:
-    """Both or none, with the rights of any new file, and nothing else is left."""
+    """Both files appear, or none, with default permissions and no leftovers."""
     files = [tmp_path / "v1.0", tmp_path / "v1.0.words"]
     outputs.place(files, write)
     (tmp_path / "plain").write_text("")
@@ -80,7 +80,7 @@ def test_files_appear_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [InputError("a word"), OSError(28, "No space left on device")])
 def test_what_fails_changes_nothing(error: Exception, tmp_path: Path) -> None:
-    """The files that were there stay, and no part of the new ones is left."""
+    """If writing fails, existing files stay and no part of the new ones is left."""
     files = [tmp_path / "v", tmp_path / "v.words"]
     for file in files:
         file.write_text("old")
@@ -96,7 +96,7 @@ def test_what_fails_changes_nothing(error: Exception, tmp_path: Path) -> None:
 
 
 def test_an_old_file_never_stands_beside_new_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever instant a kill picks, the first file is there only with the second one of its own."""
+    """After a kill at any instant, the first file exists only with its own second file."""
     files = [tmp_path / "v", tmp_path / "v.words"]
     for file in files:
         file.write_text("old")

@@ -1,4 +1,4 @@
-"""Words in Markdown: read as they are, as a reader of it shows them."""
+"""Escaped words look in rendered Markdown as they were."""
 
 import html
 import re
@@ -20,7 +20,7 @@ words = st.one_of(st.sampled_from(NASTY), st.text("a1 \\`*_[](){}<>#+-.!|~&;:/@=
 
 
 def seen(rendered: str) -> str:
-    """The text that a reader of the page sees; white space counts as a browser counts it."""
+    """Return the visible text of a rendered page, with white space collapsed as in a browser."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", "", rendered)).split())
 
 
@@ -30,7 +30,7 @@ def elements(rendered: str) -> set[str]:
 
 @given(words)
 def test_words_stay_what_they_are(word: str) -> None:
-    """In a line, and in the middle of one; nothing in them becomes an element."""
+    """No word becomes an element, alone on a line or within one."""
     alone, inside = READER.render(markdown.text(word)), READER.render(f"**name**: {markdown.text(word)} end")
 
     assert elements(alone) <= {"p"}
@@ -41,7 +41,7 @@ def test_words_stay_what_they_are(word: str) -> None:
 
 @given(words)
 def test_names_set_as_code_stay_too(name: str) -> None:
-    """Backticks in them included."""
+    """Names as inline code stay as they are, including backticks."""
     rendered = READER.render(f"of {markdown.code(name)} end")
 
     assert elements(rendered) == {"p", "code"}
@@ -51,7 +51,7 @@ def test_names_set_as_code_stay_too(name: str) -> None:
 
 @given(st.lists(st.lists(words, min_size=2, max_size=2), min_size=1, max_size=3))
 def test_no_word_breaks_a_table(rows: list[list[str]]) -> None:
-    """Each cell has its word, and none more."""
+    """Each cell contains exactly its word."""
     rendered = READER.render(markdown.tabular(["word", "nearest"], rows))
     cells = re.findall(r"<td>(.*?)</td>", rendered)
 
@@ -61,13 +61,13 @@ def test_no_word_breaks_a_table(rows: list[list[str]]) -> None:
 
 @pytest.mark.parametrize("word", ["https://evil.example/x", "www.evil.example", "me@evil.example"])
 def test_an_address_becomes_no_link_by_itself(word: str) -> None:
-    """Some readers make links of what looks like an address: it does not look like one."""
+    """A word that looks like an address does not become a link."""
     assert not re.search(r"\w://|www\.|\w@\w", markdown.text(word))
     assert seen(READER.render(markdown.text(word))) == word
 
 
 def test_a_link_goes_where_it_says() -> None:
-    """Whatever signs the address has."""
+    """A link keeps its address, whatever characters it has."""
     rendered = READER.render(markdown.link("the [run]", "http://h:5000/a) b/#/x?y=<z>"))
 
     assert rendered == '<p><a href="http://h:5000/a%29%20b/#/x?y=%3Cz%3E">the [run]</a></p>\n'

@@ -1,4 +1,4 @@
-"""CSV for people: no cell of it is a formula, and numbers stay numbers."""
+"""No cell of a CSV for spreadsheets is a formula, and numbers stay numbers."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1+1", "＝1＋1",
 
 @pytest.mark.parametrize("word", FORMULAS)
 def test_a_formula_is_a_word(word: str, tmp_path: Path) -> None:
-    """In a cell and in the head; beside it, negative numbers are numbers."""
+    """Formulas in cells and headers become text; negative numbers stay numbers."""
     frame = pd.DataFrame({word: [word, "plain"], "score": [-0.5, 2.0], "items": [-1, 3]})
     spreadsheet.write(frame, tmp_path / "table.csv")
     rows = list(csv.reader(io.StringIO((tmp_path / "table.csv").read_bytes().decode(), newline="")))
@@ -30,7 +30,7 @@ def test_a_formula_is_a_word(word: str, tmp_path: Path) -> None:
 
 @given(st.text("=+-@＝ \t\r\n'ab1", min_size=1, max_size=4))
 def test_no_text_begins_like_a_formula(word: str) -> None:
-    """One that does not is left alone."""
+    """No text in the output begins like a formula; harmless text is unchanged."""
     safe = spreadsheet.harmless(word)
 
     assert not safe.lstrip(" ").startswith(tuple("=+-@＝\t\r\n"))
@@ -38,7 +38,7 @@ def test_no_text_begins_like_a_formula(word: str) -> None:
 
 
 def test_an_empty_table_keeps_its_head(tmp_path: Path) -> None:
-    """Without rows there is nothing to compute, but the columns are named."""
+    """An empty table keeps its column names."""
     spreadsheet.write(pd.DataFrame(columns=["score", "=band"]), tmp_path / "table.csv")
 
     assert (tmp_path / "table.csv").read_text() == "score,'=band\n"

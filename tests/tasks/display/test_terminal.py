@@ -1,4 +1,4 @@
-"""Text from elsewhere on a terminal."""
+"""Text from outside cannot control a terminal."""
 
 import logging
 
@@ -21,17 +21,17 @@ from tasks.display.terminal import Visible, one_line, visible
     ],
 )
 def test_what_a_terminal_would_obey_is_shown(text: str, shown: str) -> None:
-    """Escapes, turns of direction and stray bytes are written out; words of any script stay as they are."""
+    """Escapes, direction marks and undecodable bytes are written out; words of any script stay."""
     assert visible(text) == shown
 
 
 def test_a_cell_is_one_line() -> None:
-    """Line ends and tabs are written out where they would break a table."""
+    """Newlines and tabs are escaped in cells of a table."""
     assert one_line("two\nlines\tand") == r"two\nlines\tand"
 
 
 def test_a_log_shows_it_too() -> None:
-    """What is logged comes from file names and servers as well."""
+    """Log messages are escaped, too, since they contain file names and answers of servers."""
     record = logging.LogRecord("w2v", logging.INFO, "", 0, "reads %s", ("\x1b[2J",), None)
 
     assert Visible("%(message)s").format(record) == r"reads \x1b[2J"

@@ -1,4 +1,4 @@
-"""One form of every word, on both sides."""
+"""Words have one normal form in the corpus and in queries."""
 
 import gzip
 import itertools
@@ -42,7 +42,7 @@ def tokens(text: str, rules: Rules) -> list[str]:
 
 
 def cased(word: str, how: str) -> str:
-    """In another case, where that can be taken back: STRASSE is no ß, and I no ı."""
+    """Return a text in another case, if that can be undone: STRASSE is not ß, I is not ı."""
     other = "".join(c if getattr(c, how)().lower() != c.lower() else getattr(c, how)() for c in word)
     return other if unicodedata.normalize("NFC", other).lower() == unicodedata.normalize("NFC", word).lower() else word
 
@@ -51,7 +51,7 @@ def cased(word: str, how: str) -> str:
 @settings(max_examples=40)
 @given(text=TEXT, form=st.sampled_from(["NFC", "NFD"]))
 def test_what_stands_in_the_text_is_found(rules: Rules, text: str, form: str) -> None:
-    """For any text, each word of it is found, typed composed or decomposed, in capitals or not."""
+    """Each word of any text is found, typed composed or decomposed, in capitals or not."""
     known = tokens(text, rules)
     lookup = Lookup(known, rules)
     typed = [unicodedata.normalize(form, word) for word in known]
@@ -64,7 +64,7 @@ def test_what_stands_in_the_text_is_found(rules: Rules, text: str, form: str) ->
 
 @given(TEXT)
 def test_decomposed_and_composed_text_are_one(text: str) -> None:
-    """Whatever is written: its composed and its decomposed form have the same words."""
+    """The composed and decomposed forms of any text have the same words."""
     composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
 
     assert tokens(decomposed, Rules()) == tokens(composed, Rules()) == tokens(text, Rules())
@@ -72,14 +72,14 @@ def test_decomposed_and_composed_text_are_one(text: str) -> None:
 
 @given(TEXT)
 def test_the_form_of_a_form_is_itself(text: str) -> None:
-    """Whatever has been brought into the form once stays as it is."""
+    """Normalising a normalised text changes nothing."""
     once = normalized(pa.array([text], pa.large_string()), lowercase=True)
 
     assert normalized(once, lowercase=True).equals(once)
 
 
 def test_no_character_that_nfc_changes_is_passed_over() -> None:
-    """Marks, what decomposes, and what composes with a letter before it: all of Unicode is tried."""
+    """The list of characters that NFC may change is complete for all of Unicode."""
     characters = [chr(code) for code in range(1, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     changing = {
         each for each in characters if unicodedata.normalize("NFC", each) != each or unicodedata.combining(each)
@@ -94,7 +94,7 @@ def test_no_character_that_nfc_changes_is_passed_over() -> None:
 
 
 def test_questions_are_cut_as_the_text_was() -> None:
-    """Digits are spelled or dropped, and what is no one word is known by what it becomes."""
+    """Queries follow the rules for digits; one that is not a single word reports what it becomes."""
     assert forms(["7", "covid19", "Don't", "…", "\udce9"], Rules(digits="spell")) == [
         ["seven"], ["covid", "one", "nine"], ["don", "t"], [], []
     ]  # fmt: skip
@@ -103,12 +103,12 @@ def test_questions_are_cut_as_the_text_was() -> None:
 
 
 def test_without_rules_lower_case_is_looked_up() -> None:
-    """As it was before models kept them."""
+    """Without stored rules, words are looked up in lower case, as before."""
     assert Lookup(["i\u0307stanbul", "Bonn"], None).rows(["İstanbul", "Bonn", "bonn"]) == [0, 1, -1]
 
 
 def test_rules_are_kept_as_text() -> None:
-    """What is written is read again; rules of a later version are refused, not guessed."""
+    """Stored rules are read again; rules of a later version are refused."""
     rules = Rules(digits="drop", pattern="a|b")
 
     assert Rules.loads(rules.dumps()) == rules
@@ -131,7 +131,7 @@ beside = pytest.mark.skipif(not CASES.exists(), reason="the cases are not beside
     ],
 )
 def test_the_cases_are_found(file: str, typed: list[str]) -> None:
-    """Composed or decomposed; a word with a joiner inside is one."""
+    """Composed and decomposed words, and words with a joiner inside, are found."""
     known = tokens((CASES / file).read_text("utf-8"), Rules())
     asked = [unicodedata.normalize(form, word) for word in typed for form in ("NFC", "NFD")]
 
@@ -141,7 +141,7 @@ def test_the_cases_are_found(file: str, typed: list[str]) -> None:
 @beside
 @pytest.mark.parametrize("file", ["wordlist-nfd.txt", "wordlist-bom.txt"])
 def test_the_lists_of_the_cases_are_found(file: str) -> None:
-    """Every word of them, where the text has them."""
+    """Every word of the lists that the text contains is found."""
     text = pa.chunked_array([["the", "kettle", "ladder", "café", "crème", "prêt"]], pa.string())
     listed = chosen(str(CASES / file), "vocabulary.fixed", text, "the text", Rules())
 
@@ -150,20 +150,20 @@ def test_the_lists_of_the_cases_are_found(file: str) -> None:
 
 @beside
 def test_the_list_of_counts_is_refused() -> None:
-    """With what it holds."""
+    """A list of counts is refused with its first line."""
     with pytest.raises(InputError, match="this word list holds counts"):
         read_words(str(CASES / "wordlist-counts.txt"), "vocabulary.fixed")
 
 
 @beside
 def test_the_sets_of_the_cases_have_names_of_their_own() -> None:
-    """In the script in which they are written."""
+    """Each set has a name in its own script."""
     assert set_names([str(CASES / "相似度.tsv"), str(CASES / "评测集.tsv")]) == ["相似度", "评测集"]
 
 
 @pytest.mark.skipif(not ARTICLES.exists(), reason="the articles are not beside the project")
 def test_istanbul_is_found_in_the_articles() -> None:
-    """However its first letter is written: in the first thousand articles that name it, and in the question."""
+    """The city is found in its articles, however its first letter is written in text or query."""
     with gzip.open(ARTICLES, "rt", encoding="utf-8") as lines:
         texts = [json.loads(line)["text"] for line in itertools.islice(lines, 400)]
     known = tokens(" ".join(re.findall(r"İ\w+", " ".join(texts))), Rules())

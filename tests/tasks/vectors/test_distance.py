@@ -1,4 +1,4 @@
-"""How far apart two runs ended."""
+"""The distance between the vectors of two runs."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_words_are_compared_by_name_and_neighbours_as_sets(monkeypatch: pytest.M
 
 
 def test_nothing_in_common_is_no_distance() -> None:
-    """Other words, or vectors of another size, have no difference in a component."""
+    """Without common words, or with another vector size, there is no difference of components."""
     table = np.eye(4)
 
     assert distance(vectors(WORDS, table), vectors([w.upper() for w in WORDS], table)).neighbor_overlap is None

@@ -1,4 +1,4 @@
-"""Exports: what other programs read is what was trained."""
+"""Exports contain the trained vectors in the formats of other programs."""
 
 import struct
 from pathlib import Path
@@ -20,7 +20,7 @@ TABLE = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz"])
 def test_text_comes_back(tmp_path: Path, name: str) -> None:
-    """Words come back as they were, numbers to six digits, gzipped or not."""
+    """Words come back unchanged, numbers to six digits, gzipped or not."""
     [path] = formats.write_text(tmp_path / name, WORDS, COUNTS, TABLE)
     words, table = read_text(path)
 
@@ -30,7 +30,7 @@ def test_text_comes_back(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["vectors.bin", "vectors.bin.gz"])
 def test_binary_comes_back(tmp_path: Path, name: str) -> None:
-    """Words and numbers come back to the bit."""
+    """Words and numbers come back bit for bit."""
     [path] = formats.write_binary(tmp_path / name, WORDS, COUNTS, TABLE)
     words, table = read_binary(path)
 
@@ -39,7 +39,7 @@ def test_binary_comes_back(tmp_path: Path, name: str) -> None:
 
 
 def test_text_is_what_word2vec_writes(tmp_path: Path) -> None:
-    """A first line "V D", then a line a word, all separated by single spaces."""
+    """The first line is "V D", then a line a word, all separated by single spaces."""
     [path] = formats.write_text(
         tmp_path / "v.txt", ["a", "b"], COUNTS[:2], np.array([[1, -0.5], [0, 1e-7]], np.float32)
     )
@@ -48,14 +48,14 @@ def test_text_is_what_word2vec_writes(tmp_path: Path) -> None:
 
 
 def test_binary_is_what_word2vec_writes(tmp_path: Path) -> None:
-    """Byte for byte as `fprintf("%s ")` and `fwrite` put it, spelled out with struct."""
+    """The bytes are those of word2vec's `fprintf("%s ")` and `fwrite`, spelled out with struct."""
     [path] = formats.write_binary(tmp_path / "v.bin", ["a", "b"], COUNTS[:2], np.array([[1, -0.5], [0, 2]], np.float32))
 
     assert path.read_bytes() == b"2 2\na " + struct.pack("<2f", 1, -0.5) + b"\nb " + struct.pack("<2f", 0, 2) + b"\n"
 
 
 def test_a_row_may_hold_any_bytes(tmp_path: Path) -> None:
-    """Numbers whose bytes are spaces and line ends do not end a word early."""
+    """Numbers with bytes of spaces and newlines do not end a word early."""
     table = np.frombuffer(b"    \n\n\n\n  \n \n \n ", "<f4").reshape(2, 2)
     [path] = formats.write_binary(tmp_path / "v.bin", ["a", "b"], COUNTS[:2], table)
 
@@ -64,7 +64,7 @@ def test_a_row_may_hold_any_bytes(tmp_path: Path) -> None:
 
 
 def test_gzip_is_the_same_each_time(tmp_path: Path) -> None:
-    """No time and no name is in the file, so its digest says whether the vectors changed."""
+    """The gzip header contains neither time nor name, so equal vectors give equal digests."""
     [one] = formats.write_text(tmp_path / "one.txt.gz", WORDS, COUNTS, TABLE)
     [two] = formats.write_text(tmp_path / "two.txt.gz", WORDS, COUNTS, TABLE)
 
@@ -72,7 +72,7 @@ def test_gzip_is_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_parquet_holds_counts_too(tmp_path: Path) -> None:
-    """Word, count and vector, exact."""
+    """Word, count and vector are exact."""
     [path] = formats.write_parquet(tmp_path / "v.parquet", WORDS, COUNTS, TABLE)
     read = pq.read_table(path)
 
@@ -91,7 +91,7 @@ def test_parquet_holds_counts_too(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_name_says_the_format(name: str, wanted: str | None, format: str) -> None:
-    """By its ending, in capitals too; a name without one takes the format that is named."""
+    """The ending gives the format, also in capitals; a name without one needs --format."""
     assert formats.format_of(Path(name), wanted) == format
 
 
@@ -104,14 +104,16 @@ def test_the_name_says_the_format(name: str, wanted: str | None, format: str) ->
     ],
 )  # fmt: skip
 def test_a_name_that_says_something_else_is_refused(name: str, wanted: str | None) -> None:
-    """No text is written under the name of another format, and none is guessed."""
-    with pytest.raises(ConfigError, match=r"(?s)have to agree\nexpected  a name that ends with .txt .*\nfound     v"):
+    """A name with the ending of another format, or of none known, is refused."""
+    with pytest.raises(
+        ConfigError, match=r"(?s)the format of the export\nexpected  a name that ends with .txt .*\nfound     v"
+    ):
         formats.format_of(Path(name), wanted)
 
 
 @pytest.mark.parametrize("format", list(formats.WRITERS))
 def test_each_name_has_files_of_its_own(format: str, tmp_path: Path) -> None:
-    """Two versions side by side: the file that is named is the one that is written, and none is shared."""
+    """Two exports side by side share no file."""
     made = [formats.WRITERS[format](tmp_path / name, WORDS, COUNTS, TABLE) for name in ("v1.0", "v1.1")]
 
     assert [files[0].name for files in made] == ["v1.0", "v1.1"]
@@ -120,7 +122,7 @@ def test_each_name_has_files_of_its_own(format: str, tmp_path: Path) -> None:
 
 
 def test_parquet_keeps_the_rules_of_its_words(tmp_path: Path) -> None:
-    """In its metadata, so that another program can write its questions as the text was written."""
+    """The metadata contain the rules, so that other programs can normalise queries alike."""
     formats.write_parquet(tmp_path / "v", WORDS, COUNTS, TABLE, Rules(digits="spell"))
 
     assert Rules.read(pq.read_schema(tmp_path / "v").metadata) == Rules(digits="spell")
@@ -135,7 +137,7 @@ def test_npy_has_its_words_beside_it(tmp_path: Path) -> None:
 
 
 def test_projector_pair(tmp_path: Path) -> None:
-    """A line of numbers without a head, and a head with a line a word, as TensorBoard wants them."""
+    """The vectors have no header line, the words have one, as TensorBoard expects."""
     vectors, labels = formats.write_projector(tmp_path / "v", WORDS, COUNTS, TABLE)
 
     np.testing.assert_allclose(np.loadtxt(vectors, delimiter="\t"), TABLE, rtol=5e-6)
@@ -151,7 +153,7 @@ def test_projector_pair(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["text", "binary", "npy", "projector"])
 @pytest.mark.parametrize("word", ["new york", "a\tb", "a\u00a0b", ""])
 def test_white_space_in_a_word_is_refused(tmp_path: Path, format: str, word: str) -> None:
-    """A word that the reader would cut is named with its row and the way out, and no file is left."""
+    """A word with white space is named with its row and the next step, and no file is left."""
     with pytest.raises(InputError, match=r"(?s)word 1 cannot be written .* without white space.*Export as parquet"):
         formats.WRITERS[format](tmp_path / "v", ["the", word], COUNTS[:2], TABLE[:2])
 
