@@ -1,1 +1,1 @@
-"""vocabulary, windows → vectors: how a training starts, runs and records its curve."""
+"""vocabulary, windows → vectors: initialise, train, and record the curve."""

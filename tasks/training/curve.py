@@ -1,4 +1,4 @@
-"""The curve of a training: points at fixed places of the corpus, and beside each what the clock said."""
+"""The curve of a training: points at fixed positions in the corpus, with measured rates beside them."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import pyarrow as pa
 from tasks.datasets import contracts
 from w2v_core.training import Progress
 
-POINTS = 200  # about as many a run
+POINTS = 200  # approximate number per run
 
 
 class Curve:
-    """Sums up what happened since the last point; one is due after every 1/POINTS of the windows."""
+    """Accumulate progress since the last point; a point is due after every 1/POINTS of the windows."""
 
     def __init__(self, total_windows: int, words_per_window: float, state: dict[str, Any] | None) -> None:
         self._step = max(1, total_windows // POINTS)
@@ -20,11 +20,11 @@ class Curve:
         self.rows: list[dict[str, Any]] = state["rows"]
         self.rates: list[float] = state["rates"]  # words per second up to each point
         self._now: dict[str, int] = state["now"]
-        self._since: dict[str, float] = state["since"]  # the last point
+        self._since: dict[str, float] = state["since"]  # totals since the last point
 
     @property
     def state(self) -> dict[str, Any]:
-        """Plain JSON, from which the curve goes on."""
+        """Return the state as plain JSON, from which the curve continues."""
         return {"rows": self.rows, "rates": self.rates, "now": self._now, "since": self._since}
 
     @property

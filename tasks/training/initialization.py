@@ -1,4 +1,4 @@
-"""What a training starts from: new vectors or those of an earlier one, and the words whose vectors stay."""
+"""Initialise a training: new vectors or those of an earlier training, and the words whose vectors are frozen."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from tasks.vectors import tables
 from w2v_core.model import Model, initial, warm
 from w2v_core.randomness import generator
 
-WHICH = "training.warm_start is the vectors.parquet that an earlier `w2v retrain` named at its end."
+WHICH = "Set training.warm_start to a vectors.parquet, whose path `w2v retrain` prints at its end."
 
 
 class Start(NamedTuple):
@@ -29,37 +29,41 @@ class Start(NamedTuple):
 
 
 def start_digests(config: Training) -> list[str | None]:
-    """Of the files a training starts from. Raises InputError if one cannot be read."""
+    """Return the digests of the files that a training starts from. Raises InputError if one cannot be read."""
     frozen = list_digest(config.frozen, "training.frozen")
     if config.warm_start is None:
         return [None, frozen]
     path = Path(config.warm_start)
     try:
-        path.stat()  # pyarrow's words for what is missing are long
+        path.stat()  # pyarrow's message for a missing file is long
         _check_start(path, config.vector_size)
         return [digest_of_file(path), frozen]
-    except (OSError, ValueError) as error:  # a NUL in the path
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise InputError(
             f"{path}: cannot read these vectors ({getattr(error, 'strerror', None) or error}).\n{WHICH}"
         ) from error
 
 
 def _check_start(path: Path, vector_size: int) -> None:
-    """Raise InputError if the file holds no vectors of this size, as its columns say; the rows are not read."""
+    """Raise InputError if the file holds no vectors of this size; only its schema is read."""
     size = _size(path)
     if isinstance(size, str):
         raise InputError(
-            f"{path}: these vectors cannot be a start\nexpected  a vectors.parquet\nfound     {size}\n{WHICH}"
+            f"{path}: these vectors cannot be the start of a training\nexpected  a vectors.parquet\nfound     {size}\n"
+            f"{WHICH}"
         )
     if size != vector_size:
         raise InputError(
-            f"{path}: these vectors cannot be a start\nexpected  training.vector_size = {vector_size}\n"
-            f"found     {size} dimensions\nSet training.vector_size={size}, or leave out training.warm_start."
+            f"{path}: these vectors cannot be the start of a training\nexpected  training.vector_size = {vector_size}\n"
+            f"found     {size} dimensions\nSet training.vector_size={size}, or remove training.warm_start."
         )
 
 
 def start(words: list[str], config: Training, seed: int, tokenization: Tokenization) -> Start:
-    """Raises InputError if the earlier vectors have another size, or no frozen word is known."""
+    """Return the initial model and the frozen words, deterministic for `seed`.
+
+    Raises InputError if the earlier vectors have another size, or if no frozen word is known.
+    """
     rng = generator(seed, "initial vectors")
     facts: dict[str, Any] = {}
     if config.warm_start is None:
@@ -86,12 +90,12 @@ def _earlier(path: Path, vector_size: int) -> tuple[list[str], Model]:
 
 
 def _size(path: Path) -> int | str:
-    """The dimensions of the vectors in the file, or what it is instead."""
+    """Return the dimensions of the vectors in the file, or a description of what the file is instead."""
     if path.is_dir():
         return "a folder"
     try:
         schema = pq.read_schema(path)
     except pa.ArrowInvalid:
-        return "a file that is no Parquet, or is damaged"
+        return "a file that is not Parquet, or is damaged"
     kind = schema.field("input").type if "input" in schema.names else pa.null()
     return int(kind.list_size) if pa.types.is_fixed_size_list(kind) else f"the columns {', '.join(schema.names)}"

@@ -1,10 +1,10 @@
-"""vocabulary, windows → vectors: drive the core over the shards, keep checkpoints, and record the curve.
+"""vocabulary, windows → vectors: run the core over the shards, save checkpoints, and record the curve.
 
-The vectors of earlier epochs that are to be kept are written as each epoch ends, beside the checkpoints, and are copied
-to the output at the end: there, what a killed attempt leaves is swept.
+Vectors of earlier epochs to keep are written beside the checkpoints as each epoch ends, and copied to the output at the
+end, since the output of a killed attempt is deleted.
 
-The curve has its points at fixed places of the corpus, so it is as reproducible as the vectors; what the clock
-says (words per second, waiting) goes into the manifest's facts, which are no part of the content.
+Points of the curve lie at fixed positions in the corpus, so the curve is as reproducible as the vectors. Measured times
+(words per second, waiting) go into the manifest's facts, which are not part of the content.
 """
 
 import functools
@@ -22,8 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from configs.schema import Tokenization, Training
 from tasks.datasets import contracts
-from tasks.engine import environment
-from tasks.engine import progress as engine_progress
+from tasks.engine import environment, progress
 from tasks.engine.checkpoints import Checkpoint, Checkpoints
 from tasks.engine.interrupts import interruptible
 from tasks.engine.stage import Context, stage
@@ -47,7 +46,7 @@ log = logging.getLogger("w2v")
 
 TEXT = Tokenization()
 WORDS_AT_ONCE = 1 << 12
-TELLING_SECONDS = 1.0  # of training, before which its speed says little
+TELLING_SECONDS = 1.0  # of training, before which its speed is not reported
 
 
 @stage("training", outside=start_digests, rounds=True)
@@ -62,9 +61,9 @@ def training(
     context: Context,
     tokenization: Tokenization = TEXT,
 ) -> Account:
-    """vectors.parquet, those of the earlier epochs to keep, and curve.parquet; the account is in windows.
+    """Write vectors.parquet, the vectors of earlier epochs to keep, and curve.parquet; the account counts windows.
 
-    The rules by which `tokenization` wrote the words are kept with their vectors.
+    The rules by which `tokenization` normalised the words are stored with their vectors.
     """
     words = contracts.read(vocabulary.files()[0], contracts.VOCABULARY, ["word", "count"])
     if not IN_PLACE:
@@ -74,7 +73,7 @@ def training(
     keeping = tables.kept_epochs(config)
     run = Run(settings, begin, words, keeping, draws, read_windows(held_out.files()[0]), draft, context)
     with threadpool_limits(1, "blas"), interruptible() as interrupt:
-        draft.facts["environment"] = environment.describe()  # of this training, whoever publishes it later
+        draft.facts["environment"] = environment.describe()  # of the training, which may be published elsewhere
         try:
             for _ in () if run.paused else run:
                 if interrupt or run.paused or run.checkpoint_due:
@@ -101,19 +100,19 @@ def training(
 @functools.cache  # once a process
 def _tell_of_slowness() -> None:
     log.warning(
-        "⚠ this SciPy has no product in place (scipy.sparse._sparsetools.coo_matmat_dense): training gives the same "
-        "vectors, more slowly"
+        "⚠ this SciPy has no in-place product (scipy.sparse._sparsetools.coo_matmat_dense): training gives the same "
+        "vectors, but more slowly"
     )
 
 
 def losses(curve: pa.Table) -> list[float]:
-    """J(θ) at the start and at the end of each epoch; empty where no window was held out."""
+    """Return J(θ) at the start and at the end of each epoch; empty if no window was held out."""
     found: list[float] = curve["held_out_loss"].drop_null().to_pylist()
     return found
 
 
 class Run:
-    """One training: the model, where it stands, and what the clock said."""
+    """The state of one training: the model, its position, and measured times."""
 
     def __init__(
         self,
@@ -146,10 +145,10 @@ class Run:
         self._saved_at = time.monotonic()
 
     def __iter__(self) -> Iterator[None]:
-        """Learn; control comes back after every step, with the tables and the position in step."""
+        """Train; yield after every step, when tables and position are consistent."""
         if self._position != Position():
             share = self.curve.windows / self.total
-            engine_progress.continued("training", share * self._settings.epochs, share)
+            progress.continued("training", share * self._settings.epochs, share)
         rows = self._rows.__getitem__
         teacher = learner(
             self._settings,
@@ -162,14 +161,14 @@ class Run:
         if not self.curve.rows:
             self._point(0, self._settings.min_learning_rate, judge=True)
         started = time.perf_counter()
-        for progress in train(teacher, self._settings, self.model, self._shards, rows, self._position):
+        for step in train(teacher, self._settings, self.model, self._shards, rows, self._position):
             seconds = time.perf_counter() - started
             self._clock["training"] += seconds
-            epoch_over = progress.position.epoch > self._position.epoch
-            self._position = progress.position
-            self.curve.add(progress, seconds)
+            epoch_over = step.position.epoch > self._position.epoch
+            self._position = step.position
+            self.curve.add(step, seconds)
             if epoch_over or self.curve.due:
-                self._point(progress.done, progress.learning_rate, judge=epoch_over)
+                self._point(step.done, step.learning_rate, judge=epoch_over)
             if epoch_over and self._position.epoch in self._kept:
                 self._keep()
             yield
@@ -177,7 +176,7 @@ class Run:
 
     @property
     def paused(self) -> bool:
-        """Whether it has come as far as it is to go for now, which is not the end."""
+        """Return True if the training has reached the epoch to pause after, which is not the last."""
         return 0 < self._context.pause_after <= self._position.epoch < self._settings.epochs
 
     @property
@@ -185,7 +184,7 @@ class Run:
         return time.monotonic() - self._saved_at > self._context.runtime.checkpoint_interval
 
     def save(self) -> None:
-        """Write a checkpoint from which the training goes on to the same bits; never of vectors that have diverged."""
+        """Write a checkpoint from which training continues bit for bit; skip it if the vectors have diverged."""
         if not np.isfinite(self.model.theta).all():
             return
         started = time.perf_counter()
@@ -195,19 +194,19 @@ class Run:
         self._saved_at = time.monotonic()
 
     def _keep(self) -> None:
-        """Write the vectors as they are, before any checkpoint that lies behind them."""
+        """Write the vectors of the epoch that ended, before any later checkpoint."""
         started = time.perf_counter()
         with self.checkpoints.file(tables.EARLIER.format(self._position.epoch)) as path:
             write_vectors(path, self._table, self.model)
         self._clock["checkpoints"] += time.perf_counter() - started
 
     def end(self) -> None:
-        """The whole curve so far is on MLflow's page, if it answers."""
+        """Publish the rest of the curve to MLflow, if it answers."""
         self._live.end(self.curve)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the clock said."""
+        """Return the measured times and speeds."""
         seconds = self._clock["training"] + self._clock["checkpoints"]
         speed = {
             "words_per_second": self.words / seconds,
@@ -219,7 +218,7 @@ class Run:
         return {"words": self.words, "speed": speed}
 
     def _point(self, done: float, learning_rate: float, *, judge: bool) -> None:
-        """A point of the curve, with J(θ) where `judge` says so; and what people see of it."""
+        """Add a point to the curve, with J(θ) if `judge` is true, and report it."""
         loss = self._held_out_loss() if judge else None
         self.curve.point(done * self._settings.epochs, learning_rate, loss)
         latest, seconds = self.curve.rows[-1], self._clock["training"]
@@ -233,13 +232,13 @@ class Run:
         self._live.show(self.curve)
 
     def _held_out_loss(self) -> float | None:
-        """J(θ), or None where no window was held out."""
+        """Return J(θ) on the held-out windows, or None if there are none."""
         found = held_out_loss(self.model, self._held_out, self._settings, self._counts)
         return found.per_window if found.windows else None
 
 
 class Shards:
-    """The shards of each epoch in order, each read while the one before it trains."""
+    """The shards of each epoch in order, each read while the one before is trained on."""
 
     def __init__(self, draws: list[Dataset], clock: dict[str, float]) -> None:
         self._draws, self._clock = draws, clock
@@ -265,7 +264,7 @@ def write_vectors(path: Path, words: pa.Table, model: Model) -> None:
 
 
 def _tables(words: pa.Table, model: Model) -> Iterator[pa.Table]:
-    """The vectors, so many at a time that a copy of them is small beside the model."""
+    """Yield the vectors in parts, so that a copy of one is small beside the model."""
     for first in range(0, len(words), WORDS_AT_ONCE):
         part = slice(first, first + WORDS_AT_ONCE)
         table = words.slice(first, WORDS_AT_ONCE).append_column("input", _column(model.input[part]))

@@ -40,7 +40,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def texts() -> list[str]:
-    """Sixty documents, each of thirty words of one of two topics."""
+    """Return sixty documents of thirty words, each on one of two topics."""
     rng = np.random.default_rng(0)
     return [" ".join(rng.choice(TOPICS[number % 2], 30)) for number in range(60)]
 
@@ -67,7 +67,7 @@ def workspace(tmp_path: Path, name: str, **runtime: Any) -> Context:
 
 @pytest.fixture(autouse=True)
 def short_rounds() -> Iterator[None]:
-    """Rounds of the fast path that end within so small a corpus."""
+    """Make rounds of the fast path short enough for this small corpus."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipelined, "ROUND", 2)
         yield
@@ -87,7 +87,7 @@ def short_rounds() -> Iterator[None]:
 def test_every_combination_learns(
     context: Context, architecture: str, objective: str, batch_size: int | str, learning_rate: float
 ) -> None:
-    """J(θ) on held-out windows is lower at the end than at the start, for every way of training."""
+    """J(θ) on held-out windows falls from start to end for every way of training."""
     made = train(
         context, architecture=architecture, objective=objective, batch_size=batch_size, learning_rate=learning_rate,
         epochs=6,
@@ -111,7 +111,7 @@ def test_words_that_share_contexts_end_nearer(context: Context) -> None:
 
 
 def test_threads_and_intervals_change_no_bit(tmp_path: Path) -> None:
-    """Whatever [runtime] says, the files are the same."""
+    """No setting of [runtime] changes the files."""
     digests = {
         train(workspace(tmp_path, name, **runtime)).digest
         for name, runtime in {
@@ -124,7 +124,7 @@ def test_threads_and_intervals_change_no_bit(tmp_path: Path) -> None:
 
 
 def interrupted_training(context: Context) -> Path:
-    """The checkpoints of a training that was stopped after four updates."""
+    """Return the checkpoints of a training that was stopped after four updates."""
     updates = Run.__iter__
 
     def interrupted(self: Run):
@@ -153,9 +153,9 @@ def test_resumed_is_the_same_as_never_stopped(
     shared_negatives: int,
     stop: int,
 ) -> None:
-    """Stopped after any update and started again, it says where it goes on, and ends with the same bits and curve.
+    """A training stopped after any update resumes, with a message, and ends with the same bits and curve.
 
-    So do the vectors of earlier epochs that it keeps.
+    So do the kept vectors of earlier epochs.
     """
     caplog.set_level("INFO", "w2v")
     settings = {"architecture": architecture, "shared_negatives": shared_negatives, "batch_size": 128, "keep_epochs": 3}
@@ -180,7 +180,7 @@ def test_resumed_is_the_same_as_never_stopped(
 
 
 def test_speed_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not of the first moments, which say nothing of those to come."""
+    """The speed is reported only after the first moments, which say little."""
     told: list[str] = []
     monkeypatch.setattr(progress.Report, "__call__", lambda self, done, total, text="": told.append(text))
     monkeypatch.setattr(module, "TELLING_SECONDS", 1e9)
@@ -193,7 +193,7 @@ def test_speed_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_earlier_epochs_are_kept(tmp_path: Path) -> None:
-    """The vectors that a training has learnt when it pauses after an epoch; the final ones are what they always are."""
+    """Kept vectors are those of a training paused after that epoch; the final ones are unaffected."""
     alone = train(workspace(tmp_path, "alone"))
     made = train(workspace(tmp_path, "kept"), keep_epochs=2)
     paused = workspace(tmp_path, "paused").model_copy(update={"pause_after": 2})
@@ -213,12 +213,12 @@ def test_earlier_epochs_are_kept(tmp_path: Path) -> None:
 
 
 def test_more_epochs_than_there_are_keep_all(context: Context) -> None:
-    """The last of them has the final vectors."""
+    """If more epochs are to be kept than there are, all are."""
     assert tables.kept(train(context, keep_epochs=9)) == [1, 2]
 
 
 def test_kept_vectors_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint behind the end of an epoch whose vectors somebody has deleted is passed over."""
+    """If kept vectors were deleted, later checkpoints are not used and the epoch is trained again."""
     whole = train(workspace(tmp_path, "whole"), keep_epochs=2, epochs=2)
     updates = Run.__iter__
 
@@ -241,7 +241,7 @@ def test_kept_vectors_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: 
 
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numbers that overflow stop the run with a way out; what was good is kept."""
+    """Overflow stops the run with advice and keeps the last good checkpoint."""
     monkeypatch.setattr(pipelined, "ROUND", 1)  # the first update is still a sane one
     context = workspace(tmp_path, "ws", checkpoint_interval=0.0001)
 
@@ -259,25 +259,25 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: 
 def test_a_scipy_without_the_product_in_place_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It trains all the same."""
+    """Training works without SciPy's in-place product and warns once."""
     monkeypatch.setattr(module, "IN_PLACE", False)
     monkeypatch.setattr(blocks, "coo_matmat_dense", None)
     module._tell_of_slowness.cache_clear()
     for name in ("one", "two"):
         train(workspace(tmp_path, name), epochs=1)
 
-    assert caplog.text.count("this SciPy has no product in place") == 1
+    assert caplog.text.count("this SciPy has no in-place product") == 1
 
 
 def test_finished_training_leaves_no_checkpoint(tmp_path: Path) -> None:
-    """Checkpoints go when the vectors are whole."""
+    """Checkpoints are deleted when the vectors are complete."""
     made = train(workspace(tmp_path, "ws", checkpoint_interval=0.001))
 
     assert not (made.path / CHECKPOINTS).exists()
 
 
 def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    """A crash while a checkpoint is written leaves the one before it."""
+    """After a crash while writing a checkpoint, the one before it is used."""
     checkpoints = Checkpoints(tmp_path)
     for step in range(3):
         last = checkpoints.save(Checkpoint(np.full((2, 2, 2), step, np.float32), {"step": step}))
@@ -292,7 +292,7 @@ def test_half_written_checkpoint_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_checkpoint_of_another_config_is_not_met(tmp_path: Path) -> None:
-    """A changed rate is another key: its training starts anew, and leaves the interrupted one's checkpoint alone."""
+    """Another learning rate is another key: its training starts from the beginning, with its own checkpoint."""
     clean = train(workspace(tmp_path, "clean"), learning_rate=0.02)
     context = workspace(tmp_path, "ws")
     saved = interrupted_training(context)
@@ -302,7 +302,7 @@ def test_checkpoint_of_another_config_is_not_met(tmp_path: Path) -> None:
 
 
 def test_checkpoint_put_elsewhere_is_refused(tmp_path: Path) -> None:
-    """Moved by hand into the folder of another config's training, it is named with both keys and the way out."""
+    """A checkpoint moved to another config's folder is refused with both keys and the next step."""
     context = workspace(tmp_path, "ws")
     saved = interrupted_training(context)
     made = train(context, learning_rate=0.02)
@@ -314,7 +314,7 @@ def test_checkpoint_put_elsewhere_is_refused(tmp_path: Path) -> None:
 
 
 def test_warm_start_follows_the_words(tmp_path: Path) -> None:
-    """A training that starts from earlier vectors has less to learn, and says what it took over."""
+    """A warm start begins with a lower loss and reports what it inherited."""
     first = train(workspace(tmp_path, "ws"), epochs=6)
     second = train(workspace(tmp_path, "ws"), warm_start=str(first.path / "vectors.parquet"))
 
@@ -326,7 +326,7 @@ def test_warm_start_follows_the_words(tmp_path: Path) -> None:
 
 
 def test_frozen_words_keep_their_vectors(tmp_path: Path) -> None:
-    """A frozen word leaves a warm start as it entered it; the others move."""
+    """Frozen words keep their vectors of the warm start; the others change."""
     first = train(workspace(tmp_path, "ws"))
     words = tmp_path / "frozen.txt"
     words.write_text("sea1\nsky3\nnowhere\n")
@@ -341,14 +341,14 @@ def test_frozen_words_keep_their_vectors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"2 2\nthe 0.1 0.2\nof 0.3 0.4\n", "a file that is no Parquet"),
-        (b"PAR1 cut", "a file that is no Parquet, or is damaged"),
+        (b"2 2\nthe 0.1 0.2\nof 0.3 0.4\n", "a file that is not Parquet"),
+        (b"PAR1 cut", "a file that is not Parquet, or is damaged"),
         (None, "a folder"),
         ("words", "the columns word, count"),
     ],
 )
 def test_a_start_that_holds_no_vectors_is_refused(content: bytes | str | None, found: str, tmp_path: Path) -> None:
-    """Before any work, with what is meant instead, and without a word about deleting what is the user's."""
+    """A file without vectors is refused before any work; the advice never is to delete it."""
     path = tmp_path / "x.vec"
     if content == "words":
         pq.write_table(pa.table({"word": ["a"], "count": [1]}), path)
@@ -357,7 +357,7 @@ def test_a_start_that_holds_no_vectors_is_refused(content: bytes | str | None, f
     else:
         path.mkdir()
     with pytest.raises(
-        InputError, match=rf"cannot be a start\nexpected  a vectors.parquet\nfound     {found}"
+        InputError, match=rf"cannot be the start of a training\nexpected  a vectors.parquet\nfound     {found}"
     ) as error:
         start_digests(Training(warm_start=str(path)))
 
@@ -365,7 +365,7 @@ def test_a_start_that_holds_no_vectors_is_refused(content: bytes | str | None, f
 
 
 def test_warm_start_of_another_size_is_refused(tmp_path: Path) -> None:
-    """The error names both sizes and the ways out."""
+    """The error names both sizes and the next step."""
     first = train(workspace(tmp_path, "ws"))
 
     with pytest.raises(InputError, match=r"expected  training\.vector_size = 9\nfound     8 dimensions\nSet training"):
@@ -373,7 +373,7 @@ def test_warm_start_of_another_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_start_is_named(context: Context) -> None:
-    """Vectors or a word list that are not there stop the training before it begins."""
+    """A missing file of vectors or words stops the training before it begins."""
     with pytest.raises(InputError, match=r"nowhere\.parquet: cannot read these vectors \(No such file"):
         train(context, warm_start="nowhere.parquet")
     with pytest.raises(InputError, match=r"nowhere\.txt: cannot read this word list(?s:.*)training\.frozen"):
@@ -381,7 +381,7 @@ def test_missing_start_is_named(context: Context) -> None:
 
 
 def test_gradient_descent_updates_once_an_epoch(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many chunks the full gradient is summed in, an epoch is one update, and J(θ) is measured once in it."""
+    """An epoch of gradient descent is one update and one J(θ), in however many chunks it is summed."""
     monkeypatch.setattr(batches, "CHUNK", 50)
     made = train(context, objective="softmax", batch_size="full", learning_rate=2.0)
     curve = contracts.read(made.path / "curve.parquet", contracts.CURVE).to_pandas()
