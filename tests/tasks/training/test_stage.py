@@ -17,9 +17,11 @@ from tasks.engine.checkpoints import Checkpoint, Checkpoints
 from tasks.engine.stage import Context
 from tasks.engine.store import CHECKPOINTS, MANIFEST, Dataset
 from tasks.errors import InputError, Paused, StoreError, TrainingError
+from tasks.training import session
 from tasks.training import stage as module
 from tasks.training.initialization import start_digests
-from tasks.training.stage import Run, training
+from tasks.training.session import TrainingSession
+from tasks.training.stage import training
 from tasks.vectors import tables
 from tasks.vocabulary import vocabulary
 from tasks.windows import windows
@@ -125,9 +127,9 @@ def test_threads_and_intervals_change_no_bit(tmp_path: Path) -> None:
 
 def interrupted_training(context: Context) -> Path:
     """Return the checkpoints of a training that was stopped after four updates."""
-    updates = Run.__iter__
+    updates = TrainingSession._learn
 
-    def interrupted(self: Run):
+    def interrupted(self: TrainingSession):
         for number, update in enumerate(updates(self), start=1):
             yield update
             if number == 4:
@@ -135,7 +137,7 @@ def interrupted_training(context: Context) -> Path:
                 raise ConnectionAbortedError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.Run, "__iter__", interrupted)
+        patch.setattr(TrainingSession, "_learn", interrupted)
         with pytest.raises(ConnectionAbortedError):
             train(context)
     (folder,) = context.store.root.glob(f"training/*/{CHECKPOINTS}")
@@ -160,16 +162,16 @@ def test_resumed_is_the_same_as_never_stopped(
     caplog.set_level("INFO", "w2v")
     settings = {"architecture": architecture, "shared_negatives": shared_negatives, "batch_size": 128, "keep_epochs": 3}
     whole = train(workspace(tmp_path, "whole"), **settings)
-    updates = Run.__iter__
+    updates = TrainingSession._learn
 
-    def interrupted(self: Run):
+    def interrupted(self: TrainingSession):
         for number, update in enumerate(updates(self), start=1):
             yield update
             if number == stop:
                 self.save()
                 raise ConnectionAbortedError
 
-    monkeypatch.setattr(module.Run, "__iter__", interrupted)
+    monkeypatch.setattr(TrainingSession, "_learn", interrupted)
     with pytest.raises(ConnectionAbortedError):
         train(workspace(tmp_path, "stopped"), **settings)
     monkeypatch.undo()
@@ -183,10 +185,10 @@ def test_speed_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.Monk
     """The speed is reported only after the first moments, which say little."""
     told: list[str] = []
     monkeypatch.setattr(progress.Report, "__call__", lambda self, done, total, text="": told.append(text))
-    monkeypatch.setattr(module, "TELLING_SECONDS", 1e9)
+    monkeypatch.setattr(session, "TELLING_SECONDS", 1e9)
     train(workspace(tmp_path, "quick"))
     assert not [text for text in told if "words/s" in text]
-    monkeypatch.setattr(module, "TELLING_SECONDS", 0.0)
+    monkeypatch.setattr(session, "TELLING_SECONDS", 0.0)
     train(workspace(tmp_path, "slow"))
 
     assert re.search(r"epoch \d\.\d\d, loss \d\.\d+, [\d,]+ words/s, \d+ s left", told[-1])
@@ -220,16 +222,16 @@ def test_more_epochs_than_there_are_keep_all(context: Context) -> None:
 def test_kept_vectors_that_are_gone_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If kept vectors were deleted, later checkpoints are not used and the epoch is trained again."""
     whole = train(workspace(tmp_path, "whole"), keep_epochs=2, epochs=2)
-    updates = Run.__iter__
+    updates = TrainingSession._learn
 
-    def interrupted(self: Run):
+    def interrupted(self: TrainingSession):
         for update in updates(self):
             yield update
             if list(self.checkpoints.folder.glob("*.parquet")):
                 self.save()
                 raise ConnectionAbortedError
 
-    monkeypatch.setattr(module.Run, "__iter__", interrupted)
+    monkeypatch.setattr(TrainingSession, "_learn", interrupted)
     context = workspace(tmp_path, "stopped")
     with pytest.raises(ConnectionAbortedError):
         train(context, keep_epochs=2, epochs=2)
