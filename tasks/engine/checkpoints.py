@@ -1,8 +1,8 @@
-"""Checkpoints of a training: whole or not at all, the last two kept.
+"""Checkpoints of a training: written completely or not at all; the last two are kept.
 
-Beside them lie files that the training has finished before its end, and which will be part of its output. All is
-inside the folder of the training's key, so a checkpoint of another config, data or code is never met; one that was put
-there by hand is refused.
+Beside them lie files that the training finishes before its end and that will be part of its output. Everything is
+inside the folder of the training's key, so a checkpoint of another config, data or code is never found there. One that
+was put there by hand is refused.
 """
 
 import json
@@ -25,25 +25,30 @@ STATE = "state.json"
 
 
 class Checkpoint(NamedTuple):
+    """The state of a training at one point."""
+
     theta: NDArray[np.float32]  # (V, 2, D): both tables
-    state: dict[str, Any]  # plain JSON: where training stands, and its curve so far
+    state: dict[str, Any]  # plain JSON: the position, and the curve so far
 
 
 class Checkpoints:
+    """The checkpoints of one training."""
+
     def __init__(self, output: Path) -> None:
+        """Use the folder `output` of the training in the store; its name is the training's key."""
         self.folder = output / CHECKPOINTS
         self._key = output.name
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a new checkpoint, then drop all but the last two."""
+        """Write a new checkpoint, delete all but the last two, and return the new one's folder."""
         names = self._names()
         path = self.folder / f"{int(names[-1]) + 1 if names else 0:06d}"
         path.mkdir(parents=True)
         with open(path / TABLES, "wb") as stream:
             np.save(stream, checkpoint.theta, allow_pickle=False)
         sync(path / TABLES)
-        # the state comes last and vouches for the tables: without it the checkpoint does not exist
-        # it vouches for the files as well: whoever goes on from here will not make them again
+        # The state comes last and holds the digest of the tables: without it the checkpoint does not exist. It names
+        # the finished files as well, since a training that resumes here does not write them again.
         files = sorted(file.name for file in self.folder.glob("*.parquet"))
         state = {"key": self._key, "tables": digest_of_file(path / TABLES), "files": files, **checkpoint.state}
         write_whole(path / STATE, json.dumps(state).encode())
@@ -53,15 +58,15 @@ class Checkpoints:
 
     @contextmanager
     def file(self, name: str) -> Iterator[Path]:
-        """Where to write a Parquet file that stays; a checkpoint saved after it stands for a training that has it."""
+        """Yield a path to write a Parquet file of the output to; every later checkpoint includes the file."""
         self.folder.mkdir(exist_ok=True)
         with whole(self.folder / name) as path:
             yield path
 
     def latest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole; what a crash left half-written is passed over and removed.
+        """Return the newest complete checkpoint, None if there is none. Delete newer ones that a crash left incomplete.
 
-        Raises StoreError if it is another training's.
+        Raises StoreError if the checkpoint belongs to another training.
         """
         for name in reversed(self._names()):
             path = self.folder / name
@@ -80,12 +85,12 @@ class Checkpoints:
         if key != self._key:
             raise StoreError(
                 f"{path} is a checkpoint of another training\nexpected  key {self._key}\nfound     key {key}\n"
-                "Its config, data or code is not this one's: remove the folder, and the training starts anew."
+                "Its config, data or code is different. Delete the folder to start this training from the beginning."
             )
 
     @property
     def kept(self) -> str:
-        """Where the newest one lies, for a message."""
+        """Return a sentence that says where the newest checkpoint lies, for a message."""
         names = self._names()
         return (
             f"The last good checkpoint is kept in {self.folder / names[-1]}."

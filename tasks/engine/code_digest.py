@@ -1,6 +1,7 @@
-"""The digest of a stage's code: what the modules it imports mean, whatever is written beside it.
+"""The digest of a stage's code: the meaning of its module and of all own modules that it imports.
 
-A mended comment, docstring or line break leaves the digest as it is; a changed constant, name or call does not.
+Changing a comment, a docstring or a line break leaves the digest as it is; changing a constant, a name or a call does
+not.
 """
 
 import ast
@@ -13,8 +14,8 @@ from pathlib import Path
 from tasks.datasets.files import digest_of
 
 OWN_PACKAGES = ("tasks", "w2v_core", "configs")
-# What computes no result: the engine, what is told to MLflow, errors; and sections of the config, whose values are in
-# the key themselves. tests/test_architecture.py and tests/tasks/engine/test_code_digest.py hold them to it.
+# Packages that compute no result: the engine, tracking, errors; and the config, whose values are in the key themselves.
+# tests/test_architecture.py and tests/tasks/engine/test_code_digest.py check that they import no core.
 EXEMPT = ("tasks.engine", "tasks.tracking", "tasks.errors", "configs")
 
 
@@ -30,7 +31,7 @@ def code_digest(module: str) -> str:
 
 
 def closure(module: str) -> dict[str, Path]:
-    """Return the file of each module that counts for a stage's key: the stage's own, and what it imports of ours."""
+    """Return the file of each module that a stage's key covers: the stage's own, and every own module it imports."""
     seen: dict[str, Path] = {}
     waiting = [module]
     while waiting:
@@ -43,15 +44,15 @@ def closure(module: str) -> dict[str, Path]:
 
 
 def exempt(module: str) -> bool:
-    """Return whether a module counts for no key."""
+    """Return whether no key covers the module."""
     return any(f"{module}.".startswith(f"{each}.") for each in EXEMPT)
 
 
 def own_imports(source: str, module: str) -> list[str]:
-    """Return the own modules that a source imports, wherever in it.
+    """Return the own modules that a source imports, at the top or inside functions.
 
-    Raises ImportError for an import that names no module of ours clearly: a relative one, `*`, or a name that a
-    package's `__init__` would have to look up. What such a name stands for cannot be read off.
+    Raises ImportError for an import whose module cannot be read off the source: a relative one, `*`, or a name that a
+    package's `__init__` would have to look up.
     """
     names: list[str] = []
     for node in ast.walk(ast.parse(source)):
@@ -69,7 +70,7 @@ def own_imports(source: str, module: str) -> list[str]:
 
 
 def _imported(package: str, name: str, module: str, line: int) -> str:
-    """`from w2v_core.fast import blocks` names a module, `from w2v_core.fast.blocks import Blocks` what is in one."""
+    """Return the module that `from package import name` imports, `package` being a package or a module."""
     if not _is_package(package):
         return package
     if find_spec(f"{package}.{name}") is None:
@@ -89,8 +90,8 @@ def _is_package(name: str) -> bool:
 def meaning(source: str) -> str:
     """Return the syntax tree of a source as text, without comments, docstrings and layout.
 
-    The same for Python 3.11 to 3.14, which `ast.dump` is not: fields that are empty are left out, as later versions
-    add some, and so are `ctx`, which follows from the place, and the kind of a string's quotes.
+    The text is the same in Python 3.11 to 3.14, unlike that of `ast.dump`: it omits empty fields, as later versions add
+    some, `ctx`, which follows from the place, and the kind of a string's quotes.
     """
     return "".join(_told(ast.parse(source)))
 

@@ -1,4 +1,4 @@
-"""Under what a result was made: the code's commit, the packages, the processor and its BLAS, and the process itself."""
+"""The environment of a result: the code's commit, the packages, the processor and its BLAS, and the process itself."""
 
 import functools
 import getpass
@@ -20,19 +20,19 @@ from tasks.engine.waiting import scaled
 
 SOURCE = Path(__file__).parents[2]
 MODULE = (sys.executable, "-P", "-m")  # of ours, or of a dependency: the working directory may have others of its name
-SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
+SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which changes when the clock is set
 
 
 class Owner(NamedTuple):
-    """A process that no other can be taken for, even when its number is used again."""
+    """A process, identified even after its number is reused."""
 
     host: str
     pid: int
-    started: float
+    started: float  # seconds since 1970, as psutil reports it
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs; only a process of this host can be asked."""
+        """Return whether the process still runs. It must be a process of this host."""
         try:
             process = psutil.Process(self.pid)
             return bool(abs(process.create_time() - self.started) < SAME_START)
@@ -41,31 +41,33 @@ class Owner(NamedTuple):
 
 
 def owner() -> Owner:
+    """Return this process."""
     return Owner(socket.gethostname(), os.getpid(), psutil.Process().create_time())
 
 
 def command() -> str:
-    """How this process was started, for a shell; without the secrets of addresses."""
+    """Return the command line of this process, quoted for a shell and without the secrets of addresses."""
     return shlex.join([Path(sys.argv[0]).name, *map(shown, sys.argv[1:])])
 
 
 def user() -> str:
+    """Return the user's name, or the user's number where it has no name."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
+    except (KeyError, OSError):  # a container may run under a number without a name
         return str(os.getuid())
 
 
 @functools.cache
 def commit() -> dict[str, str]:
-    """The commit of the code and whether the folder differs from it; empty for an installed package."""
+    """Return the commit of the code, and whether the folder differs from it; empty for an installed package."""
     head = _git("rev-parse", "HEAD")
     return {"commit": head, "dirty": str(bool(_git("status", "--porcelain"))).lower()} if head else {}
 
 
 def describe() -> dict[str, Any]:
-    """All of it as JSON."""
-    from tasks.engine import kernels  # and with it NumPy, which a process needs not load to say who it is
+    """Return the whole environment as JSON values."""
+    from tasks.engine import kernels  # imported here: it loads NumPy, which `owner` does not need
 
     return {
         "git": commit(),
@@ -86,7 +88,7 @@ def describe() -> dict[str, Any]:
 
 
 def requirements(*names: str) -> list[str]:
-    """`name==version` of each installed package."""
+    """Return `name==version` of each of these packages that is installed."""
     found = []
     for name in names:
         try:
@@ -118,7 +120,7 @@ def _packages() -> dict[str, str]:
 
 
 def _lock() -> str:
-    """The digest of the lock the packages are installed from; empty for an installed package."""
+    """Return the digest of the lock file that the packages are installed from; empty for an installed package."""
     lock = SOURCE / "requirements.lock"
     return digest_of_file(lock) if lock.exists() else ""
 

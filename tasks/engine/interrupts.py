@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: as a flag for work that must not be torn apart, and as one way to end.
+"""Ctrl-C, SIGTERM and a closed terminal: as a flag for work that must not be cut in two, and as one way to end.
 
 A signal that was ignored when the process started stays ignored: SIGHUP under `nohup`, SIGINT in a background job of a
 shell without job control.
@@ -15,6 +15,8 @@ STREAMS = (0, 1, 2)  # standard input, output and error
 
 
 class Interrupt:
+    """A flag, true once a signal has arrived."""
+
     def __init__(self) -> None:
         self.signal: int | None = None
 
@@ -22,14 +24,15 @@ class Interrupt:
         return self.signal is not None
 
     def catch(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal by setting the flag."""
         self.signal = number
 
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Collect the signal in a flag; it is delivered again, to whoever had it before, when the block is left.
+    """Collect SIGINT and SIGTERM in a flag; raise the signal again, for the former handler, at the end of the block.
 
-    Signals reach the main thread only: elsewhere the flag stays down.
+    Signals reach the main thread only: in another thread the flag stays down.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
@@ -48,9 +51,9 @@ def interruptible() -> Iterator[Interrupt]:
 
 @contextmanager
 def hung_up() -> Iterator[None]:
-    """Within the block, treat a closed terminal (SIGHUP) as SIGTERM, and write no more to that terminal.
+    """Within the block, treat a closed terminal (SIGHUP) as SIGTERM, and stop writing to that terminal.
 
-    A handler that the caller has set, or SIGHUP ignored, is left as it is.
+    Leave a handler that the caller has set, or an ignored SIGHUP, as it is.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
@@ -70,11 +73,12 @@ def hung_up() -> Iterator[None]:
 
 
 def ignored(number: int) -> bool:
+    """Return whether this process ignores the signal."""
     return signal.getsignal(number) is signal.SIG_IGN
 
 
 def _silence(streams: list[int]) -> None:
-    """A last message to a terminal that is gone would fail, and hide how the work has ended."""
+    """Send the streams to /dev/null: writing to a terminal that is gone would fail and hide how the work ended."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in streams:
         os.dup2(nowhere, stream)

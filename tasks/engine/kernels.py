@@ -1,7 +1,8 @@
-"""The arithmetic of this process: which kernels BLAS and NumPy have chosen for the CPU, and how they are pinned.
+"""CPU kernels: which ones BLAS and NumPy have chosen for this process, and how to pin them.
 
-Both bring code for each generation of CPUs, which adds the same numbers up in another order: other bits. What is
-pinned is what every x86-64 CPU since 2013 has (AVX2, FMA). The libraries look at the environment once, as they load.
+Both libraries have code for each generation of CPUs, which adds the same numbers in another order and so gives other
+bits. The pinned kernels need AVX2 and FMA, which Intel's server CPUs have had since 2013 (Haswell). The libraries read
+the environment once, when they are loaded.
 """
 
 import functools
@@ -19,9 +20,9 @@ PORTABLE: Kernels = {"blas": ["openblas Haswell"], "simd": ["X86_V3"]}
 
 @functools.cache
 def kernels() -> Kernels:
-    """Of BLAS, NumPy's and SciPy's alike, and of NumPy's own loops: the levels above what every CPU has."""
+    """Return the kernels in use: of every BLAS loaded (NumPy's, SciPy's), and the SIMD levels of NumPy's own loops."""
     import numpy as np
-    import scipy.linalg  # noqa: F401  # its BLAS is another library than NumPy's
+    import scipy.linalg  # noqa: F401  # it brings its own BLAS, beside NumPy's
     from threadpoolctl import threadpool_info
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
@@ -31,7 +32,7 @@ def kernels() -> Kernels:
 
 
 def pin() -> None:
-    """Pin the kernels for this process; one that has loaded NumPy already starts again as itself."""
+    """Pin the kernels for this process; restart it (exec) if NumPy is already loaded. Does nothing if they are set."""
     if all(os.environ.get(name) == value for name, value in PINNED.items()) and CONTRARY not in os.environ:
         return
     os.environ.update(PINNED)
@@ -41,16 +42,17 @@ def pin() -> None:
 
 
 def check(runtime: Runtime) -> None:
-    """Raises PipelineError where `runtime.portable` is promised and this process has other kernels."""
+    """Raise PipelineError if `runtime.portable` is set and this process has other kernels than the portable ones."""
     if runtime.portable and kernels() != PORTABLE:
         raise PipelineError(
-            "runtime.portable: this process has other kernels than those that are the same on every CPU\n"
+            "runtime.portable: this process does not use the kernels that give the same bits on every CPU\n"
             f"expected  {shown(PORTABLE)}\nfound     {shown(kernels())}\n"
-            f"They are chosen as NumPy is loaded: set {' and '.join(f'{k}={v}' for k, v in PINNED.items())} before "
-            "Python starts, as `w2v` does by itself.\nIf they are set, this NumPy (2.4 is needed), BLAS or CPU has no "
-            "such kernel, and cannot do without --set runtime.portable=false."
+            f"They are chosen when NumPy is loaded: set {' and '.join(f'{k}={v}' for k, v in PINNED.items())} before "
+            "Python starts, as `w2v` does.\nIf they are set, this NumPy (2.4 is needed), BLAS or CPU lacks these "
+            "kernels: use --set runtime.portable=false."
         )
 
 
 def shown(found: Kernels) -> str:
+    """Return the kernels as one line of a message."""
     return f"{', '.join(found['blas']) or 'no BLAS'}; NumPy {' '.join(found['simd']) or 'baseline'}"

@@ -1,4 +1,4 @@
-"""What people see while a stage works: a bar in a terminal, lines in a log, an artifact on Prefect's page."""
+"""Progress of a stage: a bar in a terminal, lines in a log, an artifact on Prefect's page."""
 
 import logging
 import re
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from tasks.engine.store import Dataset
 
 log = logging.getLogger("w2v")
-LINE_SECONDS = 10.0  # between two lines where there is no terminal
-ONE_OF_MANY = re.compile(r"-\d{3,}$")  # such as `windows-003`: a line of its own only where it lasts
+LINE_SECONDS = 10.0  # between two log lines without a terminal
+ONE_OF_MANY = re.compile(r"-\d{3,}$")  # such as `windows-003`: it gets a line of its own only if it takes long
 ARTIFACT_SECONDS = 3.0  # between two writes to Prefect's server
-LAST_SECONDS = 10.0  # that the last one may take
-_FORETOLD: set[str] = set()  # what this process has said before the work
+LAST_SECONDS = 10.0  # limit for the last write
+_FORETOLD: set[str] = set()  # texts that this process has logged before the work
 
 
 class Report:
-    """Called as report(done, total, text) by the work."""
+    """Shows the progress of one stage; the work calls it as report(done, total, text)."""
 
     def __init__(self, name: str, stack: ExitStack) -> None:
         self._name = name
@@ -32,7 +32,7 @@ class Report:
         self._bar: Any = None
         self._artifact: UUID | None = None
         self._courier = Courier()
-        self._away = False  # Prefect's server
+        self._away = False  # whether Prefect's server cannot be reached
         self._last_line = self._last_artifact = time.monotonic()
 
     def __call__(self, done: float, total: float, text: str = "") -> None:
@@ -47,6 +47,7 @@ class Report:
             self._courier.send(lambda: self._publish(100 * done / total, text))
 
     def finish(self, dataset: "Dataset", seconds: float) -> None:
+        """Close the bar, log one line with the result, and complete the artifact."""
         self._stack.close()
         if self._artifact:
             self._courier.wait(LAST_SECONDS)
@@ -67,7 +68,7 @@ class Report:
         self._bar.update(self._bar.task_ids[0], completed=done, total=total, text=one_line(text))
 
     def _publish(self, percent: float, text: str) -> None:
-        """Move the artifact of the Prefect task run we are in, if any; a server that is away is said once."""
+        """Update the artifact of the current Prefect task run, if any. Log once if the server cannot be reached."""
         prefect = sys.modules.get("prefect")
         if prefect is None or prefect.context.TaskRunContext.get() is None:
             return
@@ -81,7 +82,7 @@ class Report:
                 self._artifact = created
             else:
                 update_progress_artifact(self._artifact, percent, description=text)
-        except (HTTPError, RuntimeError) as error:  # Prefect's own is a RuntimeError
+        except (HTTPError, RuntimeError) as error:  # Prefect raises a RuntimeError of its own
             if not self._away:
                 log.warning("Prefect's server does not answer (%s). The work goes on.", error)
             self._away = True
@@ -93,17 +94,19 @@ class Report:
 
 @contextmanager
 def reporting(name: str) -> Iterator[Report]:
+    """Yield the report of the stage `name`; close its bar at the end of the block."""
     with ExitStack() as stack:
         yield Report(name, stack)
 
 
 def reused(name: str, dataset: "Dataset") -> None:
+    """Log that a stage's output comes from the store."""
     level = logging.DEBUG if ONE_OF_MANY.search(name) else logging.INFO
     log.log(level, "= %-12s %s  (reused)", name, summary(dataset))
 
 
 def drawn(draws: "list[Dataset]", *, reused: bool) -> None:
-    """One line for the draws of all epochs; they are reused if all are."""
+    """Log one line for the draws of windows of all epochs; `reused` if all of them come from the store."""
     rows = sum(draw.manifest.account.written for draw in draws)
     size = sum(file.bytes for draw in draws for file in draw.manifest.files) / 1e6
     mark, end = ("=", "  (reused)") if reused else ("✓", "")
@@ -111,41 +114,43 @@ def drawn(draws: "list[Dataset]", *, reused: bool) -> None:
 
 
 def continued(name: str, epoch: float, share: float) -> None:
+    """Log where a training resumes: at which epoch, and at which share 0 … 1 of the whole."""
     log.info("  %-12s goes on from epoch %.2f, %.0f%%", name, epoch, 100 * share)
 
 
 def partly(name: str, new: int, parts: int) -> None:
+    """Log how many parts of a stage's output had to be computed."""
     log.info("  %-12s %d of %d parts %s new", name, new, parts, "is" if new == 1 else "are")
 
 
 def told(name: str, text: str) -> None:
-    """Something that is not expected, at a stage's end; not again if it was said before the work."""
+    """Log something unexpected at a stage's end, unless it was logged before the work."""
     if text not in _FORETOLD:
         log.info("  %-12s %s", name, text)
     _FORETOLD.discard(text)
 
 
 def foretold(name: str, text: str) -> None:
-    """The same before the work."""
+    """Log something unexpected before the work, and do not repeat it at the stage's end."""
     log.info("  %-12s %s", name, text)
     _FORETOLD.add(text)
 
 
 def warned(text: str) -> bool:
-    """Whether a warning of these words was given before the work; the next one is not."""
+    """Return whether this warning was logged before the work, and forget it: the next one is logged again."""
     found = text in _FORETOLD
     _FORETOLD.discard(text)
     return found
 
 
 def warn(text: str) -> None:
-    """Before the work."""
+    """Log a warning before the work."""
     log.warning("⚠ %s", text)
     _FORETOLD.add(text)
 
 
 def summary(dataset: "Dataset") -> str:
-    """`4,104 documents (12 empty, 310 duplicate left out), 33 MB in 3 files`."""
+    """Return one line about an output, such as `4,104 documents (12 empty, 310 duplicate left out), 33.0 MB`."""
     manifest = dataset.manifest
     account = manifest.account
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in account.left_out.items() if count)

@@ -1,8 +1,7 @@
-"""Which failure may pass by itself: a network or a server that is away. Wrong input stays wrong, however often tried.
+"""Which failures to retry: a network or a server that cannot be reached. Wrong input stays wrong on every attempt.
 
-A task says that it may be tried again for such a failure (`retry_condition_fn=may_pass`). How often, and after how many
-seconds, Prefect's settings say: not at all at a terminal, where somebody reads the message, and as in prefect.yaml
-where a worker runs it.
+A task declares that such failures may be retried (`retry_condition_fn=may_pass`). Prefect's settings say how often, and
+after how many seconds: never at a terminal, where a person reads the message; as in prefect.yaml in a worker.
 """
 
 from typing import Any
@@ -13,11 +12,11 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from tasks.errors import Unreachable
 
-PASSING = {408, 425, 429, 502, 503, 504}  # of HTTP's answers
+PASSING = {408, 425, 429, 502, 503, 504}  # HTTP status codes that are worth a retry
 
 
 def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Whether the failure, or what was behind it, is that somebody did not answer."""
+    """Return whether the failure, or one of its causes, is that a server or network did not answer."""
     error = state.data if isinstance(state.data, BaseException) else None
     while error:
         if _unanswered(error):

@@ -1,7 +1,7 @@
-"""Temporary files, ours and those of MLflow, Matplotlib and Prefect: in the workspace, `tmp/<host>-<pid>-<start>`.
+"""Temporary files, ours and those of MLflow, Matplotlib and Prefect: in `<workspace>/tmp/<host>-<pid>-<start>`.
 
-The folder is removed when its process ends, and by the next start where that was killed. A workspace that cannot be
-written, or is not there, has it among the system's temporary files, where it is swept likewise.
+The folder is deleted when its process ends; if the process was killed, the next start deletes it. If the workspace
+does not exist or is not writable, the folder lies in the system's temporary directory and is deleted in the same way.
 """
 
 import atexit
@@ -21,12 +21,12 @@ from tasks.engine.environment import Owner
 
 FOLDER, ELSEWHERE = "tmp", "w2v-tmp"  # in the workspace; among the system's temporary files
 NAME = re.compile(r"(?P<host>.*)-(?P<pid>\d+)-(?P<started>\d+)")
-FORGOTTEN = 7 * 24 * 3600  # seconds after which the folder of another host is swept: its processes cannot be seen
-MATPLOTLIB = "MPLCONFIGDIR"  # where Matplotlib keeps its list of fonts, which takes it seconds to make
+FORGOTTEN = 7 * 24 * 3600  # seconds after which another host's folder is deleted: we cannot see its processes
+MATPLOTLIB = "MPLCONFIGDIR"  # folder of Matplotlib's list of fonts, which takes seconds to make
 
 
 def settle(workspace: Path) -> None:
-    """Use it from now on, until this process ends."""
+    """Use the temporary folder from now on, until this process ends."""
     using = used(workspace)
     using.__enter__()
     atexit.register(using.__exit__, None, None, None)
@@ -34,7 +34,7 @@ def settle(workspace: Path) -> None:
 
 @contextmanager
 def used(workspace: Path) -> Iterator[None]:
-    """For the block, have this process and those that it starts make their temporary files there."""
+    """Within the block, make this process and its children write their temporary files to the folder."""
     folder = None if _active() else _make(workspace)
     if folder is None:
         yield
@@ -59,7 +59,7 @@ def used(workspace: Path) -> Iterator[None]:
 
 
 def outer() -> dict[str, str]:
-    """The environment without it, for a process that outlives this one."""
+    """Return the environment without the temporary folder, for a process that outlives this one."""
     return {name: value for name, value in os.environ.items() if not (name in ("TMPDIR", MATPLOTLIB) and _active())}
 
 
@@ -72,20 +72,20 @@ def _name(owner: Owner) -> str:
 
 
 def _make(workspace: Path) -> Path | None:
-    """None where nothing can be written at all: then whoever needs a file says so."""
+    """Create and return the folder; None if no place is writable, in which case the first file to be written fails."""
     places = [workspace.absolute() / FOLDER] if workspace.is_dir() else []
     for place in [*places, Path(tempfile.gettempdir()) / f"{ELSEWHERE}-{os.getuid()}"]:
         folder = place / _name(engine_environment.owner())
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(OSError):  # another process sweeps it too
+            with suppress(OSError):  # another process is deleting them too
                 _sweep(place)
             return folder
     return None
 
 
 def _sweep(place: Path) -> None:
-    """Remove what processes have left that were killed."""
+    """Delete the folders of killed processes."""
     us = engine_environment.owner()
     for folder in place.iterdir():
         found = NAME.fullmatch(folder.name)
@@ -98,7 +98,7 @@ def _sweep(place: Path) -> None:
 
 
 def _in_use(folder: Path) -> bool:
-    """Whether a process still works with it that the dead one has started."""
+    """Return whether a child of the dead process still uses the folder."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.environ().get("TMPDIR") == str(folder):
@@ -107,15 +107,15 @@ def _in_use(folder: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """And what was in use when this process started, by a server that has ended since."""
+    """Delete the folder, and those of others whose last user, such as a server, has ended since we started."""
     shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):  # others use it
+    with suppress(OSError):  # other processes have folders in it
         _sweep(folder.parent)
         folder.parent.rmdir()
 
 
 def _fonts(folder: Path, workspace: Path) -> Path:
-    """Matplotlib's folder, with the list of fonts of the user's own if there is one."""
+    """Return a folder for Matplotlib, with a copy of the user's list of fonts if there is one."""
     place = workspace.absolute() / "matplotlib" if folder.parent.name == FOLDER else folder / "matplotlib"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
     if not place.exists() and (lists := list(cache.glob("fontlist-*.json"))):

@@ -1,10 +1,10 @@
-"""A stage: a function whose output the store keeps, and which is a Prefect task at the same time.
+"""A stage: a function whose output the store keeps, and which is also a Prefect task.
 
     @stage("tokenization")
     def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account: ...
 
-The store's key is Prefect's cache key, refreshed whenever the output is missing or does not verify. So Prefect's
-page shows a reused stage as cached, and never a result that is gone.
+The store's key is Prefect's cache key, and the cache is refreshed if the output is missing or does not verify. So
+Prefect's page shows a reused stage as cached, and never returns an output that has been deleted.
 """
 
 import functools
@@ -28,23 +28,27 @@ Reporter = Callable[[float, float, str], None]
 
 
 class Context(Record):
-    """What cannot change a result, and so is no part of any key."""
+    """The circumstances of a stage that cannot change its result, and so are in no key."""
 
     runtime: Runtime
-    tracking_uri: str = ""  # none where nobody is told
-    run_id: str = ""  # the MLflow run that a long stage reports to while it works, and that uses what it looks for
-    pause_after: int = 0  # epochs, after which a training raises Paused; 0 goes to the end
+    tracking_uri: str = ""  # empty where nothing is logged
+    run_id: str = ""  # the MLflow run that a long stage reports to, and that leases the outputs it looks up
+    pause_after: int = 0  # epochs after which a training raises Paused; 0 trains to the end
 
     @property
     def store(self) -> Store:
+        """Return the store of the workspace."""
         return Store(Path(self.runtime.workspace) / "store")
 
     @property
     def threads(self) -> int:
+        """Return the number of threads: runtime.threads, or that of the CPU."""
         return self.runtime.threads or os.cpu_count() or 1
 
 
 class Stage:
+    """A function with a name in the store; call it in a flow, or `compute` without Prefect."""
+
     def __init__(self, name: str, work: Callable[..., Account], outside: Callable[[Any], Any], *, rounds: bool) -> None:
         self.name = name
         self._work = work
@@ -53,9 +57,9 @@ class Stage:
         functools.update_wrapper(self, work)
 
     def inputs(self, **arguments: Any) -> dict[str, Any]:
-        """What the key is made of: digests of datasets, of files outside the store, and of code; sections; numbers.
+        """Return all that the key is made of: digests of datasets, of outside files and of code; sections; numbers.
 
-        And, where sums are rounded, the kernels that round them: those of another CPU give other bits.
+        A stage that sums floating-point numbers adds the CPU's kernels, since other kernels round to other bits.
         """
         parts = {name: _part(value) for name, value in arguments.items() if not isinstance(value, Context)}
         if self._rounds:
@@ -65,16 +69,19 @@ class Stage:
         return {"stage": self.name, "work": self._work.__name__, "code": code, "outside": outside, **parts}
 
     def label(self, arguments: dict[str, Any]) -> str:
-        """`windows-003` is the fourth draw; a stage that runs once goes by its own name."""
+        """Return the name for people: `windows-003` for the fourth draw, the stage's own name where it runs once."""
         epoch = arguments.get("epoch", -1)
         return f"{self.name}-held-out" if epoch is None else f"{self.name}-{epoch:03d}" if epoch >= 0 else self.name
 
     def find(self, *, context: Context, **arguments: Any) -> Dataset | None:
-        """The finished output for these arguments, if the store has it."""
+        """Return the finished output for these arguments, None if the store has none that verifies."""
         return context.store.find(self.name, digest_of(self.inputs(**arguments)))
 
     def compute(self, *, context: Context, **arguments: Any) -> Dataset:
-        """The output for these arguments, from the store or computed now; needs no Prefect."""
+        """Return the output for these arguments, from the store or computed now. Needs no Prefect.
+
+        Raises PipelineError if runtime.portable is set and the process has other kernels, and what the stage raises.
+        """
         give_back()
         kernels.check(context.runtime)
         inputs = self.inputs(**arguments)
@@ -89,7 +96,10 @@ class Stage:
     def parts(
         self, each: Iterable[dict[str, Any]], sizes: Sequence[float], draft: Draft, context: Context
     ) -> list[Dataset]:
-        """The outputs for each of these arguments, as parts of another stage's: only what is new takes its time."""
+        """Return the outputs for each of these arguments, to be parts of another stage's output.
+
+        Parts that the store has are reused. `sizes` weigh the parts in the progress that is reported to `draft`.
+        """
         made: list[Dataset] = []
         new = 0
         for number, arguments in enumerate(each):
@@ -116,7 +126,7 @@ class Stage:
         return context.store.make(self.name, digest_of(inputs), inputs, work, report)
 
     def __call__(self, *, context: Context, **arguments: Any) -> Dataset:
-        """The same as a Prefect task of the running flow."""
+        """Do the same as `compute`, as a Prefect task of the running flow."""
         from prefect import task
 
         from tasks.engine.retries import may_pass
@@ -135,10 +145,10 @@ class Stage:
             retry_condition_fn=may_pass,
         )(self.compute)
         dataset: Dataset = run(context=context, **arguments)
-        return done or dataset  # Prefect's record names where the store was then, `done` where it is now
+        return done or dataset  # Prefect's record has the path that the store had then, `done` the path it has now
 
     def _look_up(self, context: Context, key: str) -> Dataset | None:
-        """The finished output, which from now on is in use by the context's run, made or not."""
+        """Return the finished output or None, after leasing it to the context's run."""
         if context.run_id:
             Uses(context.store.root.parent).note(context.run_id, self.name, key)
         return context.store.find(self.name, key)
@@ -147,10 +157,10 @@ class Stage:
 def stage(
     name: str, *, outside: Callable[[Any], Any] = lambda config: None, rounds: bool = False
 ) -> Callable[[Callable[..., Account]], Stage]:
-    """Make a stage of a function, whose outputs lie under `name` in the store.
+    """Return a decorator that makes a function a stage, with its outputs under `name` in the store.
 
-    `outside(config)` gives the digests of what it reads that no stage wrote. `rounds` says that it sums floating-point
-    numbers up, in an order that is the CPU's.
+    `outside(config)` returns the digests of the files that it reads and that no stage wrote. `rounds` declares that it
+    sums floating-point numbers in an order that depends on the CPU.
     """
     return lambda work: Stage(name, work, outside, rounds=rounds)
 
@@ -159,7 +169,7 @@ def _part(value: Any) -> Any:
     if isinstance(value, Dataset):
         return value.digest
     if isinstance(value, Training):
-        return value.model_dump(mode="json") | {"warm_start": None}  # its digest is outside
+        return value.model_dump(mode="json") | {"warm_start": None}  # `outside` has the digest of that file
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, list | tuple):

@@ -1,8 +1,8 @@
 """The content-addressed store: `<store>/<stage>/<key>/` holds a stage's files and, written last, their manifest.
 
 The key is a digest of everything that can change the result. A folder whose manifest exists and verifies is the
-result; whatever else lies there is an abandoned attempt, and is swept by the next one. One process at a time
-computes a key; the lock is the operating system's and dies with its holder.
+result; anything else in it is an abandoned attempt, which the next attempt deletes. One process at a time computes a
+key; the lock is the operating system's and ends with the process that holds it.
 """
 
 import errno
@@ -22,17 +22,21 @@ from tasks.engine.file_lock import Held
 from tasks.errors import ContractError, StoreError
 
 MANIFEST = "manifest.json"
-CHECKPOINTS = "checkpoints"  # survives a sweep: the stage itself decides which of them still fit
-LATEST = "latest.json"  # in the workspace: the training output of the last retraining
+CHECKPOINTS = "checkpoints"  # kept when an attempt is deleted: the stage itself decides which of them it can use
+LATEST = "latest.json"  # in the workspace: names the training output of the last retraining
 MANIFEST_VERSION = 1
 KEY_LENGTH = 32  # hex digits
 
 
 class Record(BaseModel):
+    """A frozen model that refuses unknown fields."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class File(Record):
+    """A file of an output, with the digest of its bytes."""
+
     name: str
     digest: str
     bytes: int
@@ -40,7 +44,7 @@ class File(Record):
 
 
 class Account(Record):
-    """What went in, what came out, and why the rest did not; the sums balance."""
+    """The account of a stage: items read, items written, and items left out by reason. read = written + left out."""
 
     unit: str
     read: int
@@ -48,35 +52,38 @@ class Account(Record):
     left_out: dict[str, int] = {}
 
     def check(self) -> None:
+        """Raise AssertionError if the account does not balance."""
         if self.read != self.written + sum(self.left_out.values()):
             raise AssertionError(f"the account does not balance: {self}")
 
 
 class Part(Record):
-    """One of the outputs of the same stage that an output consists of."""
+    """A reference to another output of the same stage that this output consists of."""
 
     key: str
     digest: str
 
 
 class Manifest(Record):
+    """The table of contents of an output."""
+
     version: int = MANIFEST_VERSION
     stage: str
     key: str
     inputs: dict[str, Any]  # what the key was made of
     files: list[File]
-    parts: list[Part] = []  # in order; who has parts has no files
+    parts: list[Part] = []  # in order; an output with parts has no files of its own
     account: Account
-    facts: dict[str, Any]  # small figures that later stages and people want
+    facts: dict[str, Any]  # small figures for later stages and for people
 
     @property
     def digest(self) -> str:
-        """Of the content alone: two keys with the same files have the same digest."""
+        """Return the digest of the content alone: two keys with the same files have the same digest."""
         return digest_of([(file.name, file.digest) for file in self.files] + [part.digest for part in self.parts])
 
 
 class Dataset(Record):
-    """A reference to one stage's finished output: what passes between tasks."""
+    """A reference to one stage's finished output, passed from task to task."""
 
     stage: str
     key: str
@@ -85,11 +92,12 @@ class Dataset(Record):
 
     @property
     def manifest(self) -> Manifest:
+        """Return the manifest, read from the disk. Raises ContractError or StoreError if it is not valid."""
         return _read_manifest(self.path)
 
     @property
     def parts(self) -> list["Dataset"]:
-        """What it consists of: outputs that others may share, or itself alone."""
+        """Return the outputs that this one consists of, which others may share; itself alone if it has no parts."""
         found = [
             self.model_copy(update={**dict(part), "path": self.path.with_name(part.key)})
             for part in self.manifest.parts
@@ -97,13 +105,13 @@ class Dataset(Record):
         return found or [self]
 
     def files(self, suffix: str = ".parquet") -> list[Path]:
-        """Of all parts, in order."""
+        """Return the files of all parts with this suffix, in order."""
         names = [(part.path, file.name) for part in self.parts for file in part.manifest.files]
         return [path / name for path, name in names if name.endswith(suffix)]
 
 
 def joined(parts: Sequence[Dataset]) -> Account:
-    """The account of all parts together."""
+    """Return the sum of the accounts of all parts."""
     accounts = [part.manifest.account for part in parts]
     left_out: Counter[str] = Counter()
     for account in accounts:
@@ -113,7 +121,7 @@ def joined(parts: Sequence[Dataset]) -> Account:
 
 
 def latest(workspace: Path) -> Dataset | None:
-    """The training output of the last retraining; the store may have moved since, and its path says where it was."""
+    """Return the training output of the last retraining, None if there is none; its path is where the store is now."""
     try:
         content = (workspace / LATEST).read_bytes()
     except FileNotFoundError:
@@ -124,30 +132,33 @@ def latest(workspace: Path) -> Dataset | None:
 
 
 class Draft:
-    """An output in the making: a stage writes its files to `path` and says what each holds."""
+    """An unfinished output: a stage writes its files to `path`, and sets `facts` or `parts`."""
 
     def __init__(self, path: Path, report: Callable[[float, float, str], None]) -> None:
         self.path = path
-        self.report = report  # (done, total, what is worth saying now)
+        self.report = report  # called with (done, total, text)
         self.facts: dict[str, Any] = {}
-        self.parts: list[Dataset] = []  # instead of files
+        self.parts: list[Dataset] = []  # set instead of writing files
 
     def file(self, name: str) -> Path:
-        """Where to write the file `name`."""
+        """Return the path to write the file `name` to."""
         return self.path / name
 
     def entries(self) -> list[File]:
+        """Return the files written, by name, with their digests."""
         return [_entry(path) for path in sorted(self.path.iterdir()) if path.is_file()]
 
 
 class Store:
+    """The store below a folder."""
+
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
     def find(self, stage: str, key: str) -> Dataset | None:
-        """The finished output, or None if there is none that verifies: a file is missing or its bytes changed.
+        """Return the finished output; None if there is none, or if a file is missing or its bytes have changed.
 
-        Raises StoreError if its manifest is of another version: that is no damage, and must not be swept.
+        Raises StoreError if its manifest has another version: that is not damage, and must not be deleted.
         """
         path = self.root / stage / key
         try:
@@ -162,7 +173,7 @@ class Store:
         return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
 
     def own(self, path: Path) -> Path:
-        """A file of this store that was named when the store was elsewhere; any other path as it is."""
+        """Return a file of this store, named while the store was elsewhere, at its present path; others unchanged."""
         *_, folder, stage, key, name = ("", "", "", *path.absolute().parts)
         return self.root / stage / key / name if folder == self.root.name and len(key) == KEY_LENGTH else path
 
@@ -174,7 +185,10 @@ class Store:
         work: Callable[[Draft], Account],
         report: Callable[[float, float, str], None],
     ) -> Dataset:
-        """The output of `work`, computed now unless another process has just done so."""
+        """Return the output of `work`, computed now unless another process has just done so.
+
+        Raises StoreError if the disk is full or not writable, and what `work` raises; the attempt is then deleted.
+        """
         path = self.root / stage / key
         with _clear_errors(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +213,7 @@ class Store:
                     )
                     _commit(path, manifest)
                 except BaseException:
-                    _sweep(path)  # a full disk has its space back
+                    _sweep(path)  # frees the space on a full disk
                     raise
                 shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
         return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
@@ -217,6 +231,7 @@ def _commit(path: Path, manifest: Manifest) -> None:
 
 
 def _sweep(path: Path) -> None:
+    """Create the folder, or delete everything in it but checkpoints."""
     path.mkdir(exist_ok=True)
     for leftover in path.iterdir():
         if leftover.name == CHECKPOINTS:
@@ -241,8 +256,8 @@ def _check_version(path: Path, values: Any) -> None:
     found = values.get("version") if isinstance(values, dict) else None
     if isinstance(found, int) and found != MANIFEST_VERSION:
         raise StoreError(
-            f"{path} is of another version\nexpected  version {MANIFEST_VERSION}\nfound     version {found}\n"
-            "Another w2v has written this store: go on with that one, or choose another store with "
+            f"{path} has another version\nexpected  version {MANIFEST_VERSION}\nfound     version {found}\n"
+            "Another release of w2v wrote this store: use that release, or choose another store with "
             "--set runtime.workspace=FOLDER."
         )
 
@@ -254,7 +269,7 @@ def _verifies(folder: Path, file: File) -> bool:
 
 @contextmanager
 def _clear_errors(root: Path) -> Iterator[None]:
-    """What the disk refuses, in the words of the one who must act."""
+    """Turn the errors of a full or read-only disk into StoreErrors that say what to do."""
     try:
         yield
     except OSError as error:
@@ -262,7 +277,7 @@ def _clear_errors(root: Path) -> Iterator[None]:
             free = shutil.disk_usage(root).free / 1e6
             raise StoreError(
                 f"{root}: the disk is full ({free:.0f} MB free).\n"
-                "Nothing finished is lost. Free some space, or move the workspace with "
+                "No finished output is lost. Free some space, or move the workspace with "
                 "--set runtime.workspace=FOLDER, and run the command again."
             ) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):

@@ -1,4 +1,4 @@
-"""Work on shards in threads, in order and with bounded memory: NumPy and pyarrow release the interpreter's lock."""
+"""Parallel work on shards in threads, in order and with bounded memory: NumPy and pyarrow release the GIL."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,10 @@ Result = TypeVar("Result")
 
 
 def ordered_map(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """Like map(), in threads; results come in the order of the items, and at most threads + 1 wait to be taken."""
+    """Yield work(item) for each item, computed in threads, in the order of the items.
+
+    At most threads + 1 results are computed ahead of the caller. Raises what `work` raises, when its turn comes.
+    """
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Result]] = deque()
         for item in items:

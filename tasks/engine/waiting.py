@@ -1,4 +1,4 @@
-"""Waiting that is told: whoever looks at a terminal, or at a log, knows for what, and that the machine is busy."""
+"""Log what a long wait is for, and how busy the machine is."""
 
 import logging
 import os
@@ -6,15 +6,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SOON = 5.0  # seconds, after which it is told
-AGAIN = 60.0  # seconds between two such lines
+SOON = 5.0  # seconds before the first line
+AGAIN = 60.0  # seconds between two lines
 
 log = logging.getLogger("w2v")
 
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Say what is waited for, if it takes long."""
+    """Log `what` the block waits for, if it takes longer than SOON seconds, and again every AGAIN seconds."""
     over = threading.Event()
     threading.Thread(target=_tell, args=(what, over), daemon=True).start()
     try:
@@ -24,7 +24,7 @@ def told(what: str) -> Iterator[None]:
 
 
 def scaled(seconds: float) -> float:
-    """So many seconds of an idle machine: longer, the more processes want each of its cores."""
+    """Return a time limit, given for an idle machine, multiplied by the load per core."""
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 

@@ -61,7 +61,7 @@ def test_manifest_of_another_version_is_not_damage(tmp_path: Path) -> None:
     manifest = stored(tmp_path)
     manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
 
-    with pytest.raises(StoreError, match=r"expected  version 1\nfound     version 2\nAnother w2v"):
+    with pytest.raises(StoreError, match=r"expected  version 1\nfound     version 2\nAnother release of w2v"):
         Store(tmp_path).find("windows", manifest.parent.name)
     assert manifest.exists()
 

@@ -1,4 +1,4 @@
-"""The digest of a stage's code: deaf to prose, awake to every change of code that the stage imports."""
+"""The digest of a stage's code ignores prose and covers all code that the stage imports."""
 
 import ast
 import sys
@@ -66,7 +66,7 @@ def digest(package: Path) -> Digest:
     ],
 )
 def test_prose_and_layout_change_no_key(package: Path, digest: Digest, module: str, before: str, after: str) -> None:
-    """A comment, a docstring or a line break is mended without computing anything again."""
+    """A change of a comment, a docstring or a line break recomputes nothing."""
     was, file = digest(), package / f"{module}.py"
     assert before in file.read_text()
     file.write_text(file.read_text().replace(before, after))
@@ -97,7 +97,7 @@ def test_code_changes_the_key(package: Path, digest: Digest, module: str, before
 
 
 def test_an_exempt_module_changes_no_key(package: Path, digest: Digest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What computes nothing may change; what only it imports does not count either."""
+    """A module that computes nothing may change; neither it nor what only it imports is in the key."""
     (package / "stage.py").write_text(STAGE + "from w2v_copy import errors\n")
     monkeypatch.setattr(engine_code_digest, "EXEMPT", ("w2v_copy.errors",))
     was = digest()
@@ -139,7 +139,7 @@ def test_the_tree_is_told_alike_by_every_python() -> None:
 
 
 def test_real_stages_follow_what_they_import() -> None:
-    """Windows depend on the core and the contracts; ingestion on neither learner nor noise."""
+    """The windows stage depends on the core and the contracts; ingestion depends on neither learner nor noise."""
     windows, ingestion = set(closure("tasks.windows")), set(closure("tasks.ingestion.stage"))
 
     assert {"tasks.windows", "w2v_core.windows", "w2v_core.randomness", "tasks.datasets.contracts"} <= windows
@@ -183,5 +183,5 @@ def test_stages_import_nothing_by_a_name_that_cannot_be_read(name: str) -> None:
 
 
 def test_an_import_within_a_function_counts() -> None:
-    """Wherever it stands."""
+    """Its position in the source does not matter."""
     assert own_imports("def f():\n    from w2v_core.windows import Windows\n", "here") == ["w2v_core.windows"]

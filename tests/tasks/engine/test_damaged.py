@@ -1,4 +1,4 @@
-"""A file of the workspace that is not any more what was written there: told with its name and the way out."""
+"""A damaged file of the workspace: the error names it and says what to do."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ def service(workspace: Path) -> object:
     ("name", "read"), [(LATEST, latest), ("waiting/a.json", sync), ("service/state.json", service)]
 )
 def test_a_damaged_file_is_named(name: str, read: Callable[[Path], object], noise: bytes, tmp_path: Path) -> None:
-    """What it is, and what to do; no error of a library."""
+    """The error says which file it is and what to do; no library's error gets through."""
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(noise)
 
@@ -41,7 +41,7 @@ def test_a_damaged_file_is_named(name: str, read: Callable[[Path], object], nois
 
 
 def test_uses_that_cannot_be_read_remove_nothing(tmp_path: Path) -> None:
-    """`w2v gc` is told which file, and stops."""
+    """`w2v gc` stops and names the file."""
     (tmp_path / "uses").mkdir()
     (tmp_path / "uses" / "a").write_bytes(b"\xff\xfe\x00")
 

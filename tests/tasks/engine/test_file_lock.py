@@ -1,4 +1,4 @@
-"""A lock that another process holds: it is said that it is waited for, and the wait ends with the lock."""
+"""A lock that another process holds: the wait is logged, and ends with the lock."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ HOLD = "import sys; from filelock import FileLock; lock = FileLock(sys.argv[1]).
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """It has the lock until its standard input ends."""
+    """Start a process that holds the lock until its standard input ends."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True,
@@ -31,7 +31,7 @@ def other(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 def test_a_wait_is_told(
     other: "subprocess.Popen[str]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once, with the file and the process; then it is had."""
+    """One line names the file and the process; then the lock is acquired."""
     monkeypatch.setattr(file_lock, "SOON", 0.2)
     said = file_lock.log.warning
     monkeypatch.setattr(file_lock.log, "warning", lambda *words: (said(*words), other.kill()))
@@ -48,7 +48,7 @@ def test_a_wait_is_told(
 def test_who_does_not_wait_says_nothing(
     other: "subprocess.Popen[str]", tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A time limit is the caller's own; a lock that is free is had at once."""
+    """Nothing is logged with a time limit of the caller's, or when the lock is free."""
     with pytest.raises(Timeout):
         Held(tmp_path / ".lock").acquire(timeout=0)
     with pytest.raises(Timeout):
@@ -61,7 +61,7 @@ def test_who_does_not_wait_says_nothing(
 
 @pytest.mark.skipif(not LOCKS.exists(), reason="the system does not tell")
 def test_the_holder_is_known(tmp_path: Path) -> None:
-    """By the file itself, not its name; of a file without a lock, or none, it is not."""
+    """The holder is found by the file itself, not its name; a file without a lock, or a missing file, has none."""
     with Held(tmp_path / ".lock"):
         os.link(tmp_path / ".lock", tmp_path / "other")
         found = [holder(tmp_path / name) for name in (".lock", "other", "none")]

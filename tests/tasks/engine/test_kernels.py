@@ -46,7 +46,7 @@ def trained(workspace: Path, how: str, **environment: str) -> tuple[str, str]:
 
 @needs_avx2
 def test_portable_gives_the_same_bits_on_two_kinds_of_cpu(tmp_path: Path) -> None:
-    """Left alone, an older CPU's kernels give other bits than this one's; pinned, even late, both are one and agree."""
+    """An older CPU's kernels give other bits than this CPU's; when both are pinned, even late, their bits agree."""
     here, older = trained(tmp_path / "here", "plain"), trained(tmp_path / "older", "plain", **OLDER)
     pinned, again = trained(tmp_path / "pinned", "portable"), trained(tmp_path / "again", "late", **OLDER)
 
@@ -57,7 +57,7 @@ def test_portable_gives_the_same_bits_on_two_kinds_of_cpu(tmp_path: Path) -> Non
 
 
 def test_a_promise_that_cannot_be_kept_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a process with other kernels, portable is refused with what to set; nothing is computed in silence."""
+    """In a process with other kernels, runtime.portable is refused with an error that says what to set."""
     monkeypatch.setattr(engine_kernels, "kernels", lambda: {"blas": ["openblas Zen"], "simd": ["X86_V3", "X86_V4"]})
     engine_kernels.check(Runtime())
 
@@ -66,7 +66,7 @@ def test_a_promise_that_cannot_be_kept_is_an_error(monkeypatch: pytest.MonkeyPat
 
 
 def test_kernels_are_in_the_keys_of_what_they_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another CPU's training is another output; its vocabulary, where nothing is rounded, is the same one."""
+    """A training on another CPU is another output; its vocabulary, where nothing is rounded, is the same."""
     arguments = {"draws": [], "held_out": None, "window": 5, "seed": 1}
 
     def keys() -> tuple[object, object]:

@@ -1,4 +1,4 @@
-"""A stage: its key holds all that can change the result and nothing else; Prefect's page tells what was reused."""
+"""A stage: its key holds everything that can change the result and nothing else."""
 
 from pathlib import Path
 

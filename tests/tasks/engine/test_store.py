@@ -1,4 +1,4 @@
-"""The store: whole or not at all, computed once, and honest about what it holds."""
+"""The store: outputs are complete or absent, computed once, and verified."""
 
 import errno
 import multiprocessing
@@ -30,7 +30,7 @@ def make(store: Store, work=write_two_rows) -> Dataset:
 
 
 def test_finished_output_is_found_again(tmp_path: Path) -> None:
-    """What make() returned, find() returns, with the account and the facts in its manifest."""
+    """find() returns what make() returned, with the account and the facts in its manifest."""
     store = Store(tmp_path)
 
     made = make(store)
@@ -52,7 +52,7 @@ def test_finished_output_is_not_computed_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["change", "truncate", "delete", "manifest"])
 def test_damaged_output_is_not_found_but_made_anew(tmp_path: Path, damage: str) -> None:
-    """One changed byte, a short or a missing file, or a torn manifest: such an output is made anew."""
+    """After one changed byte, a short or missing file, or a broken manifest, the output is computed again."""
     store = Store(tmp_path)
     made = make(store)
     file = made.path / (MANIFEST if damage == "manifest" else "part.txt")
@@ -67,7 +67,7 @@ def test_damaged_output_is_not_found_but_made_anew(tmp_path: Path, damage: str) 
 
 
 def test_abandoned_attempt_is_swept(tmp_path: Path) -> None:
-    """Whatever a killed attempt left behind is gone from the finished output."""
+    """Files that a killed attempt left are not in the finished output."""
     store = Store(tmp_path)
     (tmp_path / "demo" / KEY / "folder").mkdir(parents=True)
     (tmp_path / "demo" / KEY / "leftover.txt").write_text("half")
@@ -78,7 +78,7 @@ def test_abandoned_attempt_is_swept(tmp_path: Path) -> None:
 
 
 def test_failed_work_leaves_no_output(tmp_path: Path) -> None:
-    """An exception in the work means no manifest, so nothing to be found."""
+    """After an exception in the work there is no manifest, so find() returns None."""
     store = Store(tmp_path)
 
     def fail(draft: Draft) -> Account:
@@ -92,7 +92,7 @@ def test_failed_work_leaves_no_output(tmp_path: Path) -> None:
 
 
 def test_account_must_balance(tmp_path: Path) -> None:
-    """What went in is what came out plus what was left out by reason, or the stage is wrong."""
+    """read = written + left out, or make() raises."""
 
     def lose_one(draft: Draft) -> Account:
         return Account(unit="rows", read=3, written=2)
@@ -102,7 +102,7 @@ def test_account_must_balance(tmp_path: Path) -> None:
 
 
 def test_same_content_has_the_same_digest(tmp_path: Path) -> None:
-    """The digest is of the content: another key with the same files cuts later stages off from recomputing."""
+    """The digest is that of the content: another key with the same files recomputes no later stage."""
     store = Store(tmp_path)
     other = store.make("demo", digest_of("other inputs"), {}, write_two_rows, silent)
 
@@ -128,7 +128,7 @@ def writes(text: str):
 
 
 def test_an_output_may_consist_of_others(tmp_path: Path) -> None:
-    """Its files are theirs, in order; its account is their sum; its digest knows their content."""
+    """Its files are those of its parts, in order; its account is their sum; its digest covers their content."""
     made = make_of_parts(Store(tmp_path))
 
     assert [file.read_text() for file in made.files(".txt")] == ["one", "two"]
@@ -138,7 +138,7 @@ def test_an_output_may_consist_of_others(tmp_path: Path) -> None:
 
 
 def test_an_output_is_as_good_as_its_parts(tmp_path: Path) -> None:
-    """Where one of them is damaged, it is not found."""
+    """If one of its parts is damaged, find() returns None."""
     store = Store(tmp_path)
     made = make_of_parts(store)
     made.files(".txt")[1].write_text("TWO")
@@ -172,7 +172,7 @@ def test_two_processes_compute_a_key_once(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path):
-    """A real file system of 1 MB; needs the right to mount one."""
+    """Mount a real file system of 1 MB; skip without the right to mount."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True).returncode:
@@ -182,7 +182,7 @@ def small_disk(tmp_path: Path):
 
 
 def test_full_disk_is_said_clearly(small_disk: Path) -> None:
-    """A full disk names the store, what is free, and two ways out; nothing half-written is found later."""
+    """The error names the store, the free space and two ways out; nothing half-written is found later."""
     store = Store(small_disk)
 
     def too_much(draft: Draft) -> Account:
@@ -197,7 +197,7 @@ def test_full_disk_is_said_clearly(small_disk: Path) -> None:
 
 
 def test_read_only_store_is_said_clearly(small_disk: Path) -> None:
-    """A store that cannot be written names itself and the way out."""
+    """The error names the store and says what to do."""
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 
     with pytest.raises(
@@ -207,7 +207,7 @@ def test_read_only_store_is_said_clearly(small_disk: Path) -> None:
 
 
 def test_other_os_errors_are_left_alone(tmp_path: Path) -> None:
-    """An error that is neither of the two keeps its own words."""
+    """Any other OSError is raised unchanged."""
 
     def fail(draft: Draft) -> Account:
         raise OSError(errno.EIO, "broken")
@@ -217,7 +217,7 @@ def test_other_os_errors_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_store_may_move(tmp_path: Path) -> None:
-    """A store that was copied elsewhere is as good as the original."""
+    """A store that was copied elsewhere works like the original."""
     make(Store(tmp_path / "here"))
     shutil.copytree(tmp_path / "here", tmp_path / "there")
 
@@ -225,7 +225,7 @@ def test_store_may_move(tmp_path: Path) -> None:
 
 
 def test_what_is_noted_of_a_store_is_found_where_it_is_now(tmp_path: Path) -> None:
-    """The last output and a file named by its path, after a move; other files are no business of the store."""
+    """The last output, and a file named by its path, are found after a move; other paths stay as they are."""
     made = make(Store(tmp_path / "ws" / "store"))
     (tmp_path / "ws" / LATEST).write_text(made.model_dump_json())
     (tmp_path / "ws").rename(tmp_path / "moved")

@@ -1,4 +1,4 @@
-"""Waiting is told, and lasts longer on a busy machine."""
+"""Long waits are logged, and time limits grow with the load."""
 
 import os
 import time
@@ -10,7 +10,7 @@ from tasks.engine.waiting import scaled, told
 
 
 def test_what_lasts_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """For what, and how busy the machine is; what comes soon is not worth a line."""
+    """The line says what the wait is for and how busy the machine is; a short wait is not logged."""
     with caplog.at_level("INFO", "w2v"), told("the quick one"):
         pass
     monkeypatch.setattr(waiting, "SOON", 0.01)
@@ -23,7 +23,7 @@ def test_what_lasts_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogC
 
 @pytest.mark.parametrize(("load", "seconds"), [(0.0, 10.0), (1.9, 10.0), (20.0, 100.0)])
 def test_limits_grow_with_the_load(load: float, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten seconds of two idle cores are a hundred where twenty processes want them."""
+    """Ten seconds on two idle cores become a hundred if twenty processes want the cores."""
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
