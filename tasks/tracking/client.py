@@ -1,4 +1,4 @@
-"""Reaching MLflow: a client whose every refusal is an error of ours, which says what to do."""
+"""The MLflow client: every refusal becomes a TrackingError that says what to do."""
 
 import functools
 import logging
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-AWAY = {502, 503, 504}  # what a proxy answers for a server, and MLflow for its database
-CONNECTED, ANSWERED = 10, 300  # seconds, at first: the system connects us at once, however busy the server is
-DRIVERS = {"boto3": "boto3", "psycopg2": "psycopg2-binary"}  # that an address may ask for: the extras s3 and postgres
+AWAY = {502, 503, 504}  # answered by a proxy without its server, and by MLflow without its database
+CONNECTED, ANSWERED = 10, 300  # time limits in seconds: the system connects at once, however busy the server is
+DRIVERS = {"boto3": "boto3", "psycopg2": "psycopg2-binary"}  # that an address may need: the extras s3 and postgres
 START = (
     "Start it, or name another with MLFLOW_TRACKING_URI or --set tracking.uri=URI; "
     "with neither, runs are kept in the workspace."
@@ -37,7 +37,7 @@ DEFAULTS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # an absent server is told within seconds, not minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # an absent server is reported within seconds, not minutes
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
@@ -45,8 +45,10 @@ DEFAULTS = {
 
 @contextmanager
 def reached(uri: str) -> Iterator["MlflowClient"]:
-    """A client for `uri`; whatever MLflow, its database, its files' place or the network refuses is a TrackingError,
-    and an Unreachable where it may pass.
+    """Yield a client for `uri`, after relocating a workspace that was moved.
+
+    Raises TrackingError for everything that MLflow, its database, its storage or the network refuses; Unreachable,
+    which is one, if the server cannot be reached, which may pass.
     """
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -70,17 +72,17 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
 
 
 def not_found(error: "MlflowException") -> bool:
-    """Whether MLflow refuses because it does not have what was named."""
+    """Return whether MLflow refuses because the named thing does not exist."""
     return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
 
 
 def already_exists(error: "MlflowException") -> bool:
-    """Whether MLflow refuses because it has something of that name."""
+    """Return whether MLflow refuses because the name is taken."""
     return bool(error.error_code == "RESOURCE_ALREADY_EXISTS")
 
 
 def _told(uri: str, error: Exception) -> TrackingError:
-    """By its cause, if that is known."""
+    """Return the TrackingError for a refusal; what to do depends on its cause, where that is known."""
     refusal, away = cause(error), database_at(uri) is None and _away(error)
     said = str(error).strip().splitlines() or [type(error).__name__]
     reason = shown((_unanswered(error) if away else "") or said[0], uri)
@@ -88,14 +90,14 @@ def _told(uri: str, error: Exception) -> TrackingError:
         return TrackingError(f"MLflow at {shown(uri)} {refusal.what}\n{reason}\n{refusal.way}")
     if away:
         return Unreachable(f"MLflow at {shown(uri)} does not answer\n{reason}\n{START}")
-    way = "`w2v doctor` looks at it." if database_at(uri) else START
-    return TrackingError(f"MLflow at {shown(uri)} does not do what it was asked\n{reason}\n{way}")
+    way = "`w2v doctor` checks the database." if database_at(uri) else START
+    return TrackingError(f"MLflow at {shown(uri)} refused a request\n{reason}\n{way}")
 
 
 def _forget_places() -> None:
-    """MLflow remembers by a run's id where its files are: those of a copied workspace would go to the original.
+    """Clear MLflow's cache of where each run's files are: files of a copied workspace would go to the original.
 
-    Its memory is private: a version that keeps it elsewhere fails the tests of copied workspaces, and nothing else.
+    The cache is private to MLflow: a version that has it elsewhere fails the tests of copied workspaces, nothing else.
     """
     utils = sys.modules.get("mlflow.tracking._tracking_service.utils")
     if (known := getattr(utils, "_artifact_repos_cache", None)) is not None:
@@ -107,8 +109,8 @@ def _client(uri: str) -> "MlflowClient":
     from mlflow import MlflowClient
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try; the last one is our error
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its tracebacks of what is our error
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # warns of each attempt; we report the last
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # prints tracebacks of errors that we report
     if database := database_at(uri):
         patiently(str(database), lambda: _open(database))
         return patient(patiently(str(database), lambda: MlflowClient(uri, uri)), str(database))
@@ -119,18 +121,18 @@ def _client(uri: str) -> "MlflowClient":
 
 
 def _open(database: Path) -> None:
-    """Make it if need be, and look into it: of one that cannot be read MLflow would say so after two minutes."""
+    """Create the database if it is missing, and read it: of an unreadable one MLflow complains only after minutes."""
     _create(database)
-    # writable where it can be: what a killed process has half written, its first reader undoes
+    # Open it for writing where possible: the first reader rolls back what a killed process has half written.
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=1)) as reading:
         reading.execute("SELECT name FROM sqlite_master").fetchall()
 
 
 def _knock(uri: str) -> None:
-    """Raise at once what is wrong if the server cannot be reached; each later request is retried for a while.
+    """Raise an HTTPError at once if the server cannot be reached. Each later request is retried for a while.
 
-    The question holds no secret and the answer is not read, so no certificate is checked: MLflow's client, which has
-    settings of its own for that, does it with its first request.
+    The request holds no secret and its answer is not read, so no certificate is checked: MLflow's client, which has
+    its own settings for that, checks it with its first request.
     """
     import httpx
 
@@ -156,7 +158,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _away(error: BaseException | None) -> bool:
-    """Whether it is for lack of an answer, here or at the server, whose database or files may be away."""
+    """Return whether there was no answer, from the server or from the database or storage behind it."""
     from httpx import TransportError
     from mlflow.exceptions import MlflowException
     from requests.exceptions import ConnectionError, RetryError, Timeout
@@ -172,7 +174,7 @@ def _away(error: BaseException | None) -> bool:
 
 
 def _unanswered(error: BaseException | None) -> str:
-    """What the network says, without what each library on the way to here says of it; "" if it says nothing."""
+    """Return the network's own message, without those of the libraries in between; "" if there is none."""
     while error:
         if isinstance(error, (ConnectionError, TimeoutError, gaierror)):
             return error.strerror or str(error)
@@ -181,13 +183,13 @@ def _unanswered(error: BaseException | None) -> str:
 
 
 def _create(database: Path) -> None:
-    """Make the tables beside, then rename: who is killed at it leaves no half of them, which nobody could mend."""
+    """Create the database under a temporary name and rename it, so that a kill never leaves it half created."""
     from mlflow import MlflowClient
 
     if database.exists():
         return
     database.parent.mkdir(parents=True, exist_ok=True)
-    with Held(f"{database}.lock"):  # of two processes that create the tables at once, both fail
+    with Held(f"{database}.lock"):  # two processes that create the tables at the same time would both fail
         if not database.exists():
             beside = database.with_name(database.name + ".partial")
             for leftover in database.parent.glob(f"{beside.name}*"):

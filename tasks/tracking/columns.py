@@ -1,7 +1,7 @@
-"""What MLflow's table of runs opens with: a column for each score, and for each parameter that is not always the same.
+"""The columns of MLflow's table of runs: one for each score, and for each parameter that differs between runs.
 
-A view is a tag of the experiment, as MLflow's own page makes one when a view is shared; the address names it. Without
-it the table has names and times alone.
+A view is a tag of the experiment, such as MLflow's own page writes when a view is shared; the address names it.
+Without a view the table shows names and times only.
 """
 
 import json
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 NAME = "scores"
 TAG = f"mlflow.sharedViewState.{NAME}"
-NEWEST = 100  # runs that are looked at
-WIDTH, MARGIN, NAMES = 6, 36, 290  # pixels: of a letter, around a title, and of the column of names
+NEWEST = 100  # runs whose columns are collected
+WIDTH, MARGIN, NAMES = 6, 36, 290  # pixels: a letter, the margins of a title, the column of names
 
 
 def address(uri: str) -> str:
-    """Of the experiment with the newest run, its view made anew; without a run, of all experiments."""
+    """Return the page of the experiment with the newest run, after updating its view; without runs, of experiments."""
     with reached(uri) as client:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         newest = client.search_runs(experiments, max_results=1)
         if not newest:
-            return "#/experiments?workflowType=machine_learning"  # else the page opens on its GenAI side
+            return "#/experiments?workflowType=machine_learning"  # otherwise MLflow opens its pages for GenAI
         experiment = newest[0].info.experiment_id
         client.set_experiment_tag(
             experiment, TAG, json.dumps(view(client.search_runs([experiment], max_results=NEWEST)))
@@ -35,7 +35,7 @@ def address(uri: str) -> str:
 
 
 def view(runs: "list[Record]") -> dict[str, list[str] | dict[str, int]]:
-    """As MLflow's page reads it."""
+    """Return the view of these runs as MLflow's page reads it: columns, their order, their widths in pixels."""
     metrics = {name for run in runs for name in run.data.metrics}
     order = {group: place for place, group in enumerate(["loss", *GROUPS, "speed"])}
     scores = [name for name in metrics if name in (LOSS, SPEED) or name.split("/")[0] in GROUPS]

@@ -1,7 +1,7 @@
-"""A client of MLflow that waits while another process has locked the database, however long, and says so.
+"""An MLflow client that waits as long as another process has locked the database, and logs that it waits.
 
-MLflow itself waits 20 seconds. A lock of SQLite's is the operating system's and ends with the process that holds it;
-what was asked for has been undone by then, so it may be asked for again.
+MLflow itself waits 20 seconds. SQLite's lock is the operating system's and ends with the process that holds it. A
+request that was refused has been rolled back, so it may be sent again.
 """
 
 import functools
@@ -23,7 +23,7 @@ log = logging.getLogger("w2v")
 
 
 def patiently(place: str, ask: Callable[[], R]) -> R:
-    """What is asked for, once no other process is in the way."""
+    """Return ask(), called again until no other process has locked the database. Raises what else it raises."""
     told = 0.0
     while True:
         try:
@@ -38,7 +38,7 @@ def patiently(place: str, ask: Callable[[], R]) -> R:
 
 
 def patient(client: "MlflowClient", place: str) -> "MlflowClient":
-    """The client, each of whose requests waits so."""
+    """Return the client with every request wrapped in `patiently`."""
     return cast("MlflowClient", _Patient(client, place))
 
 

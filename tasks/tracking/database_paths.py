@@ -1,6 +1,6 @@
 """Addresses of MLflow's database and files in a folder of any name.
 
-SQLAlchemy takes what follows a `?` for options, and MLflow unquotes a plain path: `ws%25` would be read from `ws%`.
+SQLAlchemy reads what follows a `?` as options, and MLflow unquotes a plain path: it would look for `ws%25` in `ws%`.
 """
 
 import os
@@ -13,18 +13,18 @@ from tasks.errors import StoreError
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"  # in a workspace
 LONGEST = 480  # bytes of a workspace's path: SQLite opens no file whose path has more than about 500
-SPECIAL = re.compile(r"[%#?;\x00-\x1f\x7f-\x9f]")  # in a path that MLflow would not read as it is written
+SPECIAL = re.compile(r"[%#?;\x00-\x1f\x7f-\x9f]")  # characters of a path that MLflow would misread
 
 
 def address_of(database: Path) -> str:
-    """The SQLite address of a file."""
+    """Return the SQLite address of a file."""
     place = str(database.absolute())
-    # with its driver: of a plain `sqlite:` address, MLflow would make the folder `file:`
+    # The driver must be named: for a plain `sqlite:` address, MLflow would create the folder `file:`.
     return f"sqlite+pysqlite:///file:{quote(place)}?uri=true" if "?" in place else f"sqlite:///{place}"
 
 
 def database_at(address: str) -> Path | None:
-    """The file of an SQLite address; None for another kind of address."""
+    """Return the file of an SQLite address; None for another kind of address."""
     kind, _, rest = address.partition(":///")
     if kind not in ("sqlite", "sqlite+pysqlite"):
         return None
@@ -33,13 +33,13 @@ def database_at(address: str) -> Path | None:
 
 
 def artifact_address(folder: Path) -> str:
-    """A folder as MLflow is to be told of it: its path, or where MLflow would misread that, its file URI."""
+    """Return the address of a folder for MLflow: its path or, if MLflow would misread that, its file URI."""
     place = folder.absolute()
     return place.as_uri() if SPECIAL.search(str(place)) else str(place)
 
 
 def artifact_folder(address: str) -> Path | None:
-    """The folder that MLflow reads and writes under a local address; None for another kind of address."""
+    """Return the folder that MLflow uses for a local address; None for another kind of address."""
     parts = urlsplit(address)
     if parts.scheme not in ("", "file") or not parts.path.startswith("/"):
         return None
@@ -47,7 +47,7 @@ def artifact_folder(address: str) -> Path | None:
 
 
 def check_name(workspace: Path) -> None:
-    """Raises StoreError, before anything is written, for a path that SQLite cannot open."""
+    """Raise StoreError, before anything is written, for a path that SQLite cannot open."""
     place = str(workspace.absolute())
     size = len(os.fsencode(place))
     if size > LONGEST:

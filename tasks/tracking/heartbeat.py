@@ -1,6 +1,6 @@
-"""The heart of a run: a tag that says when its process last lived, for whoever cannot see the process.
+"""The heartbeat of a run: a tag with the time when its process was last alive, for other hosts.
 
-It beats from the start of a run until it is closed, in a thread of its own. While MLflow is away it misses beats, and
+A thread updates it from the start of a run until the run is closed. While MLflow cannot be reached, beats are missed;
 the run loses nothing.
 """
 
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
     from tasks.tracking.run import Run
 
 BEAT = "owner.beat"  # the tag
-BEATS = 20  # in the time after which a run is given up
-PATIENCE = 0.1  # of that time: whoever seems silent is looked at again so much later, two beats
+BEATS = 20  # in the time after which a run counts as lost
+PATIENCE = 0.1  # share of that time, two beats: a run without heartbeat is looked at again after it
 
 log = logging.getLogger("w2v")
-_beating: dict[str, threading.Event] = {}  # the runs of this process, each with what stops its heart
+_beating: dict[str, threading.Event] = {}  # the runs of this process, each with the event that stops its heartbeat
 
 
 def now() -> str:
+    """Return the time as the value of the tag: ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def start(run: "Run", lost_after: float) -> None:
-    """Have the run's heart beat until `stop`, or until this process ends."""
+    """Start the run's heartbeat, until `stop` or until this process ends. Idempotent. `lost_after` is in seconds."""
     if run.id not in _beating:
         _beating[run.id] = threading.Event()
         beat = threading.Thread(target=_beat, args=(run, lost_after / BEATS, _beating[run.id]), daemon=True)
@@ -37,17 +38,18 @@ def start(run: "Run", lost_after: float) -> None:
 
 
 def stop(run_id: str) -> None:
+    """Stop the run's heartbeat, if this process has started it."""
     if run_id in _beating:
         _beating.pop(run_id).set()
 
 
 def last(record: "Record") -> str:
-    """When it last beat; empty for a run of a version without a heart."""
+    """Return the time of the last heartbeat; empty for a run of a version without heartbeats."""
     return str(record.data.tags.get(BEAT, ""))
 
 
 def age(record: "Record") -> float:
-    """Seconds since the last beat, by our clock; since the start where there was none."""
+    """Return the seconds since the last heartbeat, by our clock; since the run's start if there was none."""
     began = datetime.fromtimestamp(record.info.start_time / 1_000, UTC)
     beaten = datetime.fromisoformat(last(record)) if last(record) else began
     return (datetime.now(UTC) - beaten).total_seconds()
@@ -61,5 +63,5 @@ def _beat(run: "Run", seconds: float, stopped: threading.Event) -> None:
             missed = False
         except TrackingError as error:
             if not missed:
-                log.warning("MLflow is not told that run %s lives: %s", run.id, str(error).splitlines()[1])
+                log.warning("could not record a heartbeat for run %s: %s", run.id, str(error).splitlines()[1])
             missed = True

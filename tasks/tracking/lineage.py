@@ -1,6 +1,6 @@
 """The datasets of a run as MLflow shows them: with the digest of their content, their schema and their size.
 
-MLflow's own digests look at the first rows only; these are of every byte.
+MLflow's own digests cover the first rows only; these cover every byte.
 """
 
 import json
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def dataset(name: str, parts: Sequence[Dataset], context: str, files: str = "*.parquet") -> Input:
-    """One dataset, or the draws of all epochs as one; `files` names those that hold its rows."""
+    """Return an input: one dataset, or the draws of all epochs as one. `files` is a pattern of the files with rows.
+
+    `context` is the stage that reads it.
+    """
     manifests = {leaf.path: leaf.manifest for part in parts for leaf in part.parts}
     digest = parts[0].digest if len(parts) == 1 else digest_of([part.digest for part in parts])
     held = {
@@ -41,7 +44,7 @@ def dataset(name: str, parts: Sequence[Dataset], context: str, files: str = "*.p
 
 
 def evaluation_sets(files: Sequence[str], digests: Mapping[str, str]) -> list[Input]:
-    """The sets by which the vectors were judged; `files` and `digests` have one order."""
+    """Return the evaluation sets as inputs; `files` and `digests` (name → digest) are in the same order."""
     pairs = zip(files, digests.items(), strict=True)
     return [_input(name, digest, Path(file).absolute(), "evaluation") for file, (name, digest) in pairs]
 

@@ -1,8 +1,8 @@
-"""A curve that grows on MLflow's page while the training goes on.
+"""The live curve of a training: points are sent to MLflow while the training goes on.
 
-The training waits for no server. Its curve is in the checkpoints, and at last in `curve.parquet`; MLflow is sent what
-it has not confirmed, which after a restart, of its server or of ours, is all that it has missed. Publication sends the
-whole curve once more, and what is logged twice is there once.
+The training waits for no server. Its curve is in the checkpoints, and finally in `curve.parquet`. Each message holds
+all points that MLflow has not confirmed, so nothing is lost if its server, or this process, is restarted. Publication
+sends the whole curve once more; what is logged twice is stored once.
 """
 
 import logging
@@ -15,7 +15,7 @@ from tasks.errors import TrackingError
 from tasks.tracking.names import SPEED
 from tasks.tracking.run import Run
 
-# MLflow's comparison page begins with the first one: J(θ) can be compared, the training's own loss cannot
+# MLflow's comparison page begins with the first one: J(θ) can be compared between runs, the training's own loss cannot.
 CURVES = {"held_out_loss": "loss/held_out", "loss": "loss/training", "learning_rate": "training/learning_rate"}
 
 log = logging.getLogger("w2v")
@@ -25,12 +25,19 @@ class Curve(Protocol):
     """The points of a training so far, and its speed at each."""
 
     @property
-    def rows(self) -> list[dict[str, float | None]]: ...
+    def rows(self) -> list[dict[str, float | None]]:
+        """Return the points: columns → values."""
+        ...
+
     @property
-    def rates(self) -> list[float]: ...
+    def rates(self) -> list[float]:
+        """Return the speed at each point, in words per second."""
+        ...
 
 
 class Live:
+    """Sends the curve of one training to MLflow, if the context names a server and a run."""
+
     def __init__(self, context: Context) -> None:
         self._run = Run(context.tracking_uri, context.run_id) if context.tracking_uri else None
         self._interval = context.runtime.log_interval  # seconds
@@ -40,13 +47,13 @@ class Live:
         self._last = time.monotonic()
 
     def show(self, curve: Curve) -> None:
-        """Send the points that are new, unless it was done a moment ago."""
+        """Send the new points in the background, at most once every runtime.log_interval seconds."""
         if not self._courier.busy and time.monotonic() - self._last > self._interval:
             self._last = time.monotonic()
             self._send(curve)
 
     def end(self, curve: Curve) -> None:
-        """Send all that is new, and wait: nobody writes into the run's curves any more."""
+        """Send all new points, and wait until they are logged or refused: the background thread writes no more."""
         self._courier.wait()
         self._send(curve)
         self._courier.wait()
@@ -61,7 +68,7 @@ class Live:
             log_curve(run, rows, rates)
         except TrackingError as error:
             if not self._away:
-                log.warning("%s\nTraining goes on; its curve is kept, and follows when MLflow answers.", error)
+                log.warning("%s\nTraining goes on. Its curve is kept, and sent when MLflow answers again.", error)
             self._away = True
             return
         self._logged += len(rows)
@@ -71,6 +78,6 @@ class Live:
 
 
 def log_curve(run: Run, rows: list[dict[str, float | None]], rates: list[float]) -> None:
-    """The points of a training over the words seen."""
+    """Log the points of a training over the number of words seen."""
     columns = {metric: [row[column] for row in rows] for column, metric in CURVES.items()}
     run.curve([int(row["words"] or 0) for row in rows], columns | {SPEED: rates})

@@ -1,7 +1,7 @@
-"""The models a run leaves behind: packed as code and data, linked to the run; the final one registered as a version.
+"""The models of a run: packed as code and data, linked to the run, and the final one registered as a version.
 
-MLflow's own `log_model` works on the thread's active run and opens one where there is none; here each step names the
-run. A step done before is found and not repeated, so that publishing again makes no second model.
+MLflow's own `log_model` works on the thread's active run, and opens one if there is none; here each step names the
+run. A step that was done before is not repeated, so that publishing again creates no second model.
 """
 
 import json
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 CODE, NORMALIZATION = Path(__file__).with_name("pyfunc.py"), Path(normalization.__file__)
-FORMER_CODE = "_pyfunc.py"  # what the code was called in models of version 0.1
-VERSIONS = "mlflow.modelVersions"  # the tag by which MLflow's page of a logged model shows its versions
-DATA, FILES = "artifacts", ("vectors.npy", "vocabulary.parquet")  # where a packed model has them
+FORMER_CODE = "_pyfunc.py"  # name of the code file in models of version 0.1
+VERSIONS = "mlflow.modelVersions"  # the tag from which MLflow's page of a logged model reads its versions
+DATA, FILES = "artifacts", ("vectors.npy", "vocabulary.parquet")  # folder and files of a packed model
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
 EARLIER = "word-vectors-epoch-{:03d}"
 DESCRIPTION = (
-    "Word vectors: `predict` takes a column `word` and gives neighbours; vectors with `what=vectors`; with "
-    "`what=analogies` what completes three words, such as `man king woman`."
+    "Word vectors: `predict` takes a column `word` and returns neighbours; with `what=vectors` the vectors; with "
+    "`what=analogies` the words that complete three words, such as `man king woman`."
 )
 
 
 def log_model(run: Run, vectors: Path, parameters: dict[str, str], *, epoch: int | None = None, step: int = 0) -> str:
-    """Pack the folder's vectors.npy and vocabulary.parquet with the code that serves them; the model's id.
+    """Pack the folder's vectors.npy and vocabulary.parquet with the code that serves them; return the model's id.
 
-    It is the final one, or that of an earlier epoch; `step` is where its scores lie.
+    It is the model of an earlier `epoch`, or the final one if None. `step` is the step of its scores.
     """
     with reached(run.uri) as client:
         model = find(client, run, epoch) or client.create_logged_model(
@@ -53,7 +53,7 @@ def log_model(run: Run, vectors: Path, parameters: dict[str, str], *, epoch: int
             with TemporaryDirectory(dir=vectors.parent) as folder:
                 _pack(Path(folder) / "model", model, run.id, vectors)
                 client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
-            if model.status != "READY":  # else its files alone were lost
+            if model.status != "READY":  # otherwise only its files were lost
                 _link(client, run, model, step)
                 client.finalize_logged_model(model.model_id, "READY")
     model_id: str = model.model_id
@@ -61,7 +61,7 @@ def log_model(run: Run, vectors: Path, parameters: dict[str, str], *, epoch: int
 
 
 def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
-    """The version of the registered model that is this run's: an earlier one, or a new one."""
+    """Register the run's model under the name, and return the version; an existing version is returned again."""
     from mlflow.exceptions import MlflowException
 
     with reached(run.uri) as client:
@@ -73,16 +73,16 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
         model = client.get_logged_model(model_id)
         for version in versions(client, run, name, model):
             return version
-        source = model.artifact_location  # `models:/…` is sought in another store
+        source = model.artifact_location  # MLflow would look for `models:/…` in another store
         number = str(client.create_model_version(name, source, run.id, tags=tags, model_id=model_id).version)
         client.set_logged_model_tags(model_id, {VERSIONS: json.dumps([{"name": name, "version": number}])})
     return number
 
 
 def earlier(run: Run, epoch: int) -> tuple[Vectors, dict[str, float]]:
-    """The vectors of an earlier epoch, mapped and not read, and its scores.
+    """Return the vectors of an earlier epoch, mapped from the file, and its scores.
 
-    Raises InputError, which names the epochs that are kept, if this one is not.
+    Raises InputError, which names the epochs that are kept, if this epoch is not kept.
     """
     with reached(run.uri) as client:
         if (model := find(client, run, epoch)) is None:
@@ -98,11 +98,12 @@ def _models(client: "MlflowClient", run: Run, only: str = "") -> "list[LoggedMod
 
 
 def find(client: "MlflowClient", run: Run, epoch: int | None) -> "LoggedModel | None":
+    """Return the run's logged model of an epoch, or the final one if `epoch` is None; None if there is none."""
     return next(iter(_models(client, run, _name(epoch))), None)
 
 
 def whole(client: "MlflowClient", model: "LoggedModel", sizes: Mapping[str, int | None]) -> bool:
-    """Whether its files are all there, and the data of these sizes, where they are known."""
+    """Return whether all files of the model exist, and its data have these sizes in bytes, where they are given."""
     if model.status != "READY":
         return False
     top = {each.path for each in client.list_logged_model_artifacts(model.model_id)}
@@ -115,7 +116,7 @@ def whole(client: "MlflowClient", model: "LoggedModel", sizes: Mapping[str, int 
 
 
 def versions(client: "MlflowClient", run: Run, name: str, model: "LoggedModel") -> list[str]:
-    """The run's versions under this name that are this model; those of a model that was deleted are not."""
+    """Return the run's versions under this name that are of this model, and not of a deleted one."""
     found = client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'")
     return [str(each.version) for each in found if model.model_id in str(each.source)]
 
@@ -134,7 +135,7 @@ def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> Non
     rules = Rules.read(pq.read_schema(vectors / "vocabulary.parquet").metadata)
     segmenter = ["icu4py"] if rules and rules.segmenter else []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about MLflow's own type hints, when it is imported
+        warnings.simplefilter("ignore", UserWarning)  # MLflow warns of its own type hints when it is imported
         from mlflow import pyfunc
         from mlflow.models import Model
 

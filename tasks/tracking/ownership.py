@@ -1,8 +1,8 @@
-"""Runs that ended before they were done: how one is closed, and which one the next start goes on with.
+"""Ownership of runs: which process works on a run, how an unfinished run is closed, and which one is resumed.
 
-A run's recipe is a digest of all that its result is made of: data, config and code. A start goes on with the newest
-run of its own recipe that was interrupted or has failed, so that one result has one run. Another recipe is another
-run, and has other keys in the store: it never meets this one's checkpoints.
+A run's recipe is a digest of everything that its result is made of: data, config and code. A start resumes the newest
+run of its own recipe that was interrupted or has failed, so that one result has one run. Another recipe is another run
+with other keys in the store: it never finds this one's checkpoints.
 """
 
 from pathlib import Path
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as Record
 
 RECIPE, CONTINUE = "result.recipe", "how to continue"  # tags
-CLAIM = "claim"  # the tag of a run that is not worked on yet: see _turns
+CLAIM = "claim"  # the tag of a run that is claimed but not yet at work: see single_flight
 HOST, PID, STARTED, COMMAND = "owner.host", "owner.pid", "owner.started", "owner.command"
 CLOSED = {"KILLED", "FAILED"}
 
 
 def owner_tags() -> dict[str, str]:
-    """Who works on a run: this process."""
+    """Return the tags that name this process as the owner of a run."""
     owner = environment.owner()
     return {
         HOST: owner.host,
@@ -37,32 +37,33 @@ def owner_tags() -> dict[str, str]:
 
 
 def alone(workspace: Path) -> Held:
-    """Of two starts at once in a workspace, one has the run, and the other finds it RUNNING."""
+    """Return the lock under which a start takes a run: a simultaneous start in the workspace finds it RUNNING."""
     workspace.mkdir(parents=True, exist_ok=True)
     return Held(workspace / "runs.lock")
 
 
 def close(client: "MlflowClient", record: "Record", status: str) -> None:
-    """End the run; one that is not FINISHED says how to go on with it. A mere claim is withdrawn."""
+    """End the run with this status. KILLED and FAILED runs get a tag that says how to resume; a claim is deleted."""
     heartbeat.stop(record.info.run_id)
     if CLAIM in record.data.tags:
         client.delete_run(record.info.run_id)
         return
     if status in CLOSED:
         command = record.data.tags.get(COMMAND, "w2v retrain")
-        way = f"`{command}` goes on with this run where it stopped, as long as config, data and code are the same."
+        way = f"`{command}` resumes this run where it stopped, as long as config, data and code are the same."
         client.set_tag(record.info.run_id, CONTINUE, way)
     client.set_terminated(record.info.run_id, status)
 
 
 def reopen(client: "MlflowClient", record: "Record") -> None:
+    """Set the run to RUNNING again."""
     if CONTINUE in record.data.tags:
         client.delete_tag(record.info.run_id, CONTINUE)
     client.update_run(record.info.run_id, status="RUNNING")
 
 
 def abandoned(record: "Record") -> bool:
-    """Whether it is RUNNING although the process that owned it is gone; of another host nothing is known."""
+    """Return whether the run is RUNNING but its owner, a process of this host, is dead."""
     tags = record.data.tags
     if record.info.status != "RUNNING" or tags.get(HOST) != environment.owner().host:
         return False
@@ -70,21 +71,21 @@ def abandoned(record: "Record") -> bool:
 
 
 def silent(record: "Record", limit: float) -> bool:
-    """Whether it is RUNNING on another host and has not beaten for so many seconds."""
+    """Return whether the run is RUNNING on another host and its last heartbeat is more than `limit` seconds old."""
     host = record.data.tags.get(HOST, "")
     return bool(host) and elsewhere(record.info.status, host) and heartbeat.age(record) > limit
 
 
 def elsewhere(status: str, host: str) -> bool:
-    """Whether it is RUNNING on another host, whose processes nobody here can see."""
+    """Return whether a run with this status and owner is RUNNING on another host, whose processes we cannot see."""
     return status == "RUNNING" and host != environment.owner().host
 
 
 def check_closable(record: "Record") -> None:
-    """Raises TrackingError if the run has ended, or its process of this host still works."""
+    """Raise TrackingError if the run has ended, or if its owner is a live process of this host."""
     host = record.data.tags.get(HOST, "a host it does not name")
     if record.info.status != "RUNNING":
         raise TrackingError(f"run {record.info.run_id} is not open: it is {record.info.status}.")
     if host == environment.owner().host and not abandoned(record):
         pid = record.data.tags[PID]
-        raise TrackingError(f"run {record.info.run_id} is at work on this host, as process {pid}.\nEnd that one first.")
+        raise TrackingError(f"run {record.info.run_id} is at work on this host, as process {pid}.\nEnd it first.")

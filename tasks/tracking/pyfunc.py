@@ -1,7 +1,7 @@
-"""The model MLflow serves: words in, neighbours, vectors or analogies out.
+"""The model that MLflow serves: words in, neighbours, vectors or analogies out.
 
-It is logged as this code and its data, and runs alone. The matrix stays on the disk and is mapped, so that several
-workers share one copy of it.
+It is logged as this file and its data, and runs without this project. The matrix stays on the disk and is mapped, so
+that several workers share one copy of it.
 """
 
 import importlib.util
@@ -20,7 +20,10 @@ TINY = np.finfo(np.float32).tiny  # the length of a word without a vector
 
 
 class WordVectors(PythonModel):
+    """The model: a table of vectors and its vocabulary."""
+
     def load_context(self, context: PythonModelContext) -> None:
+        """Map the vectors (V, D), read the vocabulary, and load the rules by which words are looked up."""
         self.table = np.load(context.artifacts["vectors"], mmap_mode="r", allow_pickle=False)
         vocabulary = pq.read_table(context.artifacts["vocabulary"], columns=["word"])
         words = vocabulary["word"].to_pylist()
@@ -33,12 +36,12 @@ class WordVectors(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """A row a word, in the order asked. `known` is false for a word without a vector: its lists are empty.
+        """Return a row for each word, in the order asked. `known` is false, and lists are empty, for an unknown word.
 
-        A word is looked up as it is written, else as the text was written that the model has learnt from: in lower
-        case, composed (NFC), and what else [tokenization] said. Parameters: `what` is "neighbors" (the `k` nearest,
-        with their cosine similarities), "vectors", or "analogies": then each `word` is three, as in
-        "man king woman", and its neighbours are what is to woman as king is to man.
+        A word is looked up as it is written, then as the tokenization of the training text would write it: in lower
+        case, composed (NFC), and so on. Parameters: `what` is "neighbors" (the `k` nearest, with their cosine
+        similarities), "vectors", or "analogies". For analogies each `word` is three words, such as "man king woman",
+        and its neighbours answer: what is to woman as king is to man? Raises MlflowException for other parameters.
         """
         what, k = _asked(params or {})
         asked = model_input["word"].astype(str).tolist()
@@ -53,7 +56,7 @@ class WordVectors(PythonModel):
         return answers
 
     def _rows(self, asked: list[list[str]], what: str) -> list[list[int] | None]:
-        """None where a word is unknown."""
+        """Return the rows of the words of each question, None where one of them is unknown."""
         if what == "analogies" and (wrong := [words for words in asked if len(words) != 3]):
             raise _refused("three words for each analogy", " ".join(wrong[0]))
         found = iter(self.lookup.rows([word for words in asked for word in words]))
@@ -61,7 +64,7 @@ class WordVectors(PythonModel):
         return [None if -1 in each else each for each in rows]
 
     def _nearest(self, rows: list[int], k: int) -> tuple[list[str], list[float]]:
-        """To a word, or to b − a + c; the words asked about are no answers."""
+        """Return the k words nearest to a word, or to b − a + c, with their cosines; words asked about are excluded."""
         a, b, c = (self.table[row] / self.lengths[row] for row in (rows * 3)[:3])
         query = b - a + c
         cosines = self.table @ query / (self.lengths * max(np.linalg.norm(query), TINY))
@@ -73,7 +76,7 @@ class WordVectors(PythonModel):
 
 
 def _module(file: str) -> ModuleType:
-    """The module in a file of the model: under no name, so that another model may have another one."""
+    """Import a file of the model as a module, outside sys.modules: another model may have another version of it."""
     spec = importlib.util.spec_from_file_location("normalization", file)
     assert spec
     assert spec.loader

@@ -1,7 +1,7 @@
-"""Who is champion of a registered model, who challenges it, and every decision about that.
+"""The model registry: champion and challenger of a registered model, and every decision about them.
 
-Both are aliases, of which MLflow keeps no history. So each decision is a tag of the version it is about, named after
-its time: nothing overwrites it, and the history of a model is what its versions' tags say.
+Both are aliases, of which MLflow keeps no history. So each decision is a tag of the version that it concerns, named
+after its time: nothing overwrites it, and the tags of all versions are the history of the model.
 """
 
 from typing import Literal, NamedTuple
@@ -14,12 +14,12 @@ from tasks.tracking.client import reached
 from tasks.tracking.run import full_id
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
-DECISION = "decision "  # the tag goes on with the time
-VERDICT = "promotion"  # the tag with the latest verdict alone, for MLflow's tables
+DECISION = "decision "  # the tag's name ends with the time
+VERDICT = "promotion"  # the tag with the latest verdict, for MLflow's tables
 
 
 class Gate(Record):
-    """A score that decides: of both on the items both know, and the interval of challenger − champion."""
+    """A score that decides: of both models on the items that both know, and the interval of challenger − champion."""
 
     score: str
     items: int
@@ -28,33 +28,35 @@ class Gate(Record):
     challenger: float
     low: float
     high: float
-    better: float  # the probability that the challenger's is higher
+    better: float  # the probability that the challenger's score is higher
 
 
 class Figures(Record):
-    """All that a decision rests on."""
+    """All figures that a decision is based on."""
 
     gates: list[Gate]
-    incomparable: list[str]  # scores that should decide, and cannot
-    newer_data: bool  # a later run, of other documents
+    incomparable: list[str]  # scores that should decide but cannot be compared
+    newer_data: bool  # whether the run is later and of other documents
     drift: float  # 1 − mean cosine of the shared words after alignment; 1 where there is no space to compare
-    overlap: float  # mean share of the neighbours kept
+    overlap: float  # mean share of the nearest neighbours kept
 
 
 class Decision(Record):
+    """A decision about one version."""
+
     version: str
     run_id: str
     verdict: Literal["promoted", "kept back", "restored"]
-    against: str | None  # the version that was champion then
+    against: str | None  # the version that was champion at that time
     why: str
     who: str
     when: str  # ISO 8601, UTC
-    faults: tuple[str, ...] = ()  # of the version itself, whatever the champion: tasks/evaluation/learning.py
-    figures: Figures | None = None  # None where nothing was measured: there was no champion, or it is restored
+    faults: tuple[str, ...] = ()  # of the version itself, without regard to a champion: tasks/evaluation/learning.py
+    figures: Figures | None = None  # None where nothing was measured: no champion yet, or a champion restored
 
     @property
     def sentence(self) -> str:
-        """Say what was decided and why, in one line."""
+        """Return what was decided and why, in one line."""
         other = f"version {self.against}" if self.against else "nobody"
         still = f"{other} stays champion" if self.against else "and there is no champion yet"
         middle = {
@@ -66,30 +68,33 @@ class Decision(Record):
 
 
 class Version(NamedTuple):
+    """A version of a registered model."""
+
     number: str
     run_id: str
     decisions: list[Decision]  # the oldest first
 
 
 class Model(NamedTuple):
-    """A registered model, as it is now."""
+    """A registered model as it was when looked up."""
 
     uri: str
     name: str
     versions: dict[str, Version]
-    aliases: dict[str, str]  # to a version's number
+    aliases: dict[str, str]  # alias → number of a version
 
     @property
     def champion(self) -> Version | None:
+        """Return the champion, None if there is none."""
         return self.versions.get(self.aliases.get(CHAMPION, ""))
 
     @property
     def history(self) -> list[Decision]:
-        """Every decision, the oldest first."""
+        """Return every decision, the oldest first."""
         return sorted((each for version in self.versions.values() for each in version.decisions), key=lambda d: d.when)
 
     def version(self, name: str) -> Version:
-        """By its number or an alias. Raises InputError if there is none."""
+        """Return a version by its number or an alias. Raises InputError if there is none."""
         number = self.aliases.get(name, name)
         if number in self.versions:
             return self.versions[number]
@@ -98,30 +103,30 @@ class Model(NamedTuple):
         aliases = [f"{alias} (version {each})" for alias, each in self.aliases.items()]
         raise InputError(
             f"the model {self.name!r} has no {name if name in (CHAMPION, CHALLENGER) else f'version {name}'}\n"
-            f"sought in {shown(self.uri)}\n"
+            f"looked in {shown(self.uri)}\n"
             f"found     {', '.join([*sorted(self.versions, key=int), *aliases]) or 'no such model'}\n"
-            "`w2v retrain` registers a version. One kept elsewhere: --workspace FOLDER; another model: "
-            "--run MODEL@champion, or --model MODEL where decisions are."
+            "`w2v retrain` registers a version. For a model kept elsewhere give --workspace FOLDER; for another model "
+            "--run MODEL@champion or, in commands about decisions, --model MODEL."
         )
 
     def _without_champion(self) -> str:
         newest = self.versions[max(self.versions, key=int)]
         last = newest.decisions[-1] if newest.decisions else None
         return (
-            f"the model {self.name!r} has no champion\nsought in {shown(self.uri)}\n"
-            f"found     version {newest.number}, {f'{last.verdict}: {last.why}' if last else 'not decided about'}\n"
+            f"the model {self.name!r} has no champion\nlooked in {shown(self.uri)}\n"
+            f"found     version {newest.number}, {f'{last.verdict}: {last.why}' if last else 'without a decision'}\n"
             f"`w2v promote {newest.number} --because REASON` makes it champion; "
-            f"--run {newest.run_id[:8]} asks it as it is."
+            f"--run {newest.run_id[:8]} uses it without a promotion."
         )
 
     def of_run(self, run_id: str) -> Version:
-        """The newest: an earlier one may be of a model that was deleted."""
+        """Return the newest version of a run; an earlier one may belong to a model that was deleted."""
         mine = (number for number, version in self.versions.items() if version.run_id == run_id)
         return self.versions[max(mine, key=int)]
 
 
 def model(uri: str, name: str) -> Model:
-    """Without versions if nothing is registered under the name."""
+    """Return the registered model of this name; it has no versions if nothing is registered."""
     with reached(uri) as client:
         found = client.search_registered_models(f"name = '{name}'")
         versions = client.search_model_versions(f"name = '{name}'")
@@ -138,11 +143,15 @@ def model(uri: str, name: str) -> Model:
 
 
 def is_alias(name: str) -> bool:
+    """Return whether the name is `champion` or `challenger`, or such an alias of a model: MODEL@champion."""
     return name.rpartition("@")[2] in (CHAMPION, CHALLENGER)
 
 
 def run_id(uri: str, name: str) -> str:
-    """The run behind `champion` or `MODEL@champion`, likewise of the challenger; else the run whose id starts so."""
+    """Return the id of a run, given as `champion`, `MODEL@champion`, the same of the challenger, or the start of an id.
+
+    Raises InputError if the model has no such version, TrackingError if several ids start so.
+    """
     if not is_alias(name):
         return full_id(uri, name)
     registered, _, alias = name.rpartition("@")
@@ -150,21 +159,21 @@ def run_id(uri: str, name: str) -> str:
 
 
 def _usual(uri: str) -> str:
-    """The model that goes without saying: the one of the defaults, or the only one there is."""
+    """Return the name of the only registered model; if there are several, or none, the config's default."""
     with reached(uri) as client:
         names = [each.name for each in client.search_registered_models(max_results=2)]
     return names[0] if len(names) == 1 else Tracking().registered_model
 
 
 def challenge(of: Model, version: Version) -> Model:
-    """From now on this version is the challenger."""
+    """Make the version the challenger; return the model as it is then."""
     with reached(of.uri) as client:
         client.set_registered_model_alias(of.name, CHALLENGER, version.number)
     return of._replace(aliases=of.aliases | {CHALLENGER: version.number})
 
 
 def settle(of: Model, decision: Decision) -> None:
-    """Record the decision, then do what it says. Again it changes nothing; nor where others have decided since."""
+    """Record the decision, then carry it out. Idempotent; moves no alias if the champion has changed meanwhile."""
     with reached(of.uri) as client:
         for tag, value in ((f"{DECISION}{decision.when}", decision.model_dump_json()), (VERDICT, decision.verdict)):
             client.set_model_version_tag(of.name, decision.version, tag, value)
@@ -175,12 +184,12 @@ def settle(of: Model, decision: Decision) -> None:
 
 
 def predecessor(of: Model) -> Version:
-    """Who was champion before the champion. Raises InputError if nobody was, or nobody knows."""
+    """Return the version that was champion before the champion. Raises InputError if no decision names one."""
     champion = of.version(CHAMPION)
     promotions = [each.against for each in champion.decisions if each.verdict == "promoted"]
     if promotions and promotions[-1] in of.versions:
         return of.versions[str(promotions[-1])]
     raise InputError(
-        f"nothing to go back to: no decision says which version was champion before version {champion.number}\n"
-        "`w2v history` shows them all; `w2v promote VERSION --because REASON` makes any version the champion."
+        f"no version to restore: no decision says which version was champion before version {champion.number}\n"
+        "`w2v history` shows all decisions; `w2v promote VERSION --because REASON` makes any version the champion."
     )

@@ -1,7 +1,7 @@
-"""A workspace that was moved or copied: MLflow's and Prefect's databases in it are told where they are now.
+"""Relocation of a workspace that was moved or copied: update the paths in MLflow's and Prefect's databases in it.
 
-Both have absolute paths, from which MLflow would read, and to which it would write, wherever the folder is. Where it
-was is told by the databases themselves, so a backup and a workspace of an earlier version need no mark of ours.
+Both databases hold absolute paths, which MLflow would read from and write to, wherever the folder is now. The former
+place is read from the databases themselves, so a backup, or a workspace of an earlier version, needs no mark.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from tasks.tracking.database_paths import ARTIFACTS, DATABASE, artifact_address,
 
 log = logging.getLogger("w2v")
 
-WAIT = 60  # seconds for a database that another process writes to
+WAIT = 60  # seconds to wait for a database that another process writes to
 LOST = 600  # seconds without a heartbeat after which a run of another host is dead: the default of runtime.lost_after
 PLACES = {
     "experiments": ("artifact_location",),
@@ -37,35 +37,35 @@ PLACES = {
     "datasets": ("dataset_source",),
     "trace_tags": ("value",),
     "workspaces": ("default_artifact_root", "trace_archival_location"),
-}  # columns of MLflow's tables
+}  # tables of MLflow and their columns with paths
 COMING = {
     "deployment": ("parameters", "infra_overrides"),
     "deployment_schedule": ("parameters",),
     "flow_run": ("parameters", "job_variables"),
-}  # columns of Prefect's: of what is still to run
+}  # tables of Prefect and their columns with paths; of flow runs only those that have not ended
 OVER = "('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')"
-SERVICE = "W2V_SERVICE"  # in the environment of the service's own processes: its folder
+SERVICE = "W2V_SERVICE"  # variable of the service's own processes: the service's folder
 
 
 class Move(NamedTuple):
-    """Where the workspace was, as the database says it, and where it is."""
+    """A move of the workspace: its former place, as the database has it, and its present folder."""
 
     before: str
     here: Path
 
     @property
     def folder(self) -> Path:
-        """Where it was."""
+        """Return the former folder."""
         return Path(self.before) if self.misread else artifact_folder(self.before) or Path(self.before)
 
     @property
     def misread(self) -> Path | None:
-        """Where MLflow has put its files instead: an earlier version told it a path such as `a%20b` as it is."""
+        """Return the folder that MLflow used if it misread the path: an earlier version gave it `a%20b` unquoted."""
         folder = artifact_folder(self.before)
         return folder if folder and self.before.startswith("/") and folder != Path(self.before) else None
 
     def apply(self, value: Any) -> Any:
-        """The value of a column with each place in the workspace where it is now."""
+        """Return the value of a column with every path in the workspace updated. Other values stay as they are."""
         if not isinstance(value, str):
             return value
         if value[:1] not in ("{", "["):
@@ -87,11 +87,11 @@ class Move(NamedTuple):
 
 
 def relocate(folder: Path) -> None:
-    """Change what the databases in the folder say of a place where it no longer is, and say so in one line.
+    """Update the paths in the databases of a workspace that was moved or copied, and log it in one line.
 
-    Each is changed in one transaction, MLflow's last: it alone says that the folder was moved. Does nothing where it
-    was not, or where there is no database of MLflow's. Raises StoreError if a run or service is still at work in the
-    folder under its former name, or the databases cannot be written.
+    Does nothing if it was not moved, or has no database of MLflow's. Each database is changed in one transaction,
+    MLflow's last, as its paths tell that the workspace was moved. Raises StoreError if a run or the service still works
+    in the folder under its former name, or if the databases cannot be written.
     """
     here, database = folder.absolute(), folder.absolute() / DATABASE
     if not database.exists() or not _former(database, here):
@@ -100,7 +100,7 @@ def relocate(folder: Path) -> None:
         with Held(f"{database}.lock"):
             for before in _former(database, here):
                 move = Move(before, here)
-                # of a copy, what is at work is so in the original
+                # In a copy, a process that looks at work is at work in the original.
                 if _same(move.folder, here) or not (move.folder / DATABASE).exists():
                     _refuse_at_work(move, database)
                 if move.misread:
@@ -111,23 +111,23 @@ def relocate(folder: Path) -> None:
         raise StoreError(
             f"{here}: the workspace was moved here, and {DATABASE} still names the place where it was\n"
             f"expected  a folder and databases that can be written\nfound     {error}\n"
-            "Nothing was changed. Make them writable, or copy the workspace to where it may be written."
+            "Nothing was changed. Make them writable, or copy the workspace to a writable place."
         ) from error
 
 
 def _former(database: Path, here: Path) -> list[str]:
-    """Where the database says that its workspace is, if that is elsewhere."""
+    """Return the former places of the workspace that the database names."""
     with closing(_reading(database)) as reading:
         try:
             said = [row[0] for row in reading.execute("SELECT DISTINCT artifact_location FROM experiments")]
             found = dict.fromkeys(filter(None, map(_workspace, filter(None, said))))
             return [before for before in found if _is_former(before, here, reading)]
-        except sqlite3.Error:  # no database of MLflow's, or damaged or locked: MLflow says so itself
+        except sqlite3.Error:  # not MLflow's, damaged or locked: MLflow reports it itself
             return []
 
 
 def _workspace(location: str) -> str | None:
-    """Of `W/mlartifacts`, or `W/mlartifacts/7` as a server makes it."""
+    """Return the workspace W of an address `W/mlartifacts`, or `W/mlartifacts/7` as a server creates it."""
     place, _, last = location.rpartition("/")
     if last.isdecimal():
         place, _, last = place.rpartition("/")
@@ -135,7 +135,7 @@ def _workspace(location: str) -> str | None:
 
 
 def _is_former(before: str, here: Path, reading: sqlite3.Connection) -> bool:
-    """Not if it is this folder by another name, nor a place that somebody has chosen for an experiment's files."""
+    """Return whether the place is a former one: not this folder by another name, nor one chosen for an experiment."""
     if before == artifact_address(here):
         return False
     folder = artifact_folder(before)
@@ -149,13 +149,14 @@ def _is_former(before: str, here: Path, reading: sqlite3.Connection) -> bool:
 
 
 def _rests(reading: sqlite3.Connection, before: str) -> Iterator[str]:
-    """Where below the workspace the files of each run are."""
+    """Yield the path of each run's files relative to the workspace."""
     for (place,) in reading.execute("SELECT artifact_uri FROM runs WHERE artifact_uri IS NOT NULL"):
         if place.startswith(f"{before}/"):
             yield place.removeprefix(f"{before}/")
 
 
 def _change(database: Path, columns: dict[str, tuple[str, ...]], move: Move) -> int:
+    """Update these columns in one transaction; return the number of values changed, 0 without a database."""
     if not database.exists():
         return 0
     changed = 0
@@ -178,17 +179,18 @@ def _change(database: Path, columns: dict[str, tuple[str, ...]], move: Move) -> 
 
 
 def _refuse_at_work(move: Move, database: Path) -> None:
-    """Raises StoreError if the folder is in use under its former name."""
+    """Raise StoreError if the folder is in use under its former name."""
     what = _service(move.here) or _run(database)
     if what:
         raise StoreError(
             f"{move.here}: {what} is at work in this workspace, which it knows as {move.folder}\n"
-            "expected  a workspace that is moved, or mounted under another path, while nothing works in it\n"
+            "expected  a workspace in which nothing is at work while it is moved or mounted under another path\n"
             "End it first (`w2v down` ends the service), or give the folder its former path."
         )
 
 
 def _service(here: Path) -> str:
+    """Return "the service" if it is at work here, "" if not; this process may belong to it."""
     lock = here / "service" / ".lock"
     if not lock.exists() or os.environ.get(SERVICE) == str(here / "service"):
         return ""
@@ -200,6 +202,7 @@ def _service(here: Path) -> str:
 
 
 def _run(database: Path) -> str:
+    """Return "run ID" of a run that is alive, "" if there is none."""
     with closing(_reading(database)) as reading:
         running = [row[0] for row in reading.execute("SELECT run_uuid FROM runs WHERE status = 'RUNNING'")]
         asked = "SELECT key, value FROM tags WHERE run_uuid = ?"
@@ -208,7 +211,7 @@ def _run(database: Path) -> str:
 
 
 def _alive(tags: dict[str, str]) -> bool:
-    """By its process where that can be seen, else by its last heartbeat."""
+    """Return whether a run is alive: by its process on this host, by its last heartbeat on another."""
     from tasks.tracking import heartbeat, ownership
 
     if ownership.HOST not in tags:
@@ -221,7 +224,7 @@ def _alive(tags: dict[str, str]) -> bool:
 
 
 def _fetch(move: Move, misread: Path, database: Path) -> None:
-    """Copy the files of runs from where MLflow has put them; those of others are left there."""
+    """Copy the files of this workspace's runs from where MLflow has put them; leave files of others there."""
     with closing(_reading(database)) as reading:
         rests = [rest for rest in _rests(reading, move.before) if (misread / rest).exists()]
     for rest in rests:
@@ -235,6 +238,7 @@ def _fetch(move: Move, misread: Path, database: Path) -> None:
 
 
 def _tell(move: Move, count: int, database: Path) -> None:
+    """Log what was updated, and whether files of runs are still at the former place."""
     if move.folder == move.here:
         log.warning("workspace %s: %d places written as MLflow reads them", move.here, count)
     else:
@@ -247,6 +251,7 @@ def _tell(move: Move, count: int, database: Path) -> None:
 
 
 def _replaced(text: str, before: str, after: str) -> str:
+    """Return the path `text` with the folder `before` at its start replaced by `after`."""
     return after + text.removeprefix(before) if text == before or text.startswith(f"{before}/") else text
 
 
@@ -258,5 +263,5 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _reading(database: Path) -> sqlite3.Connection:
-    """Writable where it can be, or what a killed process has half written could not be undone."""
+    """Open the database, for writing where possible: SQLite must roll back what a killed process has half written."""
     return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT)

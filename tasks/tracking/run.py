@@ -1,8 +1,8 @@
-"""One MLflow run and what can be written into it, always by its id: MLflow's active run is a thread's, and gets lost.
+"""One MLflow run, always written to by its id: MLflow's active run belongs to a thread, and can be lost.
 
-Every verb may be repeated: what is logged twice is there once. MLflow keeps one of two equal points only if their
-times are equal too, so a point's time is made of its step. A curve has one point a step: the first one logged, also
-where the stretch after a checkpoint is trained again and the clock says something else.
+Every method is idempotent: what is logged twice is stored once. MLflow merges two equal points only if their times are
+equal too, so a point's time is derived from its step. A curve has one point a step, the first one logged, even if the
+steps after a checkpoint are trained again at another time.
 """
 
 import functools
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Dataset as Entity
     from mlflow.entities import Run as Record
 
-NEWEST = 3  # runs named where one is not found
-START = re.compile("[0-9a-f]{6,31}")  # of a run's id, enough to tell it from the others
-POINTS = 2_000  # of a curve: MLflow's page slows down beyond
-STEPS_PER_MS = 1_000  # a curve's times are as if a million words were read in a second
+NEWEST = 3  # runs named in the error when one is not found
+START = re.compile("[0-9a-f]{6,31}")  # the start of a run's id, long enough to be unique
+POINTS = 2_000  # of a curve: with more, MLflow's page becomes slow
+STEPS_PER_MS = 1_000  # a curve's times are those of a million words read in a second
 
 
 class Input(NamedTuple):
@@ -38,33 +38,37 @@ class Input(NamedTuple):
 
 
 class Run:
+    """An MLflow run. Its methods raise TrackingError if MLflow refuses, Unreachable if it does not answer."""
+
     def __init__(self, uri: str, run_id: str) -> None:
         self.uri = uri
         self.id = run_id
-        self._steps: dict[str, set[int]] = {}  # of each curve: where it has its points
+        self._steps: dict[str, set[int]] = {}  # of each curve: the steps that have a point
 
     @functools.cached_property
     def record(self) -> "Record":
-        """The run as it was when first looked at. Raises TrackingError if there is no such run."""
+        """Return the run as it was when first read. Raises TrackingError if there is no such run."""
         with reached(self.uri) as client:
             return known_run(client, self.uri, self.id)
 
     def parameters(self, values: Mapping[str, str]) -> None:
+        """Log parameters."""
         from mlflow.entities import Param
 
         self._log("params", [Param(key, value) for key, value in values.items()], 100)
 
     def tag(self, values: Mapping[str, object]) -> None:
+        """Set tags."""
         from mlflow.entities import RunTag
 
         self._log("tags", [RunTag(key, str(value)) for key, value in values.items()], 100)
 
     def metrics(self, values: Mapping[str, float], step: int, **links: str) -> None:
-        """Figures at one step; `links` name the model they judge and the dataset they judge it by."""
+        """Log metrics at one step; `links` name the model that they belong to and the dataset of the test."""
         self._log("metrics", [self._metric(key, value, step, **links) for key, value in values.items()], 1_000)
 
     def curve(self, steps: Sequence[int], columns: Mapping[str, Sequence[float | None]]) -> None:
-        """Columns over steps, thinned out where long; gaps (None, NaN) and points that are there are left out."""
+        """Log columns over steps, at most about POINTS of each; skip gaps (None, NaN) and points that exist already."""
         stride = max(1, math.ceil(len(steps) / POINTS))
         rows = sorted({*range(0, len(steps), stride), len(steps) - 1}) if steps else []
         points = ((key, column[row], steps[row]) for key, column in columns.items() for row in rows)
@@ -78,6 +82,7 @@ class Run:
             self._steps[point.key].add(point.step)
 
     def inputs(self, inputs: Iterable[Input]) -> None:
+        """Log the datasets that the run used."""
         from mlflow.entities import DatasetInput, InputTag
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import IntegrityError
@@ -86,32 +91,32 @@ class Run:
         with reached(self.uri) as client:
             try:
                 client.log_inputs(self.id, entries)
-            except (IntegrityError, MlflowException):  # it looks before it inserts, and another run was in between
+            except (IntegrityError, MlflowException):  # another run inserted it between MLflow's look-up and its insert
                 client.log_inputs(self.id, entries)
 
     def files(self, folder: Path) -> None:
-        """All that is in the folder, under the same names."""
+        """Upload everything in the folder, under the same names."""
         with reached(self.uri) as client:
             client.log_artifacts(self.id, str(folder))
 
     def document(self, name: str, value: Mapping[str, Any]) -> None:
-        """A JSON file."""
+        """Upload a JSON file."""
         with reached(self.uri) as client:
             client.log_dict(self.id, dict(value), name)
 
     @contextmanager
     def fetched(self, name: str = "") -> Iterator[Path]:
-        """A file or folder of the run, or all of it: see `fetched`."""
+        """Yield the path of a file or folder of the run, or of all its files: see the function `fetched`."""
         with fetched(self.uri, self.record.info.artifact_uri, name) as found:
             yield found
 
     def text(self, name: str) -> str:
-        """Of one of its files."""
+        """Return the content of one of the run's text files."""
         with self.fetched(name) as found:
             return found.read_text(encoding="utf-8")
 
     def _logged(self, key: str) -> set[int]:
-        """At which steps the curve has a point: from before this process, or by it."""
+        """Return the steps at which the curve has a point, logged by this process or before it."""
         if key not in self._steps:
             with reached(self.uri) as client:
                 self._steps[key] = {point.step for point in client.get_metric_history(self.id, key)}
@@ -124,7 +129,7 @@ class Run:
         return Metric(key, value, time, step, run_id=self.id, **links)
 
     def _log(self, kind: Literal["metrics", "params", "tags"], entries: Sequence[Any], at_once: int) -> None:
-        """In batches as large as MLflow takes them."""
+        """Log in batches of `at_once` entries, the most that MLflow accepts."""
         with reached(self.uri) as client:
             for first in range(0, len(entries), at_once):
                 batch: dict[str, Any] = {kind: entries[first : first + at_once]}
@@ -132,9 +137,9 @@ class Run:
 
 
 def full_id(uri: str, start: str) -> str:
-    """The id of the only run whose id starts so; what is no start of one stays as it is, for `known_run` to refuse.
+    """Return the id of the only run whose id starts with `start`. If there is none, return `start` itself.
 
-    Raises TrackingError if several do.
+    Raises TrackingError if several ids start with it.
     """
     if not START.fullmatch(start):
         return start
@@ -145,13 +150,13 @@ def full_id(uri: str, start: str) -> str:
         names = [f"{run.info.run_id}  {run.info.run_name}, {run.info.status}" for run in found]
         raise TrackingError(
             f"{start} is the start of several runs' ids\nfound     {(chr(10) + ' ' * 10).join(names)}\n"
-            "Give more characters of the one that is meant."
+            "Give more characters of the id."
         )
     return found[0].info.run_id if found else start
 
 
 def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
-    """The run's record. Raises TrackingError, which names the newest runs, if there is no such run."""
+    """Return the run's record. Raises TrackingError, which names the newest runs, if there is no such run."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -163,17 +168,18 @@ def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
     newest = client.search_runs(experiments, max_results=NEWEST)
     found = [f"{run.info.run_id}  {run.info.run_name}, {run.info.status}" for run in newest]
     raise TrackingError(
-        f"there is no run {run_id}\nsought in {shown(place)}\n"
+        f"there is no run {run_id}\nlooked in {shown(place)}\n"
         f"found     {(chr(10) + ' ' * 10).join(found) or 'no runs'}\n"
-        "These are the newest; `w2v ui` shows all. Runs kept elsewhere: name a --workspace, or set MLFLOW_TRACKING_URI."
+        "These are the newest; `w2v ui` shows all. Runs kept elsewhere: give --workspace, or set MLFLOW_TRACKING_URI."
     )
 
 
 @contextmanager
 def fetched(uri: str, location: str, name: str) -> Iterator[Path]:
-    """A file or folder of what MLflow keeps at the location: where it lies if that is here, else a copy for the block.
+    """Yield a file or folder below the location of MLflow's: the local path itself, else a copy for the block.
 
-    What is mapped stays readable after the block: its file goes when nothing uses it any more.
+    A mapped file stays readable after the block, as the system deletes it when its last mapping ends. Raises
+    TrackingError if a local file is missing.
     """
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
@@ -192,16 +198,19 @@ def fetched(uri: str, location: str, name: str) -> Iterator[Path]:
 
 
 def gone(place: Path | str) -> TrackingError:
-    """What is said of a file that MLflow has in its records."""
+    """Return the error for a file that MLflow has in its records but not on the disk."""
     return TrackingError(
-        f"files of this run are gone, though MLflow knows of it\nexpected  {place}\nfound     no such file or folder\n"
-        "Restore the workspace's mlartifacts from a backup or from where it was, or retrain."
+        f"files of this run are gone, though MLflow has the run\nexpected  {place}\nfound     no such file or folder\n"
+        "Restore the workspace's mlartifacts from a backup or from its former place, or retrain."
     )
 
 
 @contextmanager
 def gathered(workspace: Path, run_id: str) -> Iterator[Path]:
-    """Where a run's files lie until MLflow has them: always the same folder, so that a killed attempt is swept."""
+    """Yield an empty folder for a run's files until they are uploaded, then delete it.
+
+    It is the same folder on every attempt, so that files of a killed attempt are deleted first.
+    """
     folder = workspace / "unpublished" / run_id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

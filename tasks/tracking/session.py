@@ -1,6 +1,6 @@
-"""The one seam to MLflow: which run belongs to which flow run and which result, how it begins and how it ends.
+"""Sessions with MLflow: which run belongs to which flow run and to which result, how a run starts and how it ends.
 
-Read on in _runs (what a run can hold), _unfinished (which run is continued) and _registry (the model it leaves behind).
+See also `run` (what a run can hold), `ownership` (which run is resumed) and `registry` (the model that it registers).
 """
 
 import functools
@@ -31,25 +31,29 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as Record
 
-FLOW_RUN, RESULT = "prefect.flow_run_id", single_flight.RESULT  # tags that runs are found by
-NEWS = "corpus.news"  # the tag that says what is new in the text
+FLOW_RUN, RESULT = "prefect.flow_run_id", single_flight.RESULT  # tags to find runs by
+NEWS = "corpus.news"  # the tag that describes what is new in the text
 REPRODUCES = single_flight.REPRODUCES
-DIGEST = "config.digest"  # the tag: equal digests, equal settings; a parameter would be one that always differs
+DIGEST = "config.digest"  # the tag: equal digests, equal settings. As a parameter it would differ in every comparison
 PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows a run below another
-LONGEST = 6_000  # characters of a parameter; config.json has them all
-VECTORS = "vectors"  # the folder of a run's artifacts that holds them
-ALIGNED = "aligned"  # and, where the model has them turned to a champion's axes, those; also the tag that names it
+LONGEST = 6_000  # characters of a parameter; config.json has all of them
+VECTORS = "vectors"  # the artifact folder of a run with its vectors
+ALIGNED = "aligned"  # the artifact folder with vectors in the champion's axes; also the tag that names the champion
 
 
 log = logging.getLogger("w2v")
 
 
 def uri(config: Config) -> str:
+    """Return MLflow's address: tracking.uri, else that of the workspace."""
     return config.tracking.uri or workspace_uri(Path(config.runtime.workspace))
 
 
 def workspace_uri(workspace: Path) -> str:
-    """MLFLOW_TRACKING_URI, else a database in the workspace."""
+    """Return MLFLOW_TRACKING_URI, else the address of a database in the workspace.
+
+    Raises StoreError if the path of the workspace is one that SQLite cannot open.
+    """
     if elsewhere := os.environ.get("MLFLOW_TRACKING_URI"):
         return elsewhere
     check_name(workspace)
@@ -58,7 +62,7 @@ def workspace_uri(workspace: Path) -> str:
 
 @contextmanager
 def unless_required(config: Config) -> Iterator[None]:
-    """Go on where MLflow is away, unless it is required."""
+    """Within the block, go on without MLflow if it cannot be reached, unless tracking.required is set."""
     try:
         yield
     except Unreachable as error:
@@ -67,7 +71,7 @@ def unless_required(config: Config) -> Iterator[None]:
         _go_on(shown(uri(config)), str(error).splitlines()[1])
 
 
-@functools.cache  # said once
+@functools.cache  # log it once
 def _go_on(place: str, reason: str) -> None:
     log.warning(
         "MLflow at %s does not answer\n%s\nThe run goes on without it: tracking.required = false.", place, reason
@@ -77,10 +81,10 @@ def _go_on(place: str, reason: str) -> None:
 def begin(
     config: Config, flow_run_id: str, name: str = "", recipe: str = "", reproduces: str = "", parent: str = ""
 ) -> Turn:
-    """The flow run's MLflow run, RUNNING and owned by this process: the one it has already, when a flow is retried; the
-    one of this recipe that did not finish; or a new one. Or the one that holds the recipe's result, left as it is.
+    """Return the flow run's MLflow run, RUNNING and owned by this process.
 
-    While another process makes the same result, wait for it.
+    It is the one it already has (a flow that is retried), the unfinished one of this recipe, or a new one. A run that
+    has the recipe's result is returned as finished and left as it is. Waits while another process computes the result.
     """
     named = {RECIPE: recipe, REPRODUCES: reproduces, PARENT: parent}
     tags = _tags(config, flow_run_id) | {tag: value for tag, value in named.items() if value}
@@ -93,7 +97,7 @@ def begin(
                     run = Run(uri(config), record.info.run_id)
                     if single_flight.holds_result(record):
                         return Turn(run.id, finished=True)
-                    run.tag(tags)  # what is continued has another owner now
+                    run.tag(tags)  # a resumed run has a new owner
                     reopen(client, record)
             break
         except AtWork as other:
@@ -107,7 +111,7 @@ def begin(
 
 
 def start(config: Config, flow_run_id: str, name: str = "", **tags: str) -> str:
-    """The id alone."""
+    """Do the same as `begin`, and return the run's id only."""
     return begin(config, flow_run_id, name, **tags).run_id
 
 
@@ -126,26 +130,27 @@ def _turn(
 
 
 def finish_flow_run(config: Config, flow_run_id: str, status: str) -> None:
-    """FINISHED, FAILED or KILLED; nothing if the flow run has no MLflow run."""
+    """End the flow run's MLflow run as FINISHED, FAILED or KILLED. Does nothing if it has none."""
     with reached(uri(config)) as client:
         if record := _find(client, _experiment(client, config), FLOW_RUN, flow_run_id):
             close(client, record, status)
 
 
 def tag_flow_run(config: Config, flow_run_id: str, tags: dict[str, str]) -> None:
-    """Of the flow run's MLflow run, if it has one."""
+    """Set tags of the flow run's MLflow run, if it has one."""
     if run_id := find_of_flow_run(config, flow_run_id):
         Run(uri(config), run_id).tag(tags)
 
 
 def find_of_flow_run(config: Config, flow_run_id: str) -> str | None:
+    """Return the id of the flow run's MLflow run, None if it has none."""
     with reached(uri(config)) as client:
         record = _find(client, _experiment(client, config), FLOW_RUN, flow_run_id)
     return record.info.run_id if record else None
 
 
 def close_abandoned(config: Config) -> list[str]:
-    """Mark as KILLED what is RUNNING although the process of this host that owned it is gone; their ids."""
+    """Mark as KILLED every RUNNING run whose owner, a process of this host, is dead; return their ids."""
     with reached(uri(config)) as client, alone(Path(config.runtime.workspace)):
         running = _search(client, _experiment(client, config), HOST, environment.owner().host, "RUNNING")
         gone = [record for record in running if abandoned(record)]
@@ -155,7 +160,7 @@ def close_abandoned(config: Config) -> list[str]:
 
 
 def close_run(workspace: Path, run_id: str) -> None:
-    """Mark a run of whatever host as KILLED. Raises TrackingError if it is not RUNNING, or at work on this host."""
+    """Mark a run of any host as KILLED. Raises TrackingError if it is not RUNNING, or at work on this host."""
     with reached(runs_of(workspace)) as client:
         record = known_run(client, workspace_uri(workspace), run_id)
         check_closable(record)
@@ -163,20 +168,20 @@ def close_run(workspace: Path, run_id: str) -> None:
 
 
 def stop(config: Config, run_id: str) -> None:
-    """Mark a run as KILLED, which says how to go on with it."""
+    """Mark a run as KILLED, with a tag that says how to resume it."""
     with reached(uri(config)) as client:
         close(client, client.get_run(run_id), "KILLED")
 
 
 def find_finished(config: Config, result: str) -> str | None:
-    """The newest complete run of this very result; a reproduction is another's copy."""
+    """Return the id of the newest complete run of this result, reproductions excluded; None if there is none."""
     with reached(uri(config)) as client:
         found = _search(client, _experiment(client, config), RESULT, result, "FINISHED")
     return next((record.info.run_id for record in found if REPRODUCES not in record.data.tags), None)
 
 
 def check_experiment(config: Config) -> None:
-    """Raises TrackingError if the experiment is deleted; a database that is not there yet is not made."""
+    """Raise TrackingError if the experiment is deleted. Does not create a missing database."""
     database = database_at(uri(config))
     if database is None or database.exists():
         with reached(uri(config)) as client:
@@ -184,18 +189,18 @@ def check_experiment(config: Config) -> None:
 
 
 def find_tagged(config: Config, tag: str, value: str) -> "Record | None":
-    """The newest run with this tag, however it has ended."""
+    """Return the newest run with this tag, in any state; None if there is none."""
     with reached(uri(config)) as client:
         return _find(client, _experiment(client, config), tag, value)
 
 
 def runs_of(workspace: Path) -> str:
-    """Where the workspace's runs are. Raises TrackingError if there are none yet."""
+    """Return MLflow's address of the workspace. Raises TrackingError if its database does not exist yet."""
     return _existing(workspace_uri(workspace), workspace)
 
 
 def runs_of_config(config: Config) -> str:
-    """The same, of a config."""
+    """Return MLflow's address of a config. Raises TrackingError if its database does not exist yet."""
     return _existing(uri(config), Path(config.runtime.workspace))
 
 
@@ -203,12 +208,12 @@ def _existing(found: str, workspace: Path) -> str:
     database = database_at(found)
     if database and not database.exists():
         missing = "no runs yet" if workspace.exists() else "there is no workspace here"
-        raise TrackingError(f"{workspace}: {missing}.\nRun `w2v retrain` first, or name a --workspace.")
+        raise TrackingError(f"{workspace}: {missing}.\nRun `w2v retrain` first, or give another --workspace.")
     return found
 
 
 def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
-    """What a run has learnt, its matrix mapped and not read. Raises TrackingError if the run is unknown or has none."""
+    """Return the vectors of a run, mapped from the file. Raises TrackingError if the run is unknown or has none."""
     status = run.record.info.status
     with reached(run.uri) as client:
         if not client.list_artifacts(run.id, name):
@@ -223,7 +228,7 @@ def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
 
 
 def parameters(config: Config) -> dict[str, str]:
-    """`section.key` of all that bears on the result."""
+    """Return all settings that affect the result, as `section.key` → value."""
     values = _bearing(config)
     flat = {"seed": str(values.pop("seed"))}
     for section, settings in values.items():
@@ -243,7 +248,7 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
         **owner_tags(),
         "config.name": config.name,
         DIGEST: digest_of(_bearing(config)),
-        "w2v.version": version("w2v-retraining"),  # that reads what is logged here
+        "w2v.version": version("w2v-retraining"),  # a version that can read what is logged here
         "mlflow.user": environment.user(),
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "w2v retrain",
@@ -263,7 +268,7 @@ def _experiment(client: "MlflowClient", config: Config) -> str | None:
 
 
 def _create_experiment(client: "MlflowClient", config: Config) -> str:
-    """A database of our own has its artifacts beside it; a server knows where it keeps them."""
+    """Create the experiment and return its id. Our database has its artifacts beside it; a server decides itself."""
     from mlflow.exceptions import MlflowException
 
     database = database_at(uri(config))
@@ -271,7 +276,7 @@ def _create_experiment(client: "MlflowClient", config: Config) -> str:
     tags = {"mlflow.experimentKind": "custom_model_development"}
     try:
         client.create_experiment(config.tracking.experiment, artifact_location=beside, tags=tags)
-    except MlflowException as error:  # another first run, of another workspace, was quicker
+    except MlflowException as error:  # the first run of another workspace has just created it
         if not already_exists(error):
             raise
     return str(_experiment(client, config))

@@ -1,8 +1,8 @@
-"""One result, one run: of several processes that are to make the same, one makes it and the others wait for it.
+"""One result, one run: of several processes with the same recipe, one computes the result and the others wait for it.
 
-Starts in one workspace are kept apart by a file lock (`_unfinished.alone`). Starts from several workspaces meet at
-MLflow's server alone, which has no locks. There each creates a run as its claim, and then looks for others: the one
-that sees no other has its turn, and one that sees another withdraws. Of two claims, the later one sees the other.
+A file lock (`ownership.alone`) separates starts in one workspace. Starts from several workspaces share only MLflow's
+server, which has no locks. There each creates a run as its claim and then looks for others: a process that sees no
+other claim takes its turn, one that sees another withdraws. Of two claims, the later one always sees the other.
 """
 
 import logging
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as Record
 
-RESULT = "result.key"  # the tag that is set when all is there
+RESULT = "result.key"  # the tag that is set when the run is complete
 REPRODUCES = "reproduces"  # the tag that names the original
 VERDICT = "reproduction"  # the tag that completes a reproduction
 PAUSE = 1.0  # seconds between two looks at another process's run
@@ -31,15 +31,17 @@ log = logging.getLogger("w2v")
 
 
 class Turn(NamedTuple):
+    """The run that a process may work on."""
+
     run_id: str
-    finished: bool  # the run holds the result already: there is nothing to log
+    finished: bool  # the run has the result already: there is nothing to log
 
 
 class AtWork(PipelineError):
-    """Another process is making the same result."""
+    """Another process is computing the same result."""
 
     def __init__(self, record: "Record") -> None:
-        super().__init__(f"run {record.info.run_id} is making this very result.\nWait until it ends.")
+        super().__init__(f"run {record.info.run_id} is computing the same result.\nWait until it ends.")
         self.record = record
 
 
@@ -47,10 +49,10 @@ class AtWork(PipelineError):
 def turn(
     client: "MlflowClient", experiment: str, tags: dict[str, str], title: str, *, shared: bool
 ) -> "Iterator[Record]":
-    """The run of this recipe: one that holds its result, else an unfinished one, else a new one.
+    """Yield the run of this recipe: one that has its result, else an unfinished one, else a new one.
 
-    It is this process's when the block is left, which is to make it RUNNING. `shared` says that other workspaces use
-    the same MLflow. Raises AtWork if another process works on such a run.
+    The block must set it to RUNNING; this process owns it from then on. `shared` says that other workspaces use the
+    same MLflow. Raises AtWork if another process works on such a run.
     """
     claim = client.create_run(experiment, tags=tags | {CLAIM: "1"}, run_name=title) if shared else None
     taken = None
@@ -71,7 +73,7 @@ def turn(
 
 
 def at_work(record: "Record") -> bool:
-    """Whether another process has it, as far as can be seen from here."""
+    """Return whether another process works on the run, as far as we can see: one of another host counts as alive."""
     tags, owner = record.data.tags, environment.owner()
     if record.info.status != "RUNNING" or record.info.lifecycle_stage == "deleted" or HOST not in tags:
         return False
@@ -80,20 +82,21 @@ def at_work(record: "Record") -> bool:
 
 
 def wait(uri: str, record: "Record", lost_after: float, patience: float) -> None:
-    """Return when the run is not at work any more; one whose process has died is closed.
+    """Wait until no process works on the run. Close it as KILLED if its owner is dead.
 
-    Raises Unreachable if MLflow does not answer for `patience` seconds.
+    An owner on another host is dead after `lost_after` seconds without a heartbeat. Raises Unreachable if MLflow does
+    not answer for `patience` seconds.
     """
     tags, run_id = record.data.tags, record.info.run_id
     if CLAIM not in tags:
-        text = "run %s is making this very result, in process %s of host %s: waiting for it%s …"
+        text = "run %s is computing the same result, in process %s on host %s: waiting for it%s …"
         here = tags[HOST] == environment.owner().host
-        silence = "" if here else f", or until it has been silent for {lost_after / 60:.0f} minutes"
+        silence = "" if here else f", or until {lost_after / 60:.0f} minutes have passed without a heartbeat"
         log.info(text, run_id, tags[PID], tags[HOST], silence)
     answered = beaten = time.monotonic()
     beat = heartbeat.last(record)
     while at_work(record):
-        time.sleep(random.uniform(0.5, 1.5) * PAUSE)  # so that of two that have withdrawn, one comes back first
+        time.sleep(random.uniform(0.5, 1.5) * PAUSE)  # random, so that of two that withdrew one comes back first
         try:
             with reached(uri) as client:
                 record = client.get_run(run_id)
@@ -107,31 +110,33 @@ def wait(uri: str, record: "Record", lost_after: float, patience: float) -> None
         except Unreachable:
             if time.monotonic() - answered > patience:
                 raise
-        except TrackingError:  # it was deleted for good; else the next start meets the same error, and tells it
+        except TrackingError:  # the run was deleted permanently; any other error is raised again by the next start
             return
 
 
 def _same(client: "MlflowClient", experiment: str, tags: dict[str, str]) -> "list[Record]":
-    """The runs of the recipe, the newest first: reproductions of the same original, or those that are none."""
+    """Return the runs of the recipe, the newest first: the reproductions of the same original, or the originals."""
     runs = client.search_runs([experiment], f"tags.`{RECIPE}` = '{tags[RECIPE]}'")
     return [run for run in runs if run.data.tags.get(REPRODUCES) == tags.get(REPRODUCES)]
 
 
 def _finished(runs: "list[Record]") -> "Record | None":
-    """A reproduction is made again each time that it is asked for."""
+    """Return a run with the result; no reproduction, which is computed again every time."""
     return next((run for run in runs if holds_result(run) and REPRODUCES not in run.data.tags), None)
 
 
 def holds_result(run: "Record") -> bool:
+    """Return whether the run is FINISHED and complete."""
     return run.info.status == "FINISHED" and RESULT in run.data.tags
 
 
 def _unfinished(runs: "list[Record]") -> "Record | None":
-    """The newest that was interrupted or has failed, or that this process itself has left open."""
+    """Return the newest run that was interrupted, has failed, or was left open by this process; None without one."""
     return next((run for run in runs if CLAIM not in run.data.tags and _goes_on(run)), None)
 
 
 def _goes_on(run: "Record") -> bool:
+    """Return whether a start may resume the run."""
     tags, status = run.data.tags, run.info.status
     unjudged = status == "FINISHED" and REPRODUCES in tags and VERDICT not in tags
     return status in CLOSED or unjudged or (status == "RUNNING" and HOST in tags)

@@ -126,7 +126,7 @@ def test_both_servers_restart_in_the_middle_of_the_training(site: Site) -> None:
     assert code == 0, said
     assert before < buffered
     # once, if MLflow was asked before it was back
-    assert said.count("Training goes on; its curve is kept") == said.count("MLflow answers again") <= 1
+    assert said.count("Training goes on. Its curve is kept") == said.count("MLflow answers again") <= 1
     (run,) = site.client.search_runs(["1"])
     assert run.info.status == "FINISHED"
     assert site.prefect_says(f"flow_runs/{run.data.tags['prefect.flow_run_id']}")["state_type"] == "COMPLETED"

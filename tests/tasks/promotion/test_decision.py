@@ -215,7 +215,7 @@ def test_promoted_against_the_rule_and_back(story: Story, capsys: pytest.Capture
     for back in ("2", "1"):
         commands.rollback(CONSOLE, story.workspace, "vectors", because="it was bad")
         assert story.model.aliases == {"champion": back}
-    with pytest.raises(InputError, match="nothing to go back to"):
+    with pytest.raises(InputError, match="no version to restore"):
         commands.rollback(CONSOLE, story.workspace, "vectors", because="")
     with pytest.raises(InputError, match="version 1 of 'vectors' is the champion already"):
         commands.promote(CONSOLE, story.workspace, "vectors", "1", accept_drift=False, because="")

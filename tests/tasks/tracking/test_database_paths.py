@@ -1,4 +1,4 @@
-"""Addresses of MLflow's database and files: any name that a folder may have, and nothing written beside it."""
+"""Addresses of MLflow's database and files: any folder name works, and nothing is written beside the folder."""
 
 import shutil
 from pathlib import Path
@@ -27,7 +27,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_an_address_names_the_file(name: str, tmp_path: Path) -> None:
-    """There and back, for the database and for the folder of artifacts."""
+    """The address leads back to the file, for the database and for the folder of artifacts."""
     place = tmp_path / name
 
     assert database_at(address_of(place / "mlflow.db")) == place / "mlflow.db"
@@ -35,7 +35,7 @@ def test_an_address_names_the_file(name: str, tmp_path: Path) -> None:
 
 
 def test_other_addresses_name_no_file() -> None:
-    """A server, another database, a bucket."""
+    """The address of a server, another database or a bucket names no file."""
     assert database_at("http://127.0.0.1:5000") is database_at("postgresql://host/mlflow") is None
     assert database_at("sqlite:///runs.db?timeout=9") == Path("runs.db")
     assert artifact_folder("s3://bucket/mlartifacts") is artifact_folder("mlartifacts") is None
@@ -45,7 +45,7 @@ def test_other_addresses_name_no_file() -> None:
     "name", ["100%25", "a?uri=true", "a#b;c&d", "two  'w\"", "a\nb", "-a:b@c", *NAMES[-4:-2]], ids=ascii
 )
 def test_mlflow_keeps_to_the_folder(name: str, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs, their files and models are found again, and there is nothing beside the workspace."""
+    """Runs, their files and models are found again, and nothing lies beside the workspace."""
     monkeypatch.chdir(tmp_path)
     workspace = tmp_path / "only" / name
     workspace.mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_mlflow_keeps_to_the_folder(name: str, database: Path, tmp_path: Path, m
     ("name", "expected"), [("x/" * 300, "too long"), (b"caf\xe9", "not UTF-8")], ids=["long", "latin"]
 )
 def test_what_sqlite_cannot_open_is_refused(name: str | bytes, expected: str, tmp_path: Path) -> None:
-    """Before anything is written."""
+    """It is refused before anything is written."""
     place = Path(str(tmp_path), name if isinstance(name, str) else name.decode(errors="surrogateescape"))
     with pytest.raises(StoreError, match=expected):
         check_name(place)
@@ -82,7 +82,7 @@ def test_what_sqlite_cannot_open_is_refused(name: str | bytes, expected: str, tm
 
 
 def test_a_database_in_a_folder_of_the_longest_name_opens(database: Path, tmp_path: Path) -> None:
-    """The limit is no guess."""
+    """A path of exactly the limit works."""
     place = tmp_path
     while (left := LONGEST - len(str(place))) > 250:
         place /= "x" * 200

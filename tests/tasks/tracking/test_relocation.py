@@ -1,4 +1,4 @@
-"""A workspace that was moved or copied: its databases are told, and the place where it was is left alone."""
+"""A workspace that was moved or copied: its databases are updated, and its former place is not touched."""
 
 import json
 import re
@@ -31,7 +31,7 @@ ELSEWHERE = {
 
 @pytest.fixture
 def original(database: Path, tmp_path: Path) -> Path:
-    """A workspace with a run, its files, a model and a version."""
+    """Create a workspace with a run, its files, a model and a version."""
     place = tmp_path / "original"
     place.mkdir()
     shutil.copy(database, place / "mlflow.db")
@@ -61,7 +61,7 @@ def run_of(place: Path) -> Run:
 
 
 def files_of(place: Path) -> set[str]:
-    """Of the run, where MLflow now looks for them: in the workspace."""
+    """Return where MLflow now looks for the run's files: in the workspace."""
     folder = artifact_folder(run_of(place).record.info.artifact_uri)
 
     assert folder
@@ -70,7 +70,7 @@ def files_of(place: Path) -> set[str]:
 
 
 def mentions(database: Path, place: Path) -> set[str]:
-    """Each column of a database with the place in it."""
+    """Return every column of a database that contains the path."""
     found = set()
     with closing(sqlite3.connect(database)) as reading:
         for (table,) in reading.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -86,7 +86,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_copy_leaves_the_original_alone(original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What it reads and writes is its own, and history says what it said; one line tells of it, once."""
+    """The copy reads and writes its own files, the history is unchanged, and one line is logged, once."""
     before = content(original)
     copy = shutil.copytree(original, tmp_path / "copy ü%25?")
     run = run_of(copy)
@@ -101,7 +101,7 @@ def test_a_copy_leaves_the_original_alone(original: Path, tmp_path: Path, caplog
 
 @pytest.mark.parametrize("way", ["plain", "ö 100%25", "a?b#c"])
 def test_a_move_there_and_back(way: str, original: Path, tmp_path: Path) -> None:
-    """From any name to any other, and what is written on the way is found at the end."""
+    """A workspace moves from any name to any other; what is written on the way is found at the end."""
     there = shutil.move(original, tmp_path / way)
     run = run_of(there)
     with reached(run.uri) as client:
@@ -116,7 +116,7 @@ def test_a_move_there_and_back(way: str, original: Path, tmp_path: Path) -> None
 def test_an_old_workspace_with_a_percent_sign(
     name: str, database: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An earlier version gave MLflow its path as it is, and the files went to `100%`: they are fetched, once, there or
+    """An earlier version gave MLflow the unquoted path, and files went to `100%`: they are fetched, once, there or
     where the workspace is now; the folder with that name, which may be another workspace, is left alone.
     """
     old, other = tmp_path / "100%25", tmp_path / "100%"
@@ -144,7 +144,7 @@ def test_an_old_workspace_with_a_percent_sign(
 
 
 def test_copies_are_used_in_turn(original: Path, tmp_path: Path) -> None:
-    """Neither is moved by the use of the other."""
+    """Using one copy does not move the other."""
     copies = [original, *(shutil.copytree(original, tmp_path / name) for name in "ab")]
     for _ in range(2):
         for place in copies:
@@ -155,7 +155,7 @@ def test_copies_are_used_in_turn(original: Path, tmp_path: Path) -> None:
 def test_another_name_of_the_same_folder_is_no_move(
     original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A link, or a mount beside the folder: nothing is changed."""
+    """With a link, or a mount beside the folder, nothing is changed."""
     (tmp_path / "link").symlink_to(original)
     before = (original / "mlflow.db").read_bytes()
     relocate(tmp_path / "link")
@@ -165,7 +165,7 @@ def test_another_name_of_the_same_folder_is_no_move(
 
 
 def test_places_that_are_chosen_stay(original: Path, tmp_path: Path) -> None:
-    """An experiment's files in a bucket, in another folder, or in an `mlartifacts` that was no workspace's."""
+    """An experiment's files stay in a bucket, in another folder, or in an `mlartifacts` outside a workspace."""
     chosen = tmp_path / "shared" / "mlartifacts"
     chosen.mkdir(parents=True)
     with reached(address_of(original / "mlflow.db")) as client:
@@ -180,7 +180,7 @@ def test_places_that_are_chosen_stay(original: Path, tmp_path: Path) -> None:
 
 
 def test_the_experiments_of_a_server_move_too(original: Path, tmp_path: Path) -> None:
-    """It gives each a folder of its own in `mlartifacts`."""
+    """A server gives each experiment a folder in `mlartifacts`; these are updated too."""
     with closing(sqlite3.connect(original / "mlflow.db")) as writing, writing:
         writing.execute("UPDATE experiments SET artifact_location = artifact_location || '/1' WHERE name = 'e'")
     moved = shutil.move(original, tmp_path / "moved")
@@ -192,7 +192,7 @@ def test_the_experiments_of_a_server_move_too(original: Path, tmp_path: Path) ->
 def test_files_that_were_left_behind_are_counted(
     original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A copy of the database alone does not write to the original, and says what is missing."""
+    """A copy of the database alone does not write to the original, and logs how many runs lack their files."""
     copy = tmp_path / "copy"
     copy.mkdir()
     shutil.copy(original / "mlflow.db", copy)
@@ -203,7 +203,7 @@ def test_files_that_were_left_behind_are_counted(
 
 
 def test_what_prefect_is_still_to_run_moves(original: Path, tmp_path: Path) -> None:
-    """Deployments, and flow runs that have not ended; the user's own folders and history stay."""
+    """Deployments and flow runs that have not ended are updated; the user's own folders and the history stay."""
     (original / "prefect").mkdir()
     parameters = json.dumps({"config": {"runtime": {"workspace": str(original)}, "source": f"{original}-text"}})
     with closing(sqlite3.connect(original / "prefect" / "prefect.db")) as writing, writing:
@@ -225,7 +225,7 @@ def test_what_prefect_is_still_to_run_moves(original: Path, tmp_path: Path) -> N
 
 
 def test_what_cannot_be_written_is_not_half_written(original: Path, tmp_path: Path) -> None:
-    """A disk that refuses in the middle: the next opening does all of it."""
+    """If the disk fails in the middle, the next start does everything."""
     moved = shutil.move(original, tmp_path / "moved")
     with closing(sqlite3.connect(moved / "mlflow.db")) as writing, writing:
         writing.execute(
@@ -245,7 +245,7 @@ def test_what_cannot_be_written_is_not_half_written(original: Path, tmp_path: Pa
 
 
 def test_a_workspace_is_not_moved_from_under_a_run(original: Path, tmp_path: Path) -> None:
-    """Nor from under the service; a copy of one that is at work may be opened."""
+    """Nor while the service is at work; a copy of a workspace at work may be opened."""
     run = run_of(original)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         run.tag(ownership.owner_tags() | {ownership.PID: other.pid, ownership.STARTED: time.time()})
@@ -265,7 +265,7 @@ def test_a_workspace_is_not_moved_from_under_a_run(original: Path, tmp_path: Pat
 
 
 def test_the_columns_that_hold_places_are_known(database: Path) -> None:
-    """A version of MLflow with another column that is named like one has to be looked at: add it to PLACES or here."""
+    """If a new version of MLflow has another column with such a name, look at it and add it to PLACES or here."""
     named = re.compile("artifact|location|path|root|source(?!_id|_type)|storage|uri|url|folder|payload")
     with closing(sqlite3.connect(database)) as reading:
         tables = [row[0] for row in reading.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -280,7 +280,7 @@ def test_the_columns_that_hold_places_are_known(database: Path) -> None:
 
 
 def test_files_that_are_gone_are_said_to_be(original: Path) -> None:
-    """Not that the run never had any, nor that MLflow is at fault."""
+    """The error does not claim that the run never had files, nor blame MLflow."""
     run = run_of(original)
     with reached(run.uri) as client:
         client.set_terminated(run.id)

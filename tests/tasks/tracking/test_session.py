@@ -1,4 +1,4 @@
-"""Tracking: one run for one flow run, whatever is retried, killed or written twice."""
+"""Tracking: one run for one flow run, also after retries, kills and repeated writes."""
 
 import json
 import math
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """One database for this file: creating it takes seconds."""
+    """Share one database between the tests of this file: creating it takes seconds."""
     workspace = tmp_path_factory.mktemp("tracked") / "workspace"
     return Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(workspace)))
 
 
 @pytest.fixture
 def fresh(config: Config, request: pytest.FixtureRequest) -> Config:
-    """The same database, an experiment of the test's own."""
+    """Use the shared database with an experiment of the test's own."""
     return config.model_copy(update={"tracking": Tracking(experiment=request.node.name)})
 
 
@@ -50,7 +50,7 @@ def client(config: Config) -> "MlflowClient":
 
 
 def test_a_retried_flow_has_one_run(fresh: Config) -> None:
-    """The flow run that comes back finds its run, open again; another flow run gets another."""
+    """A retried flow run finds its run and reopens it; another flow run gets another run."""
     first = session.start(fresh, "flow-1")
     session.finish_flow_run(fresh, "flow-1", "FAILED")
     again = session.start(fresh, "flow-1")
@@ -61,12 +61,12 @@ def test_a_retried_flow_has_one_run(fresh: Config) -> None:
 
 
 def test_an_unfinished_run_is_continued_by_its_recipe(fresh: Config) -> None:
-    """An interrupted run says how to continue, and goes on when its recipe is started again; no other does."""
+    """An interrupted run says how to resume it, and is resumed by a start of its own recipe only."""
     first = session.start(fresh, "flow-1", recipe="data, config and code")
     session.finish_flow_run(fresh, "flow-1", "KILLED")
     tags = client(fresh).get_run(first).data.tags
 
-    assert tags["how to continue"].startswith(f"`{tags['owner.command']}` goes on with this run")
+    assert tags["how to continue"].startswith(f"`{tags['owner.command']}` resumes this run")
     assert session.start(fresh, "flow-2", recipe="other data") != first
     assert session.start(fresh, "flow-3", recipe="data, config and code") == first
 
@@ -76,7 +76,7 @@ def test_an_unfinished_run_is_continued_by_its_recipe(fresh: Config) -> None:
 
 
 def test_a_run_that_holds_the_result_is_left_as_it_is(fresh: Config) -> None:
-    """A start after the end is told which one it is; a run that ended without a result is none."""
+    """A later start returns it as finished; a run that ended without a result does not count."""
     empty = session.start(fresh, "flow-1", recipe="same")
     session.finish_flow_run(fresh, "flow-1", "FINISHED")
     done = session.start(fresh, "flow-2", recipe="same")
@@ -91,7 +91,7 @@ def test_a_run_that_holds_the_result_is_left_as_it_is(fresh: Config) -> None:
 
 
 def test_a_reproduction_is_a_run_of_its_own(fresh: Config) -> None:
-    """It holds no result for others, is made again when it is asked for again, and goes on if it has no verdict."""
+    """It serves as no other start's result, is computed again on request, and is resumed if it has no verdict."""
     first = session.start(fresh, "flow-1", recipe="same", reproduces="original")
     Run(session.uri(fresh), first).tag({session.RESULT: "abc"})
     session.finish_flow_run(fresh, "flow-1", "FINISHED")
@@ -106,7 +106,7 @@ def test_a_reproduction_is_a_run_of_its_own(fresh: Config) -> None:
 
 
 def test_every_setting_is_a_parameter(fresh: Config) -> None:
-    """`section.key` for all that bears on the result; none for what does not; the whole config beside them."""
+    """Every setting that affects the result is logged as `section.key`, no other; config.json has all of them."""
     run_id = session.start(fresh, "flow-1")
     found = client(fresh).get_run(run_id).data.params
 
@@ -134,7 +134,7 @@ def _digest(config: Config) -> str:
 
 
 def test_what_is_logged_twice_is_there_once(fresh: Config) -> None:
-    """Points of a curve and single figures, also when the curve has grown in between."""
+    """Repeated points and figures are stored once, also when the curve has grown in between."""
     run_id = session.start(fresh, "flow-1")
     losses = [3.0, 2.0, 1.5]
     for points in (2, 3, 3):
@@ -148,7 +148,7 @@ def test_what_is_logged_twice_is_there_once(fresh: Config) -> None:
 
 
 def test_a_curve_has_one_point_a_step(fresh: Config) -> None:
-    """A stretch that is trained again, at another speed, leaves the points that are there; gaps are filled."""
+    """Steps that are trained again, at another speed, keep their first points; gaps are filled."""
     run_id = session.start(fresh, "flow-1")
     Run(session.uri(fresh), run_id).curve([0, 1, 3], {"speed": [5.0, 5.0, 5.0]})
     Run(session.uri(fresh), run_id).curve([0, 1, 2, 3, 4], {"speed": [7.0, 7.0, 7.0, 7.0, 7.0]})
@@ -158,7 +158,7 @@ def test_a_curve_has_one_point_a_step(fresh: Config) -> None:
 
 
 def test_curves_are_thinned_and_gaps_left_out(fresh: Config) -> None:
-    """Of 5,000 points at most 2,000 stay, the last among them; None, NaN and infinity are no points."""
+    """Of 5,000 points at most 2,000 are logged, the last among them; None, NaN and infinity are skipped."""
     run_id = session.start(fresh, "flow-1")
     values = [float(step) for step in range(5_000)]
     gaps = [None, math.nan, math.inf, *values[3:]]
@@ -171,7 +171,7 @@ def test_curves_are_thinned_and_gaps_left_out(fresh: Config) -> None:
 
 
 def test_abandoned_runs_are_killed(fresh: Config) -> None:
-    """A run whose process is gone is KILLED, also when its number is used again; one that still works is left alone."""
+    """A run whose owner is dead is KILLED, even if its process id is in use again; a live one is not."""
     gone = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
     )
@@ -192,7 +192,7 @@ def test_abandoned_runs_are_killed(fresh: Config) -> None:
 
 
 def test_a_run_of_a_lost_host_is_closed_by_hand(fresh: Config) -> None:
-    """Only a RUNNING one, and none that is at work here."""
+    """Only a RUNNING run can be closed, and none that is at work on this host."""
     lost, here = session.start(fresh, "lost"), session.start(fresh, "here")
     client(fresh).set_tag(lost, "owner.host", "another-host")
     workspace = Path(fresh.runtime.workspace)
@@ -268,7 +268,7 @@ def test_where_runs_are(config: Config, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_absent_server_is_told_within_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the server, not its password, what the network said, and the way out."""
+    """The error names the server without its password, the network's message, and what to do."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
 
     with pytest.raises(
@@ -281,7 +281,7 @@ def test_an_absent_server_is_told_within_seconds(config: Config, monkeypatch: py
 
 @pytest.mark.parametrize(("status", "passes"), [(503, True), (502, True), (404, False), (401, False)])
 def test_what_may_pass_is_told_from_what_is_refused(config: Config, status: int, passes: bool) -> None:
-    """A server behind a proxy, or whose database is away, may answer later; one that knows us not will not."""
+    """A server behind a proxy, or without its database, may answer later; one that refuses our password will not."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -302,7 +302,7 @@ def test_what_may_pass_is_told_from_what_is_refused(config: Config, status: int,
 
 
 def test_a_run_goes_on_without_mlflow_only_if_told_to(config: Config, caplog: pytest.LogCaptureFixture) -> None:
-    """`tracking.required = false` passes over a server that is away, and says so; over nothing else."""
+    """`tracking.required = false` ignores a server that cannot be reached, with a warning, and nothing else."""
     for required in (True, False):
         absent = config.model_copy(update={"tracking": Tracking(uri="http://127.0.0.1:9", required=required)})
         with pytest.raises(Unreachable) if required else nullcontext(), session.unless_required(absent):
@@ -313,7 +313,7 @@ def test_a_run_goes_on_without_mlflow_only_if_told_to(config: Config, caplog: py
 
 
 def test_a_deleted_experiment_is_named(fresh: Config) -> None:
-    """MLflow keeps the name of a deleted experiment: the error says how to restore it."""
+    """MLflow reserves the name of a deleted experiment: the error says how to restore it."""
     run_id = session.start(fresh, "flow-1")
     client(fresh).delete_experiment(client(fresh).get_run(run_id).info.experiment_id)
 
@@ -322,13 +322,13 @@ def test_a_deleted_experiment_is_named(fresh: Config) -> None:
 
 
 def test_an_unknown_run_is_not_there(config: Config) -> None:
-    """`--run` with a wrong id: where it was sought, which runs there are, and how to see them all."""
+    """The error for a wrong `--run` says where we looked, which runs exist, and how to see all of them."""
     known = session.start(config, "flow-newest")
 
     with pytest.raises(TrackingError) as error:
         session.vectors_of(Run(session.uri(config), "no-such-run"))
     said = str(error.value)
-    assert said.startswith(f"there is no run no-such-run\nsought in {session.uri(config)}\nfound     ")
+    assert said.startswith(f"there is no run no-such-run\nlooked in {session.uri(config)}\nfound     ")
     assert f"{known}  small " in said
     assert "`w2v ui` shows all" in said
     with pytest.raises(TrackingError, match="there is no run no-such-run"):
@@ -336,7 +336,7 @@ def test_an_unknown_run_is_not_there(config: Config) -> None:
 
 
 def test_an_unfinished_run_has_no_vectors(config: Config) -> None:
-    """The run is there, and it is said why it holds nothing."""
+    """The error says that the run exists and why it has no vectors."""
     run_id = session.start(config, "flow-where")
 
     with pytest.raises(TrackingError, match=f"^run {run_id} holds no vectors: it is RUNNING\nName a FINISHED run"):
@@ -344,7 +344,7 @@ def test_an_unfinished_run_has_no_vectors(config: Config) -> None:
 
 
 def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
-    """A mistyped --workspace stays as empty as it was."""
+    """Nothing is created for a mistyped --workspace."""
     with pytest.raises(TrackingError, match="there is no workspace here"):
         session.runs_of(tmp_path / "mistyped")
 
@@ -352,7 +352,7 @@ def test_looking_for_a_run_makes_no_database(tmp_path: Path) -> None:
 
 
 def test_mlflow_keeps_quiet(tmp_path: Path) -> None:
-    """A process that makes the database, a run and its end prints nothing, on neither stream."""
+    """A process that creates the database and a run, and ends the run, prints nothing."""
     code = (
         "from configs.schema import Config; from tasks.tracking import session as _tracking\n"
         "config = Config.model_validate({'ingestion': {'source': 'x'}, 'runtime': {'workspace': 'workspace'}})\n"
@@ -365,7 +365,7 @@ def test_mlflow_keeps_quiet(tmp_path: Path) -> None:
 
 
 def test_a_champion_is_that_of_the_only_model(fresh: Config) -> None:
-    """Where another name than that of the defaults is registered, and no other."""
+    """A single registered model is found even if its name is not the default."""
     from mlflow import MlflowClient
 
     uri = session.uri(fresh)
@@ -380,7 +380,7 @@ def test_a_champion_is_that_of_the_only_model(fresh: Config) -> None:
 
 
 def test_the_start_of_an_id_is_enough(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is that of one run only; what is none is left for `known_run` to refuse."""
+    """The start of a single run's id is completed; any other text is returned for `known_run` to refuse."""
     one, _ = (session.start(fresh, f"flow-{number}") for number in range(2))
     uri = session.uri(fresh)
 
@@ -394,7 +394,7 @@ def test_the_start_of_an_id_is_enough(fresh: Config, monkeypatch: pytest.MonkeyP
 
 
 def test_the_table_opens_on_scores(fresh: Config) -> None:
-    """A column for each score and each parameter that differs, in a view that the address names."""
+    """The view that the address names has a column for each score and for each parameter that differs."""
     other = fresh.model_copy(update={"training": Training(learning_rate=0.05)})
     for number, each in enumerate((fresh, other)):
         run = Run(session.uri(fresh), session.start(each, f"flow-{number}"))

@@ -1,4 +1,4 @@
-"""The same result asked for by several processes at once: real processes, one real database."""
+"""Several processes that want the same result at once: real processes, one real database."""
 
 import multiprocessing
 import os
@@ -26,7 +26,7 @@ FRESH.set_forkserver_preload(["tests.support.turns"])
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of a database that several workspaces use."""
+    """Return the address of a database that several workspaces share."""
     found = f"sqlite:///{tmp_path_factory.mktemp('shared')}/mlflow.db"
     with tracking_client.reached(found):
         return found
@@ -58,7 +58,7 @@ def in_workspace(config: Config, number: int) -> Config:
 
 @pytest.mark.parametrize("workspaces", [1, 2])
 def test_of_several_at_once_one_makes_it(config: Config, workspaces: int) -> None:
-    """The others wait for its run and are given it, also where only the database is common to them."""
+    """The others wait for its run and then use it, even if they share only the database."""
     with ProcessPoolExecutor(4, mp_context=FRESH) as pool:
         places = [in_workspace(config, number % workspaces) for number in range(4)]
         found = list(pool.map(work, places, ["same"] * 4, [1.0] * 4))
@@ -69,7 +69,7 @@ def test_of_several_at_once_one_makes_it(config: Config, workspaces: int) -> Non
 
 
 def begun(config: Config, seconds: float = 600) -> ForkServerProcess:
-    """A process that works on the result."""
+    """Start a process that works on the result."""
     process = FRESH.Process(target=work, args=(config, "same", seconds))
     process.start()
     deadline = time.monotonic() + 600
@@ -81,7 +81,7 @@ def begun(config: Config, seconds: float = 600) -> ForkServerProcess:
 
 
 def test_the_run_of_an_owner_that_dies_is_taken_over(config: Config) -> None:
-    """Who waits for it goes on with it."""
+    """A process that waits for it resumes it."""
     owner = begun(config)
     threading.Timer(2, lambda: os.kill(owner.pid or 0, signal.SIGKILL)).start()
     started = time.monotonic()
@@ -94,7 +94,7 @@ def test_the_run_of_an_owner_that_dies_is_taken_over(config: Config) -> None:
 
 
 def test_ctrl_c_ends_the_waiting(config: Config) -> None:
-    """At once, and the run that was waited for goes on."""
+    """The wait ends at once, and the run itself goes on."""
     owner = begun(config)
     waiting = FRESH.Process(target=work, args=(in_workspace(config, 2), "same", 0))
     waiting.start()
@@ -110,7 +110,7 @@ def test_ctrl_c_ends_the_waiting(config: Config) -> None:
 
 
 def test_a_claim_whose_owner_died_is_withdrawn(config: Config) -> None:
-    """It was no run yet: nothing is left of it."""
+    """A claim is not a run yet: nothing is left of it."""
     owner = begun(config)
     (run,) = runs(config)
     with tracking_client.reached(session.uri(config)) as client:
