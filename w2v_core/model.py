@@ -25,12 +25,12 @@ class Model(NamedTuple):
 
     @property
     def input(self) -> Floats:
-        """The input vectors (V, D), a view: writing to it changes θ."""
+        """Return the input vectors (V, D), a view: writing to it changes θ."""
         return self.theta[:, 0]
 
     @property
     def output(self) -> Floats:
-        """The output vectors (V, D), a view: writing to it changes θ."""
+        """Return the output vectors (V, D), a view: writing to it changes θ."""
         return self.theta[:, 1]
 
 
