@@ -26,19 +26,20 @@ SERVER = """
 import asyncio, socket, sys
 import numpy as np, uvicorn
 from threadpoolctl import threadpool_limits
-from flows.access import admission, answering
+from flows.access import admission
+from flows.serving import schema
 from tests.support.servers import is_let_go
 from tasks.evaluation.judging import Space
 from tasks.vectors.tables import Vectors
 admission.PATIENCE, table = float(sys.argv[2]), np.load(sys.argv[1], mmap_mode="r")
 words = [f"word{row}" for row in range(len(table))]
 learnt = Vectors(words, np.zeros(len(words), np.int64), table)
-space = Space(learnt, answering.SCORES // answering.threads(len(words)))
+space = Space(learnt, schema.SCORES // schema.threads(len(words)))
 class Source:
-    now, about = answering.Served("run", "vectors/1", learnt, space), "a table"
+    now, about = schema.Served("run", "vectors/1", learnt, space), "a table"
 door = socket.create_server(("127.0.0.1", 0))
 print(door.getsockname()[1], flush=True)
-inside = admission.Bounded(answering.app(Source()), answering.HEALTH)
+inside = admission.Bounded(schema.app(Source()), schema.HEALTH)
 with threadpool_limits(1, "blas"):
     uvicorn.Server(uvicorn.Config(inside, log_level="critical", **admission.limits())).run(sockets=[door])
 """
@@ -235,7 +236,10 @@ def test_more_requests_than_can_wait_are_told_so() -> None:
         bounded = admission.Bounded(app, schema.HEALTH)
         waiting = [asyncio.create_task(ask("/model", bounded)) for _ in range(admission.QUEUE)]
         await asyncio.sleep(0)
-        refused, alive, many = await ask("/model", bounded), await ask(schema.HEALTH, bounded), len(at_work) - 1
+        refusing = asyncio.create_task(ask("/model", bounded))
+        await asyncio.sleep(0)
+        assert refusing.done()  # it does not wait
+        refused, alive, many = refusing.result(), await ask(schema.HEALTH, bounded), len(at_work) - 1
         go_on.set()
         done = await asyncio.gather(*waiting)
         return refused, alive, many, [*done, await ask("/model", bounded)]
