@@ -89,3 +89,31 @@ def test_no_process_is_waited_for_for_ever(load: None, monkeypatch: pytest.Monke
         why, _ = told(slow, 60)
 
     assert why.startswith("it has not answered for")
+
+
+@pytest.mark.parametrize(
+    ("rate", "why"), [(8.0, "it has worked for 6 s without an answer"), (0.0, "it has done nothing for 6 s")]
+)
+def test_seconds_are_counted_from_the_last_answer(rate: float, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight threads have worked for as long as one; work before the answer does not count."""
+    seconds = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: seconds)
+    monkeypatch.setattr(progress, "_used", lambda processes: 100 + rate * seconds)
+    waited, found = Progress(5.5, list), []
+    for _ in range(6):
+        seconds += 1
+        found.append(waited.over())
+
+    assert found == [""] * 5 + [why]
+
+
+def test_what_has_ended_has_worked_too() -> None:
+    """A program that starts others, one after the other, gets on by them."""
+    child = "import time\nwhile time.process_time() < 0.5: pass"
+    with running(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}]); {ASLEEP}") as parent:
+        deadline = time.monotonic() + 120
+        while not (ended := sum(parent.cpu_times()[2:4])):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+        assert progress._used([parent]) >= ended + sum(parent.cpu_times()[:2])
