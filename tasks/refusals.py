@@ -7,7 +7,7 @@ alembic, OpenSSL and MLflow, which reach us below several other errors.
 import errno
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -72,6 +72,11 @@ def cause(error: BaseException | None) -> Refusal | None:
 
 def in_words(text: str) -> Refusal | None:
     return next((refusal for words, refusal in WORDS.items() if re.search(words, text)), None)
+
+
+def in_last(lines: Sequence[str]) -> Refusal | None:
+    """Return the cause that the last of the lines which has one gives: a server's last words, below a traceback."""
+    return next((found for line in reversed(lines) if (found := in_words(line))), None)
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -24,9 +24,10 @@ import psutil
 
 from flows.access.guard import Guard, Lock, authorities, told
 from flows.servers import preflight, stand_in
+from flows.servers.settings import PATIENT
 from tasks.engine import waiting
 from tasks.engine.environment import MODULE
-from tasks.refusals import Refusal, in_words
+from tasks.refusals import Refusal, in_last
 
 STOP = 5  # seconds until a server that was asked to end is ended
 TRIES = 3  # servers, one after the other, that end or hang before they have answered
@@ -40,7 +41,7 @@ ABOUT = {  # as Prefect tells its own
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
-    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # seconds that it waits for who has locked its database
+    **PATIENT,
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # not for a terminal: we look there for the cause
 }
 WITHOUT = "The work goes on without: MLflow is told all of it, and Prefect's page nothing."
@@ -187,8 +188,7 @@ def _ended(code: int) -> str:
 def _refusal(output: IO[bytes]) -> Refusal | None:
     """What its last words say of the cause."""
     output.seek(0)
-    lines = output.read().decode(errors="replace").splitlines()
-    return next((found for line in reversed(lines) if (found := in_words(line))), None)
+    return in_last(output.read().decode(errors="replace").splitlines())
 
 
 def _end_with_parent() -> None:

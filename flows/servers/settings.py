@@ -27,6 +27,8 @@ HERE = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
 
+PATIENT = {"PREFECT_SERVER_DATABASE_TIMEOUT": "60"}  # seconds that Prefect's server waits for a locked database
+
 
 class Masking(Visible):
     """The same without the secrets of addresses, whoever quotes them."""

@@ -9,6 +9,7 @@ from flows.access.credentials import KEY, lock
 from flows.access.guard import told
 from flows.access.network import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
 from flows.servers.mlflow_server import NAME, OPTIONS
+from flows.servers.settings import PATIENT
 from tasks.engine.environment import MODULE
 
 PARTS = ("prefect", "mlflow", "worker")
@@ -64,7 +65,7 @@ def _prefect(service: Service, own: dict[str, str]) -> Part:
     }
     command = [*MODULE, "flows.servers.prefect_server"]
     guard = told(service.prefect_port, ours, lock("prefect", own, prefect_password()))
-    return Part("prefect", command, settings | guard)
+    return Part("prefect", command, settings | PATIENT | guard)
 
 
 def _mlflow(service: Service, own: dict[str, str]) -> Part:

@@ -114,7 +114,7 @@ def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
     began = time.monotonic()
     waiting = list(PARTS)
     print("starting …", flush=True)
-    state = None
+    state, said = None, dict.fromkeys(PARTS, "")
     while waiting or not (state and state.ready):
         if supervisor.poll() is not None:
             raise PipelineError(f"the service does not start; the end of {place.log}:\n{_end_of_log(place)}")
@@ -125,6 +125,10 @@ def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
             waiting.remove(name)
             where = place.links(state).get(name, "runs what is deployed, when it is due")
             print(f"✓ {name:<8} {where}  ({time.monotonic() - began:.0f} s)", flush=True)
+        for name, life in state.lives.items() if state else ():
+            if life.ended not in ("", said[name]):
+                said[name] = life.ended
+                print(f"  {name:<8} {life.ended}; it is started again", flush=True)
         time.sleep(0.5)
 
 

@@ -6,14 +6,17 @@ many there were. A part that is attacked, or fails in a loop, cannot push out wh
 
 import re
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import IO
+
+from tasks.refusals import Refusal, in_last
 
 PERIOD = 60.0  # seconds
 SAME, MOST = 20, 1_000  # lines
 LONGEST = 10_000  # characters of a line; a longer one is several
 KINDS = 1_000  # of lines that are told apart
+LAST = 100  # lines, among which is the cause of an end: below it are SQL and the words of each server
 NUMBER = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+", re.IGNORECASE)
 
 
@@ -25,8 +28,15 @@ class Copied:
         self._since, self._lines = clock(), 0
         self._alike: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
+        self._last: deque[str] = deque(maxlen=LAST)
+
+    @property
+    def cause(self) -> Refusal | None:
+        """The cause that the last lines give."""
+        return in_last(list(self._last))
 
     def line(self, text: str) -> None:
+        self._last.append(text)
         if self._clock() - self._since > PERIOD:
             self.tell()
         kind = NUMBER.sub("…", text)[:200]

@@ -28,6 +28,7 @@ from flows.service.state import ATTEMPTS, MARK, Life, Place, State
 from tasks.engine import scratch
 from tasks.engine.interrupts import ignored
 from tasks.errors import PipelineError
+from tasks.refusals import Refusal
 
 log = logging.getLogger("w2v.service")
 
@@ -104,7 +105,9 @@ def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
                 return
             for each in waiting:
                 if why := each.ended or each.progress.over():
-                    raise PipelineError(f"{each.name} does not start: {why}")
+                    if not each.cause_passes:
+                        raise PipelineError(f"{each.name} does not start: {why}")
+                    each.look_after()
 
 
 class Kept:
@@ -120,6 +123,7 @@ class Kept:
         self.name, self._door = part.name, door
         self._part, self._place, self._state, self._patience = part, place, state, patience
         self._process: subprocess.Popen[str] | None = None
+        self._copied, self._copying = Copied(lambda line: None), threading.Thread()
         self._asked, self._heard, self._limit = 0.0, 0.0, float(START)
         self.progress = Progress(START, self._processes)
         self._due, self._delay = 0.0, float(SOON)
@@ -138,16 +142,17 @@ class Kept:
         self._asked = self._heard = time.monotonic()
         self._limit = float(START)  # until it has answered once
         self.progress.renew(self._limit)
-        threading.Thread(target=self._copy, args=(self._process,), daemon=True).start()
+        self._copied = Copied(lambda line: log.info("%-7s | %s", self.name, line))
+        self._copying = threading.Thread(target=self._copy, args=(self._process, self._copied), daemon=True)
+        self._copying.start()
         before = self._state.lives.get(self.name)
         starts, ended = (before.starts + 1, before.ended) if before else (1, "")
         self._state.lives[self.name] = Life(self._process.pid, time.time(), starts, ended)
         self._place.write(self._state)
         log.info("%s started as process %d", self.name, self._process.pid)
 
-    def _copy(self, process: "subprocess.Popen[str]") -> None:
+    def _copy(self, process: "subprocess.Popen[str]", copied: Copied) -> None:
         assert process.stdout
-        copied = Copied(lambda line: log.info("%-7s | %s", self.name, line))
         with process.stdout as output:
             for line in lines_of(output):
                 copied.line(line)
@@ -158,7 +163,24 @@ class Kept:
         code = self._process.poll() if self._process else None
         if code is None:
             return ""
-        return f"ended with exit code {code}" if code >= 0 else f"killed by signal {-code}"
+        if code < 0:
+            return f"killed by signal {-code}"
+        cause = self._cause
+        return f"ended with exit code {code}" + (f": its database {cause.what}" if cause else "")
+
+    @property
+    def cause_passes(self) -> bool:
+        """Whether the process has ended for a cause that passes by itself, such as a database that is locked."""
+        cause = self._cause if self.ended else None
+        return cause is not None and cause.passes
+
+    @property
+    def _cause(self) -> Refusal | None:
+        """What a server says of it; the worker has no database."""
+        if not self._door:
+            return None
+        self._copying.join(SOON)  # its last words may be on their way
+        return self._copied.cause
 
     def answers(self) -> bool:
         """Once it has, it is to answer as often as its patience says."""

@@ -6,6 +6,7 @@ import pytest
 
 from flows.service import copied
 from flows.service.copied import Copied, lines_of
+from tasks.refusals import FULL, LOCKED, Refusal
 
 
 class Clock:
@@ -47,14 +48,39 @@ def test_a_flood_is_counted(log: Copied, said: list[str], clock: Clock) -> None:
 
 
 def test_a_flood_of_different_lines_is_counted_too(log: Copied, said: list[str]) -> None:
-    """As many as are copied at all, and few words for the rest, which is told at the end."""
+    """As many as are copied at all, and one line for the rest, which is told at the end."""
     for number in range(5_000):
         log.line("x" * (number % 97) + "y" * (number // 97))
     log.tell()
 
     assert said[:2] == ["", "x"]
-    assert len(said) <= copied.MOST + copied.SAME + 1
-    assert sum(int(line[1:].split()[0].replace(",", "")) for line in said[copied.MOST :]) == 4_000
+    assert said[copied.MOST :] == ["(4,000 more: lines of many kinds)"]
+
+
+def test_what_was_left_out_is_told_once(log: Copied, said: list[str], clock: Clock) -> None:
+    """A new period counts from zero."""
+    for _ in range(copied.SAME + 1):
+        log.line("it fails")
+    log.tell()
+    log.tell()
+
+    assert said[copied.SAME :] == ["(1 more: it fails)"]
+
+
+@pytest.mark.parametrize(
+    ("said_last", "expected"),
+    [
+        (["OperationalError: database is locked", "[SQL: PRAGMA journal_mode]", "Exiting."], LOCKED),
+        (["OperationalError: database is locked", *["fine"] * copied.LAST], None),
+        (["database is locked", "No space left on device", "Exiting."], FULL),
+    ],
+)
+def test_the_cause_of_an_end_is_in_the_last_words(said_last: list[str], expected: Refusal | None, log: Copied) -> None:
+    """The last that is known, below or above what else is said; not one of long ago."""
+    for line in said_last:
+        log.line(line)
+
+    assert log.cause == expected
 
 
 def test_the_same_line_is_copied_again_later(log: Copied, said: list[str], clock: Clock) -> None:

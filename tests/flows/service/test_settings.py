@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -174,6 +175,34 @@ def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: py
     kept.stop()
 
 
+@pytest.mark.parametrize(
+    ("says", "code"), [("OperationalError: database is locked", 0), ("OperationalError: no such table", 1)]
+)
+def test_a_server_whose_database_is_locked_is_started_again(
+    says: str, code: int, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As often as it takes, with the cause in the state; what ends for another cause is an error."""
+    monkeypatch.setattr(supervisor, "SOON", 0.2)
+    monkeypatch.setattr(Kept, "answers", lambda kept: kept.name == "worker" or state.lives["prefect"].starts > 2)
+    state, place = State("", "", os.getpid(), 0.0, []), Place(Path(service.workspace))
+    dying = Part("prefect", [sys.executable, "-c", f"print({says!r}); print('[SQL: …]'); raise SystemExit(3)"], {})
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        server = Kept(dying, place, state, service.patience, door)
+        worker = Kept(Part("worker", ["sleep", "60"], {}), place, state, service.patience)
+        try:
+            if code:
+                with pytest.raises(PipelineError, match=r"prefect does not start: ended with exit code 3$"):
+                    supervisor._start([server, worker], threading.Event())
+            else:
+                supervisor._start([server, worker], threading.Event())
+                assert state.lives["prefect"].starts == 3
+                said = "ended with exit code 3: its database is locked by another process"
+                assert state.lives["prefect"].ended == said
+        finally:
+            worker.stop()
+            server.stop()
+
+
 def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: Service) -> None:
     """A process that leaves a child behind: both are gone."""
     code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('there', flush=True); sys.stdin.read()"
@@ -275,7 +304,7 @@ def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch
     (place.temporary / "of-a-flow-run-at-work").touch()
     say = Part("worker", [sys.executable, "-c", "import tempfile; print(tempfile.gettempdir())"], {})
     kept = Kept(say, place, State("http://127.0.0.1:1", "http://127.0.0.1:1", 0, 0, []), 1)
-    monkeypatch.setattr(kept, "_copy", lambda process: None)
+    monkeypatch.setattr(kept, "_copy", lambda process, copied: None)
     kept.start()
     assert kept._process
     with kept._process as process:
