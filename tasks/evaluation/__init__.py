@@ -1,1 +1,1 @@
-"""vectors → evaluation: the judges, their datasets, and figures with intervals."""
+"""vectors → evaluation: the judges, their datasets, and scores with confidence intervals."""

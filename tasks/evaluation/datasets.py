@@ -1,9 +1,9 @@
-"""Evaluation sets as their authors publish them: pairs with a human score, and analogies in questions-words format.
+"""Read evaluation sets as their authors publish them: pairs with a human score, and analogies like questions-words.
 
-Columns are parted by tabs, semicolons, commas or blanks, quoted where need be; a score may have a decimal comma. Blank
-lines and comments count for nothing: a comment begins with `#`, which is a word where it stands alone between tabs,
-semicolons or commas. A line of column names may come first: names alike but for what they end with (`word1`, `word2`),
-or first and second. Anything else that is not what the format says is an InputError with the file and the line.
+Columns are separated by tabs, semicolons, commas or blanks, quoted if necessary; a score may have a decimal comma.
+Blank lines and comments are skipped: a comment begins with `#`, which is a word if it stands alone between tabs,
+semicolons or commas. A header may come first: names that differ only in their endings (`word1`, `word2`), or first and
+second. Anything else raises an InputError with the file and the line.
 """
 
 import csv
@@ -16,25 +16,25 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from configs.schema import Evaluation
-from tasks.datasets import lines as datasets_lines
 from tasks.datasets.files import digest_of_file
 from tasks.datasets.lines import Line
+from tasks.datasets.lines import read as read_lines
 from tasks.errors import InputError
 
-SEPARATORS = ("\t", ";", ",", None)  # None is any blanks
+SEPARATORS = ("\t", ";", ",", None)  # None stands for any blanks
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
 COLUMNS = ({"first", "second"}, {"left", "right"}, {"source", "target"}, {"word", "other"})
-TAKEN = {"held_out", "held_out_per_pair", "mean_cosine"}  # names of figures that no set gives
-LONGEST_NAME = 80  # characters; MLflow takes 250 for a metric, with what is added
+TAKEN = {"held_out", "held_out_per_pair", "mean_cosine"}  # names of scores that come from no set
+LONGEST_NAME = 80  # characters; MLflow allows 250 for a metric, including prefix and suffix
 
 
 class Pair(NamedTuple):
     words: tuple[str, ...]
-    score: float  # by people; only its order counts
+    score: float  # human score; only its order counts
 
 
 class Analogy(NamedTuple):
-    """a is to b as c is to d, which is sought."""
+    """The question "a is to b as c is to ?", whose answer is d."""
 
     section: str
     words: tuple[str, ...]
@@ -44,12 +44,12 @@ Entry = TypeVar("Entry", Pair, Analogy)
 
 
 def judging_files(config: Evaluation) -> list[str]:
-    """Return every file that judges."""
+    """Return the files of all evaluation sets."""
     return [*config.similarity, *config.analogies, *config.domain]
 
 
 def digests(files: list[str]) -> dict[str, str]:
-    """The digest of each set by its name. Raises InputError if a file cannot be read or is named twice."""
+    """Return the digest of each set by its name. Raises InputError if a file cannot be read or is given twice."""
     found: dict[str, str] = {}
     for file, name in zip(files, set_names(files), strict=True):
         try:
@@ -57,20 +57,20 @@ def digests(files: list[str]) -> dict[str, str]:
         except OSError as error:
             raise InputError(
                 f"{file}: cannot read this evaluation set ({error.strerror}).\n"
-                "Mend evaluation.similarity, .analogies or .domain; without any, the other judges still run."
+                "Correct evaluation.similarity, .analogies or .domain; without any, the other judges still run."
             ) from error
     return found
 
 
 def set_names(files: Sequence[str]) -> list[str]:
-    """What each set is called in metrics: `eval/WordSim 353.tsv` is `wordsim-353`, `相似度.tsv` is `相似度`.
+    """Return the name of each set in metrics: `eval/WordSim 353.tsv` is `wordsim-353`, `相似度.tsv` is `相似度`.
 
-    Of those that would have one name, each has its folder before it, else its suffix or a number behind it. Raises
-    InputError if one file is named twice.
+    Equal names get their folder as a prefix, otherwise their suffix or a number. Raises InputError if one file is given
+    twice.
     """
     paths = [Path(file).absolute() for file in files]
     if repeated := [file for file, path in zip(files, paths, strict=True) if paths.count(path) > 1]:
-        raise InputError(f"{repeated[0]}: this evaluation set is named twice.\nLeave one of them out of [evaluation].")
+        raise InputError(f"{repeated[0]}: this evaluation set is given twice.\nRemove one of them from [evaluation].")
     spellings = [
         [_name(text) for text in texts]
         for texts in (
@@ -88,12 +88,12 @@ def set_names(files: Sequence[str]) -> list[str]:
 
 
 def _name(text: str) -> str:
-    """Letters and digits of any script, with - for all else: MLflow takes no more."""
+    """Return the text with everything but letters and digits replaced by -, as MLflow requires."""
     return re.sub(r"\W+", "-", unicodedata.normalize("NFC", text).lower()).strip("-")[:LONGEST_NAME] or "set"
 
 
 def read_pairs(file: str) -> list[Pair]:
-    """Lines of `word word score`."""
+    """Read a set of lines `word word score`. Raises InputError at a malformed line."""
     lines = _entries(file)
     if lines and _is_header(_fields(lines[0], 3), words=2):
         lines = lines[1:]
@@ -103,12 +103,12 @@ def read_pairs(file: str) -> list[Pair]:
 
 
 def read_analogies(file: str) -> list[Analogy]:
-    """Lines of four words, under lines of `: section`."""
+    """Read a set of lines of four words, below lines `: section`. Raises InputError at a malformed line."""
     return _some(file, list(_analogies(file)), "four words")
 
 
 def split(text: str, many: int) -> list[str]:
-    """The `many` fields of a line, by the first separator that gives so many; by one that it has, where none does."""
+    """Return the `many` fields of a line by the first separator that gives so many, else by the first that occurs."""
     tried = [_parted(text, separator) for separator in SEPARATORS]
     fitting = [fields for fields in tried if len(fields) == many and all(fields)]
     return fitting[0] if fitting else next((fields for fields in tried if len(fields) > 1), [text])
@@ -146,7 +146,7 @@ def _analogies(file: str) -> Iterator[Analogy]:
 
 
 def _is_header(fields: Sequence[str], words: int) -> bool:
-    """Whether these are names of columns: of so many words, and of a score where there is one."""
+    """Return True if the fields are column names: of `words` words, and of a score if there is one."""
     names = {field.casefold() for field in fields[:words]}
     stems = {re.sub(r"[\s_.-]*([0-9]+|(?<=[\s_.-])[a-d])$", "", name) for name in names}
     named = len(names) == words and ((len(stems) == 1 and "" not in stems) or names in COLUMNS)
@@ -158,13 +158,13 @@ def _is_score(text: str) -> bool:
 
 
 def _entries(file: str) -> list[Line]:
-    """The lines without the comments."""
-    lines = datasets_lines.read(file, "evaluation set")
+    """Return the lines of the file without comments."""
+    lines = read_lines(file, "evaluation set")
     return [line for line in lines if not line.text.startswith("#") or _is_word("#", line.text)]
 
 
 def _is_word(sign: str, text: str) -> bool:
-    """Whether the sign stands alone in the first column, and does not begin a comment or a section."""
+    """Return True if the sign stands alone in the first column, so that it starts no comment or section."""
     return any(mark in text and _parted(text, mark)[:1] == [sign] for mark in SEPARATORS if mark)
 
 
@@ -179,13 +179,13 @@ def _fields(line: Line, many: int) -> list[str]:
 
 
 def _number(text: str) -> float | None:
-    """With a decimal point or comma."""
+    """Parse a finite number with a decimal point or comma; None if it is none."""
     number = float(text.replace(",", ".")) if NUMBER.fullmatch(text) else math.inf
     return number if math.isfinite(number) else None
 
 
 def _check_decimals(file: str, lines: list[Line]) -> None:
-    """Raises InputError if some scores have points and some commas: then one of them parts thousands."""
+    """Raises InputError if some scores have points and others commas: one of them separates thousands."""
     scores = [_fields(line, 3)[2] for line in lines]
     if any("." in score for score in scores):
         for line, score in zip(lines, scores, strict=True):
@@ -195,7 +195,7 @@ def _check_decimals(file: str, lines: list[Line]) -> None:
 
 def _malformed(file: str, line: Line, expected: str) -> InputError:
     return InputError(
-        f"{file}: line {line.number} is not what an evaluation set holds\n"
+        f"{file}: line {line.number} is not a valid line of an evaluation set\n"
         f"expected  {expected}\nfound     {line.text[:80]!r}\n"
-        "Mend the line, or begin it with # to leave it out; columns are named word1, word2, score."
+        "Correct the line, or begin it with # to skip it; column names are word1, word2, score."
     )

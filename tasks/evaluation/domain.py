@@ -1,15 +1,15 @@
-"""What must hold in a domain, in a file of one's own: TOML with any of the three, or CSV with a row for each.
+"""Read and judge a domain file: expectations of the user, as TOML with any of three keys or as CSV with a row for each.
 
-closer = [                                          # the first two are more alike than the last two
+closer = [                                          # the first two words are more alike than the last two
     ["cron", "schedule", "cron", "histogram"],
 ]
-analogies = [["row", "rows", "column", "columns"]]  # row is to rows as column is to columns, which is sought
+analogies = [["row", "rows", "column", "columns"]]  # row is to rows as column is to ?, answer columns
 
-[categories]                                        # each word lies nearest to the others of its category
+[categories]                                        # each word is nearest to the others of its category
 time = ["timezone", "datetime", "utc"]
 plots = ["histogram", "scatter", "axes"]
 
-The same as CSV, parted by commas, semicolons or tabs, without a line of column names:
+The same as CSV, separated by commas, semicolons or tabs, without a header:
 
 closer,cron,schedule,cron,histogram
 analogy,row,rows,column,columns
@@ -33,7 +33,7 @@ from tasks.evaluation.judging import Mask, Space, analogies, ranks, rows
 from w2v_core.measures.categories import nearest_category
 
 Four = tuple[str, str, str, str]
-FEWEST = 2  # words of a category, and categories: one left out, another is left
+FEWEST = 2  # words per category, and categories, so that others are left to compare with
 
 
 class Domain(BaseModel):
@@ -45,12 +45,12 @@ class Domain(BaseModel):
 
     @property
     def items(self) -> list[tuple[str, ...]]:
-        """The words of each thing that must hold."""
+        """Return the words of each expectation."""
         return [*self.closer, *self.analogies, *((word,) for words in self.categories.values() for word in words)]
 
 
 def read(file: str) -> Domain:
-    """Raises InputError, which names the place, if the file is anything else."""
+    """Read a domain file. Raises InputError, which names the place, if it is malformed."""
     kind, parse = ("CSV", _rows) if file.lower().endswith(".csv") else ("TOML", tomllib.loads)
     try:
         domain = Domain.model_validate(parse(Path(file).read_text(encoding="utf-8-sig")))
@@ -59,24 +59,24 @@ def read(file: str) -> Domain:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(
-            f"{file}: {'.'.join(map(str, first['loc']))} is not what a domain file holds\n"
+            f"{file}: {'.'.join(map(str, first['loc']))} is not valid in a domain file\n"
             f"expected  closer and analogies: lists of four words; categories: {FEWEST} words or more each\n"
             f"found     {first['msg']}: {str(first['input'])[:80]!r}"
         ) from error
     if domain == Domain():
         raise InputError(f"{file}: this domain file is empty\nexpected  closer, analogies or categories")
     if len(domain.categories) == 1:
-        raise InputError(f"{file}: one category alone cannot be told from another\nexpected  {FEWEST} or more")
+        raise InputError(f"{file}: one category cannot be compared with others\nexpected  {FEWEST} or more")
     return domain
 
 
 def _rows(text: str) -> dict[str, Any]:
-    """What CSV says, as TOML would. A category may go on in another row, and `#` begins a comment."""
+    """Parse CSV into the structure of the TOML. A category may span several rows; `#` begins a comment."""
     found: dict[str, Any] = {"closer": [], "analogies": [], "categories": {}}
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True, skipinitialspace=True)
     for row in reader:
         cells = [cell.strip() for cell in row]
-        while cells and not cells[-1]:  # a spreadsheet fills short rows up
+        while cells and not cells[-1]:  # spreadsheets pad short rows
             cells.pop()
         if not cells or cells[0].startswith("#"):
             continue
@@ -97,13 +97,13 @@ def _rows(text: str) -> dict[str, Any]:
 
 
 def _delimiter(text: str) -> str:
-    """What follows the first word of the first row."""
+    """Return the separator after the first word of the first row."""
     found = re.search(r"^\s*(?:closer|analogy|category)\s*([,;\t])", text, re.IGNORECASE | re.MULTILINE)
     return found[1] if found else ","
 
 
 def judge(space: Space, name: str, domain: Domain, candidates: int | None, threads: int) -> pa.Table:
-    """A row for each thing that must hold, and whether it does."""
+    """Return a row for each expectation, and whether it holds."""
     parts = []
     if domain.closer:
         parts.append(_closer(space, name, domain.closer))
@@ -126,7 +126,7 @@ def _closer(space: Space, name: str, asked: list[Four]) -> pa.Table:
 
 
 def _categories(space: Space, name: str, categories: dict[str, list[str]]) -> pa.Table:
-    names = np.array([*categories, None], object)  # the last is no category
+    names = np.array([*categories, None], object)  # row −1 is no category
     words = [word for members in categories.values() for word in members]
     category = np.repeat(np.arange(len(categories)), [len(members) for members in categories.values()])
     ids = space.ids([[word] for word in words])

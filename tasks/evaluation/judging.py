@@ -1,7 +1,7 @@
-"""The judges of word vectors: each gives a row for every item it asked about, in the order of its set.
+"""The judges of word vectors: each returns a row for every item, in the order of its set.
 
-A word is looked up as it is written, else in the form that the rules of its model give it. An item with an unknown
-word is a row too, but counts for nothing but the coverage.
+A word is looked up as written, otherwise as the rules of its model normalise it. An item with an unknown word has a
+row, but enters only the coverage.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,18 +19,18 @@ from tasks.vectors.tables import Vectors
 from w2v_core.measures import similarity
 
 NEIGHBORS = 10
-FREQUENT = 1_000  # words, each of which is compared with every other
-QUESTIONS = 1_024  # analogies answered in one step
+FREQUENT = 1_000  # words that are compared with each other
+QUESTIONS = 1_024  # analogies per step
 Ids = NDArray[np.integer]
 Mask = NDArray[np.bool_]
 Ask = Callable[[Ids, Ids, Ids, int, int], similarity.Answers]
 
 
 class Space:
-    """The words and their vectors."""
+    """The words and their vectors, with a lookup of words."""
 
     def __init__(self, learnt: Vectors, elements: int = similarity.ELEMENTS) -> None:
-        self.words = np.array([*learnt.words, None], dtype=object)  # row −1 is no word
+        self.words = np.array([*learnt.words, None], dtype=object)  # row −1 stands for no word
         self.vectors = similarity.Vectors(learnt.table, elements)
         self.lookup = Lookup(learnt.words, learnt.rules)
 
@@ -38,18 +38,18 @@ class Space:
         return len(self.lookup.ids)
 
     def rows(self, words: Sequence[str]) -> Ids:
-        """The row of each word, −1 if it is unknown."""
+        """Return the row of each word, −1 if it is unknown."""
         return np.array(self.lookup.rows(words), np.int64)
 
     def ids(self, items: Sequence[Sequence[str]]) -> Ids:
-        """The rows of the words of each item, of which all have equally many."""
+        """Return the rows of the words of each item; all items have the same number of words."""
         words = list(dict.fromkeys(word for item in items for word in item))
         rows = dict(zip(words, self.lookup.rows(words), strict=True))
         return np.array([[rows[word] for word in item] for item in items])
 
 
 def pairs(space: Space, name: str, asked: Sequence[Pair]) -> pa.Table:
-    """The cosine of each pair, beside people's score."""
+    """Return the cosine of each pair beside its human score."""
     ids = space.ids([pair.words for pair in asked])
     covered: Mask = np.all(ids >= 0, axis=1)
     cosine = np.full(len(asked), np.nan)
@@ -59,7 +59,7 @@ def pairs(space: Space, name: str, asked: Sequence[Pair]) -> pa.Table:
 
 
 def analogies(space: Space, name: str, asked: Sequence[Analogy], candidates: int | None, threads: int) -> pa.Table:
-    """The answer to each, by either method; all four words of a question must be among the candidates."""
+    """Return the answers by both methods; all four words of a question must be among the `candidates` first words."""
     known = min(candidates or len(space), len(space))
     ids = space.ids([analogy.words for analogy in asked])
     covered: Mask = np.all((ids >= 0) & (ids < known), axis=1)
@@ -80,7 +80,7 @@ def analogies(space: Space, name: str, asked: Sequence[Analogy], candidates: int
 
 
 def neighbors(space: Space, probes: Sequence[str]) -> pa.Table:
-    """The words nearest to each probe, nearest first; no figure says whether they make sense."""
+    """Return the words nearest to each probe, nearest first; they enter no score."""
     rows_of = space.rows(probes)
     known = [word for word, row in zip(probes, rows_of, strict=True) if row >= 0]
     unknown = [word for word, row in zip(probes, rows_of, strict=True) if row < 0]
@@ -98,17 +98,17 @@ def neighbors(space: Space, probes: Sequence[str]) -> pa.Table:
 
 
 def ranks(ids: Ids) -> NDArray[np.float64]:
-    """The rank of each item's rarest word; NaN if one of its words is unknown."""
+    """Return the rank of each item's rarest word; NaN if one of its words is unknown."""
     return np.where((ids >= 0).all(axis=1), ids.max(axis=1, initial=0), np.nan)
 
 
 def spread(space: Space) -> dict[str, float]:
-    """Whether the frequent words point everywhere or, collapsed, all one way; nothing where there is one word."""
+    """Return the mean cosine of frequent words, near 1 if they have collapsed; empty for a single word."""
     return {"vectors/mean_cosine": space.vectors.mean_cosine(FREQUENT)} if len(space) > 1 else {}
 
 
 def _answers(ask: Ask, ids: Ids, covered: Mask, candidates: int, threads: int) -> tuple[Ids, NDArray[np.float64]]:
-    """The best answer to each covered question, with its score; −1 and NaN for the others."""
+    """Return the best answer to each covered question, and its score; −1 and NaN for the others."""
     answer, score = np.full(len(ids), -1), np.full(len(ids), np.nan)
     questions = ids[covered, :3]
     chunks = [questions[first : first + QUESTIONS] for first in range(0, len(questions), QUESTIONS)]
@@ -120,7 +120,7 @@ def _answers(ask: Ask, ids: Ids, covered: Mask, candidates: int, threads: int) -
 
 
 def rows(covered: Mask, **columns: Any) -> pa.Table:
-    """Rows of the evaluation dataset: a single value stands in every row, and what is not given or NaN is null."""
+    """Return rows of the evaluation dataset: a scalar is repeated in every row; missing columns and NaN are null."""
     schema, missing = contracts.EVALUATION.schema, [None] * len(covered)
     whole = {
         name: column if isinstance(column, list | np.ndarray) else [column] * len(covered)

@@ -1,11 +1,11 @@
-"""Has the training learnt anything? Absolute limits that hold whatever else was trained, before or beside it.
+"""Has the training learnt anything? Absolute limits that do not depend on other runs.
 
-    moved       the vectors are not those of the start
+    moved       the vectors differ from the initial ones
     collapsed   frequent words do not all point one way: their mean cosine is below `promotion.max_cosine`
     better      J(θ) on the held-out windows is lower than before the training by `promotion.min_gain`
-    floors      each score that `promotion.floors` names is there, and at least as high
+    floors      each score that `promotion.floors` names exists and is at least as high
 
-Before the training means its start; where that is an earlier one's vectors, a uniform guess over the vocabulary.
+"Before the training" is its start; after a warm start it is a uniform guess over the vocabulary.
 """
 
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ from tasks.vectors import tables
 from w2v_core.model import initial
 from w2v_core.randomness import generator
 
-TAG = "w2v.nothing_learnt"  # of a run: what is wrong with its vectors
-STILL = 1e-9  # of a loss, in float64: a change below this is rounding
-NEAR = 1e-6  # of a component, in float32
+TAG = "w2v.nothing_learnt"  # tag of a run with the faults of its vectors
+STILL = 1e-9  # relative change of a float64 loss that counts as rounding
+NEAR = 1e-6  # the same for a float32 component
 LOSS, PER_PAIR, COSINE = "loss/held_out", "loss/held_out_per_pair", "vectors/mean_cosine"
 
 
 def learning(vectors: Dataset, metrics: Mapping[str, float], objective: str, seed: int) -> dict[str, Any]:
-    """What the limits go by beside the metrics: whether the vectors have moved, and J(θ) without the training."""
+    """Return what the limits need beside the metrics: whether the vectors moved, and J(θ) before the training."""
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE)
     judged = curve["held_out_loss"].drop_null().to_pylist()
     if LOSS in metrics and len(judged) > 1:
@@ -39,7 +39,7 @@ def learning(vectors: Dataset, metrics: Mapping[str, float], objective: str, see
 
 
 def _moved(vectors: Dataset, seed: int) -> bool:
-    """Whether the vectors are others than a cold start's; a warm start's are not looked up."""
+    """Return True if the vectors differ from those of a cold start; after a warm start, assume so."""
     if "warm_start" in vectors.manifest.facts:
         return True
     table = tables.load(vectors).table
@@ -48,7 +48,7 @@ def _moved(vectors: Dataset, seed: int) -> bool:
 
 
 def _before(vectors: Dataset, metrics: Mapping[str, float], judged: list[float], objective: str) -> float | None:
-    """None where no window was held out, or (hierarchical softmax) a uniform guess is not what it starts from."""
+    """Return J(θ) before training; None if unknown: no held-out window, or a warm start of hierarchical softmax."""
     if LOSS not in metrics or not judged:
         return None
     if "warm_start" not in vectors.manifest.facts:
@@ -60,11 +60,11 @@ def _before(vectors: Dataset, metrics: Mapping[str, float], judged: list[float],
 
 
 def faults(facts: Mapping[str, Any], rule: Promotion) -> list[str]:
-    """What is wrong with the vectors of an evaluation with these facts; an evaluation of an older version has fewer."""
+    """Return the faults of the vectors by the facts of their evaluation; an older version recorded fewer facts."""
     metrics, learnt = facts["metrics"], facts.get("learning", {})
     found = []
     if not learnt.get("moved", True):
-        found.append("the vectors have not moved from where they started")
+        found.append("the vectors have not moved from their start")
     elif (before := learnt.get("before")) and metrics[LOSS] > before * (1 - rule.min_gain):
         found.append(
             f"J(θ) on held-out windows is {metrics[LOSS]:.4f}, no better than {before:.4f} without the training"
@@ -75,19 +75,19 @@ def faults(facts: Mapping[str, Any], rule: Promotion) -> list[str]:
         )
     for score, floor in rule.floors.items():
         if score not in metrics:
-            found.append(f"{score} has a floor of {floor:g}, and no value")
+            found.append(f"{score} has a floor of {floor:g}, but no value")
         elif metrics[score] < floor:
             found.append(f"{score} is {metrics[score]:.3f}, below its floor of {floor:g}")
     return found
 
 
 def warning(facts: Mapping[str, Any], rule: Promotion) -> str:
-    """The same as one paragraph with what to do about it; nothing if there is no fault."""
+    """Return the faults as one paragraph with advice; empty if there are none."""
     found = faults(facts, rule)
     if not found:
         return ""
     said = "; ".join(found)
     return (
-        f"{said[0].upper()}{said[1:]}. Such vectors do not become champion. Take more text, more epochs "
+        f"{said[0].upper()}{said[1:]}. Such vectors do not become champion. Use more text, more epochs "
         "(training.epochs), a higher training.learning_rate, or a lower vocabulary.min_count."
     )

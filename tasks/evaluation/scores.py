@@ -1,4 +1,4 @@
-"""Judged items → figures with their intervals: whole, and by how frequent the words are."""
+"""Compute scores with confidence intervals from judged items: overall, and by frequency of the words."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from w2v_core.measures.bootstrap import Estimate, share, spearman
 from w2v_core.randomness import generator
 
-# One slash in each name: MLflow shows a group as one section of charts.
+# One slash in each name: MLflow shows metrics with the same prefix as one section of charts.
 METRICS = {
     "similarity": "similarity/{}",
     "3cosadd": "analogy/{}.3cosadd",
@@ -18,11 +18,11 @@ METRICS = {
     "closer": "domain/{}.closer",
     "category": "domain/{}.category",
 }
-BANDS = {"frequent": 1_000, "middle": 10_000, "rare": None}  # each up to this rank of an item's rarest word
+BANDS = {"frequent": 1_000, "middle": 10_000, "rare": None}  # upper limit of the rank of an item's rarest word
 
 
 class Asked(NamedTuple):
-    """The items of one set, by one judge, in the order of the set."""
+    """The items of one set by one judge, in the order of the set."""
 
     set: str
     judge: str
@@ -34,7 +34,7 @@ class Asked(NamedTuple):
 
 
 def asked(items: pa.Table) -> Iterator[Asked]:
-    """What was asked of the vectors; neighbours of probes are no score."""
+    """Yield the items of each set and judge; neighbours of probes are skipped, since they have no score."""
     found = items.select(["set", "judge"]).group_by(["set", "judge"], use_threads=False).aggregate([]).to_pylist()
     for each in found:
         if each["judge"] in METRICS:
@@ -43,7 +43,7 @@ def asked(items: pa.Table) -> Iterator[Asked]:
 
 
 def figures(items: pa.Table, resamples: int, seed: int) -> dict[str, float]:
-    """The score of every set, its 95% interval, and the share of the set's items that are covered."""
+    """Return the score of every set, its 95% interval, and the share of the set's items that are covered."""
     metrics: dict[str, float] = {}
     for each in asked(items):
         rng = generator(seed, f"evaluation/{each.metric}")
@@ -59,7 +59,7 @@ def figures(items: pa.Table, resamples: int, seed: int) -> dict[str, float]:
 
 
 def bands(items: pa.Table, resamples: int, seed: int) -> list[dict[str, Any]]:
-    """The same by band, where there are enough items to say something."""
+    """Return the same for each frequency band with enough items."""
     found: list[dict[str, Any]] = []
     for each in asked(items):
         for band, inside in by_band(each.items["rank"]):
@@ -71,7 +71,7 @@ def bands(items: pa.Table, resamples: int, seed: int) -> list[dict[str, Any]]:
 
 
 def by_band(rank: pa.ChunkedArray) -> Iterator[tuple[str, pa.ChunkedArray]]:
-    """Each band, and which of these ranks are in it."""
+    """Yield each band with a mask of the ranks in it."""
     first = 0
     for band, last in BANDS.items():
         yield band, pc.and_(pc.greater_equal(rank, first), pc.less(rank, last or np.iinfo(np.int32).max))
@@ -79,7 +79,7 @@ def by_band(rank: pa.ChunkedArray) -> Iterator[tuple[str, pa.ChunkedArray]]:
 
 
 def estimate(of: Asked, chosen: pa.Table, resamples: int, *, rng: np.random.Generator) -> Estimate | None:
-    """Spearman's ρ with people's scores, or the share of right answers; None where too few are chosen."""
+    """Return Spearman's ρ with human scores, or the share of right answers; None if there are too few items."""
     if of.judge == "similarity":
         return spearman(chosen["target"].to_numpy(), chosen["score"].to_numpy(), resamples, rng=rng)
     return share(pc.sum(chosen["right"]).as_py() or 0, len(chosen), resamples, rng=rng)

@@ -1,4 +1,4 @@
-"""vectors → evaluation: what the vectors are worth, item by item, and in figures with their intervals."""
+"""vectors → evaluation: judge the vectors item by item, and compute scores with confidence intervals."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,7 @@ from configs.schema import Evaluation, Tokenization, Training
 from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
-from tasks.evaluation import domain as evaluation_domain
-from tasks.evaluation import judging as evaluation_judging
-from tasks.evaluation import learning, scores
+from tasks.evaluation import domain, judging, learning, scores
 from tasks.evaluation.datasets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks.evaluation.judging import Space
 from tasks.settings import settings_of
@@ -27,9 +25,9 @@ from w2v_core.training import Settings
 from w2v_core.windows import Windows
 
 PROBES = 8
-PROBE_RANKS = 200, 2_000  # the words before them are function words, those after them not known to everybody
+PROBE_RANKS = 200, 2_000  # more frequent words are function words, rarer ones not widely known
 SHORTEST = 4  # letters of a probe
-FIRST = 5  # of the unknown words of a set
+FIRST = 5  # unknown words of a set that a message names
 TEXT = Tokenization()
 
 
@@ -45,18 +43,18 @@ def evaluation(
     context: Context,
     tokenization: Tokenization = TEXT,
 ) -> Account:
-    """A row an item, known or not; the figures, and the neighbours of the probes, are in the manifest's facts.
+    """Write a row per item, known or not; scores and neighbours of the probes go into the manifest's facts.
 
-    Of the earlier epochs that are kept, the figures are there too. Words are looked up as `tokenization` wrote them.
+    So do the scores of earlier epochs that are kept. Words are looked up as `tokenization` normalised them.
     """
     settings = settings_of(training, window, seed)
 
     def judged(epoch: int | None = None) -> tuple[pa.Table, dict[str, float]]:
         space = Space(tables.load(vectors, epoch)._replace(rules=Rules.of(tokenization)))
-        with threadpool_limits(1, "blas"):  # with more, BLAS may sum in another order
-            near = evaluation_judging.neighbors(space, config.probes or _typical(space))
+        with threadpool_limits(1, "blas"):  # with more threads, BLAS may sum in another order
+            near = judging.neighbors(space, config.probes or _typical(space))
             items = pa.concat_tables([*_judge(space, config, draft, context.threads), near])
-            found = _held_out(vectors, epoch, held_out, settings) | evaluation_judging.spread(space)
+            found = _held_out(vectors, epoch, held_out, settings) | judging.spread(space)
         return items, found | scores.figures(items, config.bootstrap, seed)
 
     if kept := tables.kept(vectors):
@@ -72,27 +70,27 @@ def evaluation(
 
 def _judge(space: Space, config: Evaluation, draft: Draft, threads: int) -> Iterator[pa.Table]:
     told = draft.facts["sets"] = {}
-    judging = judging_files(config)
-    for done, (file, name) in enumerate(zip(judging, set_names(judging), strict=True)):
-        draft.report(done, len(judging), name)
+    files = judging_files(config)
+    for done, (file, name) in enumerate(zip(files, set_names(files), strict=True)):
+        draft.report(done, len(files), name)
         if file in config.similarity:
             asked = read_pairs(file)
             told[name] = _told(space, [tuple(sorted(pair.words)) for pair in asked])
-            yield evaluation_judging.pairs(space, name, asked)
+            yield judging.pairs(space, name, asked)
         elif file in config.analogies:
             questions = read_analogies(file)
             told[name] = _told(space, [question.words for question in questions])
-            yield evaluation_judging.analogies(space, name, questions, config.analogy_candidates, threads)
+            yield judging.analogies(space, name, questions, config.analogy_candidates, threads)
         else:
-            domain = evaluation_domain.read(file)
-            told[name] = _told(space, domain.items)
-            yield evaluation_domain.judge(space, name, domain, config.analogy_candidates, threads)
+            wanted = domain.read(file)
+            told[name] = _told(space, wanted.items)
+            yield domain.judge(space, name, wanted, config.analogy_candidates, threads)
     if config.probes:
         told["evaluation.probes"] = _told(space, [(probe,) for probe in config.probes])
 
 
 def _told(space: Space, items: Sequence[tuple[str, ...]]) -> dict[str, Any]:
-    """What of a set is unknown, and what is there more than once."""
+    """Return the facts of a set: its number of words, the unknown ones, and repeated items."""
     words = list(dict.fromkeys(word for item in items for word in item))
     unknown = [word for word, row in zip(words, space.rows(words), strict=True) if row < 0]
     forms = dict(zip(words, map(tuple, space.lookup.forms(words)), strict=True))
@@ -108,17 +106,17 @@ def _told(space: Space, items: Sequence[tuple[str, ...]]) -> dict[str, Any]:
 
 
 def check_sets(config: Evaluation) -> None:
-    """Raises InputError for a set that cannot be read: before a training rather than after it."""
+    """Raises InputError for a set that cannot be read, so that a training need not run first."""
     for file in config.similarity:
         read_pairs(file)
     for file in config.analogies:
         read_analogies(file)
     for file in config.domain:
-        evaluation_domain.read(file)
+        domain.read(file)
 
 
 def _held_out(vectors: Dataset, epoch: int | None, held_out: Dataset, settings: Settings) -> dict[str, float]:
-    """J(θ), the mean over windows, and the mean over their pairs; nothing if no window was held out."""
+    """Return J(θ) as the mean over windows and over their pairs; empty if no window was held out."""
     table = pa.concat_tables(contracts.read(file, contracts.WINDOWS) for file in held_out.files())
     windows = Windows(*(column.to_numpy() for column in table.columns))
     if not windows.radius.any():
@@ -130,7 +128,7 @@ def _held_out(vectors: Dataset, epoch: int | None, held_out: Dataset, settings: 
 
 
 def _typical(space: Space) -> list[str]:
-    """Frequent words that mean something, evenly apart in their ranks; any words where there are few."""
+    """Return content words of medium frequency, at equal distances in rank; any words of a small vocabulary."""
     first, last = PROBE_RANKS if len(space) > PROBE_RANKS[1] else (0, len(space))
     words = [str(word) for word in space.words[first:last]]
     words = [word for word in words if len(word) >= SHORTEST and word.isalpha()] or words

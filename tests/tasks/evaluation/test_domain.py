@@ -1,4 +1,4 @@
-"""A domain of one's own: what must hold is asked by hand-worked vectors, and a wrong file is named with its place."""
+"""A domain file states what must hold; vectors made by hand answer it, and a malformed file is named with the place."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def test_all_three_kinds(tmp_path: Path) -> None:
 
 
 def test_csv_says_the_same(tmp_path: Path) -> None:
-    """Row by row; blank lines count for nothing, and a category may go on."""
+    """CSV gives the same, row by row; blank lines are skipped, and a category may span rows."""
     (tmp_path / "domain.toml").write_text(
         'closer = [["apple", "pear", "apple", "king"]]\nanalogies = [["man", "king", "woman", "queen"]]\n'
         '[categories]\nroyal = ["king", "queen", "man"]\nfruit = ["apple", "pear"]\n'
@@ -66,7 +66,7 @@ def test_csv_says_the_same(tmp_path: Path) -> None:
 
 
 def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
-    """Semicolons, tabs, Windows' ends of lines, a byte order mark, capitals, comments, cells that fill a row up."""
+    """Semicolons, tabs, CRLF, a byte order mark, capitals, comments and padded rows are read."""
     rows = [
         "# mine",
         "Closer,apple,pear,apple,king",
@@ -92,21 +92,21 @@ def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
     [
         ("closer,a,b,c,d\ncloser,a,,c,d", r"is not CSV: a cell is empty \(line 2\)"),
         ("nearer,a,b,c,d", "is not CSV: a row begins with closer, analogy or category, not with 'nearer'"),
-        ("closer,a,b,c", r"closer.0.3 is not what a domain file holds\nexpected  .*four words"),
+        ("closer,a,b,c", r"closer.0.3 is not valid in a domain file\nexpected  .*four words"),
         ("category,a,b\ncategory,c,d,e", "categories.a is not"),
         ('closer,"a', "is not CSV"),
         ("", "this domain file is empty"),
     ],
 )
 def test_wrong_csv_is_named(tmp_path: Path, text: str, message: str) -> None:
-    """As wrong TOML is."""
+    """A malformed CSV is named with the place."""
     (tmp_path / "domain.csv").write_text(text)
     with pytest.raises(InputError, match=message):
         domain.read(str(tmp_path / "domain.csv"))
 
 
 def test_categories_of_unknown_words_are_not_covered(tmp_path: Path) -> None:
-    """Where fewer than two categories have two known words, nothing can be told apart."""
+    """With fewer than two categories of two known words, no item is covered."""
     found = judged(tmp_path, '[categories]\nroyal = ["king", "queen"]\ncolours = ["red", "apple"]\n')
 
     assert scores.figures(found, 100, 0) == {"coverage/domain": 0}
@@ -117,17 +117,17 @@ def test_categories_of_unknown_words_are_not_covered(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("closer = [", "is not TOML"),
-        ('closer = [["a", "b", "c"]]', r"closer.0.3 is not what a domain file holds\nexpected  .*four words"),
+        ('closer = [["a", "b", "c"]]', r"closer.0.3 is not valid in a domain file\nexpected  .*four words"),
         (
             '[categories]\na = ["b"]\nc = ["d", "e"]',
             r"categories.a is not .*\n.*\nfound     List should have at least 2",
         ),
-        ('[categories]\na = ["b", "c"]', "one category alone"),
+        ('[categories]\na = ["b", "c"]', "one category cannot be compared"),
         ("nearer = []", "nearer is not"),
         ("", "this domain file is empty"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str) -> None:
-    """With the place in it, what it may hold, and what was found."""
+    """The error gives the place, what is allowed and what was found."""
     with pytest.raises(InputError, match=message):
         judged(tmp_path, text)

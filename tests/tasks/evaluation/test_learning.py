@@ -1,4 +1,4 @@
-"""Vectors that have learnt nothing are told, tagged, and never champion."""
+"""Vectors that have learnt nothing are reported, tagged, and never become champion."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
 from tasks.evaluation import learning
-from tasks.promotion import decision
 from tasks.promotion.task import promotion
 from tasks.publication import publish
 from tasks.tracking import registry, session
@@ -41,11 +40,11 @@ GOOD = {"loss/held_out": 5.0, "vectors/mean_cosine": 0.1, "similarity/men": 0.5}
         ({"vectors/mean_cosine": 0.8}, {}, {"max_cosine": 0.9}, ""),
         ({}, {}, {"floors": {"similarity/men": 0.5}}, ""),
         ({}, {}, {"floors": {"similarity/men": 0.51}}, "similarity/men is 0.500, below its floor of 0.51"),
-        ({}, {}, {"floors": {"similarity/rw": 0.1}}, "similarity/rw has a floor of 0.1, and no value"),
+        ({}, {}, {"floors": {"similarity/rw": 0.1}}, "similarity/rw has a floor of 0.1, but no value"),
     ],
 )
 def test_each_limit(metrics: dict[str, float], learnt: dict[str, Any], rule: dict[str, Any], fault: str) -> None:
-    """Each one alone, at its edge; an evaluation of an older version is not held against what it did not measure."""
+    """Each limit alone, at its edge; what an older version did not measure is no fault."""
     facts = {"metrics": GOOD | metrics} | ({"learning": learnt} if learnt else {})
     found = learning.faults(facts, Promotion(**rule))
 
@@ -54,7 +53,7 @@ def test_each_limit(metrics: dict[str, float], learnt: dict[str, Any], rule: dic
 
 
 def learn(folder: Path, text: Path, **training: Any) -> dict[str, Any]:
-    """The facts of the evaluation of a small training."""
+    """Return the facts of the evaluation of a small training."""
     context = Context(runtime=Runtime(workspace=str(folder / "ws")))
     settings = {"vector_size": 8, "epochs": 2, "batch_size": 32, "damping": 0.5} | training
     config = Config(
@@ -87,16 +86,16 @@ STILL = {"learning_rate": 1e-12, "min_learning_rate": 0.0}
 @pytest.mark.parametrize("objective", ["negative_sampling", "hierarchical_softmax"])
 @pytest.mark.parametrize("held_out", [0.05, 0.0])
 def test_still_vectors_are_found(objective: str, held_out: float, text: Path, tmp_path: Path) -> None:
-    """A rate that moves nothing is told from one that does, also where no window is held out."""
+    """A learning rate too small to move the vectors is detected, also without held-out windows."""
     good = learn(tmp_path, text, objective=objective, held_out=held_out, learning_rate=0.1)
     still = learn(tmp_path, text, objective=objective, held_out=held_out, **STILL)
 
     assert learning.faults(good, Promotion()) == []
-    assert learning.faults(still, Promotion()) == ["the vectors have not moved from where they started"]
+    assert learning.faults(still, Promotion()) == ["the vectors have not moved from their start"]
 
 
 def test_a_warm_start_is_held_against_a_guess(text: Path, tmp_path: Path) -> None:
-    """It begins where another has ended, and need not be better than that; but it has to move."""
+    """A warm start is compared with a uniform guess, not with its own start; but it has to move."""
     first = learn(tmp_path, text, learning_rate=0.1)
     warm = learn(tmp_path, text, warm_start=first["file"], epochs=1, learning_rate=0.001)
     still = learn(tmp_path, text, warm_start=first["file"], **STILL)
@@ -107,7 +106,7 @@ def test_a_warm_start_is_held_against_a_guess(text: Path, tmp_path: Path) -> Non
 
 
 def published(folder: Path, table: Any, number: int, **promote: Any) -> tuple[Config, Context]:
-    """A version of these vectors."""
+    """Publish these vectors as a version."""
     config = Config(
         name="small",
         ingestion=Ingestion(source="text.txt"),
@@ -122,9 +121,9 @@ def published(folder: Path, table: Any, number: int, **promote: Any) -> tuple[Co
 
 
 def test_the_first_version_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Collapsed vectors are kept back though there is no champion, tagged and told; who asks hears why.
+    """Collapsed vectors are kept back even without a champion, tagged, and reported with the reason.
 
-    The next version that has learnt something is champion.
+    The next version that has learnt something becomes champion.
     """
     with listening(Webhook()) as webhook:
         monkeypatch.setenv("W2V_WEBHOOK", webhook.address)
@@ -133,7 +132,7 @@ def test_the_first_version_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyP
         model = registry.model(context.tracking_uri, "vectors")
 
         assert (first.verdict, first.against) == ("kept back", None)
-        assert decision.sentence(first).startswith(
+        assert first.sentence.startswith(
             "version 1 is kept back, and there is no champion yet: the vectors have collapsed"
         )
         assert model.aliases == {"challenger": "1"}
@@ -148,22 +147,22 @@ def test_the_first_version_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
         config, context = published(tmp_path, HEAPS, 2)
         second = promotion.fn(config=config, context=context)
-    assert (second.verdict, second.why) == ("promoted", "there was no champion")
+    assert (second.verdict, second.why) == ("promoted", "there is no champion yet")
 
 
 def test_what_nobody_decides_about_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without automatic promotion there is no rejection, so the publication tells; a floor of one's own counts too."""
+    """Without automatic promotion the publication reports faults, including the user's floors."""
     with listening(Webhook()) as webhook:
         monkeypatch.setenv("W2V_WEBHOOK", webhook.address)
         published(tmp_path, HEAPS, 1, automatic=False, floors={"similarity/men": 0.3})
 
     (told,) = webhook.heard
     assert (told["events"], told["title"]) == (["no-learning"], "small has learnt nothing")
-    assert told["body"] == "similarity/men has a floor of 0.3, and no value"
+    assert told["body"] == "similarity/men has a floor of 0.3, but no value"
 
 
 def test_floors_are_set_by_a_table(tmp_path: Path) -> None:
-    """In a file, on the command line, and in a config that a sweep writes."""
+    """Floors are set in a file, on the command line, and in a config that a sweep writes."""
     from configs.writing import toml
 
     config = load(None, ["ingestion.source=a.txt", 'promotion.floors={"similarity/men" = 0.3}'])

@@ -1,4 +1,4 @@
-"""Evaluation: every item is judged, counted and explained; a wrong file is named with its line."""
+"""Every item is judged, counted and explained; a malformed file is named with its line."""
 
 import unicodedata
 from pathlib import Path
@@ -32,7 +32,7 @@ EVAL = SHARED / "eval"
 
 @pytest.fixture
 def judge(context: Context):
-    """Evaluate the six words; returns the output and its rows."""
+    """Evaluate the six words; return the output and its rows."""
     held_out = windows_of(context, [0, 0, 0, 1, 1], [0, 2, 3, 4, 5], [1, 2, 0, 1, 1])
 
     def run(threads: int = 2, words: list[str] = WORDS, **config: Any) -> tuple[Dataset, pa.Table]:
@@ -66,7 +66,7 @@ def analogies(tmp_path: Path) -> str:
 
 
 def test_similarity_by_hand(judge, pairs: str) -> None:
-    """Cosines .218 .745 .994 .228 have ranks 1 3 4 2, people's scores 2 3 4 1: ρ = 1 − 6·(1 + 1) / (4·15) = 0.8."""
+    """Cosines .218 .745 .994 .228 have ranks 1 3 4 2, human scores 2 3 4 1: ρ = 1 − 6·(1 + 1) / (4·15) = 0.8."""
     done, rows = judge(similarity=[pairs])
     metrics = done.manifest.facts["metrics"]
     similar = rows.filter(pa.compute.equal(rows["judge"], "similarity"))
@@ -82,7 +82,7 @@ def test_similarity_by_hand(judge, pairs: str) -> None:
 
 
 def test_earlier_epochs_are_judged_alike(context: Context, pairs: str, analogies: str) -> None:
-    """Vectors of an earlier epoch that are kept have the very figures that they would have as the final ones."""
+    """Kept vectors of an earlier epoch have the scores that they would have as final ones."""
     held_out = windows_of(context, [0, 0, 0], [0, 2, 3], [1, 2, 0])
     begun = TABLE[::-1].copy()
 
@@ -101,7 +101,7 @@ def test_earlier_epochs_are_judged_alike(context: Context, pairs: str, analogies
 
 
 def test_analogies_by_hand(judge, analogies: str) -> None:
-    """king − man + woman is queen by both methods, apple − man + woman is no pear, boy is unknown: 2 of 3 right."""
+    """king − man + woman is queen by both methods, apple − man + woman is not pear, boy is unknown: 2 of 3 right."""
     done, rows = judge(analogies=[analogies])
     metrics = done.manifest.facts["metrics"]
     asked = rows.filter(pa.compute.equal(rows["judge"], "3cosadd")).to_pylist()
@@ -118,7 +118,7 @@ def test_analogies_by_hand(judge, analogies: str) -> None:
 
 
 def test_a_question_beyond_the_candidates_is_not_covered(judge, analogies: str) -> None:
-    """With three candidates queen is none of them, so nothing can be asked and no share is reported."""
+    """With three candidates queen is not among them: nothing is asked, and no share is reported."""
     metrics = judge(analogies=[analogies], analogy_candidates=3)[0].manifest.facts["metrics"]
 
     assert metrics["coverage/family"] == 0
@@ -126,7 +126,7 @@ def test_a_question_beyond_the_candidates_is_not_covered(judge, analogies: str) 
 
 
 def test_neighbors_of_probes(judge) -> None:
-    """Nearest first, never the word itself; an unknown probe is a row that says so."""
+    """Neighbours come nearest first, without the word itself; an unknown probe has a row of its own."""
     done, rows = judge(probes=["apple", "zebra", "KING"])
     neighbors = done.manifest.facts["neighbors"]
 
@@ -138,7 +138,7 @@ def test_neighbors_of_probes(judge) -> None:
 
 
 def test_without_sets_and_probes_the_rest_still_runs(judge) -> None:
-    """J(θ), and the neighbours of words it chooses itself, which have at least four letters."""
+    """J(θ), and the neighbours of chosen words of at least four letters, need no set."""
     facts = judge()[0].manifest.facts
 
     assert set(facts["metrics"]) == {"loss/held_out", "loss/held_out_per_pair", "vectors/mean_cosine"}
@@ -154,7 +154,7 @@ def test_held_out_loss_of_zero_outputs(judge) -> None:
 
 
 def test_nothing_held_out_no_loss(context: Context) -> None:
-    """A corpus too small to spare documents has no J(θ), and is evaluated all the same."""
+    """A corpus too small for held-out documents is evaluated without J(θ)."""
     done = evaluation.compute(
         vectors=vectors_of(context, WORDS, TABLE), held_out=windows_of(context, [], [], []), config=Evaluation(),
         training=Training(), window=2, seed=1, context=context,
@@ -164,7 +164,7 @@ def test_nothing_held_out_no_loss(context: Context) -> None:
 
 
 def test_collapsed_vectors_are_told(judge, context: Context) -> None:
-    """Three words of one direction, nearly, have a mean cosine of nearly 1; the six of the other tests have not."""
+    """Three words of nearly one direction have a mean cosine of nearly 1; the other tests' six have not."""
     table = np.array([[1, 0.1], [1, 0.2], [1, 0.3]])
     done = evaluation.compute(
         vectors=vectors_of(context, WORDS[:3], table), held_out=windows_of(context, [], [], []), config=Evaluation(),
@@ -180,7 +180,7 @@ def test_collapsed_vectors_are_told(judge, context: Context) -> None:
 
 
 def test_one_word_has_no_spread(context: Context) -> None:
-    """There is no pair to take the cosine of."""
+    """A single word has no pair and no mean cosine."""
     done = evaluation.compute(
         vectors=vectors_of(context, ["word"], np.ones((1, 2))), held_out=windows_of(context, [], [], []),
         config=Evaluation(), training=Training(), window=2, seed=1, context=context,
@@ -197,7 +197,7 @@ def test_account_balances(judge, pairs: str, analogies: str) -> None:
 
 
 def test_threads_change_no_bit(judge, pairs: str, analogies: str) -> None:
-    """The same vectors and seed give the same file and the same figures on one and on two threads."""
+    """The same vectors and seed give the same file and figures on one and on two threads."""
     one, two = (judge(threads=n, similarity=[pairs], analogies=[analogies])[0] for n in (1, 2))
 
     assert one.path != two.path
@@ -206,7 +206,7 @@ def test_threads_change_no_bit(judge, pairs: str, analogies: str) -> None:
 
 
 def test_an_edited_set_is_another_evaluation(judge, pairs: str) -> None:
-    """The key holds the set's content, not its path."""
+    """The key contains the set's content, not its path."""
     before = judge(similarity=[pairs])[0]
     Path(pairs).write_text(Path(pairs).read_text().replace("9", "8"))
 
@@ -216,7 +216,10 @@ def test_an_edited_set_is_another_evaluation(judge, pairs: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tiger\tcat\t7\ntiger\tcat\n", "line 2 is not what an evaluation set holds\nexpected  two words and a score"),
+        (
+            "tiger\tcat\t7\ntiger\tcat\n",
+            "line 2 is not a valid line of an evaluation set\nexpected  two words and a score",
+        ),
         ("tiger\tcat\t7\n\n# note\ntiger\tcat\tmuch\n", "line 4 .*\nexpected .*\nfound     'tiger\\\\tcat\\\\tmuch'"),
         (
             "tiger,cat,nan\n",
@@ -243,7 +246,7 @@ def test_malformed_pairs(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_malformed_analogies(tmp_path: Path) -> None:
-    """A line of three words, and a file that holds sections only."""
+    """A line of three words, and a file with only sections, raise an error."""
     path = tmp_path / "questions.txt"
     path.write_text(": capitals\nAthens Greece Baghdad\n")
     with pytest.raises(InputError, match=f"{path}: line 2 is not .*\nexpected  four words, or a colon"):
@@ -255,12 +258,12 @@ def test_malformed_analogies(tmp_path: Path) -> None:
 
 
 def test_unreadable_sets(judge, tmp_path: Path, pairs: str) -> None:
-    """A missing file, one that is named twice, and bytes that are no text are told before any work."""
+    """A missing file, a file given twice, and one that is not UTF-8 are refused before any work."""
     (tmp_path / "binary.tsv").write_bytes(b"\xff\xfe\x00")
 
     with pytest.raises(InputError, match=r"missing.tsv: cannot read this evaluation set \(No such file or directory\)"):
         judge(similarity=[str(tmp_path / "missing.tsv")])
-    with pytest.raises(InputError, match=r"Four Pairs.tsv: this evaluation set is named twice"):
+    with pytest.raises(InputError, match=r"Four Pairs.tsv: this evaluation set is given twice"):
         judge(similarity=[pairs], domain=[pairs])
     with pytest.raises(InputError, match="byte 0 is not UTF-8"):
         judge(similarity=[str(tmp_path / "binary.tsv")])
@@ -268,7 +271,7 @@ def test_unreadable_sets(judge, tmp_path: Path, pairs: str) -> None:
 
 @pytest.mark.parametrize("separator", ["\t", ",", ", ", " ", ";", "\t "])
 def test_pairs_as_authors_publish_them(tmp_path: Path, separator: str) -> None:
-    """Tabs, commas or spaces; a line of column names, comments, blank lines and a byte-order mark do no harm."""
+    """Any separator is read; a header, comments, blank lines and a byte order mark are skipped."""
     path = tmp_path / "set.csv"
     path.write_text("\ufeffword1,word2,score\n# by hand\n\n" + separator.join(["tiger", "cat", "7.35"]) + "\n", "utf-8")
 
@@ -293,7 +296,7 @@ def test_pairs_as_authors_publish_them(tmp_path: Path, separator: str) -> None:
     ],
 )
 def test_no_line_of_a_set_is_lost(tmp_path: Path, text: str, expected: list[tuple[str, str, float]]) -> None:
-    """What is a pair is one, and a header only what names columns."""
+    """Every pair is read; only a line of column names is a header."""
     path = tmp_path / "set.tsv"
     path.write_bytes(text.encode())
 
@@ -301,7 +304,7 @@ def test_no_line_of_a_set_is_lost(tmp_path: Path, text: str, expected: list[tupl
 
 
 def test_analogies_in_columns(tmp_path: Path) -> None:
-    """Parted by tabs as well, where : and # are words; names of columns are no question."""
+    """Analogies separated by tabs may contain the words : and #; a header is not a question."""
     path = tmp_path / "questions.tsv"
     path.write_text("word1\tword2\tword3\tword4\n: signs\n# a comment\n:\tcolon\t#\thash\nnew york\tusa\tbonn\tfrg\n")
 
@@ -312,7 +315,7 @@ def test_analogies_in_columns(tmp_path: Path) -> None:
 
 
 def test_names_of_sets_are_distinct_and_readable() -> None:
-    """Of any script, and MLflow takes each; those of one stem have their folder, or their suffix, too."""
+    """Names of any script are valid in MLflow; equal stems get their folder or suffix."""
     eval_sets = ["eval/相似度.tsv", "eval/评测集.tsv", "de/Wörter 1.tsv", "en/Wörter 1.tsv", "x/हिन्दी.tsv"]
     others = ["a/held_out.tsv", "q/pairs.csv", "q/pairs.tsv", "x/!.tsv", "x/?.tsv", "n/e\u0301te\u0301.tsv"]
     names = set_names([*eval_sets, *others, f"n/{'long' * 60}.tsv"])
@@ -328,7 +331,7 @@ def test_names_of_sets_are_distinct_and_readable() -> None:
 
 
 def test_what_of_a_set_is_unknown_is_named(judge, tmp_path: Path) -> None:
-    """How many words, and the first of them; and which pair is there twice, whichever word comes first."""
+    """The facts give the number of unknown words, the first of them, and repeated pairs in either order."""
     path = tmp_path / "相似度.tsv"
     path.write_text("man\twoman\t4\nWoman\tMAN\t5\nking\tzebra\t9\nzebra\tyak\t1\n")
     done, _ = judge(similarity=[str(path)], probes=["apple", "emu"])
@@ -343,7 +346,7 @@ def test_what_of_a_set_is_unknown_is_named(judge, tmp_path: Path) -> None:
 
 
 def test_sets_are_asked_in_the_form_of_the_text(judge, tmp_path: Path) -> None:
-    """Decomposed, with a byte order mark, in capitals: the words are those of the vocabulary."""
+    """Decomposed words, a byte order mark and capitals are normalised as the text was."""
     path = tmp_path / "set.tsv"
     lines = "CAFÉ\tcrème\t3\nprêt\tNaïve\t1\nkettle\tladder\t1\n"
     path.write_text("\ufeff" + unicodedata.normalize("NFD", lines), "utf-8")
@@ -357,7 +360,7 @@ def test_sets_are_asked_in_the_form_of_the_text(judge, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not EVAL.exists(), reason="the public evaluation sets are not beside the project")
 def test_the_public_sets_are_read_whole() -> None:
-    """WordSim-353, SimLex-999, MEN and the Google analogies, with all their items and sections."""
+    """WordSim-353, SimLex-999, MEN and the Google analogies are read with all items and sections."""
     sizes = [len(read_pairs(str(EVAL / name))) for name in ("wordsim353.tsv", "simlex999.tsv", "men3000.tsv")]
     analogies = read_analogies(str(EVAL / "google-analogies.txt"))
 
@@ -381,7 +384,7 @@ def test_scores_by_how_frequent_the_words_are(judge, pairs: str, monkeypatch: py
 
 
 def test_a_domain_is_judged_beside_the_rest(judge, pairs: str, tmp_path: Path) -> None:
-    """Its figures stand under its name, and its digest is part of the key."""
+    """The scores of a domain have its name, and its digest is part of the key."""
     (tmp_path / "royal.toml").write_text('closer = [["king", "queen", "king", "pear"]]\n')
     done, _ = judge(similarity=[pairs], domain=[str(tmp_path / "royal.toml")])
 
