@@ -101,7 +101,7 @@ def fill_mlflow(config: Config, run_id: str, nights: int) -> None:
                 run_id=run.info.run_id,
                 verdict="promoted" if registered else "kept back",
                 against=registered and registered.aliases["champion"],
-                why="it has learnt from newer data",
+                why="it was trained on newer data",
                 who="nightly",
                 when=datetime.fromtimestamp(start / 1_000).isoformat(timespec="milliseconds"),
             )

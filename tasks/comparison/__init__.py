@@ -1,1 +1,1 @@
-"""Published runs side by side, corpora side by side, and the spread over seeds."""
+"""Compare published runs, compare corpora, and measure the spread over seeds."""

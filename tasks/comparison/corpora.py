@@ -1,4 +1,4 @@
-"""What is new in a corpus, against the one that the champion has learnt from."""
+"""Compare a corpus with the one that the champion was trained on."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from tasks.engine.store import Record
 from w2v_core.measures.corpora import jensen_shannon, surprise
 
 LISTED = 20  # words of each kind
-BURST = 2  # times as frequent as before, at least
-SURPRISING = 15.13  # G² that chance exceeds for one word in ten thousand
+BURST = 2  # smallest ratio of the frequencies, now to before
+SURPRISING = 15.13  # G² that is exceeded by chance for one word in ten thousand
 
 
 class Corpus(NamedTuple):
-    """Its size, and the words of its vocabulary with their counts."""
+    """The size of a corpus, and the words of its vocabulary with their counts."""
 
     documents: int
     tokens: int
@@ -29,12 +29,12 @@ class News(Record):
     against: str  # version
     documents: tuple[int, int]  # the champion's, and now
     tokens: tuple[int, int]
-    outside: float  # share of the tokens that are no words of the champion
-    divergence: float  # Jensen–Shannon, in bits, of the words of the two vocabularies
+    outside: float  # share of the tokens outside the champion's vocabulary
+    divergence: float  # Jensen–Shannon divergence of the word frequencies, in bits
     appeared: list[str]  # the first of them, by falling count
     vanished: list[str]
     burst: list[str]  # of the words in both vocabularies, the most surprising first
-    counted: tuple[int, int, int]  # how many appeared, vanished, burst
+    counted: tuple[int, int, int]  # numbers of words that appeared, vanished, burst
 
     def __str__(self) -> str:
         listed = (self.appeared, self.vanished, self.burst)
@@ -50,6 +50,7 @@ class News(Record):
 
 
 def compare(against: str, before: Corpus, now: Corpus, outside: float) -> News:
+    """Return the differences between the corpus `before` of version `against` and `now`."""
     words = list(dict.fromkeys([*before.words, *now.words]))
     old, new = (_counts(corpus, words) for corpus in (before, now))
     share_old, share_new = old / before.tokens, new / now.tokens
@@ -71,7 +72,7 @@ def compare(against: str, before: Corpus, now: Corpus, outside: float) -> News:
 
 
 def outside(files: list[Path], known: list[str]) -> float:
-    """The share of the tokens in these files that are none of the known words."""
+    """Return the share of the tokens in these files that are not among the known words."""
     total = unknown = 0
     for file in files:
         tokens = contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"]

@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs nothing else: no server, no network, no second file."""
+"""Render a comparison as one self-contained HTML file: no server, network or second file."""
 
 import io
 from typing import Any
@@ -14,11 +14,12 @@ from w2v_core.measures.procrustes import align
 from w2v_core.measures.similarity import Vectors
 
 MAPPED = 3_000  # words on the map, besides the probes and those that moved most
-SHORTEST = 3  # letters of a word that tells something
-NAMED = 8  # neighbours shown where the pointer is
+SHORTEST = 3  # letters of a word that is likely to be informative
+NAMED = 8  # neighbours shown at the pointer
 
 
 def html(comparison: Comparison) -> str:
+    """Return the HTML page of a comparison."""
     loader = PackageLoader("tasks.comparison", "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return page.get_template("comparison.html").render(
@@ -33,7 +34,7 @@ def html(comparison: Comparison) -> str:
 
 
 def _scores(comparison: Comparison) -> list[dict[str, Any]]:
-    """A row a score: each run's value with its interval, and each later run's verdict against the first."""
+    """Return a row per score: each run's value with its interval, and each later run's verdict against the first."""
     columns = [{row["score"]: row for row in scores(run.metrics)} for run in comparison.runs]
     names = dict.fromkeys(name for column in columns for name in column)
     return [
@@ -47,13 +48,13 @@ def _scores(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def _bands(comparison: Comparison) -> dict[tuple[str, str], list[dict[str, Any] | None]]:
-    """(score, band) → what each run has there."""
+    """Return for each (score, band) the values of the runs."""
     columns = [{(row["score"], row["band"]): row for row in run.judged.facts["bands"]} for run in comparison.runs]
     return {key: [column.get(key) for column in columns] for key in dict.fromkeys(k for c in columns for k in c)}
 
 
 def _curves(comparison: Comparison) -> str:
-    """The curves of all runs over each other, as SVG."""
+    """Return the curves of all runs in one figure, as SVG."""
     drawn = [metric for metric in CURVES if any(run.curves[metric].words for run in comparison.runs)]
     if not drawn:
         return ""
@@ -73,7 +74,7 @@ def _curves(comparison: Comparison) -> str:
 
 
 def _map(comparison: Comparison) -> dict[str, Any]:
-    """Words that all runs know: the place of each in all aligned spaces together, how far it moved, its neighbours."""
+    """Return the words that all runs know: their place in the aligned spaces, how far they moved, their neighbours."""
     known = [{word.word: word for word in against.space.words} for against in comparison.against]
     shared = [word for word in known[0] if all(word in each for each in known)]
     telling = sorted(shared, key=lambda word: len(word) < SHORTEST or word.isdigit())[:MAPPED]

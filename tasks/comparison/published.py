@@ -1,4 +1,4 @@
-"""What MLflow holds of a finished run, as a comparison needs it: nothing is sought in the store."""
+"""Load from MLflow what a comparison needs of a finished run; the store is not read."""
 
 from typing import NamedTuple
 
@@ -26,11 +26,11 @@ class Published(NamedTuple):
     id: str
     name: str
     started: int  # ms since 1970
-    documents: str  # the digest of what it has learnt from
+    documents: str  # digest of its training documents
     parameters: dict[str, str]
     curves: dict[str, Curve]
     items: pa.Table
-    judged: Manifest  # of the evaluation
+    judged: Manifest  # manifest of the evaluation
     vectors: Vectors
 
     @property
@@ -59,7 +59,7 @@ def load(uri: str, run_id: str) -> Published:
             f"run {run_id} cannot be compared\n"
             f"expected  scores/evaluation.parquet of contract {contracts.EVALUATION.id}, manifests/*.json\n"
             f"found     {': '.join(lines[:2]) if isinstance(error, TrackingError) else lines[0]}\n"
-            "Name a finished retraining; one of an older version is made anew by `w2v retrain`."
+            "Name a finished retraining; repeat one of an older version with `w2v retrain`."
         ) from error
     return Published(
         uri=uri,

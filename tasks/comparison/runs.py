@@ -1,4 +1,4 @@
-"""Several published runs side by side: each is compared with the first, on what both of them cover."""
+"""Compare several published runs with the first, on the items that both cover."""
 
 import string
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,15 @@ from w2v_core.measures.procrustes import Change, change
 from w2v_core.randomness import generator
 
 RESAMPLES = 2_000
-WORDS = 5_000  # of the shared ones, the most frequent: the change of the space is measured on them
-OFTEN = 50  # occurrences in both corpora; a rarer word moves by chance
+WORDS = 5_000  # most frequent shared words, on which the change of the space is measured
+OFTEN = 50  # occurrences in both corpora; rarer words move by chance
 NEIGHBORS = 10
 MOST = 30  # words in a list
 FEWEST = 5  # words that two spaces must share
 
 
 class Verdict(NamedTuple):
-    """One score of a run and of the first, on the items both cover."""
+    """A score of a run compared with the first run, on the items both cover."""
 
     metric: str
     items: int
@@ -36,10 +36,10 @@ class Verdict(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """A word whose place has changed."""
+    """A word whose vector has changed."""
 
     word: str
-    counts: tuple[int, int]  # in the first run's corpus, and in the other's
+    counts: tuple[int, int]  # in the corpora of the first and the other run
     distance: float  # 1 − cosine, after alignment
     overlap: float
     before: list[str]  # its neighbours, nearest first
@@ -47,36 +47,36 @@ class Moved(NamedTuple):
 
 
 class SpaceChange(NamedTuple):
-    """From the first run's space to another's."""
+    """The change from the first run's space to another's."""
 
     shared: int  # words
-    judged: int  # the most frequent of them
-    cosine: float  # the mean, after alignment
-    overlap: float  # the mean share of neighbours kept
-    words: list[Moved]  # all that were judged, by falling count
-    gained: list[tuple[str, int]]  # all of them, by falling count
+    judged: int  # number of the most frequent of them that are compared
+    cosine: float  # mean, after alignment
+    overlap: float  # mean share of neighbours kept
+    words: list[Moved]  # all that were compared, by falling count
+    gained: list[tuple[str, int]]  # with counts, by falling count
     lost: list[tuple[str, int]]
 
     @property
     def moved(self) -> list[Moved]:
-        """Those that moved most, of the words frequent enough to tell."""
+        """Return the words that moved most, among those frequent enough."""
         often = [word for word in self.words if min(word.counts) >= OFTEN]
         return sorted(often, key=lambda word: -word.distance)[:MOST]
 
 
 class Against(NamedTuple):
-    """What sets a run apart from the first."""
+    """The differences between a run and the first."""
 
     verdicts: dict[str, Verdict]
     bands: dict[tuple[str, str], Verdict]  # by score and band of frequency
-    notes: list[str]  # what could not be compared, and why
+    notes: list[str]  # what could not be compared, with the reason
     space: SpaceChange
 
 
 class Comparison(NamedTuple):
     runs: list[Published]
     differing: dict[str, list[str]]  # parameter → its value in each run
-    against: list[Against]  # one for each run but the first
+    against: list[Against]  # one for each run except the first
 
     @property
     def letters(self) -> str:
@@ -96,13 +96,13 @@ def _against(run: Published, first: Published) -> Against:
     ours, theirs = (each.judged.inputs["outside"] for each in (run, first))
     same = {name for name in ours if ours[name] == theirs.get(name)}
     notes = [
-        f"{name}: {'another edition of the set' if name in ours and name in theirs else 'judged one of the two only'}"
+        f"{name}: {'another edition of the set' if name in ours and name in theirs else 'it judged only one of them'}"
         for name in sorted({*ours, *theirs} - same)
     ]
     if run.judged.inputs["held_out"] != first.judged.inputs["held_out"]:
         notes.append("loss/held_out: not the same held-out windows, so J(θ) cannot be compared")
     if not (ours or theirs):
-        notes.append("no evaluation set has judged them: name some in evaluation.similarity, .analogies or .domain")
+        notes.append("no evaluation set judged them: name some in evaluation.similarity, .analogies or .domain")
     return Against(
         {each.metric: each for each in verdicts(run.items, first.items, same)},
         bands(run.items, first.items, same),
@@ -112,7 +112,7 @@ def _against(run: Published, first: Published) -> Against:
 
 
 def verdicts(run: pa.Table, first: pa.Table, sets: set[str], resamples: int = RESAMPLES) -> list[Verdict]:
-    """The scores on the sets both were judged by."""
+    """Return the scores on the sets that judged both runs."""
     found = []
     for ours, theirs, both in _covered(run, first, sets):
         rng = generator(0, f"comparison/{ours.metric}")
@@ -121,7 +121,7 @@ def verdicts(run: pa.Table, first: pa.Table, sets: set[str], resamples: int = RE
 
 
 def bands(run: pa.Table, first: pa.Table, sets: set[str]) -> dict[tuple[str, str], Verdict]:
-    """The same by how frequent the words are, in the first run's vocabulary: (score, band) → verdict."""
+    """Return the same by frequency band in the first run's vocabulary: (score, band) → verdict."""
     found = {}
     for ours, theirs, both in _covered(run, first, sets):
         for band, inside in scores.by_band(theirs.items["rank"]):
@@ -132,7 +132,7 @@ def bands(run: pa.Table, first: pa.Table, sets: set[str]) -> dict[tuple[str, str
 
 
 def _covered(run: pa.Table, first: pa.Table, sets: set[str]) -> Iterator[tuple[Asked, Asked, pa.ChunkedArray]]:
-    """What both were asked, with the items that both cover: a set has the same items in the same order."""
+    """Yield the items of both runs, with a mask of those both cover; a set has the same items in the same order."""
     asked = {each.metric: each for each in scores.asked(first)}
     for ours in scores.asked(run):
         if ours.set in sets and (theirs := asked.get(ours.metric)):
@@ -155,7 +155,7 @@ def _difference(judge: str, a: pa.Table, b: pa.Table, resamples: int, *, rng: np
 
 
 def space_change(before: Vectors, after: Vectors) -> SpaceChange:
-    """What became of the words that both know."""
+    """Return the change of the words that both spaces contain. Raises InputError if they share too few."""
     row = {word: number for number, word in enumerate(after.words)}
     known = set(before.words)
     shared = [(old, row[word]) for old, word in enumerate(before.words) if word in row]

@@ -1,4 +1,4 @@
-"""The noise floor: how far the scores of one setting lie apart when nothing but the seed differs."""
+"""Measure the noise floor: the spread of a setting's scores when only the seed differs."""
 
 import statistics
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tasks.tracking.run import Run, gathered
 
 NOTE = (
     "Two runs whose scores differ by less than about three deviations may differ by their seeds alone; "
-    "from few seeds the deviation itself is rough."
+    "with few seeds, the deviation itself is only approximate."
 )
 
 
@@ -23,19 +23,19 @@ class Noise(NamedTuple):
 
     score: str
     mean: float
-    deviation: float  # of the seeds, n − 1 in its denominator
+    deviation: float  # sample standard deviation over the seeds, with n − 1
     values: list[float]
 
 
 def noise(metrics: Sequence[dict[str, float]]) -> list[Noise]:
-    """A row a score that every seed has."""
+    """Return mean and deviation of each score that all seeds have."""
     common = [name for name in metrics[0] if all(name in each for each in metrics)]
     columns = {name: [each[name] for each in metrics] for name in common if name.split("/")[0] not in ABOUT_SCORES}
     return [Noise(name, statistics.fmean(row), statistics.stdev(row), row) for name, row in columns.items()]
 
 
 def publish(parent: Run, workspace: Path, children: dict[int, Run], found: list[Noise]) -> None:
-    """The means under the scores' own names, the deviations, a table, a page; the seeds' runs become its children."""
+    """Write means, deviations, a table and a page to the parent run, and make the seeds' runs its children."""
     for child in children.values():
         child.tag({"mlflow.parentRunId": parent.id})
     parent.metrics({each.score: each.mean for each in found}, step=0)

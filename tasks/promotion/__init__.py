@@ -1,1 +1,1 @@
-"""Whether a retrained model becomes the champion: what is measured, the rule, the decision."""
+"""Compare a challenger with the champion, decide, and record the decision."""

@@ -1,6 +1,7 @@
-"""A run's vectors turned to the champion's axes: for whoever has indexed by these, and compares new vectors with old.
+"""Rotate a run's vectors to the champion's axes, so that an index of the champion's vectors stays comparable.
 
-The model has the turned ones, and so has the run, in a folder of their own; `vectors/` stays what was trained.
+The model has the rotated vectors, and the run has both: the rotated ones in a folder of their own, and `vectors/` as
+trained.
 """
 
 from typing import NamedTuple
@@ -15,34 +16,34 @@ from tasks.tracking.session import ALIGNED, VECTORS, vectors_of
 from tasks.vectors.tables import Vectors
 from w2v_core.measures import procrustes, similarity
 
-CHECKED = 1_000  # words whose similarities are compared, all with all
-NOBODY = "nobody"  # the tag of a run that found no champion
+CHECKED = 1_000  # words whose pairwise similarities are checked
+NOBODY = "nobody"  # tag value of a run that found no champion
 
 
 class Aligned(NamedTuple):
     to: str  # version
     vectors: Vectors
-    words: int  # shared, which fix the rotation
-    before: float  # mean cosine of these words with the champion's, axes as trained
+    words: int  # shared words, which determine the rotation
+    before: float  # mean cosine of these words with the champion's, before the rotation
     after: float
-    change: float  # of a similarity between two frequent ones of them, at most: rounding
+    change: float  # largest change of a similarity between two of the most frequent: rounding
 
     def __str__(self) -> str:
         return (
-            f"The registered vectors are turned to the axes of version {self.to}: the mean cosine of {self.words:,} "
+            f"The registered vectors are rotated to the axes of version {self.to}: the mean cosine of {self.words:,} "
             f"words with their vectors there is {self.after:.3f}, unaligned {self.before:.3f}. No similarity of "
-            f"frequent words has changed by more than {self.change:.1g}."
+            f"frequent words changed by more than {self.change:.1g}."
         )
 
 
 def registered(run: Run) -> Vectors:
-    """The vectors as the run's model has them."""
+    """Return the vectors of the run's model."""
     aligned = run.record.data.tags.get(ALIGNED, NOBODY) != NOBODY
     return vectors_of(run, ALIGNED if aligned else VECTORS)
 
 
 def align(run: Run, model: str, learnt: Vectors) -> Aligned | None:
-    """Turned to the champion; None if there is none. Whose axes to take is decided once, and stays in the run's tag."""
+    """Return the vectors rotated to the champion's; None without one. The choice of axes is kept in the run's tag."""
     versions = registry.model(run.uri, model)
     chosen = run.record.data.tags.get(ALIGNED) or (versions.champion.number if versions.champion else NOBODY)
     reference = None if chosen == NOBODY else registered(Run(run.uri, versions.version(chosen).run_id))
@@ -57,7 +58,7 @@ def _turned(to: str, learnt: Vectors, reference: Vectors) -> Aligned:
     if len(shared) < FEWEST:
         raise InputError(
             f"the vectors cannot be aligned: of {len(learnt.words):,} words, version {to} has {len(shared)}\n"
-            "Retrain with --set promotion.align=false; what is done is not done again."
+            "Retrain with --set promotion.align=false; finished stages are reused."
         )
     new, old = np.array(shared, np.intp).T
     by = procrustes.rotation(learnt.table[new], reference.table[old])

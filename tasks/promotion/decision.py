@@ -1,4 +1,4 @@
-"""One decision, from the registry to its record: what the retraining does by itself and `w2v promote` by hand."""
+"""Decide on a promotion and record it, for retraining and for `w2v promote`."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from tasks.tracking.run import Run, gathered
 
 
 def alone(workspace: Path) -> Held:
-    """Of two decisions at once, the second sees what the first has done."""
+    """Return the lock of promotions: of two decisions at once, the second sees the result of the first."""
     workspace.mkdir(parents=True, exist_ok=True)
     return Held(workspace / "promotion.lock")
 
@@ -29,13 +29,16 @@ def alone(workspace: Path) -> Held:
 def decide(
     model: Model, version: Version, rule: Promotion, *, accept_drift: bool = False, because: str = ""
 ) -> Decision:
-    """Hold the version against the absolute limits and the champion, if there is one; a reason given beats the rule."""
+    """Judge the version by the absolute limits and against the champion, if any; a given reason overrides the rule.
+
+    Raises InputError if the version is the champion already, TrackingError if its run cannot be loaded.
+    """
     champion = model.champion
     if champion and champion.number == version.number:
         raise InputError(f"version {version.number} of {model.name!r} is the champion already.")
     challenger = published.load(model.uri, version.run_id)
     faults = learning.faults(challenger.judged.facts, rule)
-    figures, against, merits = None, faults, ["there was no champion"]
+    figures, against, merits = None, faults, ["there is no champion yet"]
     if champion:
         try:
             figures = promotion_rule.measure(challenger, published.load(model.uri, champion.run_id), rule.gates)
@@ -46,20 +49,20 @@ def decide(
     if because:
         verdict, why = "promoted", "; against the rule: ".join([because, *against])
     elif against or not merits:
-        verdict, why = "kept back", "; ".join(against) or "no gate is better, and its data are no newer"
+        verdict, why = "kept back", "; ".join(against) or "no gate is better, and its data are not newer"
     else:
         verdict, why = "promoted", "; ".join(merits)
     return _decision(version, champion, verdict, why, figures, faults)
 
 
 def restore(model: Model, because: str) -> Decision:
-    """The champion before this one. Raises InputError if there is none."""
+    """Return the decision to restore the previous champion. Raises InputError if there is none."""
     before = registry.predecessor(model)
     return _decision(before, model.version(CHAMPION), "restored", because or "no reason was given")
 
 
 def interrupted(model: Model) -> Decision | None:
-    """The newest decision, if its process died before all of it was recorded: whoever decides next records it first."""
+    """Return the newest decision if its record is incomplete; the next decision completes it first."""
     if not model.history:
         return None
     last = model.history[-1]
@@ -71,7 +74,7 @@ def interrupted(model: Model) -> Decision | None:
 
 
 def record(workspace: Path, model: Model, decision: Decision) -> None:
-    """In the registry, in the version's MLflow run, and on Prefect's page."""
+    """Record the decision in the registry, in the version's MLflow run, and as a Prefect artifact."""
     registry.settle(model, decision)
     run, text = Run(model.uri, decision.run_id), page(model, decision)
     with gathered(workspace, run.id) as folder:
@@ -84,12 +87,12 @@ def record(workspace: Path, model: Model, decision: Decision) -> None:
 
 
 def _name(decision: Decision) -> str:
-    """Of its files, by its time."""
+    """Return the name of the decision's files, by its time."""
     return decision.when.replace(":", "")
 
 
 def page(model: Model, decision: Decision) -> str:
-    """Markdown."""
+    """Return the decision as Markdown."""
     parts = [
         f"{markdown.code(model.name)} {markdown.text(decision.sentence)}.",
         f"Decided by {markdown.text(decision.who)} at {decision.when}; run `{decision.run_id}`.",
@@ -103,7 +106,7 @@ HEAD = ["gate", "champion", "challenger", "difference, 95% interval", "P(better)
 
 
 def rows(figures: Figures) -> list[list[str]]:
-    """A row a gate, under HEAD."""
+    """Return a row per gate, with the columns of HEAD."""
     return [
         [
             gate.score,
@@ -121,7 +124,7 @@ def rows(figures: Figures) -> list[list[str]]:
 def said_of_the_space(figures: Figures) -> str:
     return (
         f"The space has drifted by {figures.drift:.3f} (1 − mean cosine after alignment), and "
-        f"{figures.overlap:.0%} of the nearest neighbours are kept."
+        f"{figures.overlap:.0%} of the nearest neighbours are the same."
     )
 
 
@@ -140,7 +143,7 @@ def _decision(
         "against": champion and champion.number,
         "why": why,
         "who": environment.user(),
-        "when": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),  # a tag takes no plus
+        "when": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),  # tags allow no plus sign
         "faults": faults,
         "figures": figures,
     })  # fmt: skip

@@ -1,33 +1,31 @@
-"""May the challenger take the champion's place? What is measured, and the rule in full.
+"""Decide whether a challenger may replace the champion: measurements and the rule.
 
-It may if nothing stands against it, neither itself (tasks/evaluation/learning.py) nor beside the champion:
+It may if there is no objection, neither to itself (tasks/evaluation/learning.py) nor against the champion:
     each gate       its score is not worse by more than the margin: with 97.5% confidence, on the items both know
-    coverage        it knows nearly all the items of a gate that the champion knows
-    drift           the space has moved little enough, or who decides accepts that
-and something speaks for it:
-    it is better on one gate, beyond its 95% interval, or it has learnt from newer data.
+    coverage        it knows nearly all items of a gate that the champion knows
+    drift           the space has drifted little enough, or the user accepts the drift
+and there is a reason:
+    it is better on one gate, beyond its 95% interval, or it was trained on newer data.
 """
 
 from configs.schema import Promotion
 from tasks.comparison.published import Published
 from tasks.comparison.runs import space_change, verdicts
 from tasks.errors import InputError
-from tasks.evaluation import scores as evaluation_scores
+from tasks.evaluation.scores import asked
 from tasks.tracking.registry import Figures, Gate
 
-NO_SETS = "no set judged it, see evaluation.similarity, .analogies and .domain"
+NO_SETS = "no evaluation set judged it; see evaluation.similarity, .analogies and .domain"
 INCOMPARABLE = "not the same set, or too few items that both know"
 
 
 def measure(challenger: Published, champion: Published, wanted: list[str]) -> Figures:
-    """`wanted` names the gates; without any, each score that the champion has is one."""
+    """Measure the challenger against the champion; `wanted` names the gates, by default all scores of the champion."""
     ours, theirs = (each.judged.inputs["outside"] for each in (challenger, champion))
     same = {name for name in ours if ours[name] == theirs.get(name)}
     found = {each.metric: each for each in verdicts(challenger.items, champion.items, same)}
-    scores = wanted or [
-        each.metric for each in evaluation_scores.asked(champion.items) if each.metric in champion.metrics
-    ]
-    known = {each.metric: each.items["covered"].to_numpy().sum() for each in evaluation_scores.asked(champion.items)}
+    scores = wanted or [each.metric for each in asked(champion.items) if each.metric in champion.metrics]
+    known = {each.metric: each.items["covered"].to_numpy().sum() for each in asked(champion.items)}
     gates = [
         Gate(
             score=score,
@@ -45,7 +43,7 @@ def measure(challenger: Published, champion: Published, wanted: list[str]) -> Fi
     try:
         space = space_change(champion.vectors, challenger.vectors)
         drift, overlap = max(0.0, 1 - space.cosine), space.overlap
-    except InputError:  # hardly a word in common
+    except InputError:  # too few words in common
         drift, overlap = 1.0, 0.0
     return Figures(
         gates=gates,
@@ -57,7 +55,7 @@ def measure(challenger: Published, champion: Published, wanted: list[str]) -> Fi
 
 
 def objections(figures: Figures, rule: Promotion, *, accept_drift: bool) -> list[str]:
-    """What stands against the challenger."""
+    """Return what speaks against the challenger."""
     found = [f"{score} cannot be compared: {INCOMPARABLE}" for score in figures.incomparable]
     for gate in figures.gates:
         if gate.low < -rule.margin:
@@ -66,16 +64,16 @@ def objections(figures: Figures, rule: Promotion, *, accept_drift: bool) -> list
                 f"({gate.challenger:.3f} against {gate.champion:.3f} on {gate.items:,} items)"
             )
         if gate.coverage < rule.min_coverage:
-            found.append(f"{gate.score}: of the champion's items it knows {gate.coverage:.1%}")
+            found.append(f"{gate.score}: it knows only {gate.coverage:.1%} of the champion's items")
     if not (figures.gates or figures.incomparable):
-        found.append(f"the champion has no score to be compared by: {NO_SETS}")
+        found.append(f"the champion has no score to compare: {NO_SETS}")
     if figures.drift > rule.max_drift and not accept_drift:
         found.append(f"the space has drifted by {figures.drift:.3f}, which is more than {rule.max_drift:g}")
     return found
 
 
 def merits(figures: Figures) -> list[str]:
-    """What speaks for the challenger."""
+    """Return what speaks for the challenger."""
     better = [gate for gate in figures.gates if gate.low > 0]
     found = [f"{gate.score} is better by {gate.challenger - gate.champion:.3f}" for gate in better]
-    return [*found, "it has learnt from newer data"] if figures.newer_data else found
+    return [*found, "it was trained on newer data"] if figures.newer_data else found

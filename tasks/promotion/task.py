@@ -1,4 +1,4 @@
-"""A published run → the champion, or a challenger that is kept back."""
+"""Decide whether a published run becomes champion, or stays a challenger."""
 
 import logging
 from pathlib import Path
@@ -10,7 +10,7 @@ from configs.schema import Config
 from tasks import notifications
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
-from tasks.promotion import decision as promotion_decision
+from tasks.promotion.decision import alone, decide, record
 from tasks.tracking import registry
 from tasks.tracking.registry import Decision
 
@@ -19,9 +19,9 @@ log = logging.getLogger("w2v")
 
 @task(name="promotion", task_run_name="promotion", cache_policy=NO_CACHE, retry_condition_fn=may_pass)
 def promotion(config: Config, context: Context) -> Decision:
-    """Decide about the version of the run of `context`. What was decided before is only done, if it was not."""
+    """Decide about the version of the run of `context`; repeat only the recording of an earlier decision."""
     workspace = Path(context.runtime.workspace)
-    with promotion_decision.alone(workspace):
+    with alone(workspace):
         model = registry.model(context.tracking_uri, config.tracking.registered_model)
         version = model.of_run(context.run_id)
         decided = bool(version.decisions)
@@ -29,8 +29,8 @@ def promotion(config: Config, context: Context) -> Decision:
             decision = version.decisions[-1]
         else:
             model = registry.challenge(model, version)
-            decision = promotion_decision.decide(model, version, config.promotion)
-        promotion_decision.record(workspace, model, decision)
+            decision = decide(model, version, config.promotion)
+        record(workspace, model, decision)
     log.info("✓ %-12s %s", "promotion", decision.sentence)
     if not decided:
         notifications.tell(config.notify, notifications.of_decision(config.promotion, model, decision))

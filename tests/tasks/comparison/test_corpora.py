@@ -1,4 +1,4 @@
-"""What is new in a corpus: by hand, on a few words."""
+"""The differences of two corpora, by hand on a few words."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def news(**counts: int) -> News:
 
 
 def test_the_same_again_is_no_news() -> None:
-    """Twice the text with the same frequencies: it has grown, and nothing else."""
+    """Twice the text with the same frequencies differs only in size."""
     found = news(**{word: 2 * count for word, count in WORDS.items()})
 
     assert (found.documents, found.tokens) == ((10, 12), (1_000, 2_000))
@@ -30,7 +30,7 @@ def test_the_same_again_is_no_news() -> None:
 
 
 def test_words_that_came_went_and_burst() -> None:
-    """Fog is gone, rain and hail are new, the sun shines three times as often; the sky half again is no burst."""
+    """Fog vanished, rain and hail appeared, the sun is three times as frequent; the sky, 1.5 times, is no burst."""
     found = news(sun=600, sky=450, sea=100, rain=30, hail=20)
 
     assert (found.appeared, found.vanished, found.burst) == (["rain", "hail"], ["fog"], ["sun"])
@@ -44,14 +44,14 @@ def test_words_that_came_went_and_burst() -> None:
 
 
 def test_chance_is_no_burst() -> None:
-    """Thrice as often, but of two occurrences."""
+    """Three times two occurrences may be chance and are no burst."""
     before, now = corpus(1, sea=998, fog=2), corpus(1, sea=994, fog=6)
 
     assert corpora.compare("1", before, now, 0).burst == []
 
 
 def test_tokens_outside_a_vocabulary(context: Context) -> None:
-    """Each occurrence counts, in every file, also of words too rare for a vocabulary."""
+    """Every occurrence counts, in every file, also of words too rare for a vocabulary."""
     parts = {
         f"part-0000{number}.parquet": (contracts.TOKENS, {"document": [0], "tokens": [words]})
         for number, words in enumerate([["sea", "fog", "fog"], ["sea", "rain"]])

@@ -1,4 +1,4 @@
-"""Comparison: on what both runs cover, item by item; and a page that opens from a file, without a network."""
+"""Runs are compared item by item on what both cover; the page opens from a file without a network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,14 +27,14 @@ SCRIPTY = "</script><b>"  # a word that must not become part of the page
 
 
 def heaps(seed: int, size: int = 8) -> Any:
-    """Three heaps of twenty words, in axes of their own."""
+    """Return three clusters of twenty words, each along its own axes."""
     rng = np.random.default_rng(seed)
     axes = np.linalg.qr(rng.normal(size=(size, size)))[0]
     return np.tile(axes[:3], (20, 1)) + 0.2 * rng.normal(size=(60, size))
 
 
 def published(folder: Path, name: str, words: list[str], table: Any, pairs: str) -> Published:
-    """A run judged by a set of pairs, and by one of analogies that nothing answers."""
+    """Return a run that was judged by a set of pairs and by analogies without an answer."""
     (folder / "pairs.tsv").write_text(pairs)
     (folder / "family.txt").write_text("alpha0 alpha1 beta0 beta1\nalpha0 beta1 alpha3 beta3\n")
     context = Context(runtime=Runtime(workspace=str(folder)))
@@ -65,7 +65,7 @@ PAIRS = "alpha0\talpha1\t9\nbeta0\tbeta1\t8\nalpha0\tbeta0\t2\nalpha2\tgamma9\t1
 
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    """B knows delta but not gamma9, and has other axes; in it beta3 has gone over to the alphas."""
+    """Return A and B: B knows delta but not gamma9, has other axes, and has beta3 among the alphas."""
     folder = tmp_path_factory.mktemp("runs")
     first = published(folder, "a", [*WORDS, SCRIPTY], np.vstack([heaps(0), np.ones(8)]), PAIRS)
     moved = heaps(1)
@@ -93,7 +93,7 @@ def test_only_what_both_cover_counts(comparison: Comparison) -> None:
 
 
 def test_bands_part_the_items(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the rarest word's rank in the first run; each item is in one band, and three of them are needed."""
+    """Each item is in the band of its rarest word's rank in the first run; a band needs three items."""
     monkeypatch.setattr(scores, "BANDS", {"frequent": 5, "rare": None})
     first, second = comparison.runs
     found = runs.bands(second.items, first.items, {"pairs", "family"})
@@ -106,7 +106,7 @@ def test_bands_part_the_items(comparison: Comparison, monkeypatch: pytest.Monkey
 
 
 def test_no_set_is_said(comparison: Comparison) -> None:
-    """Two runs that nothing has judged: which keys of the config name sets."""
+    """If no set judged either run, a note names the config keys for sets."""
     bare = [
         run._replace(
             judged=run.judged.model_copy(update={"inputs": run.judged.inputs | {"outside": {}}}), items=run.items[:0]
@@ -118,7 +118,7 @@ def test_no_set_is_said(comparison: Comparison) -> None:
 
 
 def test_the_word_that_moved_is_found(comparison: Comparison) -> None:
-    """beta3 moved most, from the betas to the alphas; delta came, gamma9 went."""
+    """beta3 moved most, from the betas to the alphas; delta was gained, gamma9 lost."""
     space = comparison.against[0].space
 
     assert space.moved[0].word == "beta3"
@@ -130,7 +130,7 @@ def test_the_word_that_moved_is_found(comparison: Comparison) -> None:
 
 
 def test_another_edition_is_not_compared(tmp_path: Path) -> None:
-    """Sets of one name but other content, and other held-out windows, are named and left out."""
+    """Sets of one name but other content, and other held-out windows, are noted and left out."""
     first = published(tmp_path, "a", WORDS, heaps(0), PAIRS)
     second = published(tmp_path, "b", WORDS, heaps(1), PAIRS.replace("9", "8"))
     held_out = second.judged.model_copy(update={"inputs": second.judged.inputs | {"held_out": "another"}})
@@ -144,7 +144,7 @@ def test_another_edition_is_not_compared(tmp_path: Path) -> None:
 
 
 def test_strangers_have_no_space_in_common() -> None:
-    """Two vocabularies without a common word are refused with the way out."""
+    """Two vocabularies without a common word are refused with advice."""
     one, other = (Vectors([f"{name}{n}" for n in range(9)], np.arange(9), heaps(0)[:9]) for name in "ab")
 
     with pytest.raises(InputError, match="the runs share 0 of 9 and 9 words"):
@@ -152,7 +152,7 @@ def test_strangers_have_no_space_in_common() -> None:
 
 
 def test_rare_words_do_not_move(comparison: Comparison) -> None:
-    """Words with fewer than fifty occurrences are judged, but not listed: they move by chance."""
+    """Words with fewer than fifty occurrences are compared but not listed, since they move by chance."""
     space = comparison.against[0].space
     rare = space._replace(words=[word._replace(counts=(49, 900)) for word in space.words])
 
@@ -167,7 +167,7 @@ def page(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_the_page_needs_nothing_else(page: Path) -> None:
-    """No address is loaded from, and a word that looks like markup stays a word."""
+    """The page loads no address, and a word that looks like markup stays a word."""
     text = page.read_text(encoding="utf-8")
 
     assert "src=" not in text
@@ -192,7 +192,7 @@ PIXELS = "const c = document.getElementById('map'); return c.toDataURL()"
 
 
 def test_search_finds_a_word(opened: Browser) -> None:
-    """With its neighbours in either run, and the map goes there; a word that is not there is said to be missing."""
+    """The search shows the word's neighbours in either run and centers the map; an unknown word is reported."""
     before = opened.run(PIXELS)
     found = opened.run(SEARCH.format("beta3") + ANSWER)
 
@@ -203,7 +203,7 @@ def test_search_finds_a_word(opened: Browser) -> None:
 
 
 def test_pointing_at_a_word_names_it(opened: Browser) -> None:
-    """Where a word was sought it is in the middle; the pointer there shows what the search shows. The wheel zooms."""
+    """The word searched for is in the center; pointing at it shows the same as the search. The wheel zooms."""
     found = opened.run(SEARCH.format("gamma4") + ANSWER)
     middle = "const c = document.getElementById('map'), b = c.getBoundingClientRect();"
     at = "clientX: b.left + c.offsetWidth / 2, clientY: b.top + c.offsetHeight / 2, bubbles: true, cancelable: true"
@@ -219,6 +219,6 @@ def test_pointing_at_a_word_names_it(opened: Browser) -> None:
 
 
 def test_nothing_is_fetched_and_nothing_complains(opened: Browser) -> None:
-    """After all of this: no message on the console, no resource asked for, no error."""
+    """After all of this the console shows no message, and no resource was requested."""
     assert opened.console() == []
     assert opened.run("return performance.getEntriesByType('resource').map(each => each.name)") == []

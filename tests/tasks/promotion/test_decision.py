@@ -1,4 +1,4 @@
-"""Promotion: only a better model takes the champion's place, and every decision stays on record."""
+"""Only a better model replaces the champion, and every decision stays on record."""
 
 import json
 import socket
@@ -37,7 +37,7 @@ CONSOLE = Console(width=400)
 
 
 def gate(**values: float) -> Gate:
-    """Equal scores on a hundred items, known to within 0.02."""
+    """Return a gate with equal scores on a hundred items, known to within 0.02."""
     equal = {"items": 100, "coverage": 1.0, "champion": 0.5, "challenger": 0.5, "low": -0.02, "high": 0.02}
     return Gate.model_validate({"score": "similarity/pairs", "better": 0.5, **equal, **values})
 
@@ -53,28 +53,28 @@ def figures(*gates: Gate, incomparable: tuple[str, ...] = (), newer_data: bool =
         (figures(gate(low=-0.05)), ""),
         (figures(gate(challenger=0.52, low=-0.06, high=0.1)), "may be worse by 0.060, which is more than 0.05"),
         (figures(gate(), gate(challenger=0.3, low=-0.25, high=-0.15)), "may be worse by 0.250"),
-        (figures(gate(coverage=0.85)), "of the champion's items it knows 85.0%"),
-        (figures(), "no score to be compared by"),
+        (figures(gate(coverage=0.85)), "it knows only 85.0% of the champion's items"),
+        (figures(), "no score to compare"),
         (figures(gate(), incomparable=("analogy/family.3cosadd",)), "analogy/family.3cosadd cannot be compared"),
         (figures(gate(), drift=0.4), "drifted by 0.400"),
     ],
 )
 def test_what_stands_against_a_challenger(found: Figures, objection: str) -> None:
-    """Each clause of the rule alone; one gate that fails is enough, whatever the others say."""
+    """Each clause of the rule alone; one failed gate is enough."""
     objections = rule.objections(found, Promotion(), accept_drift=False)
 
     assert [objection in each for each in objections] == [True] * bool(objection)
 
 
 def test_drift_alone_is_accepted_by_word() -> None:
-    """--accept-drift lets a moved space pass, and nothing else."""
+    """--accept-drift allows a drifted space, and nothing else."""
     found = figures(gate(coverage=0.5), drift=0.9)
 
     assert [each[:10] for each in rule.objections(found, Promotion(), accept_drift=True)] == ["similarity"]
 
 
 def test_what_speaks_for_a_challenger() -> None:
-    """A gate that is better beyond its interval, or newer data; equal and old is no reason to change the champion."""
+    """A gate better beyond its interval, or newer data, is a reason; equal scores on old data are none."""
     better = gate(challenger=0.6, low=0.01, high=0.2)
 
     assert rule.merits(figures(gate(), newer_data=False)) == []
@@ -83,7 +83,7 @@ def test_what_speaks_for_a_challenger() -> None:
 
 
 class Story(NamedTuple):
-    """Four versions, decided as they came but for the last: the first; newer data; one that is shuffled; one seed's."""
+    """Four versions, decided in order except the last: the first; newer data; shuffled words; another seed."""
 
     config: Config
     workspace: Path
@@ -101,7 +101,7 @@ class Story(NamedTuple):
 
 
 def clustered(seed: int) -> Any:
-    """Three heaps of twenty words in eight dimensions, their axes turned by the seed."""
+    """Return three clusters of twenty words in eight dimensions, with axes rotated by the seed."""
     rng = np.random.default_rng(seed)
     axes = np.linalg.qr(rng.normal(size=(8, 8)))[0]
     return np.tile(axes[:3], (20, 1)) + 0.1 * np.random.default_rng(0).normal(size=(60, 8)) @ axes
@@ -129,7 +129,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def test_the_story(story: Story) -> None:
-    """The first is champion as nobody was; newer data at the same scores win; the shuffled one is kept back."""
+    """The first becomes champion; newer data at the same scores win; the shuffled one is kept back."""
     first, newer, shuffled = story.decisions
 
     assert [each.verdict for each in story.decisions] == ["promoted", "promoted", "kept back"]
@@ -140,7 +140,7 @@ def test_the_story(story: Story) -> None:
     assert {"similarity/pairs may be", "the space has drifted by"} == {
         why[:24].strip() for why in shuffled.why.split("; ")
     }
-    assert newer.why == "it has learnt from newer data"
+    assert newer.why == "it was trained on newer data"
     assert newer.figures is not None
     assert newer.figures.gates[0].items == 435
     assert newer.figures.drift < 0.01  # its axes are others, its words lie as they did
@@ -148,7 +148,7 @@ def test_the_story(story: Story) -> None:
 
 
 def test_every_decision_is_on_record(story: Story) -> None:
-    """In the history, in the version's run as tag, JSON and Markdown; gc keeps the runs of both aliases."""
+    """A decision is in the history and in the run, as tag, JSON and Markdown; gc keeps the runs of both aliases."""
     client = MlflowClient(story.uri)
     run = client.get_run(story.runs[2])
     files = [Path(file.path) for file in client.list_artifacts(run.info.run_id, "promotion")]
@@ -163,7 +163,7 @@ def test_every_decision_is_on_record(story: Story) -> None:
 
 
 def test_what_is_new_in_the_text_is_said(story: Story) -> None:
-    """Nothing of the first, as there is no champion; the second has figures, lists and a line in its report."""
+    """The first version has no news; the second has figures, lists and a line in its report."""
     first, second = (MlflowClient(story.uri).get_run(run).data for run in story.runs[:2])
 
     assert session.NEWS not in first.tags
@@ -174,7 +174,7 @@ def test_what_is_new_in_the_text_is_said(story: Story) -> None:
 
 
 def test_deciding_again_changes_nothing(story: Story) -> None:
-    """A flow that is continued finds its decision, also where another version was promoted since."""
+    """A resumed flow finds its decision, also if another version was promoted since."""
     before = story.model
 
     assert [story.again(number) for number in (1, 2, 3)] == story.decisions
@@ -182,7 +182,7 @@ def test_deciding_again_changes_nothing(story: Story) -> None:
 
 
 def test_what_was_decided_before_a_kill_is_done(story: Story) -> None:
-    """The decision is recorded before the alias is set: the start after a kill in between sets it."""
+    """The decision is recorded before the alias is set, so the start after a kill sets it."""
     client = MlflowClient(story.uri)
     client.set_registered_model_alias("vectors", "champion", "1")
     story.again(2)
@@ -191,7 +191,7 @@ def test_what_was_decided_before_a_kill_is_done(story: Story) -> None:
 
 
 def test_an_alias_names_a_run(story: Story) -> None:
-    """`champion` wherever a run is asked for, of any model; a run's id stays what it is."""
+    """`champion` stands for a run of any model; a run's id is unchanged."""
     assert registry.run_id(story.uri, "champion") == story.runs[1]
     assert registry.run_id(story.uri, "vectors@challenger") == story.runs[2]
     assert registry.run_id(story.uri, story.runs[0]) == story.runs[0]
@@ -200,15 +200,15 @@ def test_an_alias_names_a_run(story: Story) -> None:
 
 
 def test_a_variant_is_not_put_forward(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
-    """The version that no retraining decided about is no challenger; by its number the rule says what it is worth."""
+    """A version without a decision of a retraining is no challenger; by its number it can be judged."""
     assert story.model.aliases["challenger"] == "3"
     assert commands.promote(CONSOLE, story.workspace, "vectors", "4", accept_drift=False, because="") == 1
     said = capsys.readouterr().out
-    assert "version 4 is kept back, version 2 stays champion: no gate is better, and its data are no newer" in said
+    assert "version 4 is kept back, version 2 stays champion: no gate is better, and its data are not newer" in said
 
 
 def test_promoted_against_the_rule_and_back(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
-    """A reason makes the challenger champion and is kept with the objections; rollback goes back step by step."""
+    """A reason makes the challenger champion and is recorded with the objections; rollback goes back step by step."""
     assert commands.promote(CONSOLE, story.workspace, "vectors", "challenger", accept_drift=True, because="a test") == 0
     assert story.model.aliases == {"champion": "3"}
     assert story.model.history[-1].why.startswith("a test; against the rule: similarity/pairs may be worse")
@@ -232,14 +232,14 @@ def test_promoted_against_the_rule_and_back(story: Story, capsys: pytest.Capture
 
 
 def test_a_reproduction_is_refused(story: Story) -> None:
-    """It is a copy of what is there already, and its message names the original."""
+    """A reproduction cannot be promoted; the message names the original."""
     Run(story.uri, story.runs[3]).tag({session.REPRODUCES: story.runs[0]})
     with pytest.raises(InputError, match=f"version 4 is a reproduction of run {story.runs[0]}"):
         commands.promote(CONSOLE, story.workspace, "vectors", "4", accept_drift=False, because="x")
 
 
 def test_aligned_to_the_champion(story: Story) -> None:
-    """The model has the vectors on the champion's axes and the run also as trained; published again, to the same."""
+    """The model has the rotated vectors, the run also those as trained; publishing again changes nothing."""
     aligned = story.config.model_copy(update={"promotion": Promotion(align=True)})
     run = Run(story.uri, session.start(aligned, "flow 4"))
     context = Context(runtime=aligned.runtime, tracking_uri=story.uri, run_id=run.id)
@@ -260,7 +260,7 @@ def test_aligned_to_the_champion(story: Story) -> None:
     assert metrics["alignment/cosine_before"] < 0.9
     assert metrics["alignment/cosine_after"] == pytest.approx(1)
     assert run.text("reproducibility.json") == digest
-    assert "turned to the axes of version 1: the mean cosine of 60 words" in run.text("report.md")
+    assert "rotated to the axes of version 1: the mean cosine of 60 words" in run.text("report.md")
 
 
 def model_id(run: Run) -> str:
@@ -269,7 +269,7 @@ def model_id(run: Run) -> str:
 
 
 def test_what_cannot_be_compared_is_said(story: Story) -> None:
-    """A gate nobody was judged by, a set in another edition, a space with no word in common."""
+    """A gate without a score, another edition of a set, and a space without common words are reported."""
     one, other = (published.load(story.uri, run) for run in (story.runs[0], story.runs[2]))
     judged = other.judged.model_copy(update={"inputs": other.judged.inputs | {"outside": {"pairs": "another"}}})
     strange = other.vectors._replace(words=[word.upper() for word in other.vectors.words])
@@ -281,11 +281,11 @@ def test_what_cannot_be_compared_is_said(story: Story) -> None:
 
 
 def test_a_server_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """What Prefect should have been told is done: that it was not told is a warning."""
+    """A promotion succeeds without Prefect; the missing notice is a warning."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         nobody = f"http://127.0.0.1:{door.getsockname()[1]}/api"
     monkeypatch.setenv("PREFECT_API_URL", nobody)
     with temporary_settings({PREFECT_API_URL: nobody}):  # the variable alone comes too late
         artifacts.announce_page("page", "promotion", "")
 
-    assert f"Prefect at {nobody} was not told of it" in caplog.text
+    assert f"could not notify Prefect at {nobody}" in caplog.text
