@@ -1,1 +1,1 @@
-"""What people read of a run: tables, pages and pictures."""
+"""Report a run to people: tables, pages and figures."""

@@ -1,4 +1,4 @@
-"""Pictures of a run: how the loss fell, and a map of its frequent words."""
+"""Plot a run: its loss curves, and a map of its frequent words."""
 
 import functools
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 class Fonts(NamedTuple):
     families: list[str]
-    characters: set[int]  # that one of them can draw
+    characters: set[int]  # code points that one of them can draw
 
 
 Places = NDArray[np.float64]  # (N, 2) in the unit square
@@ -26,16 +26,16 @@ PALETTE = (
     "#c45a9d", "#5e6670", "#8b8f20", "#1f93a6", "#a3541b", "#4a4fa8",
 )  # fmt: skip
 
-WORDS = 450  # on the map
-FIRST = 60  # the words before it are function words, which lie in one heap
+WORDS = 450  # words on the map
+FIRST = 60  # rank of the first word: those before are function words, which form one cluster
 SHORTEST = 3  # letters of a word on the map
 FAMILIES = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans Devanagari", "Noto Sans Thai")
-LARGE, SMALL = 15.0, 7.5  # points, of the most and the least frequent word
+LARGE, SMALL = 15.0, 7.5  # font sizes in points of the most and the least frequent word
 STEPS = np.array([(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 
 
 def loss(curve: pa.Table) -> Figure:
-    """The training loss, and J(θ) on the held-out windows where it was measured, over the words read."""
+    """Plot the training loss, and J(θ) on the held-out windows if measured, over the words read."""
     millions = curve["words"].to_numpy() / 1e6
     panels = {"training loss per pair": curve["loss"], "J(θ) on held-out windows": curve["held_out_loss"]}
     drawn = {title: column.to_numpy() for title, column in panels.items() if column.null_count < len(column)}
@@ -51,7 +51,7 @@ def loss(curve: pa.Table) -> Figure:
 
 
 def word_map(words: list[str], table: NDArray[np.float32]) -> Figure:
-    """Frequent words, near to one another where their vectors are; larger where more frequent, coloured by cluster."""
+    """Plot frequent words, near one another if their vectors are; larger if more frequent, coloured by cluster."""
     chosen = [row for row in range(min(FIRST, len(words) // 10), len(words)) if _legible(words[row])][:WORDS]
     figure = blank(15, 11)
     axes = figure.add_subplot()
@@ -77,32 +77,32 @@ def _fonts() -> Fonts:
 
 
 def clusters(unit: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Which colour each word has."""
+    """Return the index of each word's colour."""
     from sklearn.cluster import KMeans
 
     kmeans = KMeans(min(len(PALETTE), len(unit)), n_init=4, random_state=0)
-    with threadpool_limits(1):  # on a busy machine OpenMP's threads wait for one another, four times as long
+    with threadpool_limits(1):  # on a busy machine, OpenMP threads wait for one another and take four times as long
         groups: NDArray[np.int32] = kmeans.fit_predict(unit)
     return groups
 
 
 def layout(unit: NDArray[np.float32]) -> Places:
-    """Where each word lies, in the unit square."""
+    """Return the position of each word in the unit square."""
     from sklearn.manifold import TSNE
 
     tsne = TSNE(perplexity=min(15, (len(unit) - 1) / 3), metric="cosine", init="random", random_state=0)
     with threadpool_limits(1):
         places = tsne.fit_transform(unit)
-    ranks = places.argsort(axis=0).argsort(axis=0) / len(places)  # halfway to even spacing: fewer heaps, fewer holes
+    ranks = places.argsort(axis=0).argsort(axis=0) / len(places)  # halfway to even spacing: fewer clumps and gaps
     span = np.ptp(places, axis=0)
     return np.asarray((ranks + (places - places.min(axis=0)) / span) / 2, np.float64)
 
 
 def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float64], colors: list[str]) -> None:
-    """Write each word where it lies or as near as it fits; one that fits nowhere is left out."""
+    """Write each word at its place or as near as it fits; omit one that fits nowhere."""
     canvas = axes.figure.canvas
     canvas.draw()
-    taken = np.empty((0, 4))  # left, bottom, right, top of what is written, in pixels
+    taken = np.empty((0, 4))  # left, bottom, right, top of the labels so far, in pixels
     for word, place, size, color in zip(words, places, sizes, colors, strict=True):
         x, y = place
         text = axes.text(
@@ -121,7 +121,7 @@ def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float
 
 
 def blank(width: float, height: float) -> Figure:
-    """A figure that needs no screen."""
+    """Return a figure that needs no display."""
     figure = Figure(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -132,7 +132,7 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def tidy(axes: Axes) -> None:
-    """Nothing that is not data, but a pale grid."""
+    """Remove all decoration except a pale grid."""
     axes.grid(axis="y", color=GRID)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(GRID)

@@ -1,4 +1,4 @@
-"""What people read of a run: tables of its scores, and one page of Markdown for MLflow and Prefect alike."""
+"""Tables of a run's scores, and its report page in Markdown for MLflow and Prefect."""
 
 from typing import Any
 
@@ -7,18 +7,17 @@ import pyarrow as pa
 
 from configs.schema import Config
 from tasks import notes
-from tasks.display import markdown as display_markdown
-from tasks.display.markdown import tabular
+from tasks.display.markdown import code, tabular, text
 from tasks.engine.store import Manifest
 from tasks.evaluation import learning
 
-ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that are no scores themselves
+ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that describe scores
 METHODS = ["3cosadd", "3cosmul"]
 Row = dict[str, Any]
 
 
 def scores(metrics: dict[str, float]) -> list[Row]:
-    """A row a score: its value, its 95% interval, and the share of the items it could be measured on."""
+    """Return a row per score: value, 95% interval, and share of items it was measured on."""
     rows = []
     for metric, value in metrics.items():
         group, name = metric.split("/")
@@ -30,7 +29,7 @@ def scores(metrics: dict[str, float]) -> list[Row]:
 
 
 def by_epoch(earlier: dict[str, dict[str, float]], final: dict[str, float]) -> tuple[list[str], list[list[str]]]:
-    """How each score has grown, the final one last: a head and a row a score."""
+    """Return header and rows of each score by epoch, the final one last."""
     columns = [*earlier.values(), final]
     rows = [
         [row["score"], *(f"{each[row['score']]:.4g}" if row["score"] in each else "" for each in columns)]
@@ -40,7 +39,7 @@ def by_epoch(earlier: dict[str, dict[str, float]], final: dict[str, float]) -> t
 
 
 def sections(items: pa.Table) -> pd.DataFrame:
-    """A row a section of each set of analogies: how many were asked and covered, and the share of these got right."""
+    """Return a row per section of each analogy set: items asked and covered, and the share of covered ones right."""
     frame = items.to_pandas()
     frame = frame[frame["judge"].isin(METHODS)]
     frame["right"] = frame["right"].where(frame["covered"]).astype(float)
@@ -53,25 +52,25 @@ def sections(items: pa.Table) -> pd.DataFrame:
 
 
 def bands(found: list[Row]) -> pd.DataFrame:
-    """A row a score and a band of frequency that has one."""
+    """Return a row per score and frequency band."""
     return pd.DataFrame(found, columns=["score", "band", "items", "value", "low", "high"])
 
 
 def neighbors(found: dict[str, list[tuple[str, float]]]) -> pd.DataFrame:
-    """A row a probe word: its neighbours, nearest first."""
+    """Return a row per probe word: its neighbours, nearest first."""
     rows = ({"word": word} | {str(rank): each[0] for rank, each in enumerate(near, 1)} for word, near in found.items())
     return pd.DataFrame(rows)
 
 
 def markdown(config: Config, stages: dict[str, Manifest]) -> str:
-    """One page: what was learnt from what, how good it is, and where the rest lies."""
+    """Return the report page: settings, scores, neighbours, accounts of the stages, and where the files are."""
     facts = stages["evaluation"].facts
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
     warned = learning.warning(facts, config.promotion)
     return "\n\n".join([
-        f"**{display_markdown.text(config.name)}**: {_summary(config, stages)}",
-        *([f"⚠ {display_markdown.text(warned)}"] if warned else []),
-        *map(display_markdown.text, notes.notes(stages)),
+        f"**{text(config.name)}**: {_summary(config, stages)}",
+        *([f"⚠ {text(warned)}"] if warned else []),
+        *map(text, notes.notes(stages)),
         tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
         *([tabular(*by_epoch(facts["epochs"], facts["metrics"]))] if "epochs" in facts else []),
         tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),
@@ -88,7 +87,7 @@ def _summary(config: Config, stages: dict[str, Manifest]) -> str:
     return (
         f"vectors of {stages['vocabulary'].facts['words']:,} words in {training.vector_size} dimensions, "
         f"from {stages['vocabulary'].facts['occurrences']:,} words of "
-        f"{', '.join(map(display_markdown.code, [source] if isinstance(source, str) else source))}; "
+        f"{', '.join(map(code, [source] if isinstance(source, str) else source))}; "
         f"{_spaced(training.architecture)} with {_spaced(training.objective)}, window {config.windows.window}, "
         f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}."
     )

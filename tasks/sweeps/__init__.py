@@ -1,1 +1,1 @@
-"""Candidates of a sweep: drawn, trained ever longer, ranked and drawn as a picture."""
+"""Draw the candidates of a sweep, train them by successive halving, rank them, and plot the result."""

@@ -1,4 +1,4 @@
-"""The picture of a sweep: the score of each candidate over each key, the key that mattered most first."""
+"""Plot a sweep: the score of each candidate over each key, the key that mattered most first."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from tasks.sweeps.ranking import Mattered, Sweep
 from tasks.tracking.names import LOSS
 
 PER_ROW = 3
-LOGARITHMIC = 5  # times that the largest number is the smallest, from where on the scale is logarithmic
+LOGARITHMIC = 5  # ratio of largest to smallest number from which the scale is logarithmic
 
 
 def draw(sweep: Sweep) -> Figure:
-    """The first rung, for there all candidates were trained equally long; a ring is around the best one of the end."""
+    """Plot the first rung, where all candidates were trained for equally long; a ring marks the final best one."""
     done = [result for result in sweep.first if result.run_id]
     scores = [result.metrics[sweep.told] for result in done]
     down = -(-len(sweep.mattered) // PER_ROW)
@@ -40,7 +40,7 @@ def draw(sweep: Sweep) -> Figure:
 
 
 def _places(panel: Axes, values: list[Any]) -> list[Any]:
-    """Numbers lie where they are, other values side by side in the order of their first mention."""
+    """Return numbers as they are; give other values positions in order of first appearance."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         low, high = min(values), max(values)
         if low > 0 and high >= LOGARITHMIC * low:

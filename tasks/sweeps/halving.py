@@ -1,7 +1,7 @@
-"""A sweep: who trains for how long, and what its parent run holds.
+"""Schedule the trainings of a sweep, and publish its result in the parent run.
 
-Successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): all candidates train for a share of their epochs
-and pause, one in so many goes on to so many times as many epochs, and so on to the end.
+Successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943): all candidates train for a share of their epochs and
+pause; one in `keep_one_in` continues for `keep_one_in` times as many epochs, and so on to the end.
 """
 
 from pathlib import Path
@@ -18,17 +18,17 @@ from tasks.sweeps import figure
 from tasks.sweeps.ranking import Mattered, Sweep, mean_ranks
 from tasks.tracking.run import Run, gathered
 
-NOTE = "The mean rank is over these scores, among the candidates that trained as long."
-FINALISTS = 2  # at least so many train to the end: a best one that met nobody there was chosen by short trainings alone
+NOTE = "The mean rank is over these scores, among the candidates that trained for equally long."
+FINALISTS = 2  # train to the end, at least: a single one would have been chosen by short trainings alone
 
 
 class Rung(NamedTuple):
     candidates: int
-    divisor: int  # of the epochs
+    divisor: int  # divides the epochs
 
 
 def rungs(candidates: int, epochs: int, keep_one_in: int) -> list[Rung]:
-    """The last one trains to the end.
+    """Return the rungs; the last one trains to the end.
 
     >>> rungs(20, 10, 3)
     [Rung(candidates=20, divisor=9), Rung(candidates=6, divisor=3), Rung(candidates=2, divisor=1)]
@@ -40,7 +40,7 @@ def rungs(candidates: int, epochs: int, keep_one_in: int) -> list[Rung]:
 
 
 def frame(sweep: Sweep) -> pd.DataFrame:
-    """A row a candidate, best first."""
+    """Return a row per candidate, best first."""
     rows = [
         {"rank": rank, **result.change, "epochs": result.epochs}
         | {score: result.metrics.get(score) for score in sweep.scores}
@@ -51,7 +51,7 @@ def frame(sweep: Sweep) -> pd.DataFrame:
 
 
 def cells(sweep: Sweep) -> tuple[list[str], list[list[str]]]:
-    """The same for people: a head and lines. Who diverged has no rank."""
+    """Return the same as formatted text: header and rows. Candidates that diverged have no rank."""
     table = frame(sweep)
     return [str(name) for name in table.columns], [
         [_cell(name, value) if result.run_id or name != "rank" else "–" for name, value in row.items()]
@@ -68,15 +68,15 @@ def _cell(name: object, value: Any) -> str:
 
 
 def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
-    """The best one's scores under their own names, the table, the picture, and the best config as a file."""
+    """Write the best candidate's scores, the table, the figure and the best config to the parent run."""
     head, lines = cells(sweep)
     page = "\n\n".join([
-        f"{len(sweep.ranked)} candidates, ranked by `{sweep.by}`; best is {code(described(sweep.best.change))}, "
+        f"{len(sweep.ranked)} candidates, ranked by `{sweep.by}`; the best is {code(described(sweep.best.change))}, "
         f"run `{sweep.best.run_id}`.",
         tabular(head, lines),
         NOTE,
         "\n".join(f"- {code(each.key)}: {share(each)}" for each in sweep.mattered),
-        f"`best.toml`, which `w2v retrain` takes:\n\n{block(best, 'toml')}",
+        f"`best.toml`, for `w2v retrain`:\n\n{block(best, 'toml')}",
     ])  # fmt: skip
     parent.metrics({score: value for score, value in sweep.best.metrics.items() if score in sweep.scores}, step=0)
     with gathered(workspace, parent.id) as folder:
@@ -94,5 +94,5 @@ def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
 
 def share(each: Mattered) -> str:
     if each.share is None:
-        return "not told: it takes two candidates or more for each of its values"
+        return "unknown: this needs two or more candidates for each of its values"
     return f"{each.share:.0%} of the variance of the ranks"

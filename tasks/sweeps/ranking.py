@@ -1,4 +1,4 @@
-"""Who of a sweep is better, and which of the settings made the difference."""
+"""Rank the candidates of a sweep, and measure which settings made the difference."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,37 +15,37 @@ from tasks.evaluation.datasets import judging_files, set_names
 from tasks.evaluation.scores import METRICS
 from tasks.tracking.names import GROUPS, LOSS
 
-# J(θ) is the mean over windows of what is to be said of their words: with other words or windows it is another figure
+# J(θ) is a mean over windows and their words: with other words or windows it is a different quantity
 OTHER_WINDOWS = ("ingestion.", "tokenization.", "vocabulary.", "windows.")
 SAME_WINDOWS = {"vocabulary.subsample", "windows.shard_rows"}
-FEWEST = 2  # candidates in a group, on average, from which something can be said
-PARTS = 3  # into which many different numbers are put, to see if they matter
+FEWEST = 2  # candidates per group, on average, below which no share is computed
+PARTS = 3  # groups into which many distinct numbers are binned
 
 
 class Result(NamedTuple):
-    """How far one candidate came."""
+    """How far one candidate was trained, and its scores."""
 
     change: Change
     rung: int
     epochs: int
-    run_id: str  # "" where the training diverged
+    run_id: str  # "" if the training diverged
     metrics: dict[str, float]
 
 
 class Mattered(NamedTuple):
-    """How much of the differences between the candidates goes with one key."""
+    """How much of the differences between the candidates one key explains."""
 
     key: str
-    share: float | None  # of the variance of the ranks, corrected for chance; None where there are too few
+    share: float | None  # of the variance of the ranks, corrected for chance; None with too few candidates
 
 
 class Sweep(NamedTuple):
-    """Results best first, and the key that mattered most first."""
+    """Results, best first, and keys, the one that mattered most first."""
 
     by: str
     ranked: list[Result]
     first: list[Result]  # the first rung, which trained all candidates
-    told: str  # the score that the first rung has
+    told: str  # the score of the first rung
     mattered: list[Mattered]
 
     @property
@@ -58,14 +58,14 @@ class Sweep(NamedTuple):
 
     @property
     def scores(self) -> list[str]:
-        """What the candidates are ranked by, then what else there is that means the same for all."""
+        """Return the score that ranks the candidates, then the others that are comparable between all."""
         same = {*GROUPS, LOSS} if comparable(self.keys) else set(GROUPS)
         judged = {name for each in self.ranked for name in each.metrics if same & {name, name.split("/")[0]}}
         return [self.by, *sorted(judged - {self.by})]
 
 
 def judged(evaluation: Evaluation) -> list[str]:
-    """The scores that a run with these sets will have."""
+    """Return the scores that a run with these sets will have."""
     judges = {"similarity": evaluation.similarity, "domain": evaluation.domain}
     sets = [(judges.get(metric.split("/")[0], evaluation.analogies), metric) for metric in METRICS.values()]
     names = dict(zip(judging_files(evaluation), set_names(judging_files(evaluation)), strict=True))
@@ -73,10 +73,12 @@ def judged(evaluation: Evaluation) -> list[str]:
 
 
 def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:
-    """Raises ConfigError if there will be no such score, or it will mean something else for each candidate."""
+    """Raises ConfigError if there will be no such score, or if it is not comparable between the candidates."""
     known = [LOSS, *judged(evaluation)]
     if by not in known:
-        raise ConfigError(f"--by {by}\nexpected  one of {', '.join(known)}\nfound     a score that no run will have")
+        raise ConfigError(
+            f"--by {by}\nexpected  one of {', '.join(known)}\nfound     a score that no run of this sweep will have"
+        )
     if by == LOSS and not comparable(keys):
         others = ", ".join(key for key in keys if not comparable([key]))
         raise ConfigError(
@@ -86,13 +88,13 @@ def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:
 
 
 def comparable(keys: Sequence[str]) -> bool:
-    """Whether J(θ) has one definition, whatever these keys say; of a CBOW window it says one word, not all."""
+    """Return True if J(θ) has one definition under all these keys; a CBOW window predicts one word, not several."""
     other = (key.startswith(OTHER_WINDOWS) and key not in SAME_WINDOWS for key in keys)
     return not any(other) and "training.architecture" not in keys
 
 
 def loss(result: Result, by: str) -> float:
-    """Less is better; nothing is worse than to diverge. Raises InputError if the score could not be measured."""
+    """Return the score as a loss: lower is better, infinite if diverged. Raises InputError if it was not measured."""
     if not result.run_id:
         return float("inf")
     if by not in result.metrics:
@@ -105,16 +107,16 @@ def loss(result: Result, by: str) -> float:
 
 
 def ranked(results: Sequence[Result], by: str) -> list[Result]:
-    """Who came further is better, and then who has the better score; who diverged is last.
+    """Sort the results: first those trained for longer, then by score; diverged ones last.
 
-    Who was stopped has J(θ) alone.
+    Stopped candidates have only J(θ).
     """
     score = {False: LOSS, True: by}
     return sorted(results, key=lambda each: (not each.run_id, -each.rung, loss(each, score[by in each.metrics])))
 
 
 def sum_up(trained: Sequence[Sequence[Result]], by: str) -> Sweep:
-    """Of each rung's results: the last one of each candidate counts, and the first tells what mattered."""
+    """Combine the results of all rungs: the last result of each candidate, and from the first rung what mattered."""
     last = [
         result
         for rung, results in enumerate(trained)
@@ -126,7 +128,7 @@ def sum_up(trained: Sequence[Sequence[Result]], by: str) -> Sweep:
 
 
 def mean_ranks(sweep: Sweep) -> list[float]:
-    """Of each result among those of its rung, over all scores; a score that one of them lacks is left out."""
+    """Return the mean rank of each result within its rung, over the scores that all of them have."""
     means = [float("nan")] * len(sweep.ranked)
     for rung in {result.rung for result in sweep.ranked}:
         rows = [row for row, each in enumerate(sweep.ranked) if each.rung == rung and each.run_id]
@@ -139,7 +141,7 @@ def mean_ranks(sweep: Sweep) -> list[float]:
 
 
 def mattered(results: Sequence[Result], by: str) -> list[Mattered]:
-    """Each key, the one that parts the ranks best first. Ranks, because one bad candidate would drown the rest."""
+    """Return the keys, the most influential first. Ranks are used, since one bad value would dominate the rest."""
     done = [result for result in results if result.run_id]
     ranks = rankdata([loss(result, by) for result in done])
     found = [Mattered(key, explained(ranks, [result.change[key] for result in done])) for key in results[0].change]
@@ -147,7 +149,7 @@ def mattered(results: Sequence[Result], by: str) -> list[Mattered]:
 
 
 def explained(ranks: NDArray[np.float64], values: Sequence[Any]) -> float | None:
-    """ε² = 1 − (within the groups / (n − k)) / (all / (n − 1)), which luck alone puts around 0; below it, 0 is said."""
+    """Return ε² = 1 − (within groups / (n − k)) / (total / (n − 1)), around 0 by chance; negative values become 0."""
     groups = _groups(values)
     n, k = len(ranks), len(set(groups))
     everything = float(((ranks - ranks.mean()) ** 2).sum()) if n else 0.0
@@ -159,7 +161,7 @@ def explained(ranks: NDArray[np.float64], values: Sequence[Any]) -> float | None
 
 
 def _groups(values: Sequence[Any]) -> list[int]:
-    """Equal values; of numbers that are nearly all different, the low, the middle and the high third."""
+    """Group equal values; bin numbers that are nearly all distinct into a low, middle and high third."""
     names = [str(value) for value in values]
     distinct = list(dict.fromkeys(names))
     if 2 * len(distinct) > len(values) and all(isinstance(value, int | float) for value in values):

@@ -1,4 +1,4 @@
-"""A sweep before and after its trainings: who takes part, who is better, and what mattered."""
+"""A sweep before and after its trainings: candidates, ranking, and what mattered."""
 
 import math
 
@@ -19,7 +19,7 @@ SETS = Evaluation(similarity=["eval/men.tsv"], analogies=["questions.txt"], doma
 
 
 def result(rate: float, rung: int, loss: float | None, **scores: float) -> Result:
-    """Of one learning rate; None where it diverged."""
+    """Return the result of one learning rate; None as loss means that it diverged."""
     metrics = {} if loss is None else {LOSS: loss} | {f"similarity/{name}": value for name, value in scores.items()}
     return Result({"training.learning_rate": rate}, rung, 1 + rung, "" if loss is None else f"run {rate}", metrics)
 
@@ -34,18 +34,18 @@ def test_every_combination() -> None:
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
-        ("training.damping=1..2", "damping=1..2\na range is drawn from: add --random N"),
+        ("training.damping=1..2", "damping=1..2\na range needs random draws: add --random N"),
         ("training.epochs=1", "found     one"),
     ],
 )
 def test_no_combinations(grid: str, message: str) -> None:
-    """A range has no every value, and one candidate is no sweep."""
+    """A range has no list of values, and one candidate is no sweep."""
     with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
         every(read([grid]))
 
 
 def test_draws_repeat_themselves() -> None:
-    """All differ, lie in their ranges, and the first ten of twenty are those of ten."""
+    """All draws differ and lie in their ranges; the first ten of twenty are those of ten."""
     grid = read(["training.learning_rate=0.001..0.1", "training.vector_size=5..7", "training.schedule=linear,cosine"])
     twenty = drawn(grid, 20, seed=1)
 
@@ -65,8 +65,8 @@ def test_rates_are_drawn_logarithmically() -> None:
 
 
 def test_too_many_draws() -> None:
-    """Four values have no five candidates."""
-    with pytest.raises(ConfigError, match="--random 5\nexpected  so many different candidates\nfound     4"):
+    """Five candidates cannot be drawn from four values."""
+    with pytest.raises(ConfigError, match="--random 5\nexpected  that many different candidates\nfound     4"):
         drawn(read(["training.epochs=1..4"]), 5, seed=1)
 
 
@@ -82,19 +82,19 @@ def test_too_many_draws() -> None:
     ],
 )
 def test_rungs(candidates: int, epochs: int, keep_one_in: int, expected: list[tuple[int, int]]) -> None:
-    """As many cuts as leave two finalists and a whole epoch."""
+    """There are as many cuts as leave two finalists and a whole epoch."""
     assert rungs(candidates, epochs, keep_one_in) == [Rung(*each) for each in expected]
 
 
 def test_who_came_further_is_better() -> None:
-    """A finalist beats a better loss of a shorter training, and everybody beats who diverged, however late."""
+    """A finalist beats a better loss of a shorter training, and everything beats a diverged one."""
     found = ranked([result(1, 0, 5.0), result(2, 1, 9.0), result(3, 1, 8.0), result(4, 1, None)], LOSS)
 
     assert [each.change["training.learning_rate"] for each in found] == [3, 2, 1, 4]
 
 
 def test_of_a_score_more_is_better() -> None:
-    """J(θ) is the only one of which less is."""
+    """J(θ) is the only score of which lower is better."""
     both = [result(1, 0, 5.0, men=0.3), result(2, 0, 6.0, men=0.4)]
 
     assert ranked(both, LOSS)[0] == both[0]
@@ -102,13 +102,13 @@ def test_of_a_score_more_is_better() -> None:
 
 
 def test_a_score_that_is_not_there_is_said() -> None:
-    """No window was held out: the run is named, and the way out."""
+    """Without held-out windows the error names the run and the next step."""
     with pytest.raises(InputError, match=r"run run 1 \(training.learning_rate=1\) has no similarity/men\n.*--by"):
         ranking.loss(result(1, 0, 5.0), "similarity/men")
 
 
 def test_summed_up_by_hand() -> None:
-    """The last result of each candidate counts; ranks are among those of one rung, over the loss and the score."""
+    """The last result of each candidate counts; ranks are within one rung, over the loss and the score."""
     first = [
         result(1, 0, 5.0, men=0.1),
         result(2, 0, 6.0, men=0.2),
@@ -127,7 +127,7 @@ def test_summed_up_by_hand() -> None:
 
 
 def test_who_diverged_has_a_line_and_no_rank() -> None:
-    """It is not counted among the others."""
+    """A diverged candidate has a line without a rank."""
     sweep = sum_up([[result(1, 0, 5.0), result(2, 0, None), result(3, 0, 4.0)]], LOSS)
 
     assert halving.cells(sweep)[1][-1] == ["–", "2", "1", "", "", "diverged"]
@@ -145,7 +145,7 @@ def test_share_by_hand() -> None:
 
 
 def test_numbers_are_put_into_thirds() -> None:
-    """Nine different rates in the order of their ranks explain nearly all; the same in disorder nothing."""
+    """Nine different rates in the order of their ranks explain nearly all; in disorder nothing."""
     ranks, rates = np.arange(1.0, 10.0), [0.1 * number for number in range(9)]
 
     assert explained(ranks, rates) == pytest.approx(1 - (6 / 6) / (60 / 8))
@@ -153,7 +153,7 @@ def test_numbers_are_put_into_thirds() -> None:
 
 
 def test_what_mattered_comes_first() -> None:
-    """The key that orders the losses, before one that does not; chance has no share on average."""
+    """The key that orders the losses comes first; a random key has no share on average."""
     changes: list[Change] = [{"noise": number % 2, "rate": number // 4} for number in range(8)]
     results = [Result(change, 0, 1, "run", {LOSS: float(number)}) for number, change in enumerate(changes)]
 
@@ -163,7 +163,7 @@ def test_what_mattered_comes_first() -> None:
 
 @pytest.mark.parametrize("key", ["windows.window", "vocabulary.min_count", "training.architecture", "ingestion.source"])
 def test_another_definition_of_the_loss_is_refused(key: str) -> None:
-    """Other words, other windows or another architecture have another J(θ); a score can still be ranked by."""
+    """Other words, windows or architectures have another J(θ); a score can still rank them."""
     with pytest.raises(ConfigError, match=f"cannot be compared: with another {key} .*\nRank by .*similarity/men or "):
         check_score(LOSS, ["training.epochs", key], SETS)
     check_score("similarity/men", [key], SETS)
@@ -175,14 +175,14 @@ def test_another_definition_of_the_loss_is_refused(key: str) -> None:
 
 
 def test_the_same_definition_is_taken() -> None:
-    """What thins out the training leaves the held-out windows alone."""
+    """Subsampling does not change the held-out windows, so J(θ) can rank."""
     check_score(LOSS, ["vocabulary.subsample", "windows.shard_rows", "training.vector_size"], SETS)
 
     assert ranking.comparable(["vocabulary.subsample"])
 
 
 def test_an_unknown_score_is_answered_with_the_known_ones() -> None:
-    """They follow from the files that judge."""
+    """The error lists the known scores, which follow from the evaluation files."""
     known = "loss/held_out, similarity/men, analogy/questions.3cosadd, analogy/questions.3cosmul, domain/own.closer"
     with pytest.raises(ConfigError, match=f"--by men\nexpected  one of {known}"):
         check_score("men", ["training.epochs"], SETS)
