@@ -1,1 +1,1 @@
-"""What is cleaned up: orphaned runs, expired runs, unused outputs."""
+"""Clean up: close orphaned runs, delete expired runs, and collect unused outputs."""

@@ -1,7 +1,7 @@
-"""MLflow runs that are old enough to go, with their models and files: first into MLflow's trash, later for good.
+"""Delete old MLflow runs with their models and files: first into MLflow's trash, later for good.
 
-A deleted run stays in the trash for some days, with its files, and `mlflow runs restore` brings it back; its version
-of the registered model does not come back. Then `mlflow gc` purges the trash, with whatever else lies there so long.
+A deleted run stays in the trash for some days with its files, and `mlflow runs restore` brings it back, but not its
+version of the registered model. Then `mlflow gc` purges the trash, including what others deleted.
 """
 
 import os
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as Record
 
-PAGE = 1_000  # runs that MLflow gives at once
-DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's own name of where its server keeps the runs
+PAGE = 1_000  # runs per page of MLflow's answers
+DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's variable for the database of its server
 
 
 class Past(NamedTuple):
-    """A run, as far as it matters to whether it stays."""
+    """A run, with the facts that decide whether it is kept."""
 
     id: str
     name: str
     status: str
     started: float
     ended: float  # seconds since 1970
-    why_kept: str  # for what it is, whatever its age; or ""
+    why_kept: str  # reason to keep it at any age; or ""
     parent: str
     flow_run: str
-    artifacts: str  # where its files are
+    artifacts: str  # URI of its files
 
 
 class Removed(NamedTuple):
@@ -53,18 +53,18 @@ class Removed(NamedTuple):
 
 
 def runs(uri: str, experiment: str, model: str) -> list[Past]:
-    """Ours in the experiment, the newest first. Of a run that MLflow holds as deleted nothing is said."""
+    """Return our runs in the experiment, including finished and open ones; runs in MLflow's trash are left out."""
     with reached(uri) as client:
         found = client.get_experiment_by_name(experiment)
         records = list(_records(client, found.experiment_id)) if found else []
         named = dict.fromkeys(named_runs(client), "its model has an alias")
     if before := _champion_before(uri, model):
-        named.setdefault(before, "it was champion before, and `w2v rollback` goes back to it")
+        named.setdefault(before, "it was champion before, and `w2v rollback` restores it")
     return [_past(record, named) for record in records if HOST in record.data.tags]
 
 
 def kept(past: list[Past], policy: Retention) -> dict[str, str]:
-    """The runs to keep, each with the reason; with a run stay its parent and its children."""
+    """Return the runs to keep, each with the reason; parent and children of a kept run are kept, too."""
     since = time.time() - policy.runs_days * DAY
     newest = sorted(past, key=lambda run: -run.started)
     stay = {run.id: f"ended within {policy.runs_days:g} days" for run in past if run.ended > since}
@@ -78,7 +78,7 @@ def kept(past: list[Past], policy: Retention) -> dict[str, str]:
 
 
 def remove(uri: str, past: list[Past], *, dry_run: bool) -> list[Removed]:
-    """Delete the runs with their models and versions; what each weighs."""
+    """Delete the runs with their models and versions; return them with their sizes."""
     found = []
     with reached(uri) as client:
         for run in past:
@@ -100,14 +100,14 @@ def _experiment_ids(client: "MlflowClient", run: Past) -> list[str]:
 
 
 def purge(uri: str, days: float) -> str:
-    """Remove for good what was deleted so many days ago; what was done, in words.
+    """Purge runs that were deleted at least `days` ago; return a summary.
 
-    MLflow does that in its database, not through its server.
+    MLflow does this in its database, not through its server.
     """
     database = os.environ.get(DATABASE) or uri
     if database.startswith("http"):
         return (
-            f"its trash is not purged: name the database of the server at {shown(uri)} in {DATABASE}, "
+            f"its trash is not purged: set {DATABASE} to the database of the server at {shown(uri)}, "
             f"or run `mlflow gc --older-than {days:g}d` where it runs"
         )
     done = subprocess.run(
@@ -149,12 +149,12 @@ def _past(record: "Record", named: dict[str, str]) -> Past:
 def _champion_before(uri: str, model: str) -> str:
     try:
         return registry.predecessor(registry.model(uri, model)).run_id
-    except InputError:  # there was none
+    except InputError:  # there is none
         return ""
 
 
 def _families(past: list[Past]) -> dict[str, set[str]]:
-    """Each run with its parent, its children and theirs."""
+    """Return for each run its family: parent, siblings and children."""
     known = {run.id for run in past}
     head = {run.id: run.parent if run.parent in known else run.id for run in past}
     members: dict[str, set[str]] = {}
@@ -164,7 +164,7 @@ def _families(past: list[Past]) -> dict[str, set[str]]:
 
 
 def _size(place: str) -> int:
-    """Of a folder of this host; 0 for what lies elsewhere."""
+    """Return the size of a local folder in bytes; 0 for remote ones."""
     address = urlparse(place)
     if address.scheme not in ("", "file"):
         return 0

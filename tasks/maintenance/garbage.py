@@ -1,4 +1,4 @@
-"""What of a workspace is kept, and the removal of the rest: policy first, then files."""
+"""Decide which outputs of a workspace are kept, and delete the rest."""
 
 import json
 import shutil
@@ -9,19 +9,18 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from tasks.engine import store as engine_store
 from tasks.engine.leases import Uses
-from tasks.engine.store import MANIFEST, Dataset, Store
+from tasks.engine.store import MANIFEST, Dataset, Store, latest
 from tasks.errors import ContractError
 from tasks.tracking.names import KEEP
 
 DAY = 86_400.0  # seconds
-RESULTS = "prefect-results"  # in the workspace: Prefect's record of each output
-OPEN = {"RUNNING", "UNKNOWN"}  # at work, or of another MLflow server: nobody here can tell
+RESULTS = "prefect-results"  # folder in the workspace with Prefect's record of each output
+OPEN = {"RUNNING", "UNKNOWN"}  # at work, or of another MLflow server, which cannot be asked
 
 
 class Known(NamedTuple):
-    """What MLflow knows of a run."""
+    """MLflow's record of a run."""
 
     id: str
     status: str  # MLflow's, or UNKNOWN, or DELETED
@@ -29,7 +28,7 @@ class Known(NamedTuple):
     started: float
     ended: float  # seconds since 1970
     named: bool  # its model has an alias, such as `champion`
-    pinned: bool  # somebody has given it the tag `keep`
+    pinned: bool  # a user has given it the tag `keep`
     warm_start: str  # the file it started from, or ""
 
 
@@ -38,13 +37,13 @@ def pinned(tags: Mapping[str, str]) -> bool:
 
 
 class Policy(NamedTuple):
-    """Besides the runs at work, those whose model has an alias, and those that a person has pinned."""
+    """Keep recent runs, besides those at work, those whose model has an alias, and those pinned by a user."""
 
     last: int
     days: float
 
     def keeps(self, runs: list[Known]) -> dict[str, str]:
-        """The runs to keep, each with the reason."""
+        """Return the runs to keep, each with the reason."""
         newest = sorted((run for run in runs if run.status != "DELETED"), key=lambda run: -run.started)
         since = time.time() - self.days * DAY
         kept = {run.id: f"ended within {self.days:g} days" for run in newest if run.ended > since}
@@ -67,9 +66,9 @@ class Swept(NamedTuple):
 
 
 def sweep(workspace: Path, policy: Policy, ask: Callable[[list[str]], list[Known]], *, dry_run: bool) -> Swept:
-    """Remove what no kept run uses; `ask` tells what MLflow knows of the workspace's runs."""
+    """Delete what no kept run uses; `ask` returns MLflow's records of the workspace's runs."""
     uses = Uses(workspace)
-    with uses.lock:  # a run that starts now waits before it looks into the store
+    with uses.lock:  # a run that starts now waits before it reads the store
         runs = ask(sorted({*uses.runs(), *(path.name for path in workspace.glob("unpublished/*/"))}))
         kept = policy.keeps(runs)
         used = uses.of(kept) | _starts(workspace, [run for run in runs if run.id in kept]) | _latest(workspace)
@@ -95,12 +94,12 @@ def _unused(workspace: Path, used: set[str], noted: set[str], at_work: set[str],
             yield Garbage(path, _size(path), "an abandoned attempt")
         elif name in noted:
             yield Garbage(path, _size(path), "no kept run uses it")
-        elif (age := (time.time() - manifest.stat().st_mtime) / DAY) > days:  # made by a version that took no note
-            yield Garbage(path, _size(path), f"{age:.0f} days old, and no run has noted that it uses it")
+        elif (age := (time.time() - manifest.stat().st_mtime) / DAY) > days:  # from a version that recorded no use
+            yield Garbage(path, _size(path), f"{age:.0f} days old, and no run has recorded using it")
     for path in sorted(workspace.glob("unpublished/*/")):
         if path.name not in at_work:
             yield Garbage(path, _size(path), "a publication that was killed")
-    if not at_work:  # who works may have fetched what no output has read yet
+    if not at_work:  # a working run may have a download that no output has read yet
         read = _read(workspace, used)
         for path in sorted(workspace.glob("downloads/*/")):
             if path.name not in read:
@@ -108,13 +107,13 @@ def _unused(workspace: Path, used: set[str], noted: set[str], at_work: set[str],
 
 
 def _remove(path: Path) -> bool:
-    """False if somebody is making it at this moment."""
+    """Delete an output; return False if a process is writing it."""
     lock = FileLock(path.with_suffix(".lock"), timeout=0)
     try:
         with lock:
-            (path / MANIFEST).unlink(missing_ok=True)  # first: what is left if we are killed is an abandoned attempt
+            (path / MANIFEST).unlink(missing_ok=True)  # first, so that a kill leaves an abandoned attempt
             shutil.rmtree(path)
-            path.with_suffix(".lock").unlink()  # who waits for it notices that it is gone, and makes a new one
+            path.with_suffix(".lock").unlink()  # a process that waits for the lock notices and makes a new one
             (path.parents[2] / RESULTS / f"{path.parent.name}-{path.name}").unlink(missing_ok=True)
     except Timeout:
         return False
@@ -122,21 +121,21 @@ def _remove(path: Path) -> bool:
 
 
 def _latest(workspace: Path) -> set[str]:
-    """The vectors that `w2v neighbors` asks."""
-    if (latest := engine_store.latest(workspace)) is None:
+    """Return the vectors that `w2v neighbors` uses by default."""
+    if (newest := latest(workspace)) is None:
         return set()
-    return {f"{latest.stage}/{latest.key}"}
+    return {f"{newest.stage}/{newest.key}"}
 
 
 def _starts(workspace: Path, runs: list[Known]) -> set[str]:
-    """The trainings in this store that these runs started from."""
+    """Return the trainings in this store that these runs were warm-started from."""
     store = Store(workspace / "store")
     paths = [store.own(Path(run.warm_start)) for run in runs if run.warm_start]
     return {path.parent.relative_to(store.root).as_posix() for path in paths if path.is_relative_to(store.root)}
 
 
 def _parts(workspace: Path, place: str) -> set[str]:
-    """What an output in use consists of; nobody knows it of one that is damaged or still to be made."""
+    """Return the parts of an output in use; none if it is damaged or unfinished."""
     stage, key = place.split("/")
     output = Dataset(stage=stage, key=key, path=workspace / "store" / place, digest="")
     try:
@@ -146,7 +145,7 @@ def _parts(workspace: Path, place: str) -> set[str]:
 
 
 def _read(workspace: Path, places: set[str]) -> set[str]:
-    """The digests of the files from which these outputs were made."""
+    """Return the digests of the files from which these outputs were made."""
     manifests = (workspace / "store" / place / MANIFEST for place in places if place.startswith("ingestion/"))
     inputs = (json.loads(manifest.read_bytes())["inputs"] for manifest in manifests if manifest.exists())
     return {file["digest"] for each in inputs for file in each.get("files", [])}

@@ -1,12 +1,12 @@
-"""Does MLflow still hold all that a finished run was given? Looked up by names and sizes; nothing large is fetched.
+"""Check that MLflow still has everything that a finished run was given, by names and sizes, without large downloads.
 
-A person may delete a version, a clean-up a folder of files, and a full disk may cut one: the run stays FINISHED.
+A user may delete a version, a clean-up a folder, and a full disk may truncate a file: the run stays FINISHED.
 """
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tasks import certificate as certificate_module
+from tasks.certificate import FILE, read
 from tasks.errors import TrackingError, Unreachable
 from tasks.tracking import models
 from tasks.tracking.client import reached
@@ -15,17 +15,17 @@ from tasks.tracking.run import Run
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
 
-LARGE = "vectors/vectors.npy"  # as large as in each of the models
+LARGE = "vectors/vectors.npy"  # has the same size in each model
 
 
 def gone(run: Run, name: str) -> list[str]:
-    """What is missing or cut, in words: files, models, and the version registered under the name."""
+    """Return descriptions of what is missing or truncated: files, models, and the version registered as `name`."""
     try:
-        certificate = certificate_module.read(run)
+        certificate = read(run)
     except Unreachable:
         raise
     except TrackingError:
-        return [certificate_module.FILE]
+        return [FILE]
     wanted: dict[str, int | None] = dict.fromkeys(certificate["artifacts"]) | certificate.get("sizes", {})
     with reached(run.uri) as client:
         there = dict(_files(lambda folder: client.list_artifacts(run.id, folder), ""))

@@ -1,9 +1,9 @@
-"""Runs that stay open although nobody works on them any more, in MLflow and in Prefect: found, and closed.
+"""Find and close orphaned runs: open in MLflow or Prefect although their process is gone.
 
-A process of this host is looked for; one of another host has a heart (heartbeat.py). Who seems silent is looked at
-again a little later, and is lost only if it has not beaten in between: so neither a clock that is wrong nor a server
-that was away makes anybody lost. A flow run lives as long as its MLflow run does. Without one it is Prefect's own
-heartbeats that tell, and the time since it came into its state.
+A process of this host is looked up; a run of another host must have a heartbeat (heartbeat.py). A run that seems silent
+is checked a second time, and is orphaned only if it had no heartbeat in between, so a wrong clock or an unreachable
+server orphans nothing. A flow run is alive as long as its MLflow run is. Without one, Prefect's own heartbeats and the
+time since its last state change decide.
 """
 
 import time
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 class Lost(NamedTuple):
-    """What was closed, and why."""
+    """A run that was closed, with the reason."""
 
     name: str
-    run_id: str  # of MLflow; empty for a flow run that had none
+    run_id: str  # MLflow's id; empty for a flow run without an MLflow run
     flow_run: str  # Prefect's id, or ""
     why: str
-    command: str  # goes on with it, or ""
+    command: str  # the command that resumes it, or ""
 
 
 def close_lost(uri: str, workspace: Path, limit: float) -> list[Lost]:
-    """MLflow's side: what is RUNNING without life is KILLED, in every experiment; who is nobody's is left alone."""
+    """Kill every RUNNING run whose owner is dead, in all experiments. Runs without an owner tag are ignored."""
     with reached(uri) as client, alone(workspace):
         gone = list(_gone(client, limit))
         for record, _ in gone:
@@ -44,7 +44,7 @@ def close_lost(uri: str, workspace: Path, limit: float) -> list[Lost]:
 
 
 def close_lost_flow_runs(flow_runs: FlowRuns, uri: str, lost: list[Lost], limit: float) -> list[Lost]:
-    """Prefect's side: the flow runs of what was lost, and those that show no life; the latter are returned."""
+    """End the flow runs of closed runs, and open flow runs without a sign of life; return the latter."""
     with reached(uri) as client:
         alive = {record.data.tags[FLOW_RUN] for record in _running(client) if FLOW_RUN in record.data.tags}
     why = {each.flow_run: each.why for each in lost}
@@ -60,7 +60,7 @@ def close_lost_flow_runs(flow_runs: FlowRuns, uri: str, lost: list[Lost], limit:
 
 
 def _gone(client: "MlflowClient", limit: float) -> "Iterator[tuple[Record, str]]":
-    """With the reason why."""
+    """Yield the orphaned runs, each with the reason."""
     running = _running(client)
     for record in running:
         if abandoned(record):
@@ -72,12 +72,12 @@ def _gone(client: "MlflowClient", limit: float) -> "Iterator[tuple[Record, str]]
         if silent(record, limit) and heartbeat.last(record) == heartbeat.last(before):
             yield (
                 record,
-                f"host {record.data.tags[HOST]} has not been heard of for {heartbeat.age(record) / 60:.0f} minutes",
+                f"host {record.data.tags[HOST]} has sent no heartbeat for {heartbeat.age(record) / 60:.0f} minutes",
             )
 
 
 def _running(client: "MlflowClient") -> "list[Record]":
-    """Of ours: they name their owner."""
+    """Return the RUNNING runs that name an owner."""
     experiments = [each.experiment_id for each in client.search_experiments()]
     found = client.search_runs(experiments, "attributes.status = 'RUNNING'") if experiments else []
     return [record for record in found if HOST in record.data.tags]
@@ -89,7 +89,7 @@ def _lost(record: "Record", why: str) -> Lost:
 
 
 def _shows_no_life(flow_runs: FlowRuns, flow_run: "FlowRun", limit: float) -> str:
-    """Why it is taken for lost, or nothing. What has only just come into its state has not had time to beat."""
+    """Return why a flow run counts as orphaned, or "". A recent state change counts as a sign of life."""
     assert flow_run.state
     limit = max(limit, flow_runs.patience)
     if (since := _age(flow_run.state.timestamp)) < limit:

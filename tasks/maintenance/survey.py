@@ -1,4 +1,4 @@
-"""What MLflow knows of the runs that have worked in a workspace."""
+"""Look up MLflow's records of the runs that have worked in a workspace."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def survey(workspace: Path, run_ids: list[str]) -> list[Known]:
-    """What MLflow knows of these runs; those that it finds abandoned are closed first."""
+    """Return MLflow's records of these runs; close abandoned ones first."""
     with reached(workspace_uri(workspace)) as client, alone(workspace):
         named = named_runs(client)
         records = {run_id: _get(client, run_id) for run_id in run_ids}
@@ -37,7 +37,7 @@ def _known(run_id: str, record: "Record | None", named: set[str]) -> Known:
 
 
 def _get(client: "MlflowClient", run_id: str) -> "Record | None":
-    """None for a run of another server."""
+    """Return the run, or None if it belongs to another server."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -49,7 +49,7 @@ def _get(client: "MlflowClient", run_id: str) -> "Record | None":
 
 
 def named_runs(client: "MlflowClient") -> set[str]:
-    """The runs whose registered model has an alias."""
+    """Return the runs whose registered model has an alias."""
     models = client.search_registered_models()
     versions = {(model.name, version) for model in models for version in model.aliases.values()}
     return {str(client.get_model_version(*each).run_id) for each in versions}

@@ -1,1 +1,1 @@
-"""Prefect's side: artifacts on its pages, and its flow runs seen from outside."""
+"""Access to Prefect: artifacts of a run, and flow runs seen from outside."""

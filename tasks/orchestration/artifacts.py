@@ -1,4 +1,4 @@
-"""What Prefect's page says of a run: a link to it, its scores, and the report; what is decided, and how it compares."""
+"""Write Prefect artifacts: a link to the MLflow run, its scores and report, decisions and comparisons."""
 
 import json
 import logging
@@ -11,13 +11,13 @@ from configs.addresses import public, shown
 from tasks.display import markdown
 from tasks.tracking.run import Run
 
-TRAINING = "workflowType=machine_learning"  # else MLflow's page opens on its GenAI side
+TRAINING = "workflowType=machine_learning"  # otherwise MLflow opens its GenAI view
 
 log = logging.getLogger("w2v")
 
 
 def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
-    """A link, a table and a page as artifacts of the flow run, and the run's id among its labels."""
+    """Write link, table and page as artifacts of the flow run, and add the run's id to its labels."""
     from prefect.context import FlowRunContext
 
     flow = FlowRunContext.get()
@@ -30,22 +30,22 @@ def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
 
 
 def announce_found(run: Run) -> None:
-    """The flow run has found its result in this one, and says so by its name."""
+    """Link the flow run to the earlier run with the same result, and mark it so in its name."""
     from prefect.client.orchestration import get_client
     from prefect.context import FlowRunContext
 
     flow = FlowRunContext.get()
     if flow is None or flow.flow_run is None:
         return
-    _link(flow.flow_run.id, run, f"Nothing to do: MLflow run {run.id} holds this very result")
+    _link(flow.flow_run.id, run, f"Nothing to do: MLflow run {run.id} has this result")
     with get_client(sync_client=True) as client:
         client.set_flow_run_name(flow.flow_run.id, f"{flow.flow_run.name}: nothing to do")
 
 
 def announce_page(page: str, key: str, description: str) -> None:
-    """In Markdown, of the flow run, or of a server of one's own; a temporary server is not started for it.
+    """Write a Markdown page as an artifact of the flow run, or of a permanent server; start no temporary one.
 
-    What is announced is done already: a server that does not answer is no reason to fail.
+    The page describes what is done already, so a server that cannot be reached only causes a warning.
     """
     from httpx import HTTPError
     from prefect.context import FlowRunContext
@@ -57,19 +57,21 @@ def announce_page(page: str, key: str, description: str) -> None:
             _put(None, key, page, description)
         except HTTPError as error:
             log.warning(
-                "⚠ Prefect at %s was not told of it (%s); MLflow has it all.", shown(server), shown(str(error), server)
+                "⚠ could not notify Prefect at %s (%s); MLflow has everything.",
+                shown(server),
+                shown(str(error), server),
             )
 
 
 def link(run: Run, artifact: str = "") -> str:
-    """The run's page, or that of a file of it: on its server, without its password, or where `w2v ui` has it."""
+    """Return the URL of the run or of one of its files: on its server, without password, or at `w2v ui`."""
     server = public(run.uri) if run.uri.startswith("http") else "http://127.0.0.1:5000"
     place = f"experiments/{run.record.info.experiment_id}/runs/{run.id}{f'/artifacts/{artifact}' if artifact else ''}"
     return f"{server.rstrip('/')}/#/{place}?{TRAINING}"
 
 
 def _link(flow_run: UUID, run: Run, said: str) -> None:
-    """To the MLflow run, which the flow run has among its labels too."""
+    """Link the flow run to the MLflow run, as artifact and as label."""
     from prefect.client.orchestration import get_client
 
     where = "" if run.uri.startswith("http") else " (while `w2v ui` runs)"
@@ -79,7 +81,7 @@ def _link(flow_run: UUID, run: Run, said: str) -> None:
 
 
 def _put(flow_run: UUID | None, key: str, data: str, description: str, kind: str = "markdown") -> None:
-    """On the flow run's page, also from within a task, which would have it on its own."""
+    """Create the artifact on the flow run, even from within a task, whose own it would be by default."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import ArtifactCreate
 
@@ -94,7 +96,7 @@ def _headline(page: str) -> str:
 
 
 def _short(value: Any) -> Any:
-    """A cell of Prefect's tables, which are Markdown too."""
+    """Format a cell of Prefect's tables, which are Markdown."""
     if isinstance(value, float):
         return f"{value:.4g}"
     return markdown.text(value) if isinstance(value, str) else value

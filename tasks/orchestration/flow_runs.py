@@ -1,4 +1,4 @@
-"""Prefect's flow runs, seen from outside: which are open, when each last lived, how one is ended, what goes."""
+"""Prefect's flow runs seen from outside: list open ones, find their last heartbeat, end or delete them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State, StateType
 
-# the names of our flows: those of others on the same server are none of our business
+# the names of our flows; other flows on the same server are ignored
 OURS = ["retrain", "retrain-seeds", "sweep", "reproduce", "gc", "retain", "reconcile"]
-OFTEN, OFTEN_DAYS = ["reconcile"], 1.0  # a flow run each quarter of an hour is 35,000 a year
-AT_ONCE = 200  # flow runs that Prefect's server gives at most
-BEATS = 3  # of Prefect's heartbeats that may be missed
+OFTEN, OFTEN_DAYS = ["reconcile"], 1.0  # a flow run every 15 minutes is 35,000 a year
+AT_ONCE = 200  # maximum page size of Prefect's server
+BEATS = 3  # number of Prefect's heartbeats that may be missed
 
 
 @contextmanager
 def server() -> "Iterator[SyncPrefectClient]":
-    """The one that Prefect knows. Raises PipelineError if it cannot be reached, or refuses."""
+    """Yield a client of the configured Prefect server. Raises PipelineError if it cannot be reached, or refuses."""
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL
@@ -35,27 +35,27 @@ def server() -> "Iterator[SyncPrefectClient]":
         refusal = cause(error)
         raise PipelineError(
             f"Prefect at {shown(str(PREFECT_API_URL.value()))} "
-            f"{refusal.what if refusal else 'does not do what it was asked'}\n"
+            f"{refusal.what if refusal else 'refuses the request'}\n"
             f"{next(iter(str(error).splitlines()), type(error).__name__)}\n"
             f"{refusal.way if refusal else 'Start it, or name another with PREFECT_API_URL.'}"
         ) from error
 
 
 class FlowRuns:
-    """Of one server."""
+    """The flow runs of one server."""
 
     def __init__(self, client: "SyncPrefectClient") -> None:
         self._client = client
 
     @property
     def patience(self) -> float:
-        """Seconds that a living flow run may be silent."""
+        """Return how many seconds a live flow run may be silent."""
         from prefect.settings import get_current_settings
 
         return BEATS * float(get_current_settings().flows.heartbeat_frequency or 0)
 
     def open(self) -> "list[FlowRun]":
-        """Those that somebody should be working on, but for this one."""
+        """Return the flow runs that should be at work, except this one."""
         from prefect.client.schemas.objects import StateType
         from prefect.runtime import flow_run as running
 
@@ -73,7 +73,7 @@ class FlowRuns:
         return beats[0].occurred if beats else None
 
     def end(self, flow_run: "FlowRun", why: str) -> None:
-        """Crashed, or Cancelled where that was wanted; and so are the task runs in it."""
+        """Set the flow run and its task runs to Crashed, or to Cancelled if that was requested."""
         from prefect.client.schemas.objects import State, StateType
 
         assert flow_run.state
@@ -107,7 +107,7 @@ class FlowRuns:
             self._client.set_task_run_state(task.id, state, force=True)
 
     def older(self, days: float) -> "list[FlowRun]":
-        """Those that may go, but for the ones with the tag `keep`; of those that come often, few days are enough."""
+        """Return flow runs older than `days` without the tag `keep`; a lower limit holds for frequent flows."""
         rare = self._ended_before([name for name in OURS if name not in OFTEN], days)
         return rare + self._ended_before(OFTEN, min(days, OFTEN_DAYS))
 
@@ -120,7 +120,7 @@ class FlowRuns:
         return [flow_run for flow_run in found if KEEP not in flow_run.tags]
 
     def remove(self, flow_run: "FlowRun") -> None:
-        """With its tasks, logs and artifacts; Prefect itself leaves the artifacts."""
+        """Delete the flow run with its tasks, logs and artifacts; Prefect itself would keep the artifacts."""
         from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
         of_it = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]))

@@ -285,7 +285,7 @@ def test_another_host_is_known_by_its_heart(corpus: Path, own: Path, monkeypatch
     assert close_lost(uri, own, 600) == []
     (lost,) = until(lambda: close_lost(uri, own, 2))
     assert lost.run_id == run.info.run_id
-    assert "elsewhere has not been heard of" in lost.why
+    assert "elsewhere has sent no heartbeat" in lost.why
     assert mlflow_runs(own)[0].info.status == "KILLED"
 
 

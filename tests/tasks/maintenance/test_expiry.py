@@ -1,4 +1,4 @@
-"""Which MLflow runs go, and that nothing of them is left when the trash is purged."""
+"""Old MLflow runs are deleted, and nothing of them is left after the trash is purged."""
 
 import time
 from pathlib import Path
@@ -18,13 +18,13 @@ NONE_KEPT = Retention(runs_last=0, runs_days=0, trash_days=0)
 
 
 def past(name: str, *, days: float = 100, why: str = "", parent: str = "") -> Past:
-    """A run that began and ended so many days ago."""
+    """Return a run that began and ended `days` ago."""
     at = time.time() - days * DAY
     return Past(name, name, "FINISHED", at, at, why, parent, "", "")
 
 
 def test_policy() -> None:
-    """Kept are the last N, those younger than D days, and those that are kept for what they are."""
+    """The last N runs, those younger than D days, and those with a reason of their own are kept."""
     runs = [past("new", days=1), past("second", days=8), past("old"), past("champion", why="its model has an alias")]
 
     assert set(expiry.kept(runs, NONE_KEPT)) == {"champion"}
@@ -33,7 +33,7 @@ def test_policy() -> None:
 
 
 def test_families_stay_together() -> None:
-    """With a candidate stay its sweep and the other candidates; another family goes."""
+    """With a candidate its sweep and the other candidates are kept; another family is deleted."""
     runs = [past("sweep"), past("a", parent="sweep"), past("b", parent="sweep", why="pinned")]
     runs += [past("seeds"), past("c", parent="seeds"), past("orphan", parent="gone long ago")]
 
@@ -46,7 +46,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def published(config: Config, name: str) -> str:
-    """A finished run with a model and a version of it."""
+    """Return a finished run with a model and a version of it."""
     run_id, client = session.start(config, name, name), MlflowClient(session.uri(config))
     run = client.get_run(run_id)
     model = client.create_logged_model(run.info.experiment_id, "word-vectors", source_run_id=run_id)
@@ -60,7 +60,7 @@ def published(config: Config, name: str) -> str:
 
 
 def test_what_goes_goes_wholly(config: Config) -> None:
-    """First into the trash, then row and files; champion, the one before, the pinned and those at work stay whole."""
+    """Runs go to the trash, then row and files are deleted; champions, pinned and open runs stay whole."""
     uri = session.uri(config)
     at_work = session.start(config, "at work")
     client = MlflowClient(uri)
@@ -97,7 +97,7 @@ def test_what_goes_goes_wholly(config: Config) -> None:
 
 
 def test_a_server_keeps_its_own_trash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The purge is done in the database, which has to be named."""
+    """The purge works in the database, which must be named."""
     monkeypatch.delenv(expiry.DATABASE, raising=False)
 
     assert "MLFLOW_BACKEND_STORE_URI" in expiry.purge("http://someone:secret@127.0.0.1:9", 7)

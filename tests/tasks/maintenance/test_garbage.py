@@ -1,4 +1,4 @@
-"""Retention: what a kept run uses stays, and the rest goes."""
+"""Garbage collection keeps what a kept run uses, and deletes the rest."""
 
 import os
 import time
@@ -30,13 +30,13 @@ def known(
     pinned: bool = False,
     start: str = "",
 ) -> Known:
-    """A run that began and ended so many days ago."""
+    """Return a run that began and ended `days` ago."""
     at = time.time() - days * DAY
     return Known(name, status, "here", at, at, named, pinned, start)
 
 
 def used(context: Context, run: str, word: int) -> Dataset:
-    """An output of its own that the run uses."""
+    """Return an output that only this run uses."""
     made = windows_of(context, [0], [word], [1])
     Uses(Path(context.runtime.workspace)).note(run, made.stage, made.key)
     return made
@@ -48,7 +48,7 @@ def swept(context: Context, policy: Policy, *runs: Known, dry_run: bool = False)
 
 
 def test_policy() -> None:
-    """Kept are the last N, those younger than D days, those with an alias, and whatever may be at work."""
+    """The last N runs, those younger than D days, those with an alias, and open ones are kept."""
     runs = [
         known("new", days=1),
         known("second", days=8),
@@ -70,7 +70,7 @@ def test_policy() -> None:
 
 
 def test_downloads_go_with_what_was_read_from_them(context: Context) -> None:
-    """And stay while anybody works, who may have fetched what is still to be read."""
+    """Downloads stay with their outputs, and while any run is at work, which may still read them."""
     workspace = Path(context.runtime.workspace)
     for digest in ("read", "forgotten"):
         (workspace / "downloads" / digest).mkdir(parents=True)
@@ -87,7 +87,7 @@ def test_downloads_go_with_what_was_read_from_them(context: Context) -> None:
 
 
 def test_what_no_kept_run_uses_goes(context: Context) -> None:
-    """An output that two runs use stays while one of them is kept."""
+    """An output of two runs stays while one of them is kept."""
     shared, other, own = used(context, "kept", 1), used(context, "gone", 2), used(context, "kept", 3)
     used(context, "gone", 1)
     dropped = swept(context, Policy(last=1, days=0), known("kept", days=1), known("gone", days=2))
@@ -99,7 +99,7 @@ def test_what_no_kept_run_uses_goes(context: Context) -> None:
 
 
 def test_dry_run_names_the_same_and_removes_nothing(context: Context) -> None:
-    """What is listed is what goes the next time."""
+    """A dry run lists what the next run deletes."""
     made = used(context, "gone", 1)
     listed = swept(context, NONE_KEPT, known("gone"), dry_run=True)
 
@@ -108,7 +108,7 @@ def test_dry_run_names_the_same_and_removes_nothing(context: Context) -> None:
 
 
 def test_checkpoints_stay_with_their_run(context: Context) -> None:
-    """An interrupted training is kept like any other run; an attempt that no run knows is not."""
+    """An interrupted training is kept like any other run; an attempt without a run is not."""
     attempts = [context.store.root / "training" / name for name in ("interrupted", "nobody's")]
     for attempt in attempts:
         (attempt / "checkpoints" / "000001").mkdir(parents=True)
@@ -120,7 +120,7 @@ def test_checkpoints_stay_with_their_run(context: Context) -> None:
 
 @pytest.mark.parametrize(("status", "stays"), [("RUNNING", True), ("UNKNOWN", True), ("KILLED", False)])
 def test_files_of_a_killed_publication_go(context: Context, status: str, stays: bool) -> None:
-    """What a run has gathered for MLflow is left alone while it may be at work, also before it has used anything."""
+    """Files gathered for MLflow stay while their run may be at work, also before it uses any output."""
     folder = Path(context.runtime.workspace) / "unpublished" / "run"
     folder.mkdir(parents=True)
 
@@ -132,7 +132,7 @@ def test_files_of_a_killed_publication_go(context: Context, status: str, stays: 
 
 
 def test_last_vectors_and_starts_stay(context: Context) -> None:
-    """What `w2v neighbors` asks, and what a kept run was warm-started from."""
+    """The vectors of `w2v neighbors`, and the warm start of a kept run, stay."""
     latest, first, unused = (used(context, "gone", word) for word in (1, 2, 3))
     (Path(context.runtime.workspace) / LATEST).write_text(latest.model_dump_json())
     second = known("second", days=1, start=str(first.path / "vectors.parquet"))
@@ -142,7 +142,7 @@ def test_last_vectors_and_starts_stay(context: Context) -> None:
 
 
 def test_what_nobody_has_noted_goes_by_its_age(context: Context) -> None:
-    """An output of a time before runs noted what they use is as old as its manifest."""
+    """An output without recorded use is judged by the age of its manifest."""
     old, young = windows_of(context, [0], [1], [1]), windows_of(context, [0], [2], [1])
     month_ago = time.time() - 30 * DAY
     os.utime(old.path / MANIFEST, (month_ago, month_ago))
@@ -152,7 +152,7 @@ def test_what_nobody_has_noted_goes_by_its_age(context: Context) -> None:
 
 
 def test_prefects_record_goes_with_the_output(context: Context) -> None:
-    """Else a small file a stage stays for ever."""
+    """Prefect's record is deleted with the output, so that records do not pile up."""
     made = used(context, "gone", 1)
     record = Path(context.runtime.workspace) / "prefect-results" / f"windows-{made.key}"
     record.parent.mkdir()
@@ -163,7 +163,7 @@ def test_prefects_record_goes_with_the_output(context: Context) -> None:
 
 
 def test_parts_of_what_is_used_stay(context: Context) -> None:
-    """Also where the run that made them is gone, and the one that is kept has found them made."""
+    """Parts of a used output stay, also if the run that made them is gone."""
     parts = [used(context, "gone", word) for word in (1, 2, 3)]
 
     def join(draft: Draft) -> Account:
@@ -181,7 +181,7 @@ def test_parts_of_what_is_used_stay(context: Context) -> None:
 
 
 def test_what_is_being_made_stays(context: Context) -> None:
-    """Whoever holds the key's lock is not disturbed, run or no run."""
+    """An output whose lock is held is left alone."""
     made = used(context, "gone", 1)
     with FileLock(made.path.with_suffix(".lock")):
         assert swept(context, NONE_KEPT, known("gone")) == []
@@ -189,7 +189,7 @@ def test_what_is_being_made_stays(context: Context) -> None:
 
 
 def test_a_run_that_starts_meanwhile_waits(context: Context) -> None:
-    """Between the question and the removal nobody can begin to use an output."""
+    """Between the survey and the deletion no run can begin to use an output."""
     used(context, "gone", 1)
 
     def ask(_: list[str]) -> list[Known]:
@@ -201,7 +201,7 @@ def test_a_run_that_starts_meanwhile_waits(context: Context) -> None:
 
 
 def test_mlflow_is_asked(tmp_path: Path) -> None:
-    """Status, deletion, alias and pin of each run; abandoned ones are closed, and other servers' are unknown."""
+    """Status, deletion, alias and pin of each run are found; abandoned runs are closed, other servers' unknown."""
     config = Config(ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(tmp_path)))
     names = ("at work", "abandoned", "champion", "deleted")
     runs = {name: session.start(config, name) for name in names}
