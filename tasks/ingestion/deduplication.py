@@ -32,7 +32,7 @@ class Losses(Record):
             characters=dict(characters), damaged=self.damaged + other.damaged, first={**other.first, **self.first}
         )
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return the damage as one line; empty if there was none."""
         if not self.damaged:
             return ""
@@ -131,7 +131,7 @@ def _reasons(account: Account, losses: Losses, original: str) -> str:
     found = [f"{n:,} {reason}, the first in {first[reason]}" for reason, n in account.left_out.items() if n]
     if original:
         found[-1] += f", which repeats {original}"
-    return "\n          ".join([*found, *filter(None, [losses.told()])]) or "nothing"
+    return "\n          ".join([*found, *filter(None, [losses.summary()])]) or "nothing"
 
 
 def _way(config: Ingestion, account: Account, losses: Losses) -> str:

@@ -13,7 +13,7 @@ from tasks.ingestion.applicable import check_applicable
 from tasks.ingestion.deduplication import ANY, Sieve, check
 from tasks.ingestion.s3 import opened
 from tasks.ingestion.sources import Source, sources
-from tasks.ingestion.unread import said, unread_files
+from tasks.ingestion.unread import summary, unread_files
 from tasks.readers.archives import clear_errors
 from tasks.readers.columnar_rows import row_count
 from tasks.readers.documents import Document
@@ -77,7 +77,7 @@ def look(config: Ingestion, workspace: Path) -> Seen:
         budget -= cost
         whole = whole and share == 1 and budget > 0  # otherwise the rest is still in the file's buffer
         seen += found
-    unread = said(unread_files(config, every, workspace))
+    unread = summary(unread_files(config, every, workspace))
     for text in filter(None, [*_repetitions(sieve, may_repeat), *_losses(sieve), unread]):
         progress.foretold("ingestion", text)
     if whole:
@@ -115,7 +115,7 @@ def _repetitions(sieve: Sieve, may_repeat: list[int]) -> Iterator[str]:
 
 def _losses(sieve: Sieve) -> Iterator[str]:
     """Describe which damage in the first documents will be left out."""
-    yield sieve.losses.told()
+    yield sieve.losses.summary()
     if left := sieve.account.left_out["undecodable"]:
         place = sieve.losses.first["undecodable"]
         share = f"{left:,} of the first {sieve.account.read:,} documents"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tasks.errors import InputError
 from tasks.ingestion.own_files import without_own
 from tasks.readers.archives import no_text
-from tasks.readers.formats import hidden, is_text, is_told, suffix
+from tasks.readers.formats import hidden, is_reported, is_text, suffix
 
 MAGIC = frozenset("*?[")  # of a glob
 ODD = {
@@ -59,7 +59,7 @@ def files(entry: str) -> Found:
             raise InputError(no_text(path, unread) if matches else _missing(path))
         for file in own:
             _refuse_leading_out(file, root)
-        return Found([(file, _name(file, root)) for file in own], [name for name in unread if is_told(name)])
+        return Found([(file, _name(file, root)) for file in own], [name for name in unread if is_reported(name)])
 
 
 def missing(entry: str) -> bool:

@@ -16,7 +16,7 @@ from tasks.errors import InputError
 from tasks.ingestion import folders
 from tasks.ingestion.s3 import S3, listed, there
 from tasks.readers.archives import clear_errors, no_text
-from tasks.readers.formats import is_text, is_told
+from tasks.readers.formats import is_reported, is_text
 from tasks.readers.package_docs import documentation
 
 INSTALLED_DOCS = "installed-docs"
@@ -80,7 +80,7 @@ def unread(config: Ingestion) -> list[str]:
     for entry in _entries(config):
         if entry.startswith(S3):
             every = (each.name for each in listed(entry) if each.url != entry)
-            found += [name for name in every if not is_text(name, archives=True) and is_told(name)]
+            found += [name for name in every if not is_text(name, archives=True) and is_reported(name)]
         elif entry != INSTALLED_DOCS and "://" not in entry:
             found += folders.files(entry).unread
     return found

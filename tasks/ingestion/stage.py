@@ -24,7 +24,7 @@ from tasks.ingestion.applicable import check_applicable
 from tasks.ingestion.deduplication import ANY, DIGEST, Losses, Sieve, check
 from tasks.ingestion.downloads import fetched
 from tasks.ingestion.sources import Source, batches, named, source_digests, sources
-from tasks.ingestion.unread import said, unread_files
+from tasks.ingestion.unread import summary, unread_files
 from tasks.readers.archives import clear_errors
 from tasks.readers.documents import Document
 from tasks.readers.reading import read, read_installed
@@ -59,7 +59,7 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     check(config, account, losses, characters, original)
     besides = unread_files(config, planned, Path(context.runtime.workspace))
     draft.facts.update(files=len(planned), characters=characters, losses=losses.model_dump(), unread=len(besides))
-    draft.facts["told"] = [*filter(None, (losses.told(), said(besides), _repetitions(found)))]
+    draft.facts["told"] = [*filter(None, (losses.summary(), summary(besides), _repetitions(found)))]
     for text in draft.facts["told"]:
         progress.told("ingestion", text)
     return account

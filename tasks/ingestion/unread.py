@@ -22,7 +22,7 @@ def unread_files(config: Ingestion, planned: Sequence[Source], workspace: Path) 
     return found
 
 
-def said(names: Sequence[str]) -> str:
+def summary(names: Sequence[str]) -> str:
     """Return `3 files are not read: a.png, b.pdf, c.bak`; empty if there are none."""
     if not names:
         return ""

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 from tasks.errors import InputError
-from tasks.readers.formats import BY_SUFFIX, is_text, is_told, suffix
+from tasks.readers.formats import BY_SUFFIX, is_reported, is_text, suffix
 
 ARROW_NAMES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 # the errors that zipfile, lzma and pyarrow raise on damaged bytes; tests damage files at random to find more
@@ -103,7 +103,7 @@ def members(file: BinaryIO, name: str, growth: Growth) -> Iterator[tuple[BinaryI
             _refuse_dangerous(name, info)
         growth.check(sum(info.file_size for info in inside))  # zipfile reads no more of a member than its declared size
         texts = [info for info in inside if is_text(info.filename)]
-        if not texts and any(is_told(info.filename) for info in inside):
+        if not texts and any(is_reported(info.filename) for info in inside):
             raise InputError(no_text(name, [info.filename for info in inside]))
         for info in texts:
             with archive.open(info) as member:
@@ -114,7 +114,7 @@ def unread_members(file: BinaryIO) -> list[str]:
     """Return the names of the files in a zip archive that are skipped, without leftovers such as `.DS_Store`."""
     with zipfile.ZipFile(file) as archive:
         names = [info.filename for info in archive.infolist() if info.file_size and not info.is_dir()]
-    return [name for name in names if not is_text(name) and is_told(name)]
+    return [name for name in names if not is_text(name) and is_reported(name)]
 
 
 @contextmanager

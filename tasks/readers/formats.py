@@ -71,7 +71,7 @@ def is_text(name: str, *, archives: bool = False) -> bool:
     return known and not hidden(name)
 
 
-def is_told(name: str) -> bool:
+def is_reported(name: str) -> bool:
     """Return True if a skipped file is to be reported."""
     parts = PurePosixPath(name).parts
     return not any(part.startswith(".") or part in LEFTOVERS for part in parts) and suffix(name) != ".crc"

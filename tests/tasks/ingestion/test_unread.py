@@ -7,7 +7,7 @@ import pytest
 
 from configs.schema import Ingestion
 from tasks.ingestion.sources import sources
-from tasks.ingestion.unread import said, unread_files
+from tasks.ingestion.unread import summary, unread_files
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def test_what_is_not_read_is_named(corpus: Path, pattern: str, expected: list[st
 
 def test_many_are_told_by_the_first() -> None:
     """The report gives the first names and the total number."""
-    assert said([]) == ""
-    assert said(["a.png"]) == "1 file is not read: a.png"
-    assert said([f"{number}.png" for number in range(1234)]) == (
+    assert summary([]) == ""
+    assert summary(["a.png"]) == "1 file is not read: a.png"
+    assert summary([f"{number}.png" for number in range(1234)]) == (
         "1,234 files are not read: 0.png, 1.png, 2.png, 3.png, 4.png, …"
     )

@@ -17,7 +17,7 @@ import pytest
 
 from configs.schema import Ingestion
 from tasks.errors import InputError
-from tasks.readers.formats import READ, is_told
+from tasks.readers.formats import READ, is_reported
 from tasks.readers.reading import READERS, read
 from tasks.readers.refused import REFUSED
 
@@ -213,4 +213,4 @@ def test_each_format_has_a_reader() -> None:
 )  # fmt: skip
 def test_leftovers_are_not_told(name: str, told: bool) -> None:
     """Skipped files are reported, except leftovers of programs."""
-    assert is_told(name) == told
+    assert is_reported(name) == told
