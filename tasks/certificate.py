@@ -1,20 +1,20 @@
-"""The certificate of a run, `reproducibility.json`: what went in, what worked on it, and what came out.
+"""The certificate of a run, `reproducibility.json`: its inputs, its environment and its results.
 
-    config      what bears on the result, as the run's parameters have it
-    data        by stage, the digests of what it read that no stage wrote
+    config      the settings that affect the result, as in the run's parameters
+    data        by stage, the digests of inputs that no stage wrote
     code        by stage, the digest of its source; the commit; the lock of the packages
-    packages    versions, Python's among them     }
-    system      the platform; the CPU             } of the training, though another process may publish it
-    kernels     those of BLAS and NumPy's loops   }
-    stages      the digest of what each has written
-    store       where in the store it lay
-    tables      the digests of the words with their counts, and of both tables, whatever file holds them
-    scores      as the run's metrics have them
-    epochs      the tables and scores of earlier epochs, where they are kept
+    packages    versions, including Python's           }
+    system      the platform and the CPU               } of the training, even if another process publishes it
+    kernels     those of BLAS and of NumPy's loops     }
+    stages      the digest of each stage's output
+    store       the place of each output in the store
+    tables      the digests of the words with their counts, and of both tables, in any file format
+    scores      as in the run's metrics
+    epochs      tables and scores of earlier epochs, if kept
     artifacts   the digest of each file of the run
-    sizes       and its bytes
+    sizes       the size of each file in bytes
 
-A run's tag has the digest of the certificate itself.
+A tag of the run has the digest of the certificate itself.
 """
 
 import json
@@ -36,7 +36,7 @@ from tasks.vectors import tables
 from tasks.vectors.tables import Vectors
 
 FILE = "reproducibility.json"
-DIGEST = "reproducibility.digest"  # the tag
+DIGEST = "reproducibility.digest"  # a tag
 VERSION = 1
 INGREDIENTS = ("config", "data", "code", "packages", "kernels", "system")
 OUTCOME = ("tables", "scores", "epochs")
@@ -44,13 +44,13 @@ Certificate = dict[str, Any]
 
 
 class Difference(NamedTuple):
-    what: str  # an ingredient or a result, and the name in it
+    what: str  # section and name of the value
     before: Any
     now: Any
 
 
 def certify(config: Config, stages: Mapping[str, Dataset], artifacts: Path) -> Certificate:
-    """The certificate of these outputs, by the names they go by in the run, and of the files in the folder."""
+    """Return the certificate of these outputs, by their names in the run, and of the files in the folder."""
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
     environment = manifests["vectors"].facts["environment"]
     return {
@@ -73,7 +73,7 @@ def certify(config: Config, stages: Mapping[str, Dataset], artifacts: Path) -> C
 
 
 def ingredients(config: Config, inputs: Mapping[str, Mapping[str, Any]], environment: Mapping[str, Any]) -> Certificate:
-    """What a result is made of; `inputs` are those of each stage's key."""
+    """Return the sections on what a result is made of; `inputs` are those of each stage's key."""
     return {
         "config": parameters(config),
         "data": {stage: each["outside"] for stage, each in inputs.items() if each["outside"]},
@@ -87,7 +87,7 @@ def ingredients(config: Config, inputs: Mapping[str, Mapping[str, Any]], environ
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Of all files in the folder and below, by their names."""
+    """Return the digest of every file below the folder, by its relative name."""
     return {path.relative_to(folder).as_posix(): digest_of_file(path) for path in _files(folder)}
 
 
@@ -96,36 +96,36 @@ def _files(folder: Path) -> list[Path]:
 
 
 def write(certificate: Certificate, folder: Path) -> dict[str, str]:
-    """Write it beside the other files; the tags that vouch for it."""
+    """Write the certificate beside the other files; return the tag with its digest."""
     (folder / FILE).write_text(json.dumps(certificate, indent=1), encoding="utf-8")
     return {DIGEST: digest_of_file(folder / FILE)}
 
 
 def read(run: Run) -> Certificate:
-    """The certificate of a run. Raises TrackingError if the run is unknown, has none, or not the one it was given."""
+    """Return a run's certificate. Raises TrackingError if the run is unknown, or its certificate missing or wrong."""
     if DIGEST not in run.record.data.tags:
         raise TrackingError(
             f"run {run.id} has no certificate ({FILE})\nIt was not finished, or logged by an older version: "
-            "name a finished run, or retrain with its config.json."
+            "use a finished run, or retrain with its config.json."
         )
     with run.fetched(FILE) as path:
         content = path.read_bytes()
     if blake2b(content, digest_size=16).hexdigest() != run.record.data.tags[DIGEST]:
         raise TrackingError(
-            f"run {run.id}: {FILE} is not what the run's tag {DIGEST} says\n"
-            "The certificate was changed after the run, so nothing can be held against it."
+            f"run {run.id}: {FILE} does not match the run's tag {DIGEST}\n"
+            "The certificate was changed after the run, so nothing can be compared with it."
         )
     certificate: Certificate = json.loads(content)
     if certificate["version"] != VERSION:
         raise TrackingError(
-            f"run {run.id}: {FILE} is of version {certificate['version']}, and this program reads {VERSION}\n"
+            f"run {run.id}: {FILE} has version {certificate['version']}, but this program reads {VERSION}\n"
             f"Check out the commit {certificate['code'].get('commit', 'it was made with')} to read it."
         )
     return certificate
 
 
 def differences(before: Certificate, now: Certificate, sections: tuple[str, ...]) -> list[Difference]:
-    """Each single value that differs; of lists of names, what only one of them has."""
+    """Return every value that differs; for lists, the entries that only one of them has."""
     found = []
     for section in sections:
         old, new = (dict(_flat(section, each.get(section, {}))) for each in (before, now))
@@ -136,14 +136,14 @@ def differences(before: Certificate, now: Certificate, sections: tuple[str, ...]
 
 
 def of_learnt(learnt: Vectors) -> dict[str, str]:
-    """The words with their counts, and the input vectors, as `tables` has them."""
+    """Return the digests of the words with their counts, and of the input vectors."""
     words = {"word": learnt.words, "count": learnt.counts.tolist()}
     return {"words": digest_of(words), "input": _numbers(learnt.table)}
 
 
 def _tables(vectors: Dataset, epoch: int | None = None) -> dict[str, str]:
     output = _numbers(tables.matrix(tables.read(vectors, ["output"], epoch)["output"]))
-    return of_learnt(tables.load(vectors, epoch)) | {"output": output}  # one table at a time is in memory
+    return of_learnt(tables.load(vectors, epoch)) | {"output": output}  # only one table at a time in memory
 
 
 def _numbers(table: NDArray[np.float32]) -> str:

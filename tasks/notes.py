@@ -1,6 +1,6 @@
-"""What is worth knowing of a result and stops nothing: words that are not known, pairs that are there twice, clauses.
+"""Collect notes on a result that do not stop it: unknown words, repeated pairs, unsegmented text.
 
-The stages keep the facts; the sentences stand on the terminal and in the report.
+The stages record the facts; the sentences appear on the terminal and in the report.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,17 +8,17 @@ from typing import Any
 
 from tasks.engine.store import Manifest
 
-LARGE = 0.1  # share of the characters of a text from which on it is largely of a script
+LARGE = 0.1  # share of a text's characters from which on a script is reported
 
 
 def notes(manifests: Mapping[str, Manifest]) -> list[str]:
-    """Sentences about the outputs of these stages, by the names they go by in a run."""
+    """Return sentences about the outputs of these stages, by their names in a run."""
     facts = {name: manifest.facts for name, manifest in manifests.items()}
     return [*_of_text(facts["tokens"]), *_of_lists(facts), *_of_sets(facts["evaluation"])]
 
 
 def clauses(shares: Mapping[str, float]) -> str:
-    """The warning about a text that is largely of scripts without spaces; "" where it is not."""
+    """Return the warning about a text largely in scripts without spaces; "" if there is none."""
     if not (large := {script: share for script, share in shares.items() if share >= LARGE}):
         return ""
     listed = " and ".join(f"{share:.0%} {script}" for script, share in large.items())

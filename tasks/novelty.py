@@ -1,4 +1,4 @@
-"""A corpus → what is new in it against the champion's, said before anything is learnt from it."""
+"""Compare a corpus with the champion's before training, and log what is new."""
 
 import logging
 from pathlib import Path
@@ -26,7 +26,7 @@ log = logging.getLogger("w2v")
 
 @task(name="novelty", task_run_name="novelty", cache_policy=NO_CACHE, retry_condition_fn=may_pass)
 def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dataset, context: Context) -> None:
-    """Metrics, `corpus.json` and a sentence in the run of `context`; nothing without a champion, or said before."""
+    """Log metrics, `corpus.json` and a sentence to the run; do nothing without a champion, or a second time."""
     run = Run(context.tracking_uri, context.run_id)
     champion = registry.model(run.uri, config.tracking.registered_model).champion
     if champion is None or champion.run_id == run.id or NEWS in run.record.data.tags:
@@ -35,10 +35,8 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
         before = _of(Run(run.uri, champion.run_id))
     except Unreachable:
         raise
-    except (TrackingError, ValidationError) as error:  # of an older version, or deleted: no reason not to train
-        log.warning(
-            "  %-12s not known: the champion's corpus cannot be read: %s", "novelty", str(error).splitlines()[0]
-        )
+    except (TrackingError, ValidationError) as error:  # an older version, or deleted: train anyway
+        log.warning("  %-12s unknown: the champion's corpus cannot be read: %s", "novelty", str(error).splitlines()[0])
         return
     table = contracts.read(vocabulary.path / "vocabulary.parquet", contracts.VOCABULARY, ["word", "count"])
     now = _corpus(documents.manifest, vocabulary.manifest, table)
@@ -50,7 +48,7 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
 
 
 def _of(run: Run) -> Corpus:
-    """The corpus of a published run."""
+    """Return the corpus of a published run."""
     with run.fetched("manifests") as manifests:
         documents, vocabulary = (_manifest(manifests / f"{name}.json") for name in ("documents", "vocabulary"))
     with run.fetched(f"{VECTORS}/vocabulary.parquet") as words:

@@ -1,4 +1,4 @@
-"""Everything a retraining has made → one complete MLflow run, and what Prefect's page says of it."""
+"""Publish everything that a retraining made as one complete MLflow run, and link it from Prefect."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ log = logging.getLogger("w2v")
 
 
 class Checkpoint(NamedTuple):
-    """A logged model, how many words it had seen, and its scores."""
+    """A logged model, the number of words it was trained on, and its scores."""
 
     model: str
     words: int
@@ -60,7 +60,7 @@ def publish(
     evaluation: Dataset,
     context: Context,
 ) -> None:
-    """Complete the run of `context`. Done again it changes nothing; the tag by which its result is found comes last."""
+    """Complete the run of `context`. Idempotent; the tag by which its result is found is set last."""
     run = Run(context.tracking_uri, context.run_id)
     stages = {"documents": documents, "tokens": tokens, "vocabulary": vocabulary, "held-out": held_out}
     stages |= {f"windows-{epoch:03d}": draw for epoch, draw in enumerate(draws)}
@@ -91,7 +91,7 @@ def publish(
         seal = certificate.write(certificate.certify(config, stages, folder), folder)
         run.files(folder)
         checkpoints = [log_epoch(run, config, epoch, vectors, curve, judged, folder) for epoch in tables.kept(vectors)]
-        words = curve[-1]["words"] if checkpoints else 0  # a lone value at step 0 is a bar on MLflow's page
+        words = curve[-1]["words"] if checkpoints else 0  # MLflow shows a single value at step 0 as a bar
         place = folder / (ALIGNED if aligned else VECTORS)
         model = models.log_model(run, place, parameters(config), step=words)
     checkpoints.append(Checkpoint(model, words, judged.facts["metrics"]))
@@ -119,8 +119,8 @@ def publish(
 def log_epoch(
     run: Run, config: Config, epoch: int, vectors: Dataset, curve: Rows, judged: Manifest, folder: Path
 ) -> Checkpoint:
-    """The vectors of an earlier epoch as a model of their own; one at a time is in memory, and in the folder."""
-    end = min(curve, key=lambda point: abs(point["epoch"] - epoch))  # there is a point where an epoch ends
+    """Log the vectors of an earlier epoch as a model of their own; one at a time is in memory and in the folder."""
+    end = min(curve, key=lambda point: abs(point["epoch"] - epoch))  # every end of an epoch has a point
     with TemporaryDirectory(dir=folder) as place:
         _write_table(Path(place), tables.load(vectors, epoch))
         model = models.log_model(run, Path(place), parameters(config), epoch=epoch, step=end["words"])
@@ -130,7 +130,7 @@ def log_epoch(
 def log_metrics(
     run: Run, checkpoints: list[Checkpoint], curve: Rows, vectors: Dataset, held_out: Dataset, judged: Manifest
 ) -> None:
-    """The curves of the training; then the scores, each tied to its model and to the digest of what judged it."""
+    """Log the curves of the training, then the scores, each linked to its model and to the digest of its dataset."""
     log_curve(run, curve, vectors.manifest.facts["speed"]["curve"])
     judges = {"held_out": ("held-out", held_out.digest), "held_out_per_pair": ("held-out", held_out.digest)}
     judges["mean_cosine"] = ("vectors", vectors.digest)
@@ -138,7 +138,7 @@ def log_metrics(
     for checkpoint in checkpoints:
         for metric, value in checkpoint.metrics.items():
             name, digest = judges[metric.split("/")[1].split(".")[0]]
-            # one that has a curve is the end of it
+            # a score with a curve is its last point
             step = checkpoint.words or (curve[-1]["words"] if metric in CURVES.values() else 0)
             run.metrics({metric: value}, step, model_id=checkpoint.model, dataset_name=name, dataset_digest=digest)
 
@@ -152,7 +152,7 @@ def write_artifacts(
     manifests: dict[str, Manifest],
     page: str,
 ) -> None:
-    """What is kept with the run, in folders: vectors, figures, scores, manifests."""
+    """Write the files of the run, in folders: vectors, figures, scores, manifests."""
     for name in (VECTORS, "figures", "scores", "manifests"):
         (folder / name).mkdir()
     _write_vectors(folder / VECTORS, learnt)
@@ -160,7 +160,7 @@ def write_artifacts(
     figures.loss(curve).savefig(folder / "figures" / "loss.png")
     figures.word_map(learnt.words, learnt.table).savefig(folder / "figures" / "words.png")
 
-    shutil.copy(evaluation.path / "evaluation.parquet", folder / "scores")  # what a paired comparison needs
+    shutil.copy(evaluation.path / "evaluation.parquet", folder / "scores")  # needed for paired comparisons
     items = contracts.read(evaluation.path / "evaluation.parquet", contracts.EVALUATION)
     facts = manifests["evaluation"].facts
     spreadsheet.write(report_tables.sections(items), folder / "scores" / "analogies.csv")
@@ -176,7 +176,7 @@ def write_artifacts(
 def _write_vectors(folder: Path, learnt: Vectors) -> None:
     _write_table(folder, learnt)
     if not formats.holds_all(learnt.words):  # such as phrases
-        log.warning("⚠ words with white space: word2vec's files cannot hold them, and the run has vectors.npy alone")
+        log.warning("⚠ words with white space: word2vec's formats cannot store them, so the run has only vectors.npy")
         return
     formats.write_text(folder / "vectors.txt.gz", *learnt)
     formats.write_binary(folder / "vectors.bin", *learnt)

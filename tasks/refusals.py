@@ -1,7 +1,7 @@
-"""What a disk, a database or a server refuses, told by its cause: what it is, and what to do about it.
+"""Recognise why a disk, a database or a server refuses, and say what to do about it.
 
-A cause is known by the number that the operating system gives, by the status of an answer, or by the words of SQLite,
-alembic, OpenSSL and MLflow, which reach us below several other errors.
+A cause is recognised by the operating system's error number, by the status of an HTTP answer, or by messages of SQLite,
+alembic, OpenSSL and MLflow, which arrive wrapped in other errors.
 """
 
 import errno
@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 
 class Refusal(NamedTuple):
-    what: str  # after the place
+    what: str  # the cause, after the place
     way: str  # what to do
-    passes: bool = False  # by itself
+    passes: bool = False  # whether it may pass by itself
 
 
 BACKUP = "docs/how-to/backup-upgrade.md"
-LOCKED = Refusal("is locked by another process", "It is waited for; `fuser FILE` names the process.", passes=True)
-DAMAGED = Refusal("is damaged", f"Put the file of a backup there, or move it away: a new one is made. See {BACKUP}.")
+LOCKED = Refusal("is locked by another process", "Waiting for it; `fuser FILE` names the process.", passes=True)
+DAMAGED = Refusal("is damaged", f"Restore it from a backup, or move it away: a new one is created. See {BACKUP}.")
 FULL = Refusal(
     "has no space left: the disk is full",
     "Nothing finished is lost. Free some space (`w2v gc --dry-run`), or move the workspace with "
@@ -29,20 +29,20 @@ READ_ONLY = Refusal(
     "cannot be written",
     "Make it writable for this user, or choose another workspace with --set runtime.workspace=FOLDER.",
 )
-FAULTY = Refusal("cannot be read or written: the disk has an error", f"Look after the disk. See {BACKUP}.")
+FAULTY = Refusal("cannot be read or written: the disk has an error", f"Check the disk. See {BACKUP}.")
 VERSION = Refusal("is of another version", f"Upgrade what is older: the database, or this installation. See {BACKUP}.")
 CERTIFICATE = Refusal(
     "has a certificate that is not trusted",
-    "Name the certificate of its authority: REQUESTS_CA_BUNDLE and SSL_CERT_FILE; or use http:// if it has none.",
+    "Set REQUESTS_CA_BUNDLE and SSL_CERT_FILE to the certificate of its authority, or use http:// without TLS.",
 )
-TLS = Refusal("does not speak TLS as we do", "Look at the address: http:// where the server has no TLS.")
+TLS = Refusal("has no matching TLS", "Check the address: use http:// if the server has no TLS.")
 PASSWORD = Refusal(
-    "refuses who we say we are",
-    "Set the name and password that it asks for: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+    "refuses the name and password",
+    "Set the name and password that it requires: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
     "PREFECT_API_AUTH_STRING=NAME:PASSWORD for Prefect.",
 )
 NAME = Refusal(
-    "refuses a name", "Name another: --set tracking.experiment=NAME or --set tracking.registered_model=NAME."
+    "refuses a name", "Choose another: --set tracking.experiment=NAME or --set tracking.registered_model=NAME."
 )
 
 NUMBERS = {
@@ -66,7 +66,7 @@ WORDS = {
 
 
 def cause(error: BaseException | None) -> Refusal | None:
-    """The first that is known, of the error and of those that it came of."""
+    """Return the first known cause in the chain of the error."""
     return next((found for each in chain(error) if (found := _of(each))), None)
 
 
@@ -92,7 +92,7 @@ def _of(error: BaseException) -> Refusal | None:
 
 
 def _status(error: BaseException) -> int:
-    """Of HTTP, as each of the libraries on the way keeps it."""
+    """Return the HTTP status of the error, whichever library raised it; 0 if there is none."""
     mlflow = sys.modules.get("mlflow.exceptions")
     if mlflow and isinstance(error, mlflow.MlflowException):
         return int(error.get_http_status_code())

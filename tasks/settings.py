@@ -1,10 +1,11 @@
-"""The settings of the core, from the config: the same for training and evaluation."""
+"""Make the core's settings from the config, for training and evaluation alike."""
 
 from configs.schema import Training
 from w2v_core.training import Settings
 
-FILES = {"warm_start", "frozen", "keep_epochs"}  # what the core does not know: files it starts from, and leaves
+FILES = {"warm_start", "frozen", "keep_epochs"}  # settings of files, which the core does not read or write
 
 
 def settings_of(config: Training, window: int, seed: int) -> Settings:
+    """Return the core's settings for a training section."""
     return Settings(window=window, seed=seed, **config.model_dump(exclude=FILES))

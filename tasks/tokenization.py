@@ -1,4 +1,4 @@
-"""documents → tokens: what counts as a word, decided by regular expressions over whole shards at a time."""
+"""documents → tokens: cut texts into words, with regular expressions over whole shards at a time."""
 
 import logging
 from collections import Counter
@@ -21,7 +21,7 @@ from tasks.text import patterns, segmenters
 from tasks.text.normalization import Rules, normalized, spaceless, words
 
 log = logging.getLogger("w2v")
-SAMPLED, BEGINNING = 100, 1_000  # texts of a file, and characters of each, that tell the scripts
+SAMPLED, BEGINNING = 100, 1_000  # texts of a file, and characters of each, that are sampled for their script
 SENTENCE_END = r"""[.!?…]+["'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*|\n\s*\n"""
 
 
@@ -30,7 +30,7 @@ class Counts(NamedTuple):
     with_words: int
     rows: int
     tokens: int
-    sampled: Counter[str]  # characters by script, where it puts no spaces between words; "" has all
+    sampled: Counter[str]  # characters by script without spaces between words; "" counts all
 
 
 def _segmenter(config: Tokenization) -> dict[str, str] | None:
@@ -40,9 +40,9 @@ def _segmenter(config: Tokenization) -> dict[str, str] | None:
 
 @stage("tokenization", outside=_segmenter)
 def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
-    """One row a document, or a sentence of one, that holds a word; in order, part by part and file by file.
+    """Write one row per document, or per sentence, with at least one word; in order, part by part and file by file.
 
-    Raises InputError before it is looked up if the pattern or the segmenter cannot be used.
+    Raises InputError, before the output is looked up, if the pattern or the segmenter cannot be used.
     """
     for warning in patterns.warnings(config.pattern):
         log.warning(warning)
@@ -83,7 +83,7 @@ def _part(documents: Dataset, config: Tokenization, draft: Draft, context: Conte
 
 
 def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Table:
-    """The words of each text, in order, as columns `document` and `tokens`; texts without a word have no row."""
+    """Return the words of each text as columns `document` and `tokens`; texts without a word have no row."""
     text = normalized(text, config.lowercase)
     if config.sentences:
         sentences = pc.split_pattern_regex(text, SENTENCE_END)
@@ -93,21 +93,22 @@ def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Tab
 
 
 def scripts(text: pa.Array) -> Counter[str]:
-    """The characters of each script that puts no spaces between words, and under "" all, in the beginnings of texts."""
+    """Count the characters of scripts without spaces, and under "" all, in the beginnings of sampled texts."""
     chosen = text.take(pa.array(range(0, len(text), max(1, len(text) // SAMPLED))))
     beginnings = pc.utf8_slice_codeunits(chosen, 0, BEGINNING)
     return Counter(spaceless(beginnings)) + Counter({"": pc.sum(pc.utf8_length(beginnings)).as_py() or 0})
 
 
 def clauses(sampled: Counter[str], config: Tokenization) -> dict[str, float]:
-    """The share of each such script, where the config leaves its clauses whole."""
+    """Return the share of each such script, if the config leaves its clauses unsegmented."""
     left_whole = config.segmenter is None and config.pattern is None
     return {name: count / sampled[""] for name, count in sampled.items() if name and left_whole}
 
 
 def no_word(documents: int, config: Tokenization) -> str:
+    """Return the error for documents without any word."""
     expected = f"matches of tokenization.pattern, {config.pattern!r}" if config.pattern else "letters or digits"
     return (
         f"no word in {documents:,} documents\nexpected  {expected}\n"
-        "found     none\nChange [tokenization], or look at the documents."
+        "found     none\nChange [tokenization], or check the documents."
     )

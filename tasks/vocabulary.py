@@ -1,4 +1,4 @@
-"""tokens → vocabulary: which words get a vector, and how often each occurrence of them is kept."""
+"""tokens → vocabulary: choose the words that get a vector, and the probability to keep each occurrence."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +24,9 @@ TEXT = Tokenization()
 def vocabulary(
     tokens: Dataset, config: Vocabulary, draft: Draft, context: Context, tokenization: Tokenization = TEXT
 ) -> Account:
-    """One row a word, by falling count, then word; the account is in occurrences of words.
+    """Write one row per word, by falling count, then word; the account counts occurrences.
 
-    The words of a fixed vocabulary are brought into the form that `tokenization` gave those of the text.
+    The words of a fixed vocabulary are normalised as `tokenization` normalised the text.
     """
     counted = _count(tokens.files(), context.threads, draft)
     occurrences = pc.sum(counted["count"]).as_py() or 0
@@ -45,7 +45,7 @@ def vocabulary(
 
 
 def _count(files: list[Path], threads: int, draft: Draft) -> pa.Table:
-    """Every word with its count, merged over the shards."""
+    """Return every word with its count, merged over the shards."""
     merged: Counter[str] = Counter()
     with ThreadPoolExecutor(threads) as pool:
         for done, (words, counts) in enumerate(pool.map(_count_shard, files), start=1):
@@ -61,17 +61,18 @@ def _count_shard(file: Path) -> tuple[list[str], list[int]]:
 
 
 def sorted_counts(counts: dict[str, int]) -> pa.Table:
-    """By falling count, then word."""
+    """Return the counts as a table, by falling count, then word."""
     table = pa.table({"word": pa.array(counts.keys(), pa.string()), "count": pa.array(counts.values(), pa.int64())})
     return table.sort_by([("count", "descending"), ("word", "ascending")])
 
 
 def frequent(counted: pa.Table, config: Vocabulary) -> pa.Table:
+    """Return the words that reach min_count, at most max_size."""
     return counted.filter(pc.field("count") >= config.min_count).slice(0, config.max_size)
 
 
 def _fixed(counted: pa.Table, path: str, tokenization: Tokenization, draft: Draft) -> pa.Table:
-    """Exactly the user's words, also those that never occur."""
+    """Return exactly the user's words, including those that never occur."""
     listed = chosen(path, "vocabulary.fixed", counted["word"], "the text", Rules.of(tokenization))
     draft.facts["listed"] = listed.facts
     words = pa.table({"word": pa.array(listed.words, pa.string())})
@@ -81,11 +82,11 @@ def _fixed(counted: pa.Table, path: str, tokenization: Tokenization, draft: Draf
 
 
 def empty(counted: pa.Table, occurrences: int, config: Vocabulary) -> str:
-    """What is said where no word is frequent enough."""
+    """Return the error for a vocabulary without a frequent enough word."""
     best: dict[str, Any] = counted.slice(0, 1).to_pylist()[0] if len(counted) else {"word": "", "count": 0}
     return (
         f"the vocabulary is empty\nexpected  words that occur at least {config.min_count} times\n"
         f"found     {occurrences:,} occurrences of {len(counted):,} words; the most frequent, "
         f"{best['word']!r}, occurs {best['count']} times\n"
-        "Give more text, or lower vocabulary.min_count."
+        "Use more text, or lower vocabulary.min_count."
     )

@@ -19,23 +19,23 @@ from tasks.errors import InputError
 from w2v_core.randomness import generator
 from w2v_core.windows import Windows, draw, everything
 
-FEW_DOCUMENTS = 20  # with fewer, none can be spared
+FEW_DOCUMENTS = 20  # with fewer, none must be held out
 
 
 class Shard(NamedTuple):
-    """A file of the tokens, and what lies before it."""
+    """A file of the tokens, with the counts before it."""
 
     number: int
     file: Path
     rows: int
-    documents: int  # in the parts before its own
+    documents: int  # in earlier parts
 
 
 class Positions(NamedTuple):
-    """The words of one shard of tokens that take part and are known, in order."""
+    """The known words of one shard of tokens that take part, in order."""
 
-    words: int  # before those outside the vocabulary were dropped
-    row: NDArray[np.int32]  # of the tokens dataset: a document, or a sentence
+    words: int  # including those outside the vocabulary
+    row: NDArray[np.int32]  # row of the tokens dataset: a document or a sentence
     word: NDArray[np.int32]
 
 
@@ -49,7 +49,7 @@ def windows(
     draft: Draft,
     context: Context,
 ) -> Account:
-    """The draw of `epoch`; where that is None, the held-out windows, of which rows with radius 0 are context only."""
+    """Write the draw of `epoch`, or for None the held-out windows, whose rows with radius 0 are only context."""
     table = contracts.read(vocabulary.files()[0], contracts.VOCABULARY)
     keep = table["keep_probability"].to_numpy()
     held_out = held_out_documents(tokens.manifest.account.read, config.held_out_fraction)
@@ -89,7 +89,7 @@ def windows(
 
 
 def held_out_documents(documents: int, fraction: float) -> NDArray[np.bool_]:
-    """Which documents are kept from training: always the same ones, also when the corpus has grown at its end."""
+    """Return which documents are held out: the same ones each time, also after the corpus has grown."""
     priority = generator(0, "held-out").random(documents)
     chosen = priority < fraction
     if fraction and documents >= FEW_DOCUMENTS and not chosen.any():
@@ -119,7 +119,7 @@ def _positions(shard: Shard, vocabulary: pa.ChunkedArray, held_out: NDArray[np.b
 
 
 def _ids(words: pa.ChunkedArray, vocabulary: pa.ChunkedArray) -> NDArray[np.int32]:
-    """The id of each word, −1 where it is unknown; each distinct word of a chunk is looked up once."""
+    """Return the id of each word, −1 if it is unknown; each distinct word of a chunk is looked up once."""
     ids = [np.empty(0, np.int32)]
     for chunk in words.chunks:
         distinct = chunk.dictionary.cast(pa.string())
@@ -129,7 +129,7 @@ def _ids(words: pa.ChunkedArray, vocabulary: pa.ChunkedArray) -> NDArray[np.int3
 
 
 def _cut(shards: Iterable[Windows], rows: int) -> Iterator[Windows]:
-    """The same windows in shards of at least `rows` rows (the last may have fewer), cut between documents."""
+    """Yield the windows in shards of at least `rows` rows (the last may have fewer), cut between documents."""
     waiting: list[Windows] = []
     for shard in shards:
         waiting.append(shard)
@@ -164,14 +164,14 @@ def _longest(row: NDArray[np.int32]) -> int:
 def _none_left(known: int) -> str:
     return (
         "no window is left in an epoch\nexpected  words to learn from\n"
-        f"found     {known:,} words, all thinned out as too frequent\nRaise vocabulary.subsample, or set it to 0."
+        f"found     {known:,} words, all dropped as too frequent\nRaise vocabulary.subsample, or set it to 0."
     )
 
 
 def too_wide(window: int, longest: int) -> str:
-    """What is said where no document is as long as a window."""
+    """Return the error for a window wider than any document."""
     return (
         f"windows.window is wider than any document\nexpected  a document of at least {max(2, window)} known words\n"
         f"found     {longest} in the longest\n"
-        "Lower windows.window or vocabulary.min_count, or let a document be more than a line or a sentence."
+        "Lower windows.window or vocabulary.min_count, or make documents longer than a line or a sentence."
     )

@@ -1,4 +1,4 @@
-"""What is told, to whom, and what happens when nobody listens."""
+"""Which notifications are sent, where, and what happens when that fails."""
 
 import logging
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
 
 
 def test_the_webhook_gets_json(webhook: Webhook) -> None:
-    """One POST with the parts of the message, and all of it as `text`."""
+    """The webhook receives one POST with the parts of the message, and all of it as `text`."""
     notifications.tell(Notify(), MESSAGE)
 
     (heard,) = webhook.heard
@@ -39,7 +39,7 @@ def test_the_webhook_gets_json(webhook: Webhook) -> None:
 
 
 def test_only_what_is_wanted_is_told(webhook: Webhook) -> None:
-    """A message of several events goes out if one of them is wanted."""
+    """A message of several events is sent if the user subscribed to one of them."""
     wanted = Notify(on=["drift"])
     notifications.tell(wanted, MESSAGE)
     notifications.tell(wanted, MESSAGE._replace(events=["rejection", "drift"]))
@@ -48,7 +48,7 @@ def test_only_what_is_wanted_is_told(webhook: Webhook) -> None:
 
 
 def test_a_webhook_that_stumbles_is_asked_again(webhook: Webhook, caplog: pytest.LogCaptureFixture) -> None:
-    """An error of the server may pass; one of ours does not, and is not repeated. No log has the address."""
+    """A server error is retried, a client error is not. No log line has the address."""
     caplog.set_level(logging.DEBUG)
     webhook.answers = [503, 429]
     notifications.tell(Notify(), MESSAGE)
@@ -66,21 +66,21 @@ def test_a_webhook_that_stumbles_is_asked_again(webhook: Webhook, caplog: pytest
     ("address", "fault"),
     [
         ("http://127.0.0.1:9/hook?t0ken", "it cannot be reached (ConnectError)"),
-        ("hooks.example/t0ken", "W2V_WEBHOOK holds no address of a webhook"),
-        ("http://127.0.0.1:port/t0ken", "W2V_WEBHOOK holds no address of a webhook"),
-        ("", "W2V_WEBHOOK holds no address of a webhook"),
+        ("hooks.example/t0ken", "W2V_WEBHOOK is not the address of a webhook"),
+        ("http://127.0.0.1:port/t0ken", "W2V_WEBHOOK is not the address of a webhook"),
+        ("", "W2V_WEBHOOK is not the address of a webhook"),
     ],
 )
 def test_what_cannot_be_sent_is_said(
     address: str, fault: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the log, without the address, which is a secret; nothing is raised."""
+    """A failed notification is logged without the secret address, and raises nothing."""
     monkeypatch.setenv("W2V_WEBHOOK", address)
     monkeypatch.setattr(notifications, "PAUSE", 0.01)
     with caplog.at_level(logging.DEBUG):
         notifications.tell(Notify(), MESSAGE)
 
-    assert f"webhook W2V_WEBHOOK was not told 'nightly failed in ingestion': {fault}" in caplog.text
+    assert f"could not notify webhook W2V_WEBHOOK of 'nightly failed in ingestion': {fault}" in caplog.text
     assert SECRET not in caplog.text
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_sent_is_said(
     ],
 )
 def test_decisions(verdict: str, drift: float, events: list[str], uri: str) -> None:
-    """The message says who is champion now, why, and what to do; drift above the limit is an event of its own."""
+    """The message names the champion, the reason and what to do; drift above the limit is an event of its own."""
     figures = Figures(gates=[], incomparable=[], newer_data=False, drift=drift, overlap=0.5)
     decision = Decision(
         version="7", run_id="r7", verdict=verdict, against="6", why="because", who="w", when="now", figures=figures
@@ -108,7 +108,7 @@ def test_decisions(verdict: str, drift: float, events: list[str], uri: str) -> N
 
 
 def test_passwords_in_errors_are_masked() -> None:
-    """What failed may have an address in it; only the first lines are told."""
+    """Passwords in the error are masked, and only its first lines are sent."""
     error = "\n".join(["cannot reach postgresql://w2v:hunter2@db/mlflow", *map(str, range(20))])
     message = notifications.of_failure(
         "nightly", "publish", error, None, "w2v retrain --set tracking.uri=http://a:hunter2@b"
@@ -120,9 +120,9 @@ def test_passwords_in_errors_are_masked() -> None:
 
 
 def test_who_is_lost_is_told_with_the_way_on() -> None:
-    """The command of a person can be repeated; what a worker had started, its schedule does."""
+    """The message gives the command that resumes a run; runs of workers are resumed by their schedule."""
     by_hand = Lost("nightly", "", "f1", "its host is gone", "w2v retrain nightly.toml")
     by_worker = by_hand._replace(command="prefect flow-run execute")
 
-    assert "`w2v retrain nightly.toml` goes on with it" in notifications.of_lost(by_hand, "").body
+    assert "`w2v retrain nightly.toml` resumes it" in notifications.of_lost(by_hand, "").body
     assert "next scheduled run" in notifications.of_lost(by_worker, "").body

@@ -1,4 +1,4 @@
-"""Publication: one complete run, the same however often it is published, and a model that serves alone."""
+"""Publication makes one complete run, the same however often, and a model that serves alone."""
 
 import json
 import re
@@ -39,7 +39,7 @@ WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta",
 
 
 def clustered() -> Any:
-    """Three heaps of twenty words in eight dimensions."""
+    """Return three clusters of twenty words in eight dimensions."""
     rng = np.random.default_rng(0)
     return np.tile(np.eye(8)[:3], (20, 1)) + 0.2 * rng.normal(size=(60, 8))
 
@@ -58,7 +58,7 @@ class Published(NamedTuple):
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder one happens to work in."""
+    """Change to an unrelated working directory."""
     folder = tmp_path_factory.mktemp("elsewhere")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -67,7 +67,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Published:
-    """A run published twice."""
+    """Return a run published twice."""
     folder = tmp_path_factory.mktemp("published")
     for name, text in SETS.items():
         (folder / name).write_text(text)
@@ -86,7 +86,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Publ
 
 
 def snapshot(client: "MlflowClient", run_id: str) -> dict[str, Any]:
-    """All of a run that a second publication could have changed."""
+    """Return everything of a run that a second publication could have changed."""
     run = client.get_run(run_id)
     experiment = run.info.experiment_id
     models = client.search_logged_models([experiment])
@@ -110,7 +110,7 @@ def artifacts(client: "MlflowClient", run_id: str) -> Path:
 
 
 def test_publishing_again_changes_nothing(published: Published) -> None:
-    """No run, point, input, file, model or version more; the run stays as open as it was."""
+    """A second publication adds no run, point, input, file, model or version, and leaves the run open."""
     first, second = published.snapshots
 
     assert first == second
@@ -125,14 +125,14 @@ def test_publishing_again_changes_nothing(published: Published) -> None:
 
 
 def test_nothing_is_left_elsewhere(published: Published, elsewhere: Path) -> None:
-    """No default database, no default artifact folder: all is in the workspace, also after vectors are read back."""
+    """No default database or artifact folder is created outside the workspace, also after reading vectors back."""
     session.vectors_of(Run(session.uri(published.config), published.run_id))
 
     assert list(elsewhere.iterdir()) == []
 
 
 def test_every_stage_is_an_input_by_its_content(published: Published) -> None:
-    """Name, the store's own digest, schema and rows; the evaluation sets too; one entry for all draws."""
+    """Inputs have name, digest, schema and rows; evaluation sets, too; one entry for all draws."""
     inputs = {each.dataset.name: each for each in published.client.get_run(published.run_id).inputs.dataset_inputs}
 
     assert set(inputs) == {"documents", "tokens", "vocabulary", "windows", "held-out", "vectors", "pairs", "family"}
@@ -147,7 +147,7 @@ def test_every_stage_is_an_input_by_its_content(published: Published) -> None:
 
 
 def test_curves_over_words_and_scores_as_bars(published: Published) -> None:
-    """A curve has a point where its words were seen; a lone score is at step 0, which MLflow draws as a bar."""
+    """A curve has points over words read; a single score is at step 0, which MLflow shows as a bar."""
     points = published.snapshots[0]["points"]
 
     assert [step for step, *_ in points["loss/training"]] == [1_000, 2_000, 3_000, 4_000]
@@ -160,7 +160,7 @@ def test_curves_over_words_and_scores_as_bars(published: Published) -> None:
 
 
 def test_files_of_a_run(published: Published) -> None:
-    """All that the run promises, under the names that the report gives."""
+    """The run has all files that the report names."""
     folder = artifacts(published.client, published.run_id)
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -175,7 +175,7 @@ def test_files_of_a_run(published: Published) -> None:
 
 
 def test_the_certificate(published: Published) -> None:
-    """Every other file is in it by its digest, the tables by that of their numbers; and a tag vouches for it."""
+    """It contains the digest of every other file and of the tables' numbers, and a tag has its own digest."""
     run = Run(published.context.tracking_uri, published.run_id)
     certificate = certificate_module.read(run)
     folder = artifacts(published.client, published.run_id)
@@ -192,13 +192,13 @@ def test_the_certificate(published: Published) -> None:
 
     whole = (folder / certificate_module.FILE).read_bytes()
     (folder / certificate_module.FILE).write_bytes(whole + b" ")
-    with pytest.raises(TrackingError, match=r"reproducibility.json is not what the run's tag"):
+    with pytest.raises(TrackingError, match=r"reproducibility.json does not match the run's tag"):
         certificate_module.read(run)
     (folder / certificate_module.FILE).write_bytes(whole)
 
 
 def test_vectors_come_back(published: Published) -> None:
-    """By run id as arrays, mapped and not read; and the same from either word2vec file."""
+    """Vectors are loaded by run id, memory-mapped, and equal those of both word2vec files."""
     words, counts, table, rules = session.vectors_of(Run(session.uri(published.config), published.run_id))
     folder = artifacts(published.client, published.run_id) / "vectors"
 
@@ -223,7 +223,7 @@ def ask(model, words: list[str], **params: Any) -> list[dict[str, Any]]:
 
 
 def test_the_model_gives_neighbors(model) -> None:
-    """A row a word in the order asked, its neighbours as NumPy finds them; an unknown word is no error."""
+    """The model returns a row per word in the order asked, as NumPy computes it; an unknown word is no error."""
     unit = clustered() / np.linalg.norm(clustered(), axis=1, keepdims=True)
     nearest = np.argsort(-(unit @ unit[4]))[1:4]
     beta1, zebra, upper, hyphened = ask(model, ["beta1", "zebra", "BETA1", "\ufeffBe\u00adta1"], k=3)
@@ -236,7 +236,7 @@ def test_the_model_gives_neighbors(model) -> None:
 
 
 def test_the_model_gives_vectors(model) -> None:
-    """The very numbers that were trained."""
+    """The model returns exactly the trained numbers."""
     beta1, zebra = ask(model, ["beta1", "zebra"], what="vectors")
 
     assert beta1["vector"] == clustered().astype(np.float32)[4].tolist()
@@ -244,7 +244,7 @@ def test_the_model_gives_vectors(model) -> None:
 
 
 def test_the_model_completes_analogies(model) -> None:
-    """As NumPy does, without the three words; one unknown word leaves the question open, two are no question."""
+    """Answers are those of NumPy without the three words; an unknown word leaves it open; two words are invalid."""
     unit = clustered() / np.linalg.norm(clustered(), axis=1, keepdims=True)
     a, b, c = (WORDS.index(word) for word in ("alpha0", "beta0", "alpha1"))
     query = unit[b] - unit[a] + unit[c]
@@ -260,18 +260,18 @@ def test_the_model_completes_analogies(model) -> None:
 
 @pytest.mark.parametrize("params", [{"what": "synonyms"}, {"k": 0}])
 def test_the_model_refuses_what_it_cannot_do(model, params: dict[str, Any]) -> None:
-    """The message says what may be asked."""
+    """The message names the valid queries."""
     with pytest.raises(Exception, match=r"expected what = neighbors or vectors or analogies and k ≥ 1; found"):
         ask(model, ["beta1"], **params)
 
 
 def test_more_neighbors_than_words(model) -> None:
-    """All other words, none twice."""
+    """All other words are returned, each once."""
     assert sorted(ask(model, ["beta1"], k=1_000)[0]["neighbors"]) == sorted(set(WORDS) - {"beta1"})
 
 
 def test_the_model_is_code_and_data(published: Published) -> None:
-    """No pickle, nothing of this project, and its requirements are pinned."""
+    """The model has no pickle, imports nothing of this project, and pins its requirements."""
     folder = Path(published.client.get_model_version("vectors", "1").source)
     files = {path.name for path in folder.rglob("*") if path.is_file()}
     requirements = (folder / "requirements.txt").read_text().split()
@@ -284,7 +284,7 @@ def test_the_model_is_code_and_data(published: Published) -> None:
 
 
 def test_models_are_found_by_what_judged_them(published: Published) -> None:
-    """The best model on a set is a query: the metric is tied to the model and to the set's digest."""
+    """The best model on a set is found by a query: metrics are linked to model and set digest."""
     digest = published.stages["evaluation"].manifest.inputs["outside"]["pairs"]
     experiment = published.client.get_run(published.run_id).info.experiment_id
 
@@ -298,7 +298,7 @@ def test_models_are_found_by_what_judged_them(published: Published) -> None:
 
 @pytest.fixture(scope="module")
 def grown(published: Published) -> Published:
-    """A run that keeps the vectors of its first epoch, published twice."""
+    """Return a run that keeps the vectors of its first epoch, published twice."""
     run_id = session.start(published.config, "flow-grown")
     context = published.context.model_copy(update={"run_id": run_id})
     stages = finished_stages(published.config, context, WORDS, clustered(), earlier=BEGUN)
@@ -310,13 +310,13 @@ def grown(published: Published) -> Published:
 
 
 def models_of(run: Published) -> list[Any]:
-    """As they were logged, with their steps."""
+    """Return the models of a run as they were logged, with their steps."""
     outputs = run.client.get_run(run.run_id).outputs.model_outputs
     return [(each.step, run.client.get_logged_model(each.model_id)) for each in sorted(outputs, key=lambda o: o.step)]
 
 
 def test_each_epoch_kept_is_a_model_with_its_scores(grown: Published) -> None:
-    """Two models, where the words seen by then are the step; only the final one is a version; twice is like once."""
+    """Two models at the steps of words read; only the final one is a version; publishing twice adds none."""
     facts = grown.stages["evaluation"].manifest.facts
     (begun_at, begun), (done_at, done) = models_of(grown)
 
@@ -330,7 +330,7 @@ def test_each_epoch_kept_is_a_model_with_its_scores(grown: Published) -> None:
 
 
 def test_scores_grow_over_the_words_seen(published: Published, grown: Published) -> None:
-    """Each score is a curve over the steps of the loss; the run's own value is the final one, and no key is new."""
+    """Each score is a curve over the steps of the loss; its last value is the final one, under the same key."""
     points = grown.snapshots[0]["points"]
     run = grown.client.get_run(grown.run_id)
     facts = grown.stages["evaluation"].manifest.facts
@@ -344,7 +344,7 @@ def test_scores_grow_over_the_words_seen(published: Published, grown: Published)
 
 
 def test_the_vectors_of_an_earlier_epoch_come_back(grown: Published) -> None:
-    """From MLflow alone, mapped; its model answers with them; and an epoch that is not kept is named."""
+    """They come from MLflow alone, memory-mapped; the model answers with them; missing epochs are named."""
     from mlflow import pyfunc
 
     run = Run(grown.context.tracking_uri, grown.run_id)
@@ -361,7 +361,7 @@ def test_the_vectors_of_an_earlier_epoch_come_back(grown: Published) -> None:
 
 
 def test_the_result_is_not_found_before_all_is_there(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A publication that breaks in its last steps leaves a run that nobody takes for complete."""
+    """A publication that fails in its last steps leaves a run that does not count as complete."""
     refused = Tracking(experiment="broken").model_copy(update={"registered_model": "bad:name"})  # at the door, else
     config = published.config.model_copy(update={"tracking": refused})
     context = published.context.model_copy(update={"run_id": session.start(config, "flow-broken")})
@@ -373,7 +373,7 @@ def test_the_result_is_not_found_before_all_is_there(published: Published, monke
 
 
 def test_the_report(published: Published) -> None:
-    """Scores with intervals, neighbours and accounts; a bar in a name breaks no table."""
+    """It has scores with intervals, neighbours and accounts; a bar in a name breaks no table."""
     page = published.client.get_run(published.run_id).data.tags["mlflow.note.content"]
     rows = {row["score"]: row for row in tables.scores(published.stages["evaluation"].manifest.facts["metrics"])}
 
@@ -391,7 +391,7 @@ def test_the_report(published: Published) -> None:
 
 
 def test_words_and_names_are_no_markdown(published: Published) -> None:
-    """They neither break the tables of the report, nor become links or elements of the page."""
+    """Words break no table of the report and become no links or elements."""
     manifests = {name: each.manifest for name, each in published.stages.items() if name != "draws"}
     judged = manifests["evaluation"]
     near = {"[x](javascript:x)": [("a|b", 1.0), ("<img src=x onerror=alert(1)>", 0.9)], "`y\n# z": [("=1+1", 0.8)]}
@@ -408,14 +408,14 @@ def test_words_and_names_are_no_markdown(published: Published) -> None:
 
 
 def test_tables_for_people_hold_no_formula(published: Published) -> None:
-    """They are CSV, which is opened in spreadsheets: a section of analogies is called `=one` here."""
+    """CSV files for spreadsheets contain no formula, also for an analogy section called `=one`."""
     table = pd.read_csv(artifacts(published.client, published.run_id) / "scores" / "analogies.csv")
 
     assert table["section"].tolist() == ["'=one", "total"]
 
 
 def test_analogies_by_section() -> None:
-    """Two sections and their total; what is not covered counts among the asked only."""
+    """Two sections and their total; items not covered count only among the asked ones."""
     import pyarrow as pa
 
     rows = [
@@ -437,7 +437,7 @@ def test_analogies_by_section() -> None:
 
 
 def test_words_of_the_map_do_not_overlap() -> None:
-    """Every word is legible: no two boxes share a pixel, and most words are there."""
+    """No two labels share a pixel, and most words are shown."""
     figure = figures.word_map(WORDS, clustered().astype(np.float32))
     figure.canvas.draw()
     boxes = [text.get_window_extent().extents for text in figure.axes[0].texts]
@@ -450,12 +450,12 @@ def test_words_of_the_map_do_not_overlap() -> None:
 
 @pytest.mark.parametrize("count", [1, 3, 5])
 def test_few_words_are_a_map_too(count: int) -> None:
-    """However few words there are, there is a picture."""
+    """Any number of words gives a map."""
     assert figures.word_map(WORDS[:count], clustered()[:count].astype(np.float32)).axes
 
 
 def test_words_without_a_font_are_left_out() -> None:
-    """Numbers, and scripts that no installed font draws (Linear A), leave no boxes on the map."""
+    """Numbers, and scripts without an installed font (Linear A), leave no boxes on the map."""
     words = [f"{word}\U00010600" for word in WORDS] + ["12345"] + WORDS
     figure = figures.word_map(words, np.tile(clustered(), (3, 1))[: len(words)].astype(np.float32))
 

@@ -1,4 +1,4 @@
-"""What MLflow, its database and its disk refuse is told by its cause: one message and one way out each."""
+"""Refusals of MLflow, its database and its disk are reported by cause, with one message and one next step."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 3 MB."""
+    """Mount a disk of 3 MB."""
     place = tmp_path / "disk"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "w2v-test", str(place)]
@@ -57,7 +57,7 @@ def damaged(database: Path) -> None:
 
 
 def torn(database: Path) -> None:
-    """Its first page is whole."""
+    """Damage a database behind its first page."""
     whole = database.read_bytes()
     database.write_bytes(whole[:4_096] + os.urandom(len(whole) - 4_096))
 
@@ -78,7 +78,7 @@ def upgraded(database: Path) -> None:
 def test_a_database_tells_what_is_wrong(
     spoil: Callable[[Path], None], said: str, way: str, made: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Which one, what, and the way out; no traceback before it, and soon."""
+    """The error names the database, the cause and the next step, soon and without a traceback."""
     database = tmp_path / "runs.db"
     shutil.copy(made, database)
     spoil(database)
@@ -101,7 +101,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_what_a_killed_process_has_half_written_is_undone(made: Path, tmp_path: Path) -> None:
-    """SQLite's journal is there, and the next command is not told that the database cannot be written."""
+    """SQLite's journal is rolled back, and the next command can write to the database."""
     database = tmp_path / "mlflow.db"
     shutil.copy(made, database)
     subprocess.run([sys.executable, "-c", HALF, str(database)], check=False)
@@ -120,7 +120,7 @@ def fill(disk: Path) -> None:
 
 
 def test_a_full_disk_is_told(made: Path, disk: Path) -> None:
-    """With what frees space."""
+    """The error names a command that frees space."""
     database = disk / "runs.db"
     shutil.copy(made, database)
     fill(disk)
@@ -130,7 +130,7 @@ def test_a_full_disk_is_told(made: Path, disk: Path) -> None:
 
 
 def test_a_read_only_disk_is_told(made: Path, disk: Path) -> None:
-    """What can be read is read; what cannot be written is said."""
+    """Reading works on a read-only disk; writing gives a clear error."""
     database = disk / "runs.db"
     shutil.copy(made, database)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
@@ -142,7 +142,7 @@ def test_a_read_only_disk_is_told(made: Path, disk: Path) -> None:
 
 
 def test_a_lock_is_waited_for(made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Said once, and done when the other process has ended."""
+    """Waiting for a lock is logged once, and ends with the other process."""
     database = tmp_path / "runs.db"
     shutil.copy(made, database)
     other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
@@ -156,7 +156,7 @@ def test_a_lock_is_waited_for(made: Path, tmp_path: Path, caplog: pytest.LogCapt
 
 
 class Site(BaseHTTPRequestHandler):
-    """Has no good answer."""
+    """A server without a good answer."""
 
     def __init__(self, status: int, *arguments: object) -> None:
         self.status = status
@@ -175,16 +175,16 @@ class Site(BaseHTTPRequestHandler):
 @pytest.mark.parametrize(
     ("scheme", "status", "kind", "said"),
     [
-        ("http", 401, TrackingError, r"refuses who we say we are\n.*\n.*MLFLOW_TRACKING_PASSWORD"),
-        ("http", 403, TrackingError, r"refuses who we say we are\n.*\n.*MLFLOW_TRACKING_PASSWORD"),
+        ("http", 401, TrackingError, r"refuses the name and password\n.*\n.*MLFLOW_TRACKING_PASSWORD"),
+        ("http", 403, TrackingError, r"refuses the name and password\n.*\n.*MLFLOW_TRACKING_PASSWORD"),
         ("http", 503, Unreachable, r"does not answer\n.*\nStart it"),
-        ("https", 200, TrackingError, r"does not speak TLS as we do\n.*\n.*http://"),
+        ("https", 200, TrackingError, r"has no matching TLS\n.*\n.*http://"),
     ],
 )
 def test_a_server_tells_what_is_wrong(
     scheme: str, status: int, kind: type[Exception], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is refused is told which variables to set, and not to start what runs."""
+    """A refused client is told which variables to set, not to start the server."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with HTTPServer(("127.0.0.1", 0), partial(Site, status)) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
@@ -194,7 +194,7 @@ def test_a_server_tells_what_is_wrong(
 
 
 def test_a_certificate_that_is_not_trusted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By MLflow's client, to which it is left: where that is told to trust the server, it is reached."""
+    """An untrusted certificate is reported; once MLflow's client trusts it, the server is reached."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     tls = SSLContext(PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(self_signed(tmp_path))
@@ -205,13 +205,13 @@ def test_a_certificate_that_is_not_trusted_is_said(tmp_path: Path, monkeypatch: 
         with pytest.raises(TrackingError, match=r"a certificate that is not trusted"), reached(address) as client:
             client.search_experiments(max_results=1)
         monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(tmp_path / "tls.pem"))
-        with pytest.raises(TrackingError, match="refuses who we say we are"), reached(address) as client:
+        with pytest.raises(TrackingError, match="refuses the name and password"), reached(address) as client:
             client.search_experiments(max_results=1)
         server.shutdown()
 
 
 def self_signed(folder: Path) -> Path:
-    """A file with a key and the certificate of 127.0.0.1."""
+    """Return a file with a key and a certificate of 127.0.0.1."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
     here = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
     now = datetime.now(UTC)
@@ -234,5 +234,5 @@ def self_signed(folder: Path) -> Path:
     ],
 )
 def test_words_are_known(words: str, refusal: object) -> None:
-    """Of what cannot be made to happen here."""
+    """Messages of causes that cannot be produced here are recognised."""
     assert refusals.in_words(words) == refusal

@@ -1,4 +1,4 @@
-"""Tokenization: words of any script, the same as slow Python finds, and every document accounted for."""
+"""Tokenization finds words of any script as slow Python does, and accounts for every document."""
 
 import re
 import sys
@@ -36,7 +36,7 @@ def words(text: str, **options: object) -> list[list[str]]:
 
 
 def slow_words(text: str, is_part: Callable[[str], bool]) -> list[list[str]]:
-    """Character by character: what is no part ends a word, a mark needs a word before it, a joiner one on each side."""
+    """Return the words: other characters end a word, a mark follows a letter, a joiner has one on each side."""
     found, waiting = [""], ""
     for character in unicodedata.normalize("NFC", "".join(c for c in text if c not in INVISIBLE)):
         if character in JOINERS:
@@ -85,7 +85,7 @@ def is_mark(character: str) -> bool:
     ],
 )
 def test_words_of_many_scripts(text: str, expected: list[str] | None) -> None:
-    """Letters, marks and digits make words; everything else is between them; no word, no row."""
+    """Letters, marks and digits make words; other characters separate; a text without words has no row."""
     assert words(text) == ([expected] if expected else [])
 
 
@@ -98,7 +98,7 @@ def test_words_of_many_scripts(text: str, expected: list[str] | None) -> None:
     ],
 )
 def test_digits(digits: str, expected: list[str]) -> None:
-    """Kept, or spelled one by one as text8 does, in any script; or dropped, which also parts words."""
+    """Digits are kept, spelled one by one as in text8 in any script, or dropped, which also separates words."""
     assert words("In 1984, A4: ٤٢ x²", digits=digits) == [expected]
 
 
@@ -119,7 +119,7 @@ def test_sentences(text: str, expected: list[list[str]]) -> None:
 
 
 def test_sentences_keep_their_document() -> None:
-    """Each row tells the document it is from, and a document may have none."""
+    """Each row names its document, and a document may have none."""
     texts = pa.array(["A b. C d.", "!", "E."], pa.large_string())
 
     table = tokenize(pa.array([5, 6, 7]), texts, Tokenization(sentences=True))
@@ -129,7 +129,7 @@ def test_sentences_keep_their_document() -> None:
 
 @given(TEXT)
 def test_words_are_those_of_slow_python(text: str) -> None:
-    """For any text: NFC, then runs of the categories L, M and N, with joiners inside, told by Python's own tables."""
+    """For any text, words are the NFC runs of categories L, M and N with inner joiners, by Python's tables."""
     assert words(text, lowercase=False) == slow_words(text, is_word_character)
 
 
@@ -167,14 +167,14 @@ def test_a_pattern_finds_what_re_finds(pattern: str, text: str) -> None:
     ],
 )
 def test_a_wrong_pattern_is_told(documents: Dataset, context: Context, pattern: str, reason: str) -> None:
-    """In the words of RE2, with what it cannot do."""
+    """The error gives RE2's message and its limits."""
     with pytest.raises(InputError, match=rf"^tokenization\.pattern\nexpected .*\nfound .*{reason}.*\nRE2 has no look-"):
         tokenization.compute(context=context, documents=documents, config=Tokenization(pattern=pattern))
 
 
 @pytest.mark.parametrize("pattern", ["a*", "a?|b", r"\b", "(?m)^", "(a|)"])
 def test_a_pattern_of_nothing_is_refused(documents: Dataset, context: Context, pattern: str) -> None:
-    """What matches the empty string is no word, and is said before any work: when the output is looked up."""
+    """A pattern that matches the empty string is refused before any work."""
     with pytest.raises(InputError, match=r"^tokenization\.pattern\nexpected .* a character long\nfound .*empty"):
         tokenization.find(context=context, documents=documents, config=Tokenization(pattern=pattern))
 
@@ -193,19 +193,19 @@ def test_a_pattern_of_nothing_is_refused(documents: Dataset, context: Context, p
     ],
 )
 def test_a_pattern_that_surprises_is_told(pattern: str | None, told: list[str]) -> None:
-    """Of RE2's classes, which are ASCII: what each matches, and what to write instead."""
+    """A warning explains RE2's ASCII classes and what to write instead."""
     warnings = patterns.warnings(pattern)
 
     assert [re.search(r"in RE2 \\(\w) is .*\. Write .", warning)[1] for warning in warnings] == told
 
 
 def test_named_classes_are_told() -> None:
-    """[[:alpha:]] is ASCII too."""
+    """[[:alpha:]] is ASCII only, and warned about, too."""
     assert "[:alpha:] and similar classes are ASCII only" in patterns.warnings("[[:alpha:]]+")[0]
 
 
 def test_what_a_warning_advises_is_right() -> None:
-    """`café` is cut by \\w+ and whole by what is to be written instead."""
+    r"""`café` is cut by \w+ and kept whole by the advised pattern."""
     assert words("Café ٣", pattern=r"\w+") == [["caf"]]
     assert words("Café ٣", pattern=r"[\p{L}\p{M}\p{N}_]+") == [["café", "٣"]]
 
@@ -222,7 +222,7 @@ SPACELESS = {
 
 @pytest.mark.parametrize(("clause", "expected"), SPACELESS.items())
 def test_clauses_are_cut_by_icu(clause: str, expected: list[str]) -> None:
-    """In each script without spaces, between other words, which stay as they are; 𠀀 is one character of two units."""
+    """Scripts without spaces are segmented, other words kept; 𠀀 is one character of two UTF-16 units."""
     text = f"Don't x² 𠀀, {clause}。"
 
     assert words(text) == [["don", "t", "x²", "𠀀", clause]]
@@ -231,7 +231,7 @@ def test_clauses_are_cut_by_icu(clause: str, expected: list[str]) -> None:
 
 @given(st.lists(st.text(ANY | TELLING | st.sampled_from("".join(SPACELESS)), max_size=20), max_size=4))
 def test_a_segmenter_loses_no_character(texts: list[str]) -> None:
-    """Whatever it cuts, each text has the characters it had, in its own row."""
+    """Each text keeps its characters, in its own row."""
     whole, cut = (
         tokenize(pa.array(range(len(texts))), pa.array(texts, pa.large_string()), Tokenization(segmenter=segmenter))
         for segmenter in (None, "icu")
@@ -243,7 +243,7 @@ def test_a_segmenter_loses_no_character(texts: list[str]) -> None:
 
 
 def test_a_segmenter_and_its_version_are_part_of_the_key(documents: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another edition of its dictionaries cuts elsewhere; without one, the key is what it was."""
+    """Another version of the segmenter changes the key; without one, the key is as before."""
     inputs = [tokenization.inputs(documents=documents, config=Tokenization(segmenter=each)) for each in (None, "icu")]
 
     assert "segmenter" not in inputs[0]["config"]
@@ -252,7 +252,7 @@ def test_a_segmenter_and_its_version_are_part_of_the_key(documents: Dataset, mon
 
 
 def test_a_segmenter_that_is_missing_is_told(documents: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the way to install it, when the output is looked up."""
+    """A missing segmenter is reported with its installation, when the output is looked up."""
     monkeypatch.setitem(sys.modules, "icu4py", None)
 
     with pytest.raises(InputError, match=r"tokenization\.segmenter = 'icu'\nexpected .*icu4py\nfound .*\nInstall"):
@@ -260,7 +260,7 @@ def test_a_segmenter_that_is_missing_is_told(documents: Dataset, monkeypatch: py
 
 
 def test_clauses_that_become_words_are_told() -> None:
-    """Which script, and its share of the text, where that is a tenth or more; not where something cuts them."""
+    """A script with a tenth or more of the text is reported with its share, unless a segmenter cuts it."""
     texts = pa.array(["今日は。元気？", "Only English text is here, " * 3, "ภาษาไทย"], pa.large_string())
     shares = clauses(scripts(texts), Tokenization())
 
@@ -275,7 +275,7 @@ TEXTS = ["The first one. It is short.", "12 34", "?!", "Another: a4 b5"]
 
 @stage("demo")
 def corpus(config: Tokenization, draft: Draft, context: Context) -> Account:
-    """Two shards of documents, as ingestion would write them."""
+    """Return two shards of documents, as ingestion writes them."""
     for shard in (0, 1):
         rows = {"document": [2 * shard, 2 * shard + 1], "source": ["a", "b"], "text": TEXTS[2 * shard : 2 * shard + 2]}
         contracts.write(draft.file(f"part-{shard:05d}.parquet"), contracts.DOCUMENTS, pa.table(rows))
@@ -288,7 +288,7 @@ def documents(context: Context) -> Dataset:
 
 
 def test_every_document_is_accounted_for(documents: Dataset, context: Context) -> None:
-    """A shard for each of documents; one without a word has no row and is counted."""
+    """Each shard of documents gives a shard of tokens; a document without words is counted."""
     tokens = tokenization.compute(context=context, documents=documents, config=Tokenization())
 
     assert [contracts.read(file, contracts.TOKENS).to_pydict() for file in tokens.files()] == [
@@ -300,25 +300,25 @@ def test_every_document_is_accounted_for(documents: Dataset, context: Context) -
 
 
 def test_sentences_are_rows_not_documents(documents: Dataset, context: Context) -> None:
-    """The account stays in documents, however many rows they give."""
+    """The account counts documents, however many rows they give."""
     manifest = tokenization.compute(context=context, documents=documents, config=Tokenization(sentences=True)).manifest
 
     assert (manifest.account.written, manifest.facts) == (3, {"tokens": 11, "rows": 4})
 
 
 def test_a_corpus_without_words_is_told(documents: Dataset, context: Context) -> None:
-    """Nothing that follows could say why."""
+    """A corpus without words is refused here, since no later stage could name the cause."""
     with pytest.raises(InputError) as error:
         tokenization.compute(context=context, documents=documents, config=Tokenization(pattern="[α-ω]+"))
 
     assert str(error.value) == (
         "no word in 4 documents\nexpected  matches of tokenization.pattern, '[α-ω]+'\nfound     none\n"
-        "Change [tokenization], or look at the documents."
+        "Change [tokenization], or check the documents."
     )
 
 
 def test_threads_change_no_bit(documents: Dataset, tmp_path: Path) -> None:
-    """One thread or four: the files are the same to the byte."""
+    """One and four threads give the same bytes."""
     made = [
         tokenization.compute(
             context=Context(runtime=Runtime(workspace=str(tmp_path / str(threads)), threads=threads)),

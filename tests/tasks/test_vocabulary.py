@@ -31,7 +31,7 @@ def test_ids_by_falling_count_then_word(context: Context) -> None:
 
 
 def test_counts_are_merged_over_shards(context: Context) -> None:
-    """However the documents are cut into shards, the vocabulary is the same, down to its bytes."""
+    """The vocabulary is the same to the byte, however the documents are cut into shards."""
     one, _ = count(context, [SENTENCES], min_count=1)
     three, rows = count(context, [[sentence] for sentence in SENTENCES], min_count=1)
 
@@ -40,21 +40,21 @@ def test_counts_are_merged_over_shards(context: Context) -> None:
 
 
 def test_account_is_in_occurrences(context: Context) -> None:
-    """14 occurrences, of which on, mat and and are rare."""
+    """Of 14 occurrences, those of on, mat and and are rare."""
     made, _ = count(context, [SENTENCES], min_count=2)
 
     assert made.manifest.account == Account(unit="occurrences", read=14, written=11, left_out={"rare": 3})
 
 
 def test_max_size_keeps_the_most_frequent(context: Context) -> None:
-    """A bound on the size cuts at the rare end."""
+    """A limit on the size drops the rarest words."""
     _, rows = count(context, [SENTENCES], min_count=1, max_size=2)
 
     assert [row["word"] for row in rows] == ["the", "a"]
 
 
 def test_fixed_vocabulary_is_kept_whole(context: Context, tmp_path: Path) -> None:
-    """The user's words get vectors whether they occur or not, and no other word does."""
+    """The user's words get vectors, also if they never occur, and no other word does."""
     words = tmp_path / "words.txt"
     words.write_text("dog\nunicorn\ndog\n\ncat\n")
 
@@ -64,7 +64,7 @@ def test_fixed_vocabulary_is_kept_whole(context: Context, tmp_path: Path) -> Non
 
 
 def test_edited_fixed_vocabulary_is_another_output(context: Context, tmp_path: Path) -> None:
-    """The key holds the content of the list, not its path."""
+    """The key contains the content of the list, not its path."""
     words = tmp_path / "words.txt"
     words.write_text("dog\n")
     first, _ = count(context, [SENTENCES], fixed=str(words))
@@ -76,7 +76,7 @@ def test_edited_fixed_vocabulary_is_another_output(context: Context, tmp_path: P
 
 
 def test_empty_vocabulary_says_what_was_found(context: Context) -> None:
-    """The error names the threshold, the most frequent word and the way out."""
+    """The error names the threshold, the most frequent word and the next step."""
     with pytest.raises(InputError) as error:
         count(context, [SENTENCES], min_count=50)
 
@@ -84,7 +84,7 @@ def test_empty_vocabulary_says_what_was_found(context: Context) -> None:
         "the vocabulary is empty\n"
         "expected  words that occur at least 50 times\n"
         "found     14 occurrences of 8 words; the most frequent, 'the', occurs 3 times\n"
-        "Give more text, or lower vocabulary.min_count."
+        "Use more text, or lower vocabulary.min_count."
     )
 
 
@@ -100,7 +100,7 @@ def test_empty_vocabulary_says_what_was_found(context: Context) -> None:
 def test_a_list_is_brought_into_the_form_of_the_text(
     context: Context, tmp_path: Path, text: str, expected: list[str]
 ) -> None:
-    """Whatever its capitals, composition, ends of lines or byte order mark; a # alone is a word."""
+    """Capitals, composition, line endings and byte order mark do not matter; a # alone is a word."""
     words = tmp_path / "words.txt"
     words.write_bytes(text.encode())
 
@@ -110,7 +110,7 @@ def test_a_list_is_brought_into_the_form_of_the_text(
 
 
 def test_what_of_a_list_never_occurs_is_told(context: Context, tmp_path: Path) -> None:
-    """It keeps its row; how many these are, and the first of them, is in the facts and in a sentence."""
+    """Words that never occur keep their rows; facts and a note give their number and the first ones."""
     words = tmp_path / "words.txt"
     words.write_text("dog\nUnicorn\ndon't\n")
 
@@ -126,7 +126,7 @@ def test_what_of_a_list_never_occurs_is_told(context: Context, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("the 500\ncat 31\n", "this word list holds counts\nexpected  one word a line\nfound     'the 500'\nLeave the"),
+        ("the 500\ncat 31\n", "this word list holds counts\nexpected  one word a line\nfound     'the 500'\nRemove"),
         ("the\t500\n", "this word list holds counts"),
         ("kettle\nladder\n", "none of these 2 words is in the text\nexpected  words of the text, whose most frequent "
          "are 'the', 'a', 'cat', 'dog', 'sat'\nfound     'kettle', 'ladder'\nWrite the words of vocabulary.fixed"),
@@ -135,7 +135,7 @@ def test_what_of_a_list_never_occurs_is_told(context: Context, tmp_path: Path) -
     ],
 )  # fmt: skip
 def test_a_list_without_a_word_of_the_text_says_why(context: Context, tmp_path: Path, text: str, message: str) -> None:
-    """The cause is the list, not vocabulary.min_count."""
+    """The error names the list as the cause, not vocabulary.min_count."""
     words = tmp_path / "words.txt"
     words.write_text(text)
 
@@ -144,6 +144,6 @@ def test_a_list_without_a_word_of_the_text_says_why(context: Context, tmp_path: 
 
 
 def test_missing_fixed_vocabulary_is_named(context: Context) -> None:
-    """A word list that is not there is an input error, with its path."""
+    """A missing word list is an input error with its path."""
     with pytest.raises(InputError, match=r"nowhere\.txt: cannot read this word list \(No such file"):
         count(context, [SENTENCES], fixed="nowhere.txt")

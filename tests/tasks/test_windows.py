@@ -53,7 +53,7 @@ def test_training_and_held_out_share_no_document(context: Context) -> None:
 
 @pytest.mark.parametrize("epoch", [0, None])
 def test_parts_are_one_corpus(context: Context, epoch: int | None) -> None:
-    """Tokens in parts, each numbered from zero, are drawn like those in one piece, and the same documents held out."""
+    """Tokens in several parts give the same draw and held-out documents as in one part."""
     config = Windows(held_out_fraction=0.1)
     drawn = []
     for tokens in (tokens_of(context, SHARDS), tokens_in_parts(context, [SHARDS[:1], SHARDS[1:]])):
@@ -66,7 +66,7 @@ def test_parts_are_one_corpus(context: Context, epoch: int | None) -> None:
 
 
 def test_a_draw_without_windows_is_refused(context: Context) -> None:
-    """A threshold that thins all words out is named, where later a division by zero would be all that is said."""
+    """A threshold that drops all words is named, before it leads to a division by zero."""
     with pytest.raises(InputError, match=r"no window is left in an epoch\nexpected(?s:.*)Raise vocabulary\.subsample"):
         drawn(context, 0, subsample=1e-12)
 
@@ -77,14 +77,14 @@ def test_radii_are_from_one_to_window(context: Context) -> None:
 
 
 def test_each_epoch_is_another_draw_and_each_seed_too(context: Context) -> None:
-    """Epochs and seeds redraw; the same epoch and seed give the same bytes."""
+    """Other epochs and seeds give other draws; the same ones give the same bytes."""
     digests = [drawn(context, epoch, seed=seed, subsample=0.01).digest for epoch, seed in [(0, 1), (1, 1), (0, 2)]]
 
     assert len(set(digests)) == 3
 
 
 def test_threads_change_nothing(context: Context, tmp_path) -> None:
-    """One thread or five: the same bytes."""
+    """One and five threads give the same bytes."""
     other = Context(runtime=Runtime(workspace=str(tmp_path / "other"), threads=5))
     one = Context(runtime=Runtime(workspace=str(tmp_path / "one"), threads=1))
 
@@ -92,7 +92,7 @@ def test_threads_change_nothing(context: Context, tmp_path) -> None:
 
 
 def test_shards_are_cut_between_documents(context: Context) -> None:
-    """A shard has at least shard_rows rows, and no document lies in two."""
+    """A shard has at least shard_rows rows, and no document is in two shards."""
     made = drawn(context, 0, shard_rows=100)
     documents = [set(contracts.read(file, contracts.WINDOWS)["document"].to_pylist()) for file in made.files()]
 
@@ -101,7 +101,7 @@ def test_shards_are_cut_between_documents(context: Context) -> None:
 
 
 def test_held_out_windows_are_few_and_full(context: Context) -> None:
-    """At most held_out_windows rows are judged, with the full radius; the others are context only."""
+    """At most held_out_windows rows are judged, with the full radius; the others are only context."""
     radius = columns(drawn(context, None, window=4, held_out_windows=10))["radius"]
 
     assert sorted(set(radius)) == [0, 4]
@@ -109,19 +109,19 @@ def test_held_out_windows_are_few_and_full(context: Context) -> None:
 
 
 def test_held_out_documents_stay_when_the_corpus_grows() -> None:
-    """What was held out of the first hundred documents still is when there are a thousand."""
+    """Documents held out of the first hundred still are when there are a thousand."""
     assert (held_out_documents(1000, 0.2)[:100] == held_out_documents(100, 0.2)).all()
 
 
 def test_small_corpora_spare_one_document_or_none() -> None:
-    """Below twenty documents none is held out by force; from twenty on at least one is."""
+    """Below twenty documents none may be held out; from twenty on at least one is."""
     assert held_out_documents(3, 1e-9).sum() == 0
     assert held_out_documents(20, 1e-9).sum() == 1
     assert held_out_documents(20, 0.0).sum() == 0
 
 
 def test_window_wider_than_any_document_is_refused(context: Context) -> None:
-    """The error names the setting, the longest document and the ways out."""
+    """The error names the setting, the longest document and the next steps."""
     with pytest.raises(InputError) as error:
         drawn(context, 0, window=31)
 
@@ -129,7 +129,7 @@ def test_window_wider_than_any_document_is_refused(context: Context) -> None:
         "windows.window is wider than any document\n"
         "expected  a document of at least 31 known words\n"
         "found     30 in the longest\n"
-        "Lower windows.window or vocabulary.min_count, or let a document be more than a line or a sentence."
+        "Lower windows.window or vocabulary.min_count, or make documents longer than a line or a sentence."
     )
 
 

@@ -153,7 +153,7 @@ def test_where_no_server_can_be_had_the_run_goes_on(corpus: Path, own: Path) -> 
     work = Retraining(corpus, own)
 
     assert work.ended() == 0, work.said
-    assert "there is no temporary Prefect server: its database is damaged. Put the file of a backup there" in work.said
+    assert "there is no temporary Prefect server: its database is damaged. Restore it from a backup" in work.said
     assert "Traceback" not in work.said
     run = newest(own)
     assert (run.info.status, run.data.tags["prefect.missing"]) == ("FINISHED", "its database is damaged")
@@ -268,7 +268,7 @@ def test_a_server_of_ones_own_that_is_busy_is_waited_for(
 @pytest.mark.parametrize("own_server", [(0, 401)], indirect=True)
 def test_a_server_of_ones_own_that_refuses_us_is_no_absent_one(own_server: str) -> None:
     """The variable with name and password is named."""
-    with pytest.raises(PipelineError, match=r"refuses who we say we are\n.*\n.*PREFECT_API_AUTH_STRING"):
+    with pytest.raises(PipelineError, match=r"refuses the name and password\n.*\n.*PREFECT_API_AUTH_STRING"):
         ephemeral.ensure_server()
 
 

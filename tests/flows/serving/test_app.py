@@ -144,7 +144,7 @@ def test_words_are_looked_up_in_the_form_of_the_text(client: httpx.Client) -> No
 
     assert typed["answers"][0]["neighbors"] == plain["answers"][0]["neighbors"]
     assert two.status_code == 404
-    assert "'beta3-gamma3'  is no word here, but 2 words: beta3 gamma3" in two.json()["detail"]
+    assert "'beta3-gamma3'  is not one word here, but 2 words: beta3 gamma3" in two.json()["detail"]
 
 
 def test_unknown_words_are_named(client: httpx.Client) -> None:
