@@ -44,6 +44,8 @@ Certificate = dict[str, Any]
 
 
 class Difference(NamedTuple):
+    """A value that differs between two certificates."""
+
     what: str  # section and name of the value
     before: Any
     now: Any

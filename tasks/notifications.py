@@ -28,6 +28,8 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs each add
 
 
 class Message(NamedTuple):
+    """A notification about one or more events."""
+
     events: list[Event]  # sent if the user subscribed to any of them
     title: str  # one line: what happened
     body: str  # details, and what to do

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 
 class Refusal(NamedTuple):
+    """The cause of a refusal, and what to do about it."""
+
     what: str  # the cause, after the place
     way: str  # what to do
     passes: bool = False  # whether it may pass by itself
@@ -71,6 +73,7 @@ def cause(error: BaseException | None) -> Refusal | None:
 
 
 def in_words(text: str) -> Refusal | None:
+    """Return the cause that a message names, or None."""
     return next((refusal for words, refusal in WORDS.items() if re.search(words, text)), None)
 
 
@@ -80,6 +83,7 @@ def in_last(lines: Sequence[str]) -> Refusal | None:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and those that caused it, outermost first."""
     while error:
         yield error
         error = error.__cause__ or error.__context__

@@ -26,6 +26,8 @@ SENTENCE_END = r"""[.!?…]+["'”’»)\]]*\s+|[。！？]+[」』”’）]*\s
 
 
 class Counts(NamedTuple):
+    """Counts of one file of tokens."""
+
     documents: int
     with_words: int
     rows: int

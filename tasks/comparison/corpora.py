@@ -26,6 +26,8 @@ class Corpus(NamedTuple):
 
 
 class News(Record):
+    """The differences between a corpus and the champion's."""
+
     against: str  # version
     documents: tuple[int, int]  # the champion's, and now
     tokens: tuple[int, int]

@@ -17,11 +17,15 @@ CURVES = {"loss/training": "training loss per pair", "loss/held_out": "J(θ) on 
 
 
 class Curve(NamedTuple):
+    """A metric over the number of words read."""
+
     words: list[int]
     values: list[float]
 
 
 class Published(NamedTuple):
+    """A finished run as MLflow has it."""
+
     uri: str
     id: str
     name: str
@@ -40,7 +44,7 @@ class Published(NamedTuple):
 
 
 def load(uri: str, run_id: str) -> Published:
-    """Raises TrackingError if the run is unknown, unfinished, or of another version of this program."""
+    """Load a finished run. Raises TrackingError if it is unknown, unfinished or of another version."""
     with reached(uri) as client:
         run = known_run(client, uri, run_id)
     try:

@@ -74,6 +74,8 @@ class Against(NamedTuple):
 
 
 class Comparison(NamedTuple):
+    """Several runs, each compared with the first."""
+
     runs: list[Published]
     differing: dict[str, list[str]]  # parameter → its value in each run
     against: list[Against]  # one for each run except the first

@@ -17,6 +17,7 @@ def digest_of(value: Any) -> str:
 
 
 def digest_of_stream(stream: BinaryIO) -> str:
+    """Return the BLAKE2b-128 digest of the rest of a stream as 32 hex digits."""
     digest = blake2b(digest_size=16)
     while block := stream.read(1 << 20):
         digest.update(block)
@@ -24,6 +25,7 @@ def digest_of_stream(stream: BinaryIO) -> str:
 
 
 def digest_of_file(path: Path) -> str:
+    """Return the BLAKE2b-128 digest of a file's content as 32 hex digits."""
     with open(path, "rb") as stream:
         return digest_of_stream(stream)
 
@@ -39,6 +41,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
     with whole(path) as beside:
         beside.write_bytes(content)
 

@@ -8,6 +8,8 @@ from tasks.errors import InputError
 
 
 class Line(NamedTuple):
+    """A line without surrounding white space, and its number in the file, from 1."""
+
     number: int
     text: str
 

@@ -15,6 +15,8 @@ FIRST = 5  # words that a message names
 
 
 class WordList(NamedTuple):
+    """A word list, matched with the words of a text."""
+
     words: list[str]  # each once, in the form that the text has
     unknown: list[str]  # words that the text does not contain, as written in the list
 

@@ -37,6 +37,7 @@ def block(lines: str, language: str = "") -> str:
 
 
 def link(said: str, address: str) -> str:
+    """Return a link with escaped text and a quoted address."""
     quoted = re.sub(r"[\s<>()\\]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), address)
     return f"[{text(said)}]({quoted})"
 

@@ -29,6 +29,8 @@ LONGEST_NAME = 80  # characters; MLflow allows 250 for a metric, including prefi
 
 
 class Pair(NamedTuple):
+    """Two words and their human similarity score."""
+
     words: tuple[str, ...]
     score: float  # human score; only its order counts
 

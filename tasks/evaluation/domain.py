@@ -37,6 +37,8 @@ FEWEST = 2  # words per category, and categories, so that others are left to com
 
 
 class Domain(BaseModel):
+    """The expectations of a domain file."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     closer: list[Four] = []

@@ -24,6 +24,8 @@ ODD = {
 
 
 class Found(NamedTuple):
+    """The files of a source entry that are read, and those that are not."""
+
     files: list[tuple[Path, str]]  # sorted, with names relative to the folder or to the fixed part of the pattern
     unread: list[str]  # names of the other files there
 

@@ -28,6 +28,8 @@ PASSING = ("NETWORK_CONNECTION", "SERVICE_UNAVAILABLE", "SLOW_DOWN", "INTERNAL_F
 
 
 class Object(NamedTuple):
+    """An object on S3, as listed."""
+
     name: str  # below the prefix
     url: str
     size: int  # bytes

@@ -48,6 +48,8 @@ class Past(NamedTuple):
 
 
 class Removed(NamedTuple):
+    """A deleted run, and the size of its files."""
+
     run: Past
     bytes: int
 

@@ -33,6 +33,7 @@ class Known(NamedTuple):
 
 
 def pinned(tags: Mapping[str, str]) -> bool:
+    """Return True if a user has given the run the tag `keep`."""
     return tags.get(KEEP, "false").lower() not in ("false", "no", "0")
 
 
@@ -54,6 +55,8 @@ class Policy(NamedTuple):
 
 
 class Garbage(NamedTuple):
+    """A folder to delete, with its size and the reason."""
+
     path: Path
     bytes: int
     reason: str

@@ -63,6 +63,7 @@ class FlowRuns:
         return [flow_run for flow_run in found if str(flow_run.id) != running.id]
 
     def last_beat(self, flow_run: "FlowRun") -> datetime | None:
+        """Return the time of the flow run's last heartbeat, or None."""
         from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 
         wanted = EventFilter(
@@ -82,13 +83,13 @@ class FlowRuns:
         self._client.set_flow_run_state(flow_run.id, State(type=wanted, message=why), force=True)
 
     def complete_tasks(self, flow_run: "FlowRun") -> None:
-        """Of a flow run that is completed: of what its server had only heard when it was killed, there is no record."""
+        """Complete the task runs of a completed flow run that a killed server has not recorded as ended."""
         from prefect.states import Completed
 
         self._end_tasks(flow_run, Completed(message="Its flow run is completed; the server was killed meanwhile."))
 
     def _end_tasks(self, flow_run: "FlowRun", state: "State[Any]") -> None:
-        """Those that are said to be at work."""
+        """Set the state of the flow run's tasks that are recorded as running or pending."""
         from prefect.client.schemas.filters import (
             FlowRunFilter,
             FlowRunFilterId,

@@ -21,6 +21,8 @@ NOBODY = "nobody"  # tag value of a run that found no champion
 
 
 class Aligned(NamedTuple):
+    """Vectors rotated to the axes of a version, and how well they fit."""
+
     to: str  # version
     vectors: Vectors
     words: int  # shared words, which determine the rotation

@@ -122,6 +122,7 @@ def rows(figures: Figures) -> list[list[str]]:
 
 
 def said_of_the_space(figures: Figures) -> str:
+    """Return a sentence on the drift of the space."""
     return (
         f"The space has drifted by {figures.drift:.3f} (1 − mean cosine after alignment), and "
         f"{figures.overlap:.0%} of the nearest neighbours are the same."

@@ -18,6 +18,8 @@ FLAW = re.compile("[\0\ud800-\udfff]")
 
 
 class Document(NamedTuple):
+    """A text or a piece of one, with its place, and the damage that was left out."""
+
     source: str  # `file.txt`, `file.txt:12` for its twelfth row, or the row's id
     text: str | None  # None: not UTF-8, or binary
     place: str  # where it begins in the file, or where decoding failed

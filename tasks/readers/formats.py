@@ -12,6 +12,8 @@ ZIP = ".zip"
 
 
 class Format(NamedTuple):
+    """A format that is read, as docs/reference/formats.md shows it."""
+
     name: str
     suffixes: tuple[str, ...]
     documents: str  # the unit of one document
@@ -52,6 +54,7 @@ LEFTOVERS = {"__MACOSX", "Thumbs.db", "desktop.ini", "_SUCCESS", "_temporary"}  
 
 
 def suffix(name: str) -> str:
+    """Return the last suffix of the name in lower case, with its dot."""
     return PurePosixPath(name).suffix.lower()
 
 

@@ -67,6 +67,7 @@ or took more than 1 GB or one minute. The last run:
 
 
 def page(run: dict[str, dict[str, int]]) -> str:
+    """Return the page; `run` has the counts of the last damage test by kind of file."""
     packed = ", ".join(f"`{suffix}`" for suffix in COMPRESSED)
     also = f"\nEach also compressed ({packed}) or in a `.zip`; `installed-docs` reads Python packages.\n"
     parts = [HEAD, *_read(), also, BESIDES, *_refused(), ODD, BOUNDS]

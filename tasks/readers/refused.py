@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 
 class Refused(NamedTuple):
+    """A format that is refused, and what to do instead."""
+
     name: str
     suffixes: tuple[str, ...]
     magic: bytes  # expression that the beginning matches; `(?!)` where the suffix alone identifies it

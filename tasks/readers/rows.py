@@ -27,6 +27,7 @@ def lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
 
 
 def too_long(name: str, what: str) -> InputError:
+    """Return the error for a row or text that is too long."""
     return InputError(
         f"{name}: {what} is too long\nexpected  at most {LONGEST_ROW:,} bytes\n"
         "Check that the file has the format of its suffix: a text without rows is a .txt file."

@@ -14,6 +14,8 @@ from threadpoolctl import threadpool_limits
 
 
 class Fonts(NamedTuple):
+    """The installed fonts that are used, and the characters they have."""
+
     families: list[str]
     characters: set[int]  # code points that one of them can draw
 

@@ -23,6 +23,8 @@ FINALISTS = 2  # train to the end, at least: a single one would have been chosen
 
 
 class Rung(NamedTuple):
+    """A step of successive halving: how many candidates train for which share of the epochs."""
+
     candidates: int
     divisor: int  # divides the epochs
 
@@ -93,6 +95,7 @@ def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
 
 
 def share(each: Mattered) -> str:
+    """Return the share of the variance that a key explains, in words."""
     if each.share is None:
         return "unknown: this needs two or more candidates for each of its values"
     return f"{each.share:.0%} of the variance of the ranks"

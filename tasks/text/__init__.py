@@ -1,1 +1,1 @@
-"""The form of words: normalization, patterns and segmenters, the same on every side."""
+"""Normalise and cut text: one form of words for corpus and queries, patterns and segmenters."""

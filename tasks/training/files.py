@@ -15,11 +15,13 @@ WORDS_AT_ONCE = 1 << 12
 
 
 def read_windows(file: Path) -> Windows:
+    """Read one shard of windows. Raises ContractError if it is damaged."""
     columns = contracts.read(file, contracts.WINDOWS)
     return Windows(*(columns[name].to_numpy() for name in ("document", "center", "radius")))
 
 
 def write_vectors(path: Path, words: pa.Table, model: Model) -> None:
+    """Write the words with their counts, input and output vectors, as contract `vectors`."""
     contracts.write(path, contracts.vectors(model.input.shape[1]), _tables(words, model))
 
 

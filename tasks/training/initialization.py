@@ -23,6 +23,8 @@ WHICH = "Set training.warm_start to a vectors.parquet, whose path `w2v retrain` 
 
 
 class Start(NamedTuple):
+    """The start of a training: initial model, frozen words, and facts for the manifest."""
+
     model: Model
     frozen: NDArray[np.bool_]  # (V,)
     facts: dict[str, Any]

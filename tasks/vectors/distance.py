@@ -12,6 +12,8 @@ NEIGHBORS = 10
 
 
 class Distance(NamedTuple):
+    """How far two tables of vectors are apart."""
+
     words_in_one_only: int
     largest_difference: float | None  # of a component, over the words in both; None if the sizes differ
     largest_component: float  # of the first run, as a scale

@@ -73,6 +73,7 @@ def holds_all(words: Sequence[str]) -> bool:
 
 
 def write_text(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
+    """Write word2vec's text format. Raises InputError for a word with white space."""
     _check(path, words)
     line = " ".join(["%s", *[DIGITS] * table.shape[1]]) + "\n"
     with _opened(path) as stream:
@@ -83,6 +84,7 @@ def write_text(path: Path, words: list[str], counts: Counts, table: Table, rules
 
 
 def write_binary(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
+    """Write word2vec's binary format. Raises InputError for a word with white space."""
     _check(path, words)
     with _opened(path) as stream:
         stream.write(_head(table))
@@ -92,6 +94,7 @@ def write_binary(path: Path, words: list[str], counts: Counts, table: Table, rul
 
 
 def write_parquet(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
+    """Write Parquet with the rules in its metadata."""
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(table.ravel()), table.shape[1])
     columns = pa.table({"word": words, "count": counts, "vector": vectors})
     kept = {KEY: rules.dumps().encode()} if rules else None
@@ -100,6 +103,7 @@ def write_parquet(path: Path, words: list[str], counts: Counts, table: Table, ru
 
 
 def write_npy(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
+    """Write the matrix as .npy and the words beside it. Raises InputError for a word with white space."""
     _check(path, words)
     matrix, labels = targets(path, "npy")
     with open(matrix, "wb") as stream:  # given a name, np.save may append .npy
@@ -111,6 +115,7 @@ def write_npy(path: Path, words: list[str], counts: Counts, table: Table, rules:
 def write_projector(
     path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None
 ) -> list[Path]:
+    """Write a pair of .tsv files. Raises InputError for a word with white space."""
     _check(path, words)
     vectors, labels = targets(path, "projector")
     with open(vectors, "wb") as stream:

@@ -22,6 +22,8 @@ EARLIER = "vectors-epoch-{:03d}.parquet"  # epochs are counted from 1
 
 
 class Vectors(NamedTuple):
+    """Words, their counts and input vectors."""
+
     words: list[str]  # by falling count
     counts: NDArray[np.int64]
     table: NDArray[np.float32]  # (V, D), the input vectors
@@ -78,6 +80,7 @@ def _with_rules(words: pa.ChunkedArray, counts: pa.ChunkedArray, table: Any, kep
 
 
 def read(vectors: Dataset, columns: list[str], epoch: int | None = None) -> pa.Table:
+    """Read columns of the vectors of a training output, of the last epoch by default."""
     contract = contracts.vectors(vectors.manifest.facts["vector_size"])
     return contracts.read(vectors.path / (EARLIER.format(epoch) if epoch else FINAL), contract, columns)
 
