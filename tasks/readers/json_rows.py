@@ -13,6 +13,7 @@ from tasks.readers.rows import LONGEST_ROW, decoded, document, lines, too_long
 
 BLOCK = 1 << 18  # bytes read at a time where objects do not end with lines
 SPACE = " \t\r\n"
+SEVERAL_LINES = "valid JSON, but one object over several lines"
 Line = tuple[int, bytes]  # the offset of its end in bytes, and its content
 
 
@@ -33,9 +34,8 @@ def json_lines(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docum
         try:
             fields = json.loads(text, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
-            if (
-                first and not after.lstrip().startswith(b"{") and (cause := _cause(text))
-            ):  # otherwise the line is cut short
+            cause = _cause(text) if first else ""
+            if cause and not (cause == SEVERAL_LINES and after.lstrip().startswith(b"{")):  # else it is cut short
                 raise _not_lines(f"{source} (byte {place:,})", cause) from None
             inside = len(text[: getattr(error, "pos", 0)].encode("utf-8", "surrogateescape"))
             yield broken(source, f"byte {place + inside:,}", len(text))
@@ -90,7 +90,7 @@ def _cause(line: str) -> str:
     try:
         _, end = json.JSONDecoder().raw_decode(line)
     except (ValueError, RecursionError):
-        return "valid JSON, but one object over several lines" if line.startswith("{") and line[-1] in "{[,:" else ""
+        return SEVERAL_LINES if line.startswith("{") and line[-1] in "{[,:" else ""
     rest = line[end:].lstrip(SPACE)
     if rest == ",":
         return "one object a line, but with a comma at the end of the line"

@@ -95,6 +95,20 @@ def test_a_first_line_that_is_cut_short_is_damage(cut: int) -> None:
     assert found == [None, "b"]
 
 
+@pytest.mark.parametrize(
+    ("first", "cause"),
+    [
+        ('{"text": "a"},', "with a comma at the end of the line"),
+        ('{"text": "a"}{"text": "b"}', "several objects in one line"),
+        ("[", "an array of objects over several lines"),
+    ],
+)
+def test_another_layout_is_refused_by_its_first_line(first: str, cause: str) -> None:
+    """JSON of another layout is refused, also where the next line begins with a brace."""
+    with pytest.raises(InputError, match=cause):
+        rows(f'{first}\n{{"text": "b"}},\n'.encode())
+
+
 def test_a_name_twice_is_refused() -> None:
     """A duplicate name is refused if it is the text or id column, and allowed otherwise."""
     assert rows(b'{"text": "a", "n": 1, "n": 2, "meta": {"text": 1, "text": 2}}') == [("a", "byte 0")]
