@@ -122,8 +122,10 @@ def check(config: Ingestion, account: Account, losses: Losses, kept: int, origin
 def _what(account: Account, rejected: int, share: float) -> str:
     if not account.read:
         return "there are no documents"
-    characters = f" with {share:.1%} of the characters" if share else ""
-    return f"{rejected:,} of {account.read:,} documents{characters} were rejected"
+    characters = f"{share:.1%} of the characters"
+    if not rejected:
+        return f"{characters} were rejected, though no whole document" if share else "no document has a text"
+    return f"{rejected:,} of {account.read:,} documents{f' with {characters}' if share else ''} were rejected"
 
 
 def _reasons(account: Account, losses: Losses, original: str) -> str:
@@ -135,7 +137,8 @@ def _reasons(account: Account, losses: Losses, original: str) -> str:
 
 
 def _way(config: Ingestion, account: Account, losses: Losses) -> str:
-    ways = ["Correct these files or leave them out of ingestion.source, or raise ingestion.max_rejected_fraction."]
+    more = ", or raise ingestion.max_rejected_fraction" if account.written else ""
+    ways = [f"Correct these files or leave them out of ingestion.source{more}."]
     if losses.characters.get("undecodable") or account.left_out.get("undecodable"):
         ways.append(f"{ENCODED[0].upper()}{ENCODED[1:]} (CP1252 stands for the encoding of the file).")
     if account.left_out.get("duplicate"):

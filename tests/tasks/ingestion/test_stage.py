@@ -144,7 +144,7 @@ def test_a_share_just_allowed_is_allowed(context: Context, corpus: Path) -> None
             "1 of 1 documents with .* were rejected\n.*\nfound     1 undecodable, the first in a.txt, byte 0",
         ),
         (b"", "there are no documents\n.*\nfound     nothing"),
-        (b"\n\n", "0 of 1 documents were rejected\n.*\nfound     1 empty, the first in a.txt, byte 0"),
+        (b"\n\n", ": no document has a text\n.*\nfound     1 empty, the first in a.txt, byte 0"),
     ],
 )
 def test_a_binary_or_an_empty_file_is_no_corpus(context: Context, corpus: Path, content: bytes, message: str) -> None:
