@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -70,8 +71,21 @@ def _findable(
 
 
 def sources(config: Ingestion) -> list[Source]:
-    """Return every file that will be read, in order. Raises InputError if one of the config's sources is missing."""
-    return [source for _, found in _by_entry(config) for source in found]
+    """Return every file that will be read, in order.
+
+    Raises InputError if one of the config's sources is missing, or if a file is in two of them
+    and `duplicates` is not set.
+    """
+    every = [source for _, found in _by_entry(config) for source in found]
+    own = (each for each in every if not each.installed)
+    places = Counter(each.url or os.path.abspath(each.path) for each in own)  # noqa: PTH100 (no link is followed)
+    repeated = next((place for place, times in places.items() if times > 1), "")
+    if repeated and config.duplicates is None:
+        raise InputError(
+            f"ingestion.source\nexpected  each file once\nfound     {repeated} more than once\n"
+            "Leave it out of one of them, or set ingestion.duplicates: with keep, its words count twice."
+        )
+    return every
 
 
 def unread(config: Ingestion) -> list[str]:

@@ -24,8 +24,8 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(*entries: object) -> list[str]:
-    return [source.name for source in sources(Ingestion(source=[str(entry) for entry in entries]))]
+def names(*entries: object, **settings: object) -> list[str]:
+    return [source.name for source in sources(Ingestion(source=[str(entry) for entry in entries], **settings))]
 
 
 def test_a_folder_is_read_whole_and_sorted(corpus: Path) -> None:
@@ -51,9 +51,20 @@ def test_globs(corpus: Path, pattern: str, expected: list[str]) -> None:
 
 def test_a_list_keeps_its_order(corpus: Path) -> None:
     """Documents follow the order of the user's list."""
-    assert names(corpus / "part", corpus / "b.txt", corpus / "*.txt") == [
+    assert names(corpus / "part", corpus / "b.txt", corpus / "*.txt", duplicates="drop") == [
         "c.jsonl.gz", "d.zip", "wiki_00", "b.txt", "a.txt", "b.txt",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("again", ["b.txt", "part/../b.txt", "", "b*"])
+def test_a_file_named_twice_is_refused(corpus: Path, again: str) -> None:
+    """Its lines would count twice; unless it is said what becomes of them."""
+    with pytest.raises(
+        InputError, match=r"^ingestion\.source\nexpected  each file once\nfound     .*b\.txt more than o"
+    ):
+        names(corpus / "b.txt", corpus / again)
+
+    assert names(corpus / "b.txt", corpus / again, duplicates="keep").count("b.txt") == 2
 
 
 def test_a_path_with_brackets_is_a_path(tmp_path: Path) -> None:
