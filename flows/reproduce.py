@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from threadpoolctl import threadpool_limits
 
 from configs import migrations
-from configs.loading import ConfigError, check, set_values
+from configs.loading import ConfigError, check, check_once, set_values
 from configs.schema import Config
 from flows.planning.pipeline import pipeline
 from flows.planning.plan import TO_COME
@@ -53,6 +53,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     Raises TrackingError if the run is unknown or has no certificate, ConfigError if its config cannot be read or set,
     InputError if the folder is not a fresh one.
     """
+    check_once(settings)
     tracking = set_values({}, settings).get("tracking")
     named = tracking.get("uri") if isinstance(tracking, dict) else None
     uri = named or session.runs_of(workspace)

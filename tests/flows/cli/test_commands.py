@@ -41,3 +41,15 @@ def test_every_command_takes_a_workspace(name: str, tmp_path: Path, monkeypatch:
         of_environment = CliRunner().invoke(app, words, env={VARIABLE: "x/" * 300})
         assert "too long for SQLite" in str(of_environment.exception)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name in COMMANDS if "settings" in {each.name for each in COMMANDS[name].params})
+)
+def test_every_command_refuses_a_key_set_twice(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either value may be meant; before anything is done."""
+    monkeypatch.chdir(tmp_path)
+    twice = CliRunner().invoke(app, [*words_of(name), "--set", "seed=1", "--set", "seed=2"])
+
+    assert "each key once\nfound     seed twice" in str(twice.exception)
+    assert not list(tmp_path.iterdir())
