@@ -8,13 +8,19 @@ from typing import Any
 
 from tasks.engine.store import Manifest
 
+HOLD_OUT = "Give more documents, or raise windows.held_out_fraction, to have it measured."
 LARGE = 0.1  # share of a text's characters from which on a script is reported
 
 
 def notes(manifests: Mapping[str, Manifest]) -> list[str]:
     """Return sentences about the outputs of these stages, by their names in a run."""
     facts = {name: manifest.facts for name, manifest in manifests.items()}
-    return [*_of_text(facts["tokens"]), *_of_lists(facts), *_of_sets(facts["evaluation"])]
+    return [
+        *_of_text(facts["tokens"]),
+        *_of_lists(facts),
+        *_of_loss(facts["evaluation"]),
+        *_of_sets(facts["evaluation"]),
+    ]
 
 
 def clauses(shares: Mapping[str, float]) -> str:
@@ -38,6 +44,11 @@ def _of_lists(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         listed = facts[stage].get("listed", {})
         if listed.get("unknown"):
             yield f"{key}: {_some(listed, 'words of the list', 'not in the text')}"
+
+
+def _of_loss(facts: Mapping[str, Any]) -> Iterator[str]:
+    if "loss/held_out" not in facts["metrics"]:
+        yield f"No window was held out, so J(θ) is not known. {HOLD_OUT}"
 
 
 def _of_sets(facts: Mapping[str, Any]) -> Iterator[str]:

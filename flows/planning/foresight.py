@@ -12,12 +12,14 @@ from configs.schema import Config
 from flows.planning import cost, words_ahead
 from flows.planning.cost import Expected
 from flows.planning.plan import Plan
+from tasks import notes
 from tasks.datasets.files import digest_of
 from tasks.errors import Unreachable
 from tasks.ingestion import estimate
 from tasks.readers.documents import Document
 from tasks.sweeps import ranking
 from tasks.tracking import session
+from tasks.windows import held_out_documents
 
 IMPOSSIBLE = 2  # times what there is: the estimates are orders of magnitude
 LONG = 7 * 86_400.0  # seconds that are said to be many
@@ -41,7 +43,7 @@ def foresee(config: Config, planned: Plan) -> Foreseen:
     found = words_ahead.counted(planned)
     if found is None and seen.texts:
         read = words_ahead.count(config, seen)
-        warnings += read.warnings
+        warnings += [*read.warnings, *_held_out(config, seen)]
         found = read.grown(seen.corpus.characters / sum(map(len, seen.texts))) if seen.corpus else None
     expected = cost.expect(config, seen.corpus, found) if seen.corpus and found else {}
     runs = {step.label: of_stage(expected, step.label) for step in planned.steps if not step.output}
@@ -57,6 +59,13 @@ def foresee_once(config: Config, planned: Plan) -> list[str]:
 
 def _of(config: Config) -> str:
     return digest_of(config.model_dump(mode="json"))
+
+
+def _held_out(config: Config, seen: estimate.Seen) -> Iterator[str]:
+    """That no document will be kept from training, where all are seen and some are asked for."""
+    fraction, number = config.windows.held_out_fraction, int(seen.corpus.documents) if seen.corpus else 0
+    if seen.whole and fraction and not held_out_documents(number, fraction).any():
+        yield f"none of {number:,} documents is held out, so J(θ) will not be known. {notes.HOLD_OUT}"
 
 
 def of_stage(expected: dict[str, Expected], label: str) -> Expected | None:

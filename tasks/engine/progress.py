@@ -110,7 +110,8 @@ def drawn(draws: "list[Dataset]", *, reused: bool) -> None:
     rows = sum(draw.manifest.account.written for draw in draws)
     size = sum(file.bytes for draw in draws for file in draw.manifest.files) / 1e6
     mark, end = ("=", "  (reused)") if reused else ("✓", "")
-    log.info("%s %-12s %s windows in %d draws, %.1f MB%s", mark, "windows", f"{rows:,}", len(draws), size, end)
+    count = "1 draw" if len(draws) == 1 else f"{len(draws)} draws"
+    log.info("%s %-12s %s windows in %s, %.1f MB%s", mark, "windows", f"{rows:,}", count, size, end)
 
 
 def continued(name: str, epoch: float, share: float) -> None:

@@ -214,7 +214,10 @@ def test_said_before_the_work(settings: list[str], message: str, place: Path) ->
 
 def test_what_is_tight_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a little less memory or disk than is expected, a warning says what would fit; far less is refused."""
-    config = load(None, [f"ingestion.source={place / 'text.txt'}", f"runtime.workspace={place / 'ws'}"])
+    config = load(
+        None,
+        [f"ingestion.source={place / 'text.txt'}", f"runtime.workspace={place / 'ws'}", "windows.held_out_fraction=0"],
+    )
     planned = plan.plan(config)
     monkeypatch.setattr(foresight, "_free", lambda workspace: 15_000)
     assert [each.partition(":")[0] for each in foresight.foresee(config, planned).warnings] == ["disk for the store"]

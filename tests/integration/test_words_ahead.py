@@ -60,6 +60,16 @@ def test_one_long_document_behind_short_ones_is_enough(tmp_path: Path) -> None:
     assert foreseen(config).warnings == []
 
 
+@pytest.mark.parametrize(("lines", "fraction", "said"), [(19, 0.005, 1), (20, 0.005, 0), (19, 0, 0)])
+def test_no_held_out_document_is_said(tmp_path: Path, lines: int, fraction: float, said: int) -> None:
+    """J(θ) will not be known, unless that is what was asked for."""
+    text = "the quick brown fox and the lazy dog\n" * lines
+    settings = ["vocabulary.min_count=1", "vocabulary.subsample=0", f"windows.held_out_fraction={fraction}"]
+    warnings = foreseen(config_of(tmp_path, *settings, text=text)).warnings
+
+    assert [each.startswith(f"none of {lines:,} document") for each in warnings] == [True] * said
+
+
 def test_of_a_beginning_alone_it_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of the text may hold what is missing."""
     monkeypatch.setattr(estimate, "ENOUGH", 2_000)

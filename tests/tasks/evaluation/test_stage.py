@@ -330,6 +330,14 @@ def test_names_of_sets_are_distinct_and_readable() -> None:
         assert len(f"interval/{name}.3cosadd.high") <= 250
 
 
+@pytest.mark.parametrize("metrics", [{}, {"loss/held_out": 1.0}])
+def test_a_loss_that_is_not_known_is_said(metrics: dict[str, float]) -> None:
+    """Where no window was held out, the report has no row of it."""
+    said = [*notes._of_loss({"metrics": metrics})]
+
+    assert [each.startswith("No window was held out, so J(θ) is ") for each in said] == [True] * (not metrics)
+
+
 def test_what_of_a_set_is_unknown_is_named(judge, tmp_path: Path) -> None:
     """The facts give the number of unknown words, the first of them, and repeated pairs in either order."""
     path = tmp_path / "相似度.tsv"
