@@ -11,7 +11,7 @@ from configs.schema import Config
 from flows.planning.plan import recipe
 from tasks import certificate as certificate_module
 from tasks.datasets.files import digest_of
-from tasks.engine.store import Store, latest
+from tasks.engine.store import Dataset, Store, latest
 from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
@@ -38,7 +38,7 @@ def chosen(config: Config) -> Start:
     if before:
         named = before.data.params["training.warm_start"]
         file = None if named == "None" else _store_of(config).own(Path(named))
-        if file is None or file.exists():
+        if file is None or _found(config, *file.parts[-3:-1]):
             return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: before.data.tags[CHOSEN]})
     file, what = _champion(config) if asked == CHAMPION else _last(config)
     return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: what})
@@ -56,7 +56,7 @@ def _champion(config: Config) -> tuple[Path | None, str]:
         return None, f"cold: {name!r} has no champion yet"
     certificate = certificate_module.read(Run(uri, champion.run_id))
     store, place = _store_of(config), certificate["store"]["vectors"]
-    found = store.find(*place.split("/"))
+    found = _found(config, *place.split("/"))
     if found is None or found.digest != certificate["stages"]["vectors"]:
         raise InputError(
             f"training.warm_start: the vectors of the champion are not in this store\n"
@@ -71,7 +71,18 @@ def _champion(config: Config) -> tuple[Path | None, str]:
 def _last(config: Config) -> tuple[Path | None, str]:
     if (last := latest(Path(config.runtime.workspace))) is None:
         return None, "cold: nothing was trained here yet"
+    if not _found(config, last.stage, last.key):
+        raise InputError(
+            f"training.warm_start: the last vectors are not in this store\nexpected  {last.path}\n"
+            "found     nothing that verifies\n"
+            "Run `w2v retrain` with the config that made them, or once without training.warm_start."
+        )
     return last.path / VECTORS, f"the last vectors, {last.key}"
+
+
+def _found(config: Config, stage: str, key: str) -> Dataset | None:
+    """Return the output if it is in this store and verifies."""
+    return _store_of(config).find(stage, key)
 
 
 def _store_of(config: Config) -> Store:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
@@ -11,9 +12,13 @@ from flows import reproduce
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import already_done, plan
 from flows.planning.warm_start import CHOSEN, chosen
+from flows.query.vectors import make_latest
 from flows.retrain import retrain
+from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.tracking import session
+from tasks.tracking.run import Run
+from tests.support.trained import vectors_of as vectors_dataset
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 MODEL = "nightly"
@@ -106,6 +111,31 @@ def test_the_last_vectors_will_do_as_well(nightly: Config) -> None:
 
     assert begin_of(lasting, second)[0] == vectors_of(first)
     assert nothing_to_do(lasting) == second.run_id
+
+
+def test_last_vectors_that_are_gone_are_no_start(nightly: Config, own: Path) -> None:
+    """Deleted or damaged, they are refused with the way on; so is the choice of an earlier time: the last is taken."""
+    lasting = nightly.model_copy(
+        update={
+            "training": nightly.training.model_copy(update={"warm_start": "last"}),
+            "runtime": nightly.runtime.model_copy(update={"workspace": str(own)}),
+        }
+    )
+    context = Context(runtime=lasting.runtime)
+    older, newer = (vectors_dataset(context, [word], np.ones((1, 8))) for word in ("older", "newer"))
+    make_latest(own, older)
+    begun = chosen(lasting)
+    Run(session.uri(lasting), session.start(begun.config, "flow-last")).tag(begun.tags)
+    session.finish_flow_run(begun.config, "flow-last", "FINISHED")
+    make_latest(own, newer)
+    assert chosen(lasting).config.training.warm_start == str(older.path / "vectors.parquet")
+
+    (older.path / "vectors.parquet").unlink()
+    assert chosen(lasting).config.training.warm_start == str(newer.path / "vectors.parquet")
+    (newer.path / "vectors.parquet").write_bytes(b"damaged")
+
+    with pytest.raises(InputError, match=r"^training\.warm_start: the last vectors are not in this store\n(.*\n)*Run "):
+        chosen(lasting)
 
 
 def test_a_champion_of_another_workspace_is_no_start(nightly: Config, tmp_path: Path) -> None:
