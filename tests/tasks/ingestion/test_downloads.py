@@ -15,14 +15,18 @@ from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.ingestion.downloads import fetch
+from tasks.ingestion.estimate import sample
 from tasks.ingestion.stage import ingestion
+from tests.support.misnamed import MISNAMED, RIGHT, TEXT
 
 CONTENT = b"some words " * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
+FILES = {"text.txt": CONTENT, "cut.txt": CONTENT, **RIGHT, **{name: content for name, (content, _) in MISNAMED.items()}}
+
 
 class Site(BaseHTTPRequestHandler):
-    """Serve CONTENT at /text.txt and its first half at /cut.txt, and count requests."""
+    """Serve CONTENT at /text.txt, its first half at /cut.txt, and the misnamed files, and count requests."""
 
     def __init__(self, requests: list[str], *arguments: object) -> None:
         self.requests = requests
@@ -30,13 +34,13 @@ class Site(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.requests.append(self.path)
-        if self.path not in ("/text.txt", "/cut.txt"):
+        if self.path[1:] not in FILES:
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT)))
+        self.send_header("Content-Length", str(len(FILES[self.path[1:]])))
         self.end_headers()
-        self.wfile.write(CONTENT if self.path == "/text.txt" else CONTENT[:5000])
+        self.wfile.write(FILES[self.path[1:]][: 5000 if self.path == "/cut.txt" else None])
 
     def log_message(self, *arguments: object) -> None: ...
 
@@ -66,6 +70,27 @@ def test_a_url_is_a_source(site: str, requests: list[str], context: Context) -> 
 
     assert contracts.read(documents.files()[0], contracts.DOCUMENTS)["text"].to_pylist() == [CONTENT.decode()]
     assert requests == ["/text.txt"]
+
+
+@pytest.mark.parametrize("name", MISNAMED)
+def test_a_download_under_a_wrong_name_is_refused(site: str, context: Context, name: str) -> None:
+    """By what it is; and by `plan`, once it has been fetched."""
+    content, what = MISNAMED[name]
+    config = Ingestion(source=f"{site}/{name}", sha256=hashlib.sha256(content).hexdigest())
+
+    with pytest.raises(InputError, match=rf"^{name} is {what}\nexpected  .*\nfound     {what}\n."):
+        ingestion.compute(context=context, config=config)
+    with pytest.raises(InputError, match=rf"^{name} is {what}\n"):
+        sample(config, Path(context.runtime.workspace))
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_download_under_its_own_name_is_read(site: str, context: Context, name: str) -> None:
+    """Text, compressed, in columns, in an archive."""
+    config = Ingestion(source=f"{site}/{name}", sha256=hashlib.sha256(RIGHT[name]).hexdigest())
+    documents = ingestion.compute(context=context, config=config)
+
+    assert contracts.read(documents.files()[0], contracts.DOCUMENTS)["text"].to_pylist() == [TEXT.decode()]
 
 
 def test_a_damaged_copy_is_fetched_again(site: str, requests: list[str], tmp_path: Path) -> None:

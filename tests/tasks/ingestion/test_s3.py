@@ -23,6 +23,7 @@ from tasks.ingestion.sources import sources
 from tasks.ingestion.stage import ingestion
 from tasks.readers import archives
 from tests.support import servers
+from tests.support.misnamed import MISNAMED, RIGHT, TEXT
 
 TEXTS = {"b.txt": b"more words", "a.txt": b"some words", "part/c.txt.gz": gzip.compress(b"packed words")}
 
@@ -105,6 +106,28 @@ def test_a_prefix_is_read_like_a_folder(prefix: str, context: Context, tmp_path:
     assert (
         documents.digest == ingestion.compute(context=context, config=Ingestion(source=str(tmp_path / "corpus"))).digest
     )
+
+
+@pytest.mark.parametrize("name", MISNAMED)
+def test_an_object_under_a_wrong_name_is_refused(bucket: Bucket, context: Context, name: str) -> None:
+    """By what it is: by `plan`, of its beginning, and by the ingestion; named outright and below a prefix."""
+    content, what = MISNAMED[name]
+    bucket.put(f"misnamed/{name}/{name}", content)
+
+    for config in (at(f"misnamed/{name}/{name}"), at(f"misnamed/{name}")):
+        with pytest.raises(InputError, match=rf"^{name} is {what}\nexpected  .*\nfound     {what}\n."):
+            sample(config, Path(context.runtime.workspace))
+        with pytest.raises(InputError, match=rf"^{name} is {what}\n"):
+            ingestion.compute(context=context, config=config)
+
+
+def test_objects_under_their_own_names_are_read(bucket: Bucket, context: Context) -> None:
+    """Text, compressed, in columns, in an archive."""
+    for name, content in RIGHT.items():
+        bucket.put(f"right/{name}", content)
+    config = at("right").model_copy(update={"duplicates": "keep"})
+
+    assert texts(ingestion.compute(context=context, config=config)) == [TEXT.decode()] * len(RIGHT)
 
 
 def test_only_what_is_new_is_fetched(bucket: Bucket, prefix: str, context: Context) -> None:
