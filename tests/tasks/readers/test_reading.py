@@ -6,9 +6,11 @@ import gzip
 import io
 import json
 import lzma
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,11 +68,15 @@ def parquet_of(rows: Rows) -> bytes:
     return file.getvalue()
 
 
-def arrow_of(rows: Rows) -> bytes:
+def arrow_of(rows: Rows, new: Callable[..., Any] = pa.ipc.new_file) -> bytes:
     file = io.BytesIO()
-    with pa.ipc.new_file(file, columns(rows).schema) as writer:
+    with new(file, columns(rows).schema) as writer:
         writer.write_table(columns(rows))
     return file.getvalue()
+
+
+def stream_of(rows: Rows) -> bytes:
+    return arrow_of(rows, pa.ipc.new_stream)
 
 
 TEXTUAL: dict[str, Callable[[Rows], str]] = {
@@ -78,6 +84,7 @@ TEXTUAL: dict[str, Callable[[Rows], str]] = {
 }  # fmt: skip
 BINARY: dict[str, Callable[[Rows], bytes]] = {
     ".parquet": parquet_of, ".pq": parquet_of, ".arrow": arrow_of, ".feather": arrow_of, ".ipc": arrow_of,
+    ".arrows": stream_of,
 }  # fmt: skip
 
 
@@ -88,6 +95,7 @@ def zipped(content: bytes, name: str) -> bytes:
     return file.getvalue()
 
 
+PROSE = (".txt", ".md", ".rst")
 CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstandard.compress,
 }  # fmt: skip
@@ -115,16 +123,36 @@ def test_rows_are_the_same_in_every_format(container: str, rows: Rows, mark: boo
         assert content("a.zip" if container == ".zip" else name + container, packed, id_column="id") == rows, suffix
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("container", [*CONTAINERS, ".zip"])
 @settings(max_examples=10)
-@given(lines=LINES)
-def test_lines_are_the_same_in_every_container(container: str, lines: list[str]) -> None:
+@given(lines=LINES, suffix=st.sampled_from(PROSE))
+def test_lines_are_the_same_in_every_container(container: str, suffix: str, lines: list[str]) -> None:
     """Lines are the same in every container, as one document each or together; a byte order mark is not text."""
     text = "\n".join(["prose", *lines])
-    packed = CONTAINERS[container](text.encode("utf-8-sig"))
+    plain, name = text.encode("utf-8-sig"), f"a{suffix}"
+    packed = zipped(plain, name) if container == ".zip" else CONTAINERS[container](plain)
+    name = "a.zip" if container == ".zip" else name + container
 
-    assert [found for _, found in content(f"a.txt{container}", packed, text_documents="line")] == ["prose", *lines]
-    assert [found for _, found in content(f"a.md{container}", packed)] == [text]
+    assert [found for _, found in content(name, packed, text_documents="line")] == ["prose", *lines]
+    assert [found for _, found in content(name, packed)] == [text]
+
+
+@pytest.mark.parametrize("container", [*CONTAINERS, ".tgz"])
+@pytest.mark.parametrize("suffix", [*PROSE, *TEXTUAL, *BINARY])
+def test_a_tar_archive_is_refused(container: str, suffix: str) -> None:
+    """Whatever it holds, under its own name or another, compressed or not: how to unpack it is said."""
+    file = io.BytesIO()
+    rows = (TEXTUAL | BINARY).get(suffix, lambda rows: "prose")([("1", "one two")])
+    plain = rows if isinstance(rows, bytes) else rows.encode()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo(f"a{suffix}")
+        member.size = len(plain)
+        archive.addfile(member, io.BytesIO(plain))
+    packed = gzip.compress(file.getvalue()) if container == ".tgz" else CONTAINERS[container](file.getvalue())
+
+    for name in ("a.tgz",) if container == ".tgz" else (f"a.tar{container}", f"a{suffix}{container}"):
+        with pytest.raises(InputError, match=r" is a (tar archive|gzip file)\nexpected  .*\nfound     .*\n."):
+            content(name, packed)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
@@ -140,7 +168,7 @@ def test_other_encodings_are_refused(encoding: str, suffix: str) -> None:
 
 def test_every_suffix_of_the_table_is_tried() -> None:
     """The tests above cover every suffix of the table."""
-    tried = {*TEXTUAL, *BINARY, ".txt", ".md", ".rst", ".arrows"}
+    tried = {*TEXTUAL, *BINARY, *PROSE}
 
     assert tried == {suffix for each in READ.values() for suffix in each.suffixes}
 
