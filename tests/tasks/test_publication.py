@@ -19,12 +19,13 @@ from tasks.datasets.files import digest_of_file
 from tasks.engine import kernels
 from tasks.engine.stage import Context
 from tasks.errors import InputError, TrackingError
-from tasks.publication import publish
+from tasks.publication import publish, write_artifacts
 from tasks.reports import figures, tables
 from tasks.tracking import client as tracking_client
 from tasks.tracking import heartbeat, session
 from tasks.tracking import models as tracking_models
 from tasks.tracking.run import Run
+from tasks.vectors import tables as vector_tables
 from tests.support.trained import TEXT, finished_stages
 from tests.support.word2vec_files import read_binary, read_text
 
@@ -370,6 +371,22 @@ def test_the_result_is_not_found_before_all_is_there(published: Published, monke
     session.finish_flow_run(config, "flow-broken", "FINISHED")
 
     assert session.find_finished(config, published.stages["evaluation"].key) is None
+
+
+def test_words_with_white_space_are_in_no_word2vec_file(
+    published: Published, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whose readers would take `new york` for two; the run has them with its table, and says so."""
+    words = ["new york", "a\u2028b", *WORDS[2:]]
+    stages = finished_stages(published.config, published.context, words, clustered(), text="new york")
+    manifests = {name: each.manifest for name, each in stages.items() if name != "draws"}
+    learnt = vector_tables.load(stages["vectors"])
+    with caplog.at_level("WARNING", "w2v"):
+        write_artifacts(tmp_path, published.config, learnt, stages["vectors"], stages["evaluation"], manifests, "")
+
+    assert {each.name for each in (tmp_path / "vectors").iterdir()} == {"vectors.npy", "vocabulary.parquet"}
+    assert pd.read_parquet(tmp_path / "vectors" / "vocabulary.parquet")["word"].tolist() == words
+    assert ["words with white space" in each for each in caplog.messages].count(True) == 1
 
 
 def test_the_report(published: Published) -> None:
