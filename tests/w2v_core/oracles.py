@@ -1,4 +1,4 @@
-"""Slow oracles: the equations as nested loops, one number at a time; and small random corpora to try them on."""
+"""Slow oracles: the equations as nested loops, one number at a time; and small random corpora."""
 
 import itertools
 import math
@@ -47,7 +47,7 @@ class Corpus(NamedTuple):
 
 
 def corpus(documents: list[list[int]], words: int, window: int, seed: int) -> Corpus:
-    """Every position of the documents at a random radius."""
+    """Return every position of the documents with a random radius."""
     word = np.array([word for document in documents for word in document], np.int32)
     number = np.repeat(np.arange(len(documents), dtype=np.int32), [len(document) for document in documents])
     radius = np.random.default_rng(seed).integers(1, window + 1, len(word), dtype=np.uint8)
@@ -63,7 +63,7 @@ def corpora(draw: st.DrawFn) -> Corpus:
 
 
 def random_corpus(words: int, length: int, seed: int = 0) -> Corpus:
-    """Documents of 20 words, in which an even word is mostly followed by the next odd one."""
+    """Return documents of 20 words, in which an even word is mostly followed by the next odd one."""
     rng = np.random.default_rng(seed)
     word = (words * rng.random(length) ** 2).astype(int)
     word[1::2] = np.where(rng.random(length // 2) < 0.8, word[::2] ^ 1, word[1::2]) % words
@@ -71,7 +71,7 @@ def random_corpus(words: int, length: int, seed: int = 0) -> Corpus:
 
 
 def context(windows: Windows, i: int) -> list[int]:
-    """The rows in the window of row i."""
+    """Return the rows in the window of row i."""
     return [
         j
         for j in range(len(windows))
@@ -82,7 +82,7 @@ def context(windows: Windows, i: int) -> list[int]:
 def problems(
     architecture: str, combination: str, windows: Windows, rows: NDArray[np.intp]
 ) -> Iterator[tuple[list[tuple[int, float]], int]]:
-    """The weighted words that each hidden vector is a sum of, with the word to be predicted from it."""
+    """Return each hidden vector as weighted words, with the word to predict from it."""
     for i in rows:
         seen = [int(windows.center[j]) for j in context(windows, int(i))]
         center = int(windows.center[i])
@@ -99,7 +99,7 @@ def sigmoid(score: float) -> float:
 def score_terms(
     objective: str, h: NDArray[np.float64], output: NDArray[np.float64], target: int, noise: list[int], paths: Paths
 ) -> tuple[float, list[tuple[int, float]]]:
-    """The loss of one pair, and ∂loss/∂(u·h) for each output vector u it meets."""
+    """Return the loss of one pair, and ∂loss/∂(u·h) for each output vector u in it."""
     if objective == "softmax":
         z = sum(math.exp(u @ h) for u in output)
         p = [math.exp(u @ h) / z for u in output]
@@ -121,7 +121,7 @@ def loss_and_gradient(
     noise: NDArray[np.int32],
     paths: Paths,
 ) -> tuple[list[float], NDArray[np.float64]]:
-    """The loss of each pair, and the gradient (V, 2, D) of their sum."""
+    """Return the loss of each pair, and the gradient (V, 2, D) of their sum."""
     losses, d_theta = [], np.zeros_like(theta)
     asked = problems(settings.architecture, settings.combination, windows, rows)
     for pair, (mixture, target) in enumerate(asked):

@@ -1,4 +1,4 @@
-"""Small trainings to test with."""
+"""Small trainings for tests."""
 
 from collections.abc import Iterator
 
@@ -15,13 +15,13 @@ SIZES: list[int | str] = [1, 8, "full"]
 
 
 def model_for(corpus: Corpus, size: int = 4, seed: int = 0) -> Model:
-    """Vectors of which none is zero, so that every gradient shows."""
+    """Return vectors of which none is zero, so that no gradient vanishes."""
     theta = np.random.default_rng(seed).standard_normal((len(corpus.counts), 2, size), dtype=np.float32)
     return Model(theta / 2)
 
 
 def shards_of(corpus: Corpus, size: int) -> list[Windows]:
-    """The same windows in shards of `size` rows."""
+    """Return the windows in shards of `size` rows."""
     whole = corpus.windows
     parts = [slice(start, start + size) for start in range(0, len(whole), size)]
     return [whole[part] for part in parts]

@@ -1,4 +1,4 @@
-"""Batches: what one update does, for every architecture and objective."""
+"""Batches: the effect of one update, for every architecture and objective."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -73,7 +73,7 @@ def test_gradient_descent_never_climbs(architecture: str, objective: str) -> Non
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("architecture", "objective"), COMBINATIONS)
 def test_frozen_words_keep_their_vectors(architecture: str, objective: str, size: int | str) -> None:
-    """To the bit, while the others move; the inner nodes of a tree are no words and all move."""
+    """Frozen words keep their bits while the others move; inner nodes of a tree are not words, and all move."""
     corpus = oracles.random_corpus(words=10, length=70)
     model = model_for(corpus)
     before = model.theta.copy()
@@ -123,7 +123,7 @@ def test_every_update_has_the_rate_of_its_place() -> None:
     ],
 )
 def test_the_learner_follows_from_the_settings(others: dict[str, object], name: str) -> None:
-    """Blocks where they serve and a batch has room for one; the general learner everywhere else."""
+    """The factory chooses blocks where the objective has them and a batch holds one, else the general learner."""
     corpus = oracles.random_corpus(words=10, length=70)
     config = replace(oracles.SETTINGS, **others)  # type: ignore[arg-type]
     learner = factory.learner(config, model_for(corpus), corpus.counts, lambda epoch: 70)

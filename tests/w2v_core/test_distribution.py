@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_public_names_are_typed_and_described() -> None:
-    """The door, its types and the table of the README have the same names, and each can be had."""
+    """`__all__`, the stub and the table of the README have the same names, and each can be imported."""
     stub = ast.parse((PROJECT / "w2v_core" / "__init__.pyi").read_text())
     typed = {alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     table = re.findall(r"^\| (`.*?) \|", README.read_text(), re.MULTILINE)
@@ -44,7 +44,7 @@ def test_the_package_loads_nothing_before_it_is_used() -> None:
 
 
 def test_the_wheel_holds_the_core_alone(wheel: Path) -> None:
-    """All its modules, the markers of types, the licence."""
+    """The wheel has all modules of the core, its type information and the licence."""
     names = set(ZipFile(wheel).namelist())
     modules = {str(path.relative_to(PROJECT)) for path in (PROJECT / "w2v_core").rglob("*.py")}
 

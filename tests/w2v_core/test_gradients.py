@@ -21,7 +21,7 @@ from w2v_core.vocabulary import Noise
 def loss_and_gradient(
     config: Settings, theta: NDArray[np.float64], corpus: Corpus, rows: NDArray[np.intp], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The core's answer, its gradient written out as a table (V, 2, D)."""
+    """Return the core's losses, and its gradient as a dense table (V, 2, D)."""
     objective = factory.objective(config, corpus.counts)
     problems = factory.architecture(config)(corpus.windows, rows)
     loss, d_input, d_output = gradients(Model(theta), problems, objective, rng=np.random.default_rng(seed))
@@ -31,7 +31,7 @@ def loss_and_gradient(
 
 
 def some_rows(corpus: Corpus, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Half of the rows, in any order."""
+    """Return half of the rows, in random order."""
     return rng.permutation(len(corpus.windows))[: (len(corpus.windows) + 1) // 2]
 
 
@@ -64,7 +64,7 @@ def test_gradient_is_the_slope_of_the_loss(
 def test_equals_the_nested_loops(
     path: str, architecture: str, objective: str, corpus: Corpus, size: int, seed: int, combination: str
 ) -> None:
-    """Loss of each pair and gradient of each vector, whichever product is used and however small the chunks are."""
+    """Losses of pairs and gradients of vectors equal the loops', with either product and chunks of any size."""
     config = oracles.settings(architecture, objective, combination=combination)
     rng = np.random.default_rng(seed)
     theta = rng.standard_normal((len(corpus.counts), 2, size))
@@ -85,7 +85,7 @@ def test_equals_the_nested_loops(
 
 @pytest.mark.parametrize(("architecture", "objective"), COMBINATIONS)
 def test_scores_of_any_size_are_safe(architecture: str, objective: str) -> None:
-    """Scores of ±10⁴ in float32 neither overflow nor underflow: the loss says what the prediction cost."""
+    """Scores of ±10⁴ in float32 neither overflow nor underflow: the loss is the exact cost."""
     corpus = oracles.random_corpus(words=6, length=40)
     theta = np.full((6, 2, 1), 100, np.float32)
     theta[::2, 1] = -100

@@ -1,4 +1,4 @@
-"""The model: how it starts, anew and from an earlier one."""
+"""The model: a cold start, and a warm start from an earlier model."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def test_initial_vectors() -> None:
 
 
 def test_the_tables_are_views() -> None:
-    """What is written through `input` and `output` is written to θ."""
+    """Writing to `input` and `output` writes to θ."""
     model = initial(3, 2, rng=np.random.default_rng(0))
     model.input[1] = 5
     model.output[2] = 7
@@ -27,7 +27,7 @@ def test_the_tables_are_views() -> None:
 
 
 def test_warm_start_follows_the_words() -> None:
-    """`b` moves from row 1 to row 0 and keeps both vectors, `new` starts anew, `a` and `c` are dropped."""
+    """`b` moves from row 1 to row 0 and keeps both vectors, `new` starts like a cold start, `a` and `c` are dropped."""
     old = Model(np.arange(12, dtype=np.float32).reshape(3, 2, 2))
     model, inherited = warm(["b", "new"], ["a", "b", "c"], old, outputs_are_words=True, rng=np.random.default_rng(0))
 
@@ -38,7 +38,7 @@ def test_warm_start_follows_the_words() -> None:
 
 
 def test_warm_start_leaves_the_nodes_of_an_old_tree_behind() -> None:
-    """Where outputs are nodes they start at zero: new counts have built another tree."""
+    """Output vectors of nodes start at zero: new counts have built another tree."""
     old = Model(np.ones((2, 2, 2), np.float32))
     model, _ = warm(["b", "a"], ["a", "b"], old, outputs_are_words=False, rng=np.random.default_rng(0))
 

@@ -1,4 +1,4 @@
-"""Schedules: where they begin, pass, and end."""
+"""Schedules: their values at the beginning, on the way and at the end."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from w2v_core.schedules import SCHEDULES, learning_rate
     ],
 )
 def test_quarters(schedule: str, expected: list[float]) -> None:
-    """From a peak of 0.9 to a floor of 0.1, at 0, 1/4, 1/2, 3/4 and 1 of the training."""
+    """Rates from a peak of 0.9 to a floor of 0.1, at 0, 1/4, 1/2, 3/4 and 1 of the training."""
     found = [learning_rate(schedule, quarter / 4, peak=0.9, floor=0.1, warmup=0.0) for quarter in range(5)]
 
     assert found == pytest.approx(expected)

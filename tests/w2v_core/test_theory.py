@@ -8,7 +8,7 @@ ROOT = PROJECT
 
 
 def quoted() -> list[tuple[str, str]]:
-    """Each line of a code block, with the file that the comment above it names."""
+    """Return each line of code in the page, with the file that the comment above it names."""
     lines, file = [], ""
     page = (ROOT / "docs" / "explanation" / "theory.md").read_text("utf-8")
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
@@ -21,7 +21,7 @@ def quoted() -> list[tuple[str, str]]:
 
 
 def test_every_line_of_code_in_the_theory_is_a_line_of_the_core() -> None:
-    """In the file that its block names."""
+    """Each quoted line is in the file that its block names."""
     code = {file: [line.strip() for line in (ROOT / file).read_text("utf-8").splitlines()] for file, _ in quoted()}
 
     assert quoted()

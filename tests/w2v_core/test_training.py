@@ -1,4 +1,4 @@
-"""Training: any interruption leaves no trace, divergence is an error, and losses fall."""
+"""Training: interruptions change nothing, divergence is an error, and losses fall."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -104,7 +104,7 @@ def test_divergence_is_an_error_that_says_where(size: int | str) -> None:
 
 
 class Poison:
-    """A learner whose vectors, or whose loss, stop being numbers in the second update."""
+    """A learner whose vectors or whose loss become NaN in the second update."""
 
     def __init__(self, model: Model, *, loss: bool) -> None:
         self.model, self.loss = model, loss

@@ -1,4 +1,4 @@
-"""What counts say: which occurrences are kept, and which words serve as noise."""
+"""Keep probabilities, and the distribution of noise words."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_noise_follows_its_distribution(exponent: float) -> None:
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=30).map(np.array))
 def test_noise_draws_words_of_the_vocabulary(counts: np.ndarray) -> None:
-    """Whatever the counts, also zero and also of one word, in the shape asked for."""
+    """Draws have the shape asked for, also with counts of zero or a single word."""
     drawn = Noise(counts, 0.75).draw((7, 3), rng=np.random.default_rng(0))
 
     assert drawn.shape == (7, 3)

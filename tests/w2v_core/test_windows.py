@@ -12,7 +12,7 @@ from w2v_core.windows import Windows, draw, everything, pairs
 
 
 def columns(*documents: str) -> tuple[np.ndarray, np.ndarray]:
-    """Document and word of each letter."""
+    """Return the documents and words of letters."""
     number = np.repeat(np.arange(len(documents), dtype=np.int32), [len(document) for document in documents])
     return number, np.array([ord(letter) - ord("a") for letter in "".join(documents)], np.int32)
 
@@ -27,7 +27,7 @@ def test_worked_example() -> None:
 
 @given(oracles.corpora(), st.randoms(use_true_random=False))
 def test_pairs_equal_the_nested_loops(corpus: Corpus, random: object) -> None:
-    """For any rows in any order: all rows within the radius and the document, by row, then position."""
+    """For any rows in any order, pairs() returns all rows within radius and document, by row, then position."""
     windows = corpus.windows
     rows = np.random.default_rng(random.randrange(99)).permutation(len(windows))[: 2 + len(windows) // 2]  # type: ignore[attr-defined]
     expected = [(i, j) for i, row in enumerate(rows) for j in oracles.context(windows, int(row))]
@@ -37,7 +37,7 @@ def test_pairs_equal_the_nested_loops(corpus: Corpus, random: object) -> None:
 
 @given(oracles.corpora())
 def test_all_rows_are_meant_where_none_are_asked_for(corpus: Corpus) -> None:
-    """Then the number of a row is the row."""
+    """Without `rows`, the number of a row is the row itself."""
     expected = [(i, j) for i in range(len(corpus.windows)) for j in oracles.context(corpus.windows, i)]
 
     assert list(zip(*map(np.ndarray.tolist, pairs(corpus.windows)), strict=True)) == expected
@@ -52,7 +52,7 @@ def test_no_window_crosses_a_document(corpus: Corpus) -> None:
 
 
 def test_radius_zero_only_serves_as_context() -> None:
-    """Its row asks for nothing, and is still seen by its neighbours."""
+    """A row with radius 0 has no context, and is still in the contexts of its neighbours."""
     windows = Windows(*columns("abc"), np.array([0, 1, 0], np.uint8))
     row, context = pairs(windows)
 
@@ -61,7 +61,7 @@ def test_radius_zero_only_serves_as_context() -> None:
 
 
 def test_the_widest_radius_does_not_wrap_around() -> None:
-    """uint8 goes to 255: its negative must not become 1."""
+    """A radius of 255, the largest uint8, works: its negative must not become 1."""
     windows = everything(*columns("a" * 300), window=255)
     row, _ = pairs(windows, np.array([0]))
 
@@ -90,7 +90,7 @@ def test_dropped_words_make_room() -> None:
 
 
 def test_same_seed_same_bits() -> None:
-    """A draw repeats itself exactly from its generator."""
+    """The same generator gives the same draw."""
     drawn = [draw(*columns("abcabc" * 50), np.full(3, 0.5, np.float32), 5, rng=np.random.default_rng(3)) for _ in "12"]
 
     assert all(np.array_equal(getattr(drawn[0], name), getattr(drawn[1], name)) for name in ("center", "radius"))

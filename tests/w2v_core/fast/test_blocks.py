@@ -1,4 +1,4 @@
-"""Blocks: the matrix products are the loops they replace, whatever the corpus, the threads or an interruption."""
+"""Blocks: the matrix products equal nested loops, for any corpus, number of threads and interruption."""
 
 import math
 import runpy
@@ -39,7 +39,7 @@ def configured(objective: str, architecture: str, combination: str, **others: ob
 
 
 def model_for(corpus: Corpus) -> Model:
-    """Vectors of which none is zero, so that every gradient shows."""
+    """Return vectors of which none is zero, so that no gradient vanishes."""
     return Model(np.random.default_rng(0).standard_normal((len(corpus.counts), 2, 4), dtype=np.float32) / 2)
 
 
@@ -91,7 +91,7 @@ def oracle_gradient(
 
 
 def oracle_noise(config: Settings, strata: Strata, batches: int, blocks: int) -> dict[int, NDArray[np.int32]]:
-    """The noise words of each batch, (blocks, K): drawn at once for every other batch of a round."""
+    """Return the noise words of each batch, (blocks, K); those of every other batch of a round are drawn together."""
     drawn = {}
     for start in range(0, batches, pipelined.ROUND):
         for lane in (0, 1):
@@ -103,7 +103,7 @@ def oracle_noise(config: Settings, strata: Strata, batches: int, blocks: int) ->
 
 
 def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[float]]:
-    """θ after one shard, and the loss of each of its batches."""
+    """Return θ after one shard, and the loss of each of its batches."""
     theta, losses = model.theta.astype(np.float64), []
     before = theta
     strata = Strata(noise_of(corpus).probability, config.shared_negatives)
@@ -179,7 +179,7 @@ def test_threads_change_no_bit(
 def test_an_interruption_leaves_no_trace(
     objective: str, architecture: str, combination: str, stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopping after any round and going on from the tables alone gives the same bits as not stopping."""
+    """Resuming from the tables after any round gives the same bits as not stopping."""
     monkeypatch.setattr(pipelined, "ROUND", 2)
     config = configured(objective, architecture, combination, batch_size=16)
     corpus = oracles.random_corpus(30, 300)
@@ -234,7 +234,7 @@ def test_small_batches_are_not_damped(objective: str, architecture: str, combina
 
 @pytest.mark.parametrize("failing", [0, 1, 7])
 def test_a_thread_that_fails_is_not_waited_for(failing: int) -> None:
-    """Whichever of the two threads it is, the error comes out and nothing hangs."""
+    """An error in either thread is raised, and nothing hangs."""
     corpus = oracles.random_corpus(30, 300)
     learner = factory.learner(SETTINGS, model_for(corpus), corpus.counts, lambda epoch: 300, threads=2)
 
@@ -261,7 +261,7 @@ def test_frozen_words_stay() -> None:
 
 
 def test_rows_that_repeat_are_all_added() -> None:
-    """The sparse product in place is np.add.at."""
+    """The sparse product in place equals np.add.at."""
     table, row, scale, gradient, place = repeating_rows()
     expected = table.astype(np.float64)
     np.add.at(expected, row, scale[:, None] * gradient[place])
@@ -272,7 +272,7 @@ def test_rows_that_repeat_are_all_added() -> None:
 
 
 def test_scipy_may_lose_its_private_product(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it the public product gives the same bits: of one update, and of a training."""
+    """The public product gives the same bits, in one update and in a training."""
     corpus = oracles.random_corpus(10, 200)
 
     def trained() -> Floats:
@@ -296,7 +296,7 @@ def test_scipy_may_lose_its_private_product(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def repeating_rows() -> tuple[Floats, Integers, Floats, Floats, Integers]:
-    """A table, and what to add to which of its rows."""
+    """Return a table, and gradients to add to some of its rows."""
     rng = np.random.default_rng(0)
     table, gradient = rng.random((7, 3), np.float32), rng.random((50, 3), np.float32)
     row, place = rng.integers(7, size=20, dtype=np.int32), rng.permutation(50)[:20].astype(np.int32)

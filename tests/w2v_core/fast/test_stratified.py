@@ -1,4 +1,4 @@
-"""Strata: noise words keep their distribution, and come one from each K-th of it."""
+"""Strata: noise words keep their distribution, one from each K-th of it."""
 
 import numpy as np
 import pytest

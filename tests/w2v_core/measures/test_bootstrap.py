@@ -1,4 +1,4 @@
-"""Scores: Spearman as scipy computes it, and intervals that hold what they promise."""
+"""Scores: Spearman as SciPy computes it, and intervals with the right coverage."""
 
 import time
 
@@ -27,7 +27,7 @@ def test_worked_example() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=40))
 def test_equals_scipy_with_ties(pairs: list[tuple[int, int]]) -> None:
-    """Whatever ties there are, the value is scipy's; where a column is constant there is none."""
+    """The value is SciPy's, whatever ties there are; a constant column has none."""
     x, y = np.array(pairs, float).T
     estimate = bootstrap.spearman(x, y, 1, rng=rng())
 

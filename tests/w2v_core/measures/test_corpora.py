@@ -13,7 +13,7 @@ COUNTS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1,
 
 
 def test_the_ends_of_the_scale() -> None:
-    """The same frequencies, however long the text, differ by nothing; without a common word they differ by a bit."""
+    """Equal frequencies differ by 0, whatever the lengths of the texts; corpora without a common word by 1 bit."""
     assert jensen_shannon(np.array([3, 1]), np.array([30, 10])) == pytest.approx(0)
     assert jensen_shannon(np.array([3, 1, 0]), np.array([0, 0, 5])) == pytest.approx(1)
 

@@ -20,7 +20,7 @@ NO_NOISE = np.zeros((10**4, 0), np.int32)
 @given(oracles.corpora(), st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
 def test_equals_the_nested_loops(architecture: str, objective: str, corpus: Corpus, seed: int) -> None:
-    """Of the tree for hierarchical softmax, of the naive softmax for both others; in float64, in chunks of any size."""
+    """J(θ) is that of the tree for hierarchical softmax, of the naive softmax for the others; in chunks of any size."""
     theta = np.random.default_rng(seed).standard_normal((len(corpus.counts), 2, 3), dtype=np.float32)
     judge = "softmax" if objective == "negative_sampling" else objective
     losses, _ = oracles.loss_and_gradient(

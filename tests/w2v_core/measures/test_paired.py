@@ -1,4 +1,4 @@
-"""Paired comparison: worked examples, and probabilities that hold what they promise."""
+"""Paired comparison: worked examples, and probabilities with the right frequencies."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_correlations_are_scipys() -> None:
 
 
 def test_a_model_is_not_better_than_itself() -> None:
-    """The same answers: no difference, an interval without width, and even odds."""
+    """For the same answers the difference and the width of its interval are 0, and the odds are even."""
     people, cosine = rng(2).normal(size=(2, 50))
     right = cosine > 0
 

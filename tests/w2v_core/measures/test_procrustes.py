@@ -1,4 +1,4 @@
-"""Alignment: a turned space has not changed, and a word that was moved is the one that is found."""
+"""Alignment: a rotated space has not changed, and a moved word is found."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def table(words: int = 200, size: int = 8, seed: int = 0) -> NDArray[np.float64]
 
 @given(st.integers(0, 10_000), st.integers(2, 6))
 def test_a_turned_space_has_not_changed(seed: int, size: int) -> None:
-    """Turned, mirrored and scaled, word by word: every cosine is 1 and every neighbour the same."""
+    """After rotation, reflection and scaling word by word, every cosine is 1 and every neighbour the same."""
     before = table(30, size, seed)
     after = before @ ortho_group.rvs(size, random_state=seed) * np.random.default_rng(seed).uniform(0.5, 2, (30, 1))
     found = change(before, after, 5)

@@ -1,4 +1,4 @@
-"""What vectors are asked."""
+"""Similarity, nearest words and analogies."""
 
 import tracemalloc
 from unittest.mock import patch
@@ -29,7 +29,7 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_similarity_is_the_cosine() -> None:
-    """(1, −1, 1/2) and (1, −1, 2): 3 / √(9/4 · 6) = 0.8165. A word without a vector is alike to nothing."""
+    """(1, −1, 1/2) and (1, −1, 2): 3 / √(9/4 · 6) = 0.8165. A word without a vector is similar to nothing."""
     found = ROYAL.similarity(ids("man", "man", "man"), ids("king", "man", "?"))
 
     np.testing.assert_allclose(found, [3 / np.sqrt(13.5), 1, 0])
@@ -37,7 +37,7 @@ def test_similarity_is_the_cosine() -> None:
 
 @given(words=st.integers(2, 30), seed=st.integers(0, 99))
 def test_mean_cosine_is_that_of_all_pairs(words: int, seed: int) -> None:
-    """As if each pair of the first words were asked, one by one; also with a word that has no vector."""
+    """The mean cosine equals that over all pairs one by one, also with a word that has no vector."""
     vectors = table(40, seed)
     vectors[1] = 0
     one, other = np.triu_indices(words, 1)
@@ -94,7 +94,7 @@ def test_analogies_equal_the_loops(words: int, seed: int, candidates: int) -> No
 
 @given(words=st.integers(5, 40), k=st.integers(1, 40), part=st.integers(1, 8), seed=st.integers(0, 99))
 def test_equal_scores_go_by_the_row(words: int, k: int, part: int, seed: int) -> None:
-    """However the words are parted to find the best, also where many of them tie: as a stable sort has them."""
+    """The answers are those of a stable sort, whatever the size of the parts, also with many ties."""
     rows = np.random.default_rng(seed).integers(-1, 2, (words, 2)).astype(np.float32)
     with patch.object(similarity, "PART", part):
         found = Vectors(rows).most_similar(np.array([3]), k)
@@ -112,7 +112,7 @@ def test_no_question_no_answer() -> None:
 
 
 def test_no_question_copies_the_table() -> None:
-    """Neither to be ready nor to be asked: memory for some scores, not for 30,000 vectors."""
+    """Neither creating Vectors nor asking them takes more memory than some scores; 30,000 vectors are not copied."""
     rows = np.random.default_rng(0).standard_normal((30_000, 100), dtype=np.float32)
     tracemalloc.start()
     vectors = Vectors(rows)

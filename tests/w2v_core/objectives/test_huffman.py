@@ -1,4 +1,4 @@
-"""Huffman's tree and the probabilities that hang on it."""
+"""The Huffman tree, and the probabilities of hierarchical softmax."""
 
 import heapq
 
@@ -50,7 +50,7 @@ def test_codes_tell_words_apart(counts: np.ndarray) -> None:
 
 @given(COUNTS, st.integers(0, 99))
 def test_probabilities_sum_to_one(counts: np.ndarray, seed: int) -> None:
-    """Over all words, for any hidden vector and any inner nodes."""
+    """Probabilities sum to one over all words, for any hidden vector and any inner nodes."""
     rng = np.random.default_rng(seed)
     words = np.arange(len(counts))
     hidden, output = rng.standard_normal((1, 5)), rng.standard_normal((len(counts), 5))
