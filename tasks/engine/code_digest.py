@@ -93,10 +93,10 @@ def meaning(source: str) -> str:
     The text is the same in Python 3.11 to 3.14, unlike that of `ast.dump`: it omits empty fields, as later versions add
     some, `ctx`, which follows from the place, and the kind of a string's quotes.
     """
-    return "".join(_told(ast.parse(source)))
+    return "".join(_text_of(ast.parse(source)))
 
 
-def _told(node: object) -> Iterator[str]:
+def _text_of(node: object) -> Iterator[str]:
     if isinstance(node, ast.AST):
         yield f"({type(node).__name__}"
         for field, value in ast.iter_fields(node):
@@ -104,13 +104,13 @@ def _told(node: object) -> Iterator[str]:
                 value = [part for part in value if not (isinstance(part, ast.Constant) and part.value == "")]
             if field not in ("ctx", "kind", "type_comment", "type_ignores") and value is not None and value != []:
                 yield f" {field}="
-                yield from _told(value)
+                yield from _text_of(value)
         yield ")"
     elif isinstance(node, list):
         yield "["
         for item in node:
             if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)):  # a docstring does nothing
-                yield from _told(item)
+                yield from _text_of(item)
         yield "]"
     else:
         yield f"{type(node).__name__}:{node!a}"

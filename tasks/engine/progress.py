@@ -20,7 +20,7 @@ LINE_SECONDS = 10.0  # between two log lines without a terminal
 ONE_OF_MANY = re.compile(r"-\d{3,}$")  # such as `windows-003`: it gets a line of its own only if it takes long
 ARTIFACT_SECONDS = 3.0  # between two writes to Prefect's server
 LAST_SECONDS = 10.0  # limit for the last write
-_FORETOLD: set[str] = set()  # texts that this process has logged before the work
+_LOGGED_BEFORE: set[str] = set()  # texts that this process has logged before the work
 
 
 class Report:
@@ -126,28 +126,28 @@ def partly(name: str, new: int, parts: int) -> None:
 
 def told(name: str, text: str) -> None:
     """Log something unexpected at a stage's end, unless it was logged before the work."""
-    if text not in _FORETOLD:
+    if text not in _LOGGED_BEFORE:
         log.info("  %-12s %s", name, text)
-    _FORETOLD.discard(text)
+    _LOGGED_BEFORE.discard(text)
 
 
 def foretold(name: str, text: str) -> None:
     """Log something unexpected before the work, and do not repeat it at the stage's end."""
     log.info("  %-12s %s", name, text)
-    _FORETOLD.add(text)
+    _LOGGED_BEFORE.add(text)
 
 
 def warned(text: str) -> bool:
     """Return whether this warning was logged before the work, and forget it: the next one is logged again."""
-    found = text in _FORETOLD
-    _FORETOLD.discard(text)
+    found = text in _LOGGED_BEFORE
+    _LOGGED_BEFORE.discard(text)
     return found
 
 
 def warn(text: str) -> None:
     """Log a warning before the work."""
     log.warning("⚠ %s", text)
-    _FORETOLD.add(text)
+    _LOGGED_BEFORE.add(text)
 
 
 def summary(dataset: "Dataset") -> str:

@@ -190,7 +190,7 @@ class Store:
         Raises StoreError if the disk is full or not writable, and what `work` raises; the attempt is then deleted.
         """
         path = self.root / stage / key
-        with _clear_errors(self.root):
+        with _explained_errors(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
             with Held(path.with_suffix(".lock")):
                 if done := self.find(stage, key):
@@ -268,7 +268,7 @@ def _verifies(folder: Path, file: File) -> bool:
 
 
 @contextmanager
-def _clear_errors(root: Path) -> Iterator[None]:
+def _explained_errors(root: Path) -> Iterator[None]:
     """Turn the errors of a full or read-only disk into StoreErrors that say what to do."""
     try:
         yield

@@ -16,7 +16,7 @@ log = logging.getLogger("w2v")
 def told(what: str) -> Iterator[None]:
     """Log `what` the block waits for, if it takes longer than SOON seconds, and again every AGAIN seconds."""
     over = threading.Event()
-    threading.Thread(target=_tell, args=(what, over), daemon=True).start()
+    threading.Thread(target=_log_until, args=(what, over), daemon=True).start()
     try:
         yield
     finally:
@@ -28,7 +28,7 @@ def scaled(seconds: float) -> float:
     return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def _tell(what: str, over: threading.Event) -> None:
+def _log_until(what: str, over: threading.Event) -> None:
     pause = SOON
     while not over.wait(pause):
         log.info("waiting for %s (load %.0f) …", what, os.getloadavg()[0])
