@@ -57,12 +57,12 @@ class Decision(Record):
     @property
     def sentence(self) -> str:
         """Return what was decided and why, in one line."""
-        other = f"version {self.against}" if self.against else "nobody"
-        still = f"{other} stays champion" if self.against else "and there is no champion yet"
+        after = f", after version {self.against}" if self.against else ""
+        still = f"version {self.against} stays champion" if self.against else "and there is no champion yet"
         middle = {
-            "promoted": f"is champion, after {other}",
+            "promoted": f"is champion{after}",
             "kept back": f"is kept back, {still}",
-            "restored": f"is champion again, after {other}",
+            "restored": f"is champion again{after}",
         }
         return f"version {self.version} {middle[self.verdict]}: {self.why}"
 
@@ -155,10 +155,10 @@ def run_id(uri: str, name: str) -> str:
     if not is_alias(name):
         return full_id(uri, name)
     registered, _, alias = name.rpartition("@")
-    return model(uri, registered or _usual(uri)).version(alias).run_id
+    return model(uri, registered or _default_model(uri)).version(alias).run_id
 
 
-def _usual(uri: str) -> str:
+def _default_model(uri: str) -> str:
     """Return the name of the only registered model; if there are several, or none, the config's default."""
     with reached(uri) as client:
         names = [each.name for each in client.search_registered_models(max_results=2)]
