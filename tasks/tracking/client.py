@@ -57,7 +57,7 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
         database = database_at(uri)
         if database and database.name == DATABASE:  # of a workspace
             relocate(database.parent)
-            _forget_places()
+            _clear_artifact_cache()
         yield _client(uri)
     except ModuleNotFoundError as error:
         driver = DRIVERS.get(str(error.name))
@@ -68,7 +68,7 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
             f"Install it: pip install {driver}"
         ) from error
     except _refusals() as error:
-        raise _told(uri, error) from error
+        raise _tracking_error(uri, error) from error
 
 
 def not_found(error: "MlflowException") -> bool:
@@ -81,11 +81,11 @@ def already_exists(error: "MlflowException") -> bool:
     return bool(error.error_code == "RESOURCE_ALREADY_EXISTS")
 
 
-def _told(uri: str, error: Exception) -> TrackingError:
+def _tracking_error(uri: str, error: Exception) -> TrackingError:
     """Return the TrackingError for a refusal; what to do depends on its cause, where that is known."""
-    refusal, away = cause(error), database_at(uri) is None and _away(error)
+    refusal, away = cause(error), database_at(uri) is None and _is_unreachable(error)
     said = str(error).strip().splitlines() or [type(error).__name__]
-    reason = shown((_unanswered(error) if away else "") or said[0], uri)
+    reason = shown((_network_message(error) if away else "") or said[0], uri)
     if refusal and not refusal.passes:
         return TrackingError(f"MLflow at {shown(uri)} {refusal.what}\n{reason}\n{refusal.way}")
     if away:
@@ -94,7 +94,7 @@ def _told(uri: str, error: Exception) -> TrackingError:
     return TrackingError(f"MLflow at {shown(uri)} refused a request\n{reason}\n{way}")
 
 
-def _forget_places() -> None:
+def _clear_artifact_cache() -> None:
     """Clear MLflow's cache of where each run's files are: files of a copied workspace would go to the original.
 
     The cache is private to MLflow: a version that has it elsewhere fails the tests of copied workspaces, nothing else.
@@ -116,7 +116,7 @@ def _client(uri: str) -> "MlflowClient":
         return patient(patiently(str(database), lambda: MlflowClient(uri, uri)), str(database))
     if uri.startswith("http"):
         with waiting.told(f"MLflow at {shown(uri)}"):
-            _knock(uri)
+            _check_reachable(uri)
     return MlflowClient(uri, uri)
 
 
@@ -128,7 +128,7 @@ def _open(database: Path) -> None:
         reading.execute("SELECT name FROM sqlite_master").fetchall()
 
 
-def _knock(uri: str) -> None:
+def _check_reachable(uri: str) -> None:
     """Raise an HTTPError at once if the server cannot be reached. Each later request is retried for a while.
 
     The request holds no secret and its answer is not read, so no certificate is checked: MLflow's client, which has
@@ -157,7 +157,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     return *known, Boto3Error, BotoCoreError, ClientError
 
 
-def _away(error: BaseException | None) -> bool:
+def _is_unreachable(error: BaseException | None) -> bool:
     """Return whether there was no answer, from the server or from the database or storage behind it."""
     from httpx import TransportError
     from mlflow.exceptions import MlflowException
@@ -170,10 +170,10 @@ def _away(error: BaseException | None) -> bool:
     unanswered = (*network, *((botocore.HTTPClientError,) if botocore else ()))
     answer = getattr(error, "response", None)
     status = error.get_http_status_code() if isinstance(error, MlflowException) else getattr(answer, "status_code", 0)
-    return isinstance(error, unanswered) or status in AWAY or _away(error.__cause__ or error.__context__)
+    return isinstance(error, unanswered) or status in AWAY or _is_unreachable(error.__cause__ or error.__context__)
 
 
-def _unanswered(error: BaseException | None) -> str:
+def _network_message(error: BaseException | None) -> str:
     """Return the network's own message, without those of the libraries in between; "" if there is none."""
     while error:
         if isinstance(error, (ConnectionError, TimeoutError, gaierror)):

@@ -94,19 +94,19 @@ def relocate(folder: Path) -> None:
     in the folder under its former name, or if the databases cannot be written.
     """
     here, database = folder.absolute(), folder.absolute() / DATABASE
-    if not database.exists() or not _former(database, here):
+    if not database.exists() or not _former_places(database, here):
         return
     try:
         with Held(f"{database}.lock"):
-            for before in _former(database, here):
+            for before in _former_places(database, here):
                 move = Move(before, here)
                 # In a copy, a process that looks at work is at work in the original.
                 if _same(move.folder, here) or not (move.folder / DATABASE).exists():
                     _refuse_at_work(move, database)
                 if move.misread:
-                    _fetch(move, move.misread, database)
+                    _copy_misplaced(move, move.misread, database)
                 count = _change(here / "prefect" / "prefect.db", COMING, move) + _change(database, PLACES, move)
-                _tell(move, count, database)
+                _log_move(move, count, database)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
             f"{here}: the workspace was moved here, and {DATABASE} still names the place where it was\n"
@@ -115,7 +115,7 @@ def relocate(folder: Path) -> None:
         ) from error
 
 
-def _former(database: Path, here: Path) -> list[str]:
+def _former_places(database: Path, here: Path) -> list[str]:
     """Return the former places of the workspace that the database names."""
     with closing(_reading(database)) as reading:
         try:
@@ -145,10 +145,10 @@ def _is_former(before: str, here: Path, reading: sqlite3.Connection) -> bool:
         return False
     if (folder / DATABASE).exists() or not (folder / ARTIFACTS).exists():
         return True
-    return any((here / rest).exists() for rest in _rests(reading, before))
+    return any((here / rest).exists() for rest in _places_of_runs(reading, before))
 
 
-def _rests(reading: sqlite3.Connection, before: str) -> Iterator[str]:
+def _places_of_runs(reading: sqlite3.Connection, before: str) -> Iterator[str]:
     """Yield the path of each run's files relative to the workspace."""
     for (place,) in reading.execute("SELECT artifact_uri FROM runs WHERE artifact_uri IS NOT NULL"):
         if place.startswith(f"{before}/"):
@@ -223,10 +223,10 @@ def _alive(tags: dict[str, str]) -> bool:
     return bool(beat) and time.time() - datetime.fromisoformat(str(beat)).timestamp() < LOST
 
 
-def _fetch(move: Move, misread: Path, database: Path) -> None:
+def _copy_misplaced(move: Move, misread: Path, database: Path) -> None:
     """Copy the files of this workspace's runs from where MLflow has put them; leave files of others there."""
     with closing(_reading(database)) as reading:
-        rests = [rest for rest in _rests(reading, move.before) if (misread / rest).exists()]
+        rests = [rest for rest in _places_of_runs(reading, move.before) if (misread / rest).exists()]
     for rest in rests:
         there, beside = move.here / rest, move.here / f"{rest}.partial"
         if not there.exists():
@@ -237,14 +237,14 @@ def _fetch(move: Move, misread: Path, database: Path) -> None:
         log.warning("The files of %d runs were copied from %s, where MLflow had put them", len(rests), misread)
 
 
-def _tell(move: Move, count: int, database: Path) -> None:
+def _log_move(move: Move, count: int, database: Path) -> None:
     """Log what was updated, and whether files of runs are still at the former place."""
     if move.folder == move.here:
         log.warning("workspace %s: %d places written as MLflow reads them", move.here, count)
     else:
         log.warning("workspace moved from %s to %s: %d places relocated", move.folder, move.here, count)
     with closing(_reading(database)) as reading:
-        rests = list(_rests(reading, artifact_address(move.here)))
+        rests = list(_places_of_runs(reading, artifact_address(move.here)))
     left = sum(not (move.here / rest).exists() and (move.folder / rest).exists() for rest in rests)
     if left:
         log.warning("The files of %d runs are still there: copy %s/%s here", left, move.folder, ARTIFACTS)

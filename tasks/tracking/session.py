@@ -68,11 +68,11 @@ def unless_required(config: Config) -> Iterator[None]:
     except Unreachable as error:
         if config.tracking.required:
             raise
-        _go_on(shown(uri(config)), str(error).splitlines()[1])
+        _warn_unreachable(shown(uri(config)), str(error).splitlines()[1])
 
 
 @functools.cache  # log it once
-def _go_on(place: str, reason: str) -> None:
+def _warn_unreachable(place: str, reason: str) -> None:
     log.warning(
         "MLflow at %s does not answer\n%s\nThe run goes on without it: tracking.required = false.", place, reason
     )
@@ -229,14 +229,14 @@ def vectors_of(run: Run, name: str = VECTORS) -> Vectors:
 
 def parameters(config: Config) -> dict[str, str]:
     """Return all settings that affect the result, as `section.key` → value."""
-    values = _bearing(config)
+    values = _settings_of_result(config)
     flat = {"seed": str(values.pop("seed"))}
     for section, settings in values.items():
         flat |= {f"{section}.{key}": str(value)[:LONGEST] for key, value in settings.items()}
     return flat
 
 
-def _bearing(config: Config) -> dict[str, Any]:
+def _settings_of_result(config: Config) -> dict[str, Any]:
     without_result = {"version", "name", "tracking", "promotion", "schedule", "runtime", "notify", "retention"}
     return config.model_dump(mode="json", exclude=without_result)
 
@@ -247,7 +247,7 @@ def _tags(config: Config, flow_run_id: str) -> dict[str, str]:
         FLOW_RUN: flow_run_id,
         **owner_tags(),
         "config.name": config.name,
-        DIGEST: digest_of(_bearing(config)),
+        DIGEST: digest_of(_settings_of_result(config)),
         "w2v.version": version("w2v-retraining"),  # a version that can read what is logged here
         "mlflow.user": environment.user(),
         "mlflow.source.type": "LOCAL",

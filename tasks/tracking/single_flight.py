@@ -132,10 +132,10 @@ def holds_result(run: "Record") -> bool:
 
 def _unfinished(runs: "list[Record]") -> "Record | None":
     """Return the newest run that was interrupted, has failed, or was left open by this process; None without one."""
-    return next((run for run in runs if CLAIM not in run.data.tags and _goes_on(run)), None)
+    return next((run for run in runs if CLAIM not in run.data.tags and _resumable(run)), None)
 
 
-def _goes_on(run: "Record") -> bool:
+def _resumable(run: "Record") -> bool:
     """Return whether a start may resume the run."""
     tags, status = run.data.tags, run.info.status
     unjudged = status == "FINISHED" and REPRODUCES in tags and VERDICT not in tags
