@@ -124,7 +124,7 @@ def test_an_import_that_cannot_be_followed_is_refused(package: Path, digest: Dig
         digest()
 
 
-def test_the_tree_is_told_alike_by_every_python() -> None:
+def test_every_python_gives_a_tree_the_same_text() -> None:
     """The text of a tree as 3.11, 3.12 and 3.13 gave it; `ast.dump` differs between them."""
     source = 'def f[T](a: int = 1, *, b="x") -> None: ...' if sys.version_info >= (3, 12) else "x = 1"
     told = meaning('"""Doc."""\nclass A:\n    "doc"\n    x: str = f"{y:{z}}" u"é"\n\n    def f(self): pass\n')

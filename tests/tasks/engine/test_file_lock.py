@@ -28,7 +28,7 @@ def other(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
         process.kill()
 
 
-def test_a_wait_is_told(
+def test_a_wait_is_logged(
     other: "subprocess.Popen[str]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line names the file and the process; then the lock is acquired."""
@@ -45,9 +45,7 @@ def test_a_wait_is_told(
     ]
 
 
-def test_who_does_not_wait_says_nothing(
-    other: "subprocess.Popen[str]", tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_wait_logs_nothing(other: "subprocess.Popen[str]", tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is logged with a time limit of the caller's, or when the lock is free."""
     with pytest.raises(Timeout):
         Held(tmp_path / ".lock").acquire(timeout=0)

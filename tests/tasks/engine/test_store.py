@@ -51,7 +51,7 @@ def test_finished_output_is_not_computed_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["change", "truncate", "delete", "manifest"])
-def test_damaged_output_is_not_found_but_made_anew(tmp_path: Path, damage: str) -> None:
+def test_damaged_output_is_computed_again(tmp_path: Path, damage: str) -> None:
     """After one changed byte, a short or missing file, or a broken manifest, the output is computed again."""
     store = Store(tmp_path)
     made = make(store)
@@ -66,7 +66,7 @@ def test_damaged_output_is_not_found_but_made_anew(tmp_path: Path, damage: str) 
     assert store.find("demo", KEY) == made
 
 
-def test_abandoned_attempt_is_swept(tmp_path: Path) -> None:
+def test_an_abandoned_attempt_is_deleted(tmp_path: Path) -> None:
     """Files that a killed attempt left are not in the finished output."""
     store = Store(tmp_path)
     (tmp_path / "demo" / KEY / "folder").mkdir(parents=True)
@@ -181,7 +181,7 @@ def small_disk(tmp_path: Path):
     subprocess.run(["umount", disk], check=True)
 
 
-def test_full_disk_is_said_clearly(small_disk: Path) -> None:
+def test_a_full_disk_is_reported(small_disk: Path) -> None:
     """The error names the store, the free space and two ways out; nothing half-written is found later."""
     store = Store(small_disk)
 
@@ -196,7 +196,7 @@ def test_full_disk_is_said_clearly(small_disk: Path) -> None:
     assert make(store).manifest.account.written == 2  # the space of the failed attempt is free again
 
 
-def test_read_only_store_is_said_clearly(small_disk: Path) -> None:
+def test_a_read_only_store_is_reported(small_disk: Path) -> None:
     """The error names the store and says what to do."""
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 

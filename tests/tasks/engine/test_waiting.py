@@ -9,7 +9,7 @@ from tasks.engine import waiting
 from tasks.engine.waiting import scaled, told
 
 
-def test_what_lasts_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_long_wait_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """The line says what the wait is for and how busy the machine is; a short wait is not logged."""
     with caplog.at_level("INFO", "w2v"), told("the quick one"):
         pass

@@ -279,7 +279,7 @@ def test_the_columns_that_hold_places_are_known(database: Path) -> None:
     assert {name for name in columns if named.search(name.split(".")[1])} <= ours | ELSEWHERE
 
 
-def test_files_that_are_gone_are_said_to_be(original: Path) -> None:
+def test_missing_files_are_reported(original: Path) -> None:
     """The error does not claim that the run never had files, nor blame MLflow."""
     run = run_of(original)
     with reached(run.uri) as client:

@@ -267,7 +267,7 @@ def test_where_runs_are(config: Config, monkeypatch: pytest.MonkeyPatch) -> None
     assert session.uri(named) == "http://named"
 
 
-def test_an_absent_server_is_told_within_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_server_is_reported_within_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the server without its password, the network's message, and what to do."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
 
@@ -280,7 +280,7 @@ def test_an_absent_server_is_told_within_seconds(config: Config, monkeypatch: py
 
 
 @pytest.mark.parametrize(("status", "passes"), [(503, True), (502, True), (404, False), (401, False)])
-def test_what_may_pass_is_told_from_what_is_refused(config: Config, status: int, passes: bool) -> None:
+def test_failures_that_may_pass_differ_from_refusals(config: Config, status: int, passes: bool) -> None:
     """A server behind a proxy, or without its database, may answer later; one that refuses our password will not."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -301,7 +301,7 @@ def test_what_may_pass_is_told_from_what_is_refused(config: Config, status: int,
     assert isinstance(error.value, Unreachable) == _unanswered(error.value) == passes
 
 
-def test_a_run_goes_on_without_mlflow_only_if_told_to(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_goes_on_without_mlflow_only_if_configured(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     """`tracking.required = false` ignores a server that cannot be reached, with a warning, and nothing else."""
     for required in (True, False):
         absent = config.model_copy(update={"tracking": Tracking(uri="http://127.0.0.1:9", required=required)})
@@ -321,7 +321,7 @@ def test_a_deleted_experiment_is_named(fresh: Config) -> None:
         session.start(fresh, "flow-2")
 
 
-def test_an_unknown_run_is_not_there(config: Config) -> None:
+def test_an_unknown_run_is_refused(config: Config) -> None:
     """The error for a wrong `--run` says where we looked, which runs exist, and how to see all of them."""
     known = session.start(config, "flow-newest")
 
