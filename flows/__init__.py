@@ -1,4 +1,4 @@
-"""WHEN: flows are sentences that chain tasks; cli.py and commands/ are the same for a terminal.
+"""Flows: they chain the tasks of a retraining and of the work around it; `cli` is the command line.
 
 May import: tasks, configs, w2v_core. Read retrain.py first.
 """

@@ -83,7 +83,7 @@ def backfill(config: Config, wanted: list[Partition], *, alone: bool, serve: Cal
         foresee(begun, planned)
         done = None if server_of_ones_own else already_done(begun, planned)
         if done:
-            log.info("nothing to do: run %s holds this very result", done.run_id)
+            log.info("nothing to do: run %s already holds this result", done.run_id)
         else:
             serve()
             from flows.retrain import retrain  # and with it Prefect, which looks for its server at once

@@ -80,7 +80,7 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     config, noted = chosen(config)
     planned, result = plan(config), recipe(config)
     if not reproduces and (finished := already_done(config, planned)):
-        log.info("nothing to do: run %s holds this very result", finished.run_id)
+        log.info("nothing to do: run %s already holds this result", finished.run_id)
         artifacts.announce_found(Run(session.uri(config), finished.run_id))
         return finished
     if not parent:
@@ -106,8 +106,8 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
 
 
 def _again(config: Config, planned: Plan, run_id: str) -> Retrained:
-    """The outputs of a run that is finished: of another process, or of another store. What MLflow lost comes back."""
-    log.info("run %s holds this very result: what the store lacks of it is made again", run_id)
+    """Return the outputs of a finished run of another process or store; restore what MLflow has lost."""
+    log.info("run %s already holds this result: outputs missing from the store are rebuilt", run_id)
     context = Context(runtime=config.runtime, run_id=run_id)
     outputs = pipeline(config, functools.partial(_run, context, planned))
     with session.unless_required(config):

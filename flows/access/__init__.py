@@ -1,1 +1,1 @@
-"""Who may use a server of ours: the guard, its limits, credentials and networks."""
+"""Access control for our servers: the guard in front of them, its limits, credentials and networks."""

@@ -1,1 +1,1 @@
-"""The command line: a module a group of commands; heavy imports wait inside functions."""
+"""The command line, one module for each group of commands; slow imports are inside the functions."""

@@ -1,4 +1,4 @@
-"""What the commands share: the app, their usual options, and how a config is read."""
+"""Define what the commands share: the app, the common options, and how a config is read."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,22 +19,27 @@ def _folder(text: str) -> Path:
 
 
 def _typed(context: typer.Context, option: typer.CallbackParam, folder: Path | None) -> Path | None:
-    """None for what the environment says, which --set has precedence over: `placed` looks there itself."""
+    """Return None for a value from the environment: --set outranks it, and `placed` reads it itself."""
     source = context.get_parameter_source(str(option.name))
     return folder if source and source.name == "COMMANDLINE" else None
 
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-ConfigFile = Annotated[Path, typer.Argument(help="The experiment, a TOML file.", show_default="quickstart.toml")]
+ConfigFile = Annotated[Path, typer.Argument(help="The experiment's TOML file.", show_default="quickstart.toml")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value; may be repeated.")
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one value of the config; repeatable."),
 ]
-Run = Annotated[str | None, typer.Option(help="A run id or its start, or `champion`; by default the last retraining.")]
+Run = Annotated[
+    str | None,
+    typer.Option(help="A run id or its first characters, or `champion`; by default the last retraining."),
+]
 Epoch = Annotated[
-    int | None, typer.Option(min=1, help="An earlier epoch that training.keep_epochs has kept; by default the end.")
+    int | None,
+    typer.Option(min=1, help="An earlier epoch, kept by training.keep_epochs; by default the final vectors."),
 ]
 RunId = Annotated[str, typer.Argument(help="An MLflow run id, its first six characters or more, or `champion`.")]
-FOLDER = "The folder of the store and the tracking database."
+FOLDER = "The folder that holds stage outputs and the tracking database."
 Workspace = Annotated[
     Path,
     typer.Option(
@@ -46,15 +51,15 @@ Placed = Annotated[
     Path | None,
     typer.Option(
         "--workspace", metavar="FOLDER", parser=_folder, envvar=VARIABLE, callback=_typed,
-        help=f"{FOLDER} It has precedence over runtime.workspace of CONFIG.",
+        help=f"{FOLDER} Overrides runtime.workspace of CONFIG.",
     ),
 ]  # fmt: skip
-Model = Annotated[str, typer.Option(help="The registered model: tracking.registered_model.")]
-Many = Annotated[int, typer.Option("-k", min=1, help="How many.")]
+Model = Annotated[str, typer.Option(help="The name of the registered model (tracking.registered_model).")]
+Many = Annotated[int, typer.Option("-k", min=1, help="The number of neighbours to show.")]
 
 
 def tidy(workspace: Path) -> Path:
-    """The workspace, in which temporary files lie from now on."""
+    """Return the workspace, and put temporary files there from now on."""
     from tasks.engine import scratch
 
     scratch.settle(workspace)
@@ -73,14 +78,14 @@ def _version(asked: bool) -> None:
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Retrain word2vec: from raw text to compared, logged word vectors."""
+    """Retrain word2vec: from raw text to evaluated word vectors, each run logged in MLflow."""
 
 
 def load(path: Path, settings: list[str] | None, workspace: Path | None = None) -> "Config":
-    """The config of a file with its changes, and the surroundings it asks for."""
+    """Read a config file with its overrides, and prepare this process for it."""
     from configs.loading import check_once
 
     check_once(settings or [])
@@ -92,7 +97,7 @@ def load(path: Path, settings: list[str] | None, workspace: Path | None = None) 
 
 
 def enter(workspace: Path) -> None:
-    """Use the workspace: its folders for Prefect and MLflow, and the servers of its service, if it is up."""
+    """Use the workspace's folders for Prefect and MLflow, and the servers of its service if that is running."""
     from flows.servers.settings import settle
     from flows.service.state import join
 
@@ -101,7 +106,7 @@ def enter(workspace: Path) -> None:
 
 
 def prepare(config: "Config") -> None:
-    """What has to be so before Prefect and NumPy are loaded, or this process starts again."""
+    """Set what must be set before Prefect and NumPy are imported; restart this process if that is too late."""
     enter(Path(config.runtime.workspace))
     if config.runtime.portable:
         from tasks.engine import kernels
@@ -110,7 +115,7 @@ def prepare(config: "Config") -> None:
 
 
 def serve() -> None:
-    """Have a Prefect server, before Prefect is loaded."""
+    """Ensure that a Prefect server runs, before Prefect is imported."""
     from flows.servers import ephemeral
 
     ephemeral.ensure_server()

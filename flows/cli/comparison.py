@@ -1,4 +1,4 @@
-"""Finished runs side by side: a table for the terminal, and one HTML file, which is kept with each of the runs too."""
+"""Compare finished runs: a table for the terminal, and one HTML page, which is also logged with each run."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +19,8 @@ from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 
 FOLDER = "comparisons"  # in the workspace, and among a run's artifacts
-OURS = "<title>w2v compare: "  # in a page that may be written again
-MOVED = 8  # words that the terminal shows
+OURS = "<title>w2v compare: "  # marks a page of ours, which may be overwritten
+MOVED = 8  # words shown in the terminal
 
 
 def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[Comparison, Path]:
@@ -47,7 +47,7 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
 
 
 def show(console: Console, comparison: Comparison, page: Path) -> None:
-    """What differs, which is better and how sure that is, what moved, and where the page lies."""
+    """Print the differing parameters, the scores with their certainty, the words that moved, and the page's path."""
     for letter, run in zip(comparison.letters, comparison.runs, strict=True):
         say(console, (letter, "bold"), f"  {run.name}  ", (run.id, "dim"))
     console.print()
@@ -64,7 +64,7 @@ def show(console: Console, comparison: Comparison, page: Path) -> None:
 
 
 def _said(comparison: Comparison, link: str) -> str:
-    """Markdown."""
+    """Return the comparison as Markdown, for Prefect's page."""
     named = zip(comparison.letters, comparison.runs, strict=True)
     runs = "\n".join(f"- {letter}: {markdown.text(run.name)}, run `{run.id}`" for letter, run in named)
     return "\n\n".join(
@@ -77,7 +77,7 @@ def _said(comparison: Comparison, link: str) -> str:
 
 
 def _scores(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """A row a score, below a head: the values; then, on the items both cover, how each later run differs from A."""
+    """Return a head and a row a score: each run's value, then the later runs' differences from A on shared items."""
     columns = [{row["score"]: row for row in scores(run.metrics)} for run in comparison.runs]
     head = ["score", *comparison.letters]
     head += [title for letter in comparison.letters[1:] for title in (f"{letter} − A", f"P({letter} better)", "items")]

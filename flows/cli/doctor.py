@@ -1,4 +1,4 @@
-"""What a report of a problem should contain, and whether this machine can work."""
+"""Check this machine, and print what a bug report should contain."""
 
 import os
 import platform
@@ -13,11 +13,11 @@ from flows.service.state import Place
 from tasks.engine.waiting import scaled
 
 PACKAGES = ("prefect", "mlflow", "numpy", "scipy", "pyarrow", "pandas", "pydantic", "fastapi", "sqlalchemy")
-ENOUGH_DISK = 2e9  # bytes: the quickstart needs a tenth of it
+ENOUGH_DISK = 2e9  # bytes; the quickstart needs a tenth of this
 
 
 def examine(workspace: Path) -> int:
-    """Print one line a finding; the exit code is 1 if something has to be mended."""
+    """Print one line a finding; return the exit code, 1 if something must be fixed."""
     problems = 0
     for good, subject, finding in _findings(workspace):
         problems += not good
@@ -69,13 +69,13 @@ def _disk(workspace: Path) -> tuple[bool, str, str]:
 
 
 def _servers(workspace: Path) -> list[tuple[bool, str, str]]:
-    """Those of the environment, else those of `w2v up`."""
+    """Check the servers named in the environment, else those of `w2v up`."""
     up = Place(workspace).state
     prefect = os.environ.get("PREFECT_API_URL") or (f"{up.prefect}/api" if up else None)
     mlflow = os.environ.get("MLFLOW_TRACKING_URI") or (up.mlflow if up else None)
     return [
-        _server("Prefect", prefect, "/health", "none set, and no `w2v up`: a temporary one is started"),
-        _server("MLflow", mlflow, "/health", "none set, and no `w2v up`: SQLite in the workspace"),
+        _server("Prefect", prefect, "/health", "no server is set or up: commands start a temporary one"),
+        _server("MLflow", mlflow, "/health", "no server is set or up: runs are in SQLite in the workspace"),
     ]
 
 

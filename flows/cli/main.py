@@ -1,6 +1,6 @@
-"""`w2v`: the flows for a terminal.
+"""The entry point of the `w2v` command.
 
-Exit codes: 0 done, 1 the work failed, 2 wrong use, 130 interrupted.
+Exit codes: 0 success, 1 the work failed, 2 wrong usage or config, 130 interrupted.
 """
 
 import os
@@ -8,9 +8,7 @@ import signal
 import sys
 import traceback
 
-from flows.cli import models, retraining, vectors, workspace
-
-from flows.cli import service  # isort: skip (the order of --help)
+from flows.cli import retraining, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.cli.app import app
 from flows.servers.settings import quiet
 from tasks.display.terminal import visible
@@ -18,11 +16,11 @@ from tasks.engine.interrupts import hung_up
 
 INTERRUPTED = 130  # typer's exit code after Ctrl-C
 GO_ON = "interrupted; the same command continues where this one stopped"
-COMMANDS = (retraining, vectors, models, workspace, service)  # imported, they are known to the app
+COMMANDS = (retraining, vectors, models, workspace, service)  # importing them registers their commands
 
 
 def main() -> None:
-    """Run the command; an error is one clear message, its traceback only with --debug."""
+    """Run the command. Print an error as one message; print its traceback only with --debug."""
     debug = "--debug" in sys.argv
     quiet()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
@@ -33,7 +31,7 @@ def main() -> None:
         if end.code == INTERRUPTED:
             print(GO_ON, file=sys.stderr)
         raise
-    except Exception as error:  # the last door: whatever is left becomes one message
+    except Exception as error:  # the last handler: every other error becomes one message
         if "prefect.exceptions" in sys.modules and isinstance(error, sys.modules["prefect.exceptions"].CancelledRun):
             print(GO_ON, file=sys.stderr)
             sys.exit(INTERRUPTED)
@@ -54,14 +52,14 @@ def _message(error: Exception) -> str:
     from tasks import refusals
 
     refused = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ("httpx", "prefect")
-    if refused and (refusal := refusals.cause(error)):  # of a disk, or of Prefect's server
+    if refused and (refusal := refusals.cause(error)):  # the disk or Prefect's server refused
         return f"{_place(error)} {refusal.what}\n{_first_line(error)}\n{refusal.way}"
     if "httpx" in sys.modules and _is_away(error):
         return (
-            f"Prefect's server went away, and did not come back in time: {_first_line(error)}\n"
-            "What is done is kept: start the server, and run the same command again to go on."
+            f"Prefect's server cannot be reached: {_first_line(error)}\n"
+            "Finished stages are kept: start the server, and run the same command again to continue."
         )
-    return f"{type(error).__name__}: {error}\nThis was not expected: run again with `w2v --debug …` to see where."
+    return f"{type(error).__name__}: {error}\nThis was not expected: `w2v --debug …` shows the traceback."
 
 
 def _place(error: Exception) -> str:
@@ -71,7 +69,7 @@ def _place(error: Exception) -> str:
 
 
 def _is_away(error: Exception) -> bool:
-    """Return True if Prefect's server does not answer, or says itself that it cannot do its work."""
+    """Return True if Prefect's server does not answer, or answers with a server error (5xx)."""
     import httpx
 
     if isinstance(error, httpx.HTTPStatusError):

@@ -1,4 +1,4 @@
-"""Who is champion: promote, roll back, history."""
+"""Commands for the registered model: promote, rollback, history."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,18 @@ from flows.cli.app import Model, Workspace, app, enter
 
 @app.command()
 def promote(
-    version: Annotated[str, typer.Argument(help="A version of the model.")] = "challenger",
-    accept_drift: Annotated[bool, typer.Option("--accept-drift", help="However far the space has moved.")] = False,
-    because: Annotated[str, typer.Option(metavar="REASON", help="Against the rule, for this reason.")] = "",
+    version: Annotated[str, typer.Argument(help="A version number or alias of the model.")] = "challenger",
+    accept_drift: Annotated[
+        bool, typer.Option("--accept-drift", help="Promote however far the vectors have drifted.")
+    ] = False,
+    because: Annotated[str, typer.Option(metavar="REASON", help="Promote against the rule; REASON is recorded.")] = "",
     model: Model = "vectors",
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Make VERSION the champion if the rule of its config lets it; exit 1 if it is kept back."""
+    """Make VERSION the champion if the promotion rule allows it.
+
+    The rule is [promotion] in the config of the version's run. The exit code is 1 if the version is kept back.
+    """
     enter(workspace)
     from flows.cli import promotion, report
 
@@ -25,11 +30,11 @@ def promote(
 
 @app.command()
 def rollback(
-    because: Annotated[str, typer.Option(metavar="REASON", help="Is recorded.")] = "",
+    because: Annotated[str, typer.Option(metavar="REASON", help="The reason to record.")] = "",
     model: Model = "vectors",
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Make the version champion again that was it before."""
+    """Make the previous champion the champion again."""
     enter(workspace)
     from flows.cli import promotion, report
 
@@ -38,7 +43,7 @@ def rollback(
 
 @app.command()
 def history(model: Model = "vectors", workspace: Workspace = Path("workspace")) -> None:
-    """Every decision about who is champion: when, by whom, and why."""
+    """List every decision about the champion: when, by whom, and why."""
     from flows.cli import promotion, report
 
     promotion.history(report.console, workspace, model)

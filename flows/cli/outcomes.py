@@ -1,4 +1,4 @@
-"""What the terminal says of many retrainings: seeds, sweeps, backfills; and of runs that were closed."""
+"""Print the results of commands that train several times (seeds, sweep, backfill), and of `w2v reconcile`."""
 
 from rich.console import Console
 
@@ -16,21 +16,21 @@ from tasks.tracking.names import LOSS
 
 
 def show_filled(console: Console, filled: list[Filled]) -> None:
-    """A line a partition: its run, how much it has learnt from, and J(θ)."""
+    """Print one line a partition: its run, the number of words it trained on, and J(θ)."""
     rows = []
     for each in filled:
         outputs = each.run.outputs
         words = outputs.trained.vocabulary.manifest.facts["occurrences"]
         loss = outputs.evaluation.manifest.facts["metrics"].get(LOSS)
         said = "" if loss is None else f"{loss:.4g}"
-        rows.append([each.partition.day, each.run.run_id, f"{words:,}", said, "was there" if each.found else ""])
+        rows.append([each.partition.day, each.run.run_id, f"{words:,}", said, "reused" if each.found else ""])
     console.print()
     console.print(table(["partition", "MLflow run", "words", "J(θ)", ""], rows, right=["words", "J(θ)"]))
-    say(console, "\nNone of them was put forward: `w2v promote VERSION` decides about one, `w2v ui` shows them.")
+    say(console, "\nNone was proposed for promotion: `w2v promote VERSION` decides about one, `w2v ui` shows them.")
 
 
 def show_seeds(console: Console, done: Seeds) -> None:
-    """A line a score: its mean, its deviation, and what each seed gave."""
+    """Print one line a score: its mean, its standard deviation, and its value for each seed."""
     head = ["score", "mean", "deviation", *(f"seed {seed}" for seed in done.runs)]
     rows = [
         [each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", *(f"{value:.4g}" for value in each.values)]
@@ -44,7 +44,7 @@ def show_seeds(console: Console, done: Seeds) -> None:
 
 
 def show_swept(console: Console, config: Config, done: Swept) -> None:
-    """A line a candidate, best first; what mattered; where the best config lies."""
+    """Print one line a candidate, best first; which parameters mattered; and the path of the best config."""
     console.print()
     console.print(table(*halving.cells(done.sweep)))
     say(console, (f"\n{halving.NOTE}\n", "dim"))
@@ -55,10 +55,11 @@ def show_swept(console: Console, config: Config, done: Swept) -> None:
 
 
 def show_closed(console: Console, lost: list[Lost]) -> None:
+    """Print one line a closed run, with the command that continues it."""
     if not lost:
-        say(console, "every open run has a heart that beats")
+        say(console, "nothing to close: all running runs have a recent heartbeat")
     for each in lost:
         where = f"run {each.run_id} is KILLED" if each.run_id else f"flow run {each.flow_run} is closed"
         say(console, f"{each.name}: {each.why}; {where}")
         if each.command:
-            say(console, f"  go on with it: {each.command}")
+            say(console, f"  to continue: {each.command}")

@@ -1,4 +1,4 @@
-"""`w2v promote`, `w2v rollback` and `w2v history`: who is champion, by whose decision, and why."""
+"""`w2v promote`, `w2v rollback` and `w2v history`: change the champion, and list the decisions about it."""
 
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from tasks.tracking.run import Run
 
 
 def promote(console: Console, workspace: Path, name: str, wanted: str, accept_drift: bool, because: str) -> int:
-    """Decide by the rule in the config of the version's run, which it was registered with; 1 if it is kept back.
+    """Decide about a version by the promotion rule in its run's config; return 1 if it is kept back, else 0.
 
-    A decision whose process was killed is recorded to its end first, and is the answer if it was asked the same.
+    A decision whose process was killed is finished first. It is the answer if it was about the same question.
+    Raises InputError if the version is a reproduction of another run.
     """
     uri = session.runs_of(workspace)
     with promotion_decision.alone(workspace):
@@ -38,6 +39,7 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
 
 
 def rollback(console: Console, workspace: Path, name: str, because: str) -> None:
+    """Make the previous champion the champion again; a rollback whose process was killed is finished first."""
     uri = session.runs_of(workspace)
     with promotion_decision.alone(workspace):
         model, decision = _go_on(workspace, uri, name)
@@ -48,7 +50,7 @@ def rollback(console: Console, workspace: Path, name: str, because: str) -> None
 
 
 def _go_on(workspace: Path, uri: str, name: str) -> tuple[Model, Decision | None]:
-    """The model, and the decision about it that was interrupted, which is recorded now."""
+    """Record an interrupted decision about the model; return the model, and that decision if there was one."""
     model = registry.model(uri, name)
     if decision := promotion_decision.interrupted(model):
         promotion_decision.record(workspace, model, decision)
@@ -57,8 +59,8 @@ def _go_on(workspace: Path, uri: str, name: str) -> tuple[Model, Decision | None
 
 
 def _answers(decision: Decision, model: Model, wanted: str, because: str) -> bool:
-    """Whether `w2v promote` has asked for this decision, before it was killed."""
-    if wanted == CHALLENGER and CHALLENGER not in model.aliases:  # a challenger is none when it is champion
+    """Return True if an interrupted `w2v promote` with these arguments made this decision."""
+    if wanted == CHALLENGER and CHALLENGER not in model.aliases:  # the alias is removed when it becomes champion
         return decision.verdict == "promoted"
     kept_back = decision.verdict == "kept back" and not because
     return model.aliases.get(wanted, wanted) == decision.version and (decision.verdict == "promoted" or kept_back)
@@ -71,13 +73,13 @@ def _tell(console: Console, model: Model, decision: Decision) -> None:
 
 
 def history(console: Console, workspace: Path, name: str) -> None:
-    """A line a decision, the oldest first; then who is who now."""
+    """Print one line a decision, oldest first, then the current champion and challenger."""
     model = registry.model(session.runs_of(workspace), name)
     if not model.history:
         say(
             console,
-            f"Nothing was decided about the model {name!r} yet: each retraining is, when it ends, and "
-            "`w2v promote VERSION` decides by hand.",
+            f"No decision about the model {name!r} yet: one is made at the end of each retraining, or by hand with "
+            "`w2v promote VERSION`.",
         )
         return
     decisions = [
@@ -90,6 +92,7 @@ def history(console: Console, workspace: Path, name: str) -> None:
 
 
 def show(console: Console, decision: Decision) -> None:
+    """Print the figures of a decision, and its verdict in a sentence."""
     if decision.figures:
         console.print(table(promotion_decision.HEAD, promotion_decision.rows(decision.figures)))
         say(console, f"\n{promotion_decision.said_of_the_space(decision.figures)}\n")

@@ -1,4 +1,4 @@
-"""What the terminal says at the end, and before the start."""
+"""Print the result of a retraining, and the plan before one."""
 
 import logging
 import os
@@ -27,15 +27,15 @@ log = logging.getLogger("w2v")
 WIDTH = None if sys.stdout.isatty() else 10_000  # a line is a line in a file
 console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
 Neighbors = dict[str, list[tuple[str, float]]]
-WORDS = 12  # of a document that the plan shows
+WORDS = 12  # shown of each sampled document in the plan
 UNJUDGED = (
-    "No set judges these vectors, so no later version takes a champion's place by itself: "
-    "name one, such as --set \"evaluation.similarity=['wordsim353.tsv']\", or decide with `w2v promote`."
+    "These vectors were not evaluated on any word set, so no later version can replace the champion automatically: "
+    "name a set, such as --set \"evaluation.similarity=['wordsim353.tsv']\", or decide with `w2v promote`."
 )
 
 
 def show(config: Config, done: Retrained) -> None:
-    """What was learnt, how good it is, where it lies, and how to look at it."""
+    """Print neighbours, scores, warnings, where the results are, and which commands to try next."""
     from tasks import notes
     from tasks.evaluation import learning
     from tasks.reports import tables
@@ -56,24 +56,24 @@ def show(config: Config, done: Retrained) -> None:
 
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {shlex.quote(workspace)}"
-    run = f"{done.run_id}  in" if done.run_id else f"waits: `w2v sync{option}` uploads it to"
+    run = f"{done.run_id}  in" if done.run_id else f"not uploaded yet: `w2v sync{option}` uploads it to"
     say(console, f"\nMLflow run   {run} {shown(session.uri(config))}")
     say(console, f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}")
     say(console, f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…")
 
 
 def show_reused(planned: Plan, done: Retrained) -> None:
-    """Why nothing was done: each stage is in the store, and this run holds the result."""
+    """Print why nothing was done: each stage's output is in the store, and a run holds the result."""
     for step in planned.steps:
         if step.label == "training":
             progress.drawn(done.outputs.trained.draws, reused=True)
         if step.output:
             progress.reused(step.label, step.output)
-    log.info("nothing to do: run %s holds this very result", done.run_id)
+    log.info("nothing to do: run %s already holds this result", done.run_id)
 
 
 def show_neighbors(neighbors: Neighbors) -> None:
-    """A line a word: its neighbours, nearest first, with their cosine similarity."""
+    """Print one line a word: its neighbours, nearest first, with their cosine similarity."""
     rows = []
     for word, near in neighbors.items():
         parts = [part for neighbor, cosine in near for part in (f"{one_line(neighbor)} ", (f"{cosine:.2f}  ", "dim"))]
@@ -83,13 +83,13 @@ def show_neighbors(neighbors: Neighbors) -> None:
 
 
 def warn(foreseen: foresight.Foreseen) -> None:
-    """Before the work: what is tight."""
+    """Print the warnings about time, memory and disk before the work starts."""
     for text in foreseen.warnings:
         progress.warn(text)
 
 
 def show_plan(config: Config, planned: Plan) -> None:
-    """A line a stage: reused with its account, or what running it is expected to take."""
+    """Print one line a stage: reused, with its summary, or the expected rows, disk, memory and time."""
     foreseen = foresight.foresee(config, planned)
     if not planned.text_to_come:
         for text in planned.outputs.trained.documents.manifest.facts.get("told", []):
@@ -103,7 +103,7 @@ def show_plan(config: Config, planned: Plan) -> None:
         elif wanted:
             share = news if step.label in ("ingestion", "tokenization") else 1.0
             rows.append([
-                f"+ {step.label}", "runs" if share == 1 else f"runs on what is new, {share:.0%}",
+                f"+ {step.label}", "runs" if share == 1 else f"runs on the new part, {share:.0%}",
                 f"~{share * wanted.rows:,.0f}", f"~{share * wanted.disk / 1e6:,.0f} MB",
                 f"~{wanted.memory / 1e6:,.0f} MB", f"~{share * wanted.seconds:,.0f} s",
             ])  # fmt: skip
@@ -119,7 +119,7 @@ def show_plan(config: Config, planned: Plan) -> None:
     for warned in patterns.warnings(config.tokenization.pattern):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     if not foreseen.expected:
-        say(console, "\nWhat it takes is known when the text has been downloaded.")
+        say(console, "\nThe expected time and size are known once the text has been downloaded.")
     if texts := foresight.sampled(config):
         say(console, "\nthe first documents, as words:")
         console.print(table([], [[name, " ".join(words[:WORDS]) or "(no word)"] for name, words in texts]))
@@ -127,4 +127,4 @@ def show_plan(config: Config, planned: Plan) -> None:
         say(console, (f"⚠ {warned}", "bold yellow"))
     say(console, f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}")
     if planned.nothing_to_do:
-        say(console, "nothing to do: `w2v retrain` would only name the run that holds this result")
+        say(console, "nothing to do: `w2v retrain` would only print the run that already holds this result")

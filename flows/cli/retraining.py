@@ -1,4 +1,4 @@
-"""Retrain, and what is like it: sweep, plan, reproduce, verify."""
+"""Commands that train or check runs: retrain, sweep, backfill, plan, reproduce, verify."""
 
 import os
 from datetime import datetime
@@ -18,16 +18,22 @@ def retrain(
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
     workspace: Placed = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Train as many seeds, and say how far luck puts scores apart.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train with this many seeds, and report how much the scores vary.")
+    ] = 1,
 ) -> None:
-    """Retrain: ingest, tokenize, build the vocabulary, draw windows, train, evaluate, and log one MLflow run."""
+    """Train word vectors from text, and log one MLflow run.
+
+    The stages: ingest, tokenize, build the vocabulary, draw windows, train, evaluate. A stage whose inputs have not
+    changed is reused. An interrupted command, run again, continues where it stopped.
+    """
     loaded = load(config, settings, workspace)
     from flows.cli import report
     from flows.planning import foresight, plan, warm_start
 
     begun = warm_start.chosen(loaded).config
     planned = plan.plan(begun)
-    report.warn(foresight.foresee(begun, planned))  # what is wrong is said now, not after a server has started
+    report.warn(foresight.foresee(begun, planned))  # report errors now, not after a server has started
     if seeds > 1:
         serve()
         from flows import seeds as variants
@@ -35,7 +41,7 @@ def retrain(
 
         outcomes.show_seeds(report.console, variants.retrain_seeds(loaded, seeds))
         return
-    # a server of one's own is told of every retraining; a temporary one is not started to be told of nothing
+    # always record the run on a permanent server; do not start a temporary one just to record a no-op
     done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(begun, planned)
     if done:
         report.show_reused(planned, done)
@@ -51,32 +57,40 @@ def retrain(
 def sweep(
     grid: Annotated[
         list[str],
-        typer.Option(metavar="SECTION.KEY=V,V…", help="Values of one key, or with --random a range A..B; repeatable."),
+        typer.Option(
+            metavar="SECTION.KEY=V,V…", help="Values to try for one key, or with --random a range A..B; repeatable."
+        ),
     ],
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
     workspace: Placed = None,
     random: Annotated[
-        int | None, typer.Option(min=2, metavar="N", help="Draw N candidates instead of all combinations.")
+        int | None, typer.Option(min=2, metavar="N", help="Draw N candidates at random instead of all combinations.")
     ] = None,
-    by: Annotated[str, typer.Option(help="The score to rank by: J(θ) on held-out windows, or another.")] = LOSS,
+    by: Annotated[str, typer.Option(help="The score to rank by; the default is J(θ) on held-out windows.")] = LOSS,
     keep_one_in: Annotated[
-        int, typer.Option(min=1, help="One in so many trains on, so many times as long; 1 trains all to the end.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="After each round train only the best 1 in N further, N times as long; 1 trains all.",
+        ),
     ] = 3,
-    output: Annotated[Path | None, typer.Option(help="The best config; by default in WORKSPACE/sweeps.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file for the best config; by default in WORKSPACE/sweeps.")
+    ] = None,
 ) -> None:
-    """Train the candidates of a grid, the better ones to the end; write the best config.
+    """Train the candidates of a grid, and write the best config.
 
-    What they have in common is prepared once. Interrupted and started again, the sweep goes on.
+    Only the better candidates are trained to the end. Stages that they share run once. An interrupted sweep, run again,
+    continues where it stopped.
     """
     loaded = load(config, settings, workspace)
     from flows.cli import report
     from flows.planning import candidates, foresight, plan, warm_start
 
     loaded = warm_start.chosen(loaded).config
-    candidates.candidates(
-        loaded, grid, random, by, output
-    )  # what is wrong with the grid is said before a server has started
+    candidates.candidates(loaded, grid, random, by, output)  # report errors in the grid before a server has started
     report.warn(foresight.foresee(loaded, plan.plan(loaded)))
     serve()
     from flows import sweep as sweeps
@@ -93,15 +107,14 @@ def backfill(
     settings: Settings = None,
     workspace: Placed = None,
     alone: Annotated[
-        bool, typer.Option("--alone", help="Learn from each partition alone, not from all so far.")
+        bool, typer.Option("--alone", help="Train on each partition alone, not on all partitions up to it.")
     ] = False,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave out partitions that are missing.")
-    ] = False,
+    skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Skip partitions that do not exist.")] = False,
 ) -> None:
-    """Retrain once for each partition of a corpus by date: ingestion.source=corpus/%Y-%m-%d/*.txt (strftime's codes).
+    """Retrain once for each partition of a corpus by date.
 
-    Each learns from all partitions from the first to its own. Interrupted and started again, it goes on.
+    The source holds the date as strftime codes, such as ingestion.source=corpus/%Y-%m-%d/*.txt. Each run trains on all
+    partitions from the first to its own. An interrupted backfill, run again, continues where it stopped.
     """
     loaded = load(config, settings, workspace)
     from flows import backfill
@@ -113,7 +126,10 @@ def backfill(
 
 @app.command()
 def plan(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
-    """Say what would run, what is reused, and the order of magnitude of what it takes."""
+    """Show which stages would run or be reused, and the rough cost.
+
+    The cost is the expected time, memory and disk space. Nothing is run.
+    """
     loaded = load(config, settings, workspace)
     from flows.cli import report
     from flows.planning import plan, warm_start
@@ -126,10 +142,11 @@ def plan(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: 
 
 @app.command()
 def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path("workspace")) -> None:
-    """Rebuild RUN from what it logged, in a fresh workspace, and say if it is identical or what differs; then exit 1.
+    """Rebuild RUN from what it logged, and compare bit by bit.
 
-    The new run is logged beside RUN and names it. What RUN was made of and is not the same any more (data, config,
-    code, packages, kernels, CPU) is said first. `--set runtime.workspace=FOLDER` says where it is rebuilt.
+    The exit code is 1 if anything differs. First, changes since RUN are listed: data, config, code, packages, kernels,
+    CPU. The new run is logged beside RUN, with a tag that names RUN. It is rebuilt in a new folder of the workspace;
+    choose another with `--set runtime.workspace=FOLDER`.
     """
     from flows import reproduce
     from flows.service.state import join
@@ -144,7 +161,10 @@ def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path
 
 @app.command()
 def verify(run: RunId, workspace: Workspace = Path("workspace")) -> None:
-    """Hold every file, figure and stage output of RUN against its certificate; exit 1 if anything differs."""
+    """Check RUN's files, figures and outputs against its certificate.
+
+    The exit code is 1 if anything differs.
+    """
     from flows.cli import verify
 
     raise typer.Exit(verify.examine(workspace, run))

@@ -1,4 +1,4 @@
-"""The service of one machine: up, down, status, and what starts it with the machine."""
+"""Commands for the service of one machine: up, down, status, and unit, which starts it at boot."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from configs.schema import Config
     from flows.service.components import Service
 
-PrefectPort = Annotated[int, typer.Option(min=1, max=65535)]
-MLflowPort = Annotated[int, typer.Option("--mlflow-port", min=1, max=65535)]
+PrefectPort = Annotated[int, typer.Option(min=1, max=65535, help="The port of Prefect's server.")]
+MLflowPort = Annotated[int, typer.Option("--mlflow-port", min=1, max=65535, help="The port of MLflow's server.")]
 Expose = Annotated[
     str,
-    typer.Option(metavar="ADDRESS", help="Let others reach the servers, at this address of the machine or 0.0.0.0."),
+    typer.Option(metavar="ADDRESS", help="Listen at this address of the machine, or at 0.0.0.0 (all of them)."),
 ]
 Patience = Annotated[
-    float, typer.Option(min=1, metavar="SECONDS", help="Start again what has not answered for so long.")
+    float, typer.Option(min=1, metavar="SECONDS", help="Restart a part that has not answered for this long.")
 ]
 LOOPBACK = "127.0.0.1"
 
@@ -40,9 +40,14 @@ def up(
     mlflow_port: MLflowPort = 5000,
     expose: Expose = LOOPBACK,
     patience: Patience = 300,
-    foreground: Annotated[bool, typer.Option("--foreground", help="Stay with it, for systemd and the like.")] = False,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay in the foreground, as systemd needs it.")
+    ] = False,
 ) -> None:
-    """Start Prefect, MLflow and a worker that retrains as scheduled, on 127.0.0.1, and keep them running."""
+    """Start Prefect, MLflow and a worker, and keep them running.
+
+    The servers listen on 127.0.0.1. The worker retrains as [schedule] in CONFIG says.
+    """
     loaded = load(config, settings, workspace)
     from flows.service import control
     from tasks.tracking import session
@@ -53,7 +58,10 @@ def up(
 
 @app.command()
 def down(workspace: Workspace = Path("workspace")) -> None:
-    """Stop what `w2v up` has started; a training at work writes its checkpoint first."""
+    """Stop what `w2v up` has started.
+
+    A running training writes its checkpoint first.
+    """
     from flows.service import control
 
     control.down(workspace)
@@ -61,7 +69,10 @@ def down(workspace: Workspace = Path("workspace")) -> None:
 
 @app.command()
 def status(workspace: Workspace = Path("workspace")) -> None:
-    """What of the service runs since when, its addresses, the next run and the last ones; exit 1 if a part is down."""
+    """Show the service's parts, addresses, next and last runs.
+
+    The exit code is 1 if a part is down.
+    """
     from flows.service import status
 
     raise typer.Exit(status.show(workspace))
@@ -78,7 +89,10 @@ def unit(
     expose: Expose = LOOPBACK,
     patience: Patience = 300,
 ) -> None:
-    """Print what makes systemd or Docker Compose run `w2v up` with these options."""
+    """Print a file for systemd or Docker Compose to run `w2v up`.
+
+    It runs `w2v up --foreground` with the options given here.
+    """
     from flows.service import units
 
     loaded = load(config, settings, workspace)

@@ -1,4 +1,4 @@
-"""How sentences and tables look in a terminal; text from elsewhere is never markup."""
+"""Print paragraphs and tables in a terminal; text from outside is never read as markup."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ from tasks.display.terminal import one_line, visible
 
 
 def say(console: Console, *parts: str | tuple[str, str]) -> None:
-    """Print one paragraph, which is not wrapped; a part may come with its style."""
+    """Print one paragraph without wrapping it; a part may be a pair of text and style."""
     pieces = [part if isinstance(part, tuple) else (part, "") for part in parts]
     console.print(Text.assemble(*((visible(text), style) for text, style in pieces)), soft_wrap=True)
 
@@ -20,7 +20,7 @@ def cell(text: str, style: str = "") -> Text:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequence[str] = ()) -> Table:
-    """A column a title of the head, those in `right` with their cells at the right; without a head, no titles."""
+    """Return a table with the titles of `head`, or none; the columns named in `right` are right-aligned."""
     width = max(map(len, rows := list(rows)), default=0)
     lines = Table(box=None, padding=(0, 2, 0, 0), show_header=bool(head))
     for number, title in enumerate(head or [""] * width):

@@ -1,4 +1,4 @@
-"""Use and compare the vectors of past runs."""
+"""Commands that use, compare and export the vectors of finished runs."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,18 +10,22 @@ from flows.cli.app import Epoch, Many, Run, Workspace, app, enter
 
 
 class Format(StrEnum):
-    text = "text"  # word2vec's own, as gensim and others read it
+    text = "text"  # word2vec's text format, which gensim and others read
     binary = "binary"
     parquet = "parquet"
-    npy = "npy"  # with the words beside it
-    projector = "projector"  # the pair of .tsv files of TensorBoard's embedding projector
+    npy = "npy"  # and a second file with the words
+    projector = "projector"  # two .tsv files for TensorBoard's embedding projector
 
 
 @app.command()
 def neighbors(
-    words: list[str], k: Many = 10, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
+    words: Annotated[list[str], typer.Argument(help="The words to look up.")],
+    k: Many = 10,
+    run: Run = None,
+    epoch: Epoch = None,
+    workspace: Workspace = Path("workspace"),
 ) -> None:
-    """The nearest neighbours of each WORD, by cosine similarity."""
+    """Show the nearest neighbours of each WORD, by cosine similarity."""
     from flows.cli import report
     from flows.query import vectors
 
@@ -32,7 +36,7 @@ def neighbors(
 def analogy(
     a: str, b: str, c: str, k: Many = 5, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
 ) -> None:
-    """A is to B as C is to …"""
+    """Complete an analogy: A is to B as C is to …"""
     from flows.cli import report
     from flows.query import vectors
 
@@ -41,33 +45,39 @@ def analogy(
 
 @app.command()
 def serve(
-    run: Annotated[str, typer.Option(help="A run id or its start; by default whoever is champion.")] = "champion",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 5001,
+    run: Annotated[str, typer.Option(help="A run id or its first characters, or `champion`.")] = "champion",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 chooses a free one.")] = 5001,
     host: Annotated[
         str,
-        typer.Option(metavar="ADDRESS", help="Let others reach it, at this address of the machine or 0.0.0.0."),
+        typer.Option(metavar="ADDRESS", help="Listen at this address of the machine, or at 0.0.0.0 (all of them)."),
     ] = "127.0.0.1",
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Answer vectors, neighbours and analogies over HTTP on 127.0.0.1, until Ctrl-C; its page says how to ask.
+    """Serve vectors, neighbours and analogies over HTTP.
 
-    It prints a link for a browser and a command for a shell; W2V_SERVE_PASSWORD sets the password.
+    Listens on 127.0.0.1 until Ctrl-C. Prints a link for a browser and a command for a shell. W2V_SERVE_PASSWORD sets
+    the password.
     """
-    from flows.serving import app as serving_app
+    from flows.serving import app
 
-    serving_app.serve(workspace, run, port, host)
+    app.serve(workspace, run, port, host)
 
 
 @app.command()
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN…", help="MLflow run ids or their starts; all are compared with the first."),
+        typer.Argument(
+            metavar="RUN RUN…", help="MLflow run ids or their first characters; each is compared with the first."
+        ),
     ],
     output: Annotated[Path | None, typer.Option(help="The HTML file; by default in WORKSPACE/comparisons.")] = None,
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Say which of several runs is better, how sure that is, and how the space has changed; write one HTML page."""
+    """Compare runs: scores, how certain they are, and moved words.
+
+    Prints tables, and writes one HTML page.
+    """
     if len(set(runs)) < max(2, len(runs)):
         raise typer.BadParameter("name two or more different runs", param_hint="RUN RUN…")
     enter(workspace)
@@ -81,14 +91,17 @@ def export(
     target: Annotated[Path, typer.Argument(help="The file to write.")],
     format: Annotated[
         Format | None,
-        typer.Option(help="By default what FILE ends with: .txt .vec .bin (also .gz after it) .parquet .npy .tsv."),
+        typer.Option(help="By default from TARGET's ending: .txt .vec .bin (each also with .gz) .parquet .npy .tsv."),
     ] = None,
     run: Run = None,
     epoch: Epoch = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Write the vectors for other programs; npy and projector (.tsv) are two files, vectors and words."""
+    """Write the vectors to a file for other programs.
+
+    The formats npy and projector (.tsv) write two files: vectors and words.
+    """
     from flows.query import vectors
     from tasks.datasets import outputs
     from tasks.display.terminal import visible

@@ -1,4 +1,4 @@
-"""Whether a run is still what it was when it finished: every file, figure and stage output against its certificate."""
+"""Verify that a run is unchanged since it finished: its files, figures and stage outputs against its certificate."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,13 +16,13 @@ SIGNS = {True: "✓", False: "✗", None: "–"}
 
 
 class Finding(NamedTuple):
-    good: bool | None  # None: it cannot be said, since it is gone
+    good: bool | None  # None: cannot be checked, since it was deleted
     subject: str
     text: str
 
 
 def examine(workspace: Path, run_id: str) -> int:
-    """Print one line a finding, and what to do about bad ones; the exit code is 1 if there are any."""
+    """Print one line a finding, and what to do about faults; return the exit code, 1 if there are faults."""
     uri = session.runs_of(workspace)
     run = Run(uri, registry.run_id(uri, run_id))
     findings = list(verify(run, Store(workspace / "store")))
@@ -30,16 +30,16 @@ def examine(workspace: Path, run_id: str) -> int:
         print(visible(f"{SIGNS[finding.good]} {finding.subject:<13} {finding.text}"))
     faults = {finding.subject for finding in findings if finding.good is False}
     if faults & {"artifacts", "parameters", "scores", "epochs"}:
-        print(f"\nWhat MLflow has of this run was changed since: `w2v reproduce {run.id}` rebuilds it as it was.")
+        print(f"\nThis run's data in MLflow were changed after it finished: `w2v reproduce {run.id}` rebuilds it.")
     if "store" in faults:
-        print("\nDelete the folders named above: the next `w2v retrain` of the same config makes them anew.")
+        print("\nDelete the folders named above: the next `w2v retrain` of the same config rebuilds them.")
     return int(bool(faults))
 
 
 def verify(run: Run, store: Store) -> Iterator[Finding]:
-    """Raises TrackingError if the run is unknown, or has no certificate that can be trusted."""
+    """Yield the findings. Raises TrackingError if the run is unknown or has no certificate that can be trusted."""
     certificate = certificate_module.read(run)
-    yield Finding(True, "certificate", f"{certificate_module.FILE} is the one that run {run.id} was given")
+    yield Finding(True, "certificate", f"{certificate_module.FILE} is the original of run {run.id}")
     yield from _artifacts(run, certificate)
     parameters, metrics = run.record.data.params, run.record.data.metrics
     yield from _values("parameters", certificate["config"], parameters)
@@ -65,7 +65,7 @@ def _values(subject: str, wanted: Mapping[str, object], found: Mapping[str, obje
 
 
 def _epochs(run: Run, certificate: Certificate) -> Iterator[Finding]:
-    """The models of the earlier epochs that are kept; certificates of an older version name none."""
+    """Check the models of earlier epochs that are kept; certificates of older versions list none."""
     wanted = certificate.get("epochs", {})
     bad = {epoch: fault for epoch in wanted if (fault := _fault(run, int(epoch), wanted[epoch]))}
     yield from (Finding(False, "epochs", f"the model of epoch {epoch} {fault}") for epoch, fault in bad.items())
@@ -83,7 +83,7 @@ def _fault(run: Run, epoch: int, wanted: dict[str, dict[str, object]]) -> str:
 
 
 def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
-    """What was removed from the store can be made anew, and is no fault; what lies there has to be right."""
+    """Check the stage outputs in the store; one that was deleted can be rebuilt and is no fault."""
     gone = same = 0
     for name, place in certificate["store"].items():
         if not (store.root / place).exists():
@@ -96,6 +96,6 @@ def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
             yield Finding(False, "store", f"{name} {fault}: {store.root / place}")
     count = len(certificate["stages"])
     if gone < count:
-        yield Finding(same + gone == count, "store", f"{same} of {count - gone} stage outputs there are as certified")
+        yield Finding(same + gone == count, "store", f"{same} of {count - gone} stored stage outputs are as certified")
     if gone:
-        yield Finding(None, "store", f"{gone} of {count} are not there: removed, they can be made again")
+        yield Finding(None, "store", f"{gone} of {count} are not in the store: deleted, a retraining rebuilds them")

@@ -1,4 +1,4 @@
-"""Look after the workspace: deployments, pages, retention, diagnosis."""
+"""Commands that maintain the workspace: deployment, MLflow's pages, garbage collection, retention, diagnosis."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,21 +12,25 @@ from flows.cli.app import ConfigFile, Placed, Settings, Workspace, app, enter, l
 
 @app.command()
 def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
-    """Deploy retrain with its schedule, and what goes with it, to the Prefect server of PREFECT_API_URL.
+    """Deploy the flows and their schedule to a Prefect server.
 
-    Done again, it changes what is deployed. The schedule is `[schedule]` in CONFIG; all else is in prefect.yaml.
+    The server is that of PREFECT_API_URL. Run the command again to update the deployments. The schedule is [schedule]
+    in CONFIG; the rest is in prefect.yaml.
     """
     load(config, settings, workspace)
-    from flows.deployment import deploy as deployment_deploy
+    from flows.deployment.deploy import POOL, deploy
 
-    for name in deployment_deploy.deploy(config, placed(settings or [], workspace)):
+    for name in deploy(config, placed(settings or [], workspace)):
         print(f"✓ {name}")
-    print(f"\nA worker runs them, where the text is:  prefect worker start --pool {deployment_deploy.POOL}")
+    print(f"\nStart a worker on the machine that has the text:  prefect worker start --pool {POOL}")
 
 
 @app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
-    """Start MLflow's pages on the workspace's runs, on 127.0.0.1, until Ctrl-C."""
+    """Show the workspace's runs in MLflow's pages, until Ctrl-C.
+
+    Listens on 127.0.0.1. If `w2v up` is running, prints the address of its MLflow server.
+    """
     from flows.servers import mlflow_ui
     from flows.service.state import Place
 
@@ -39,15 +43,18 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: W
 
 @app.command()
 def gc(
-    last: Annotated[int, typer.Option(min=0, help="Keep what the last so many runs use.")] = 5,
-    days: Annotated[float, typer.Option(min=0, help="Keep what runs use that ended within so many days.")] = 30,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, and its size.")] = False,
+    last: Annotated[int, typer.Option(min=0, metavar="N", help="Keep what the last N runs use.")] = 5,
+    days: Annotated[
+        float, typer.Option(min=0, metavar="DAYS", help="Keep what runs use that ended in the last DAYS days.")
+    ] = 30,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be deleted, and its size.")] = False,
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Remove abandoned attempts, and stage outputs and checkpoints that no kept run uses.
+    """Delete stage outputs and checkpoints that no kept run uses.
 
-    Always kept: what runs at work use, what runs use whose registered model has an alias (such as `champion`), and the
-    vectors of the last retraining. MLflow's runs and their files are left alone.
+    Abandoned attempts are deleted too. Always kept: everything used by running runs and by runs whose registered model
+    has an alias (such as `champion`), and the vectors of the last retraining. MLflow's runs and their files are not
+    touched.
     """
     from flows import retention
 
@@ -59,12 +66,13 @@ def retain(
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
     workspace: Placed = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, and its size.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be deleted, and its size.")] = False,
 ) -> None:
-    """Remove what [retention] does not keep: MLflow runs with their files, Prefect's flow runs, stage outputs.
+    """Delete the runs and outputs that [retention] does not keep.
 
-    Always kept: runs at work, runs whose registered model has an alias or was champion before, runs with the tag
-    `keep`, and the parents and children of these.
+    These are MLflow runs with their files, Prefect's flow runs, and stage outputs. Always kept: running runs, runs
+    whose registered model has an alias or was champion before, runs with the tag `keep`, and the parents and children
+    of these.
     """
     loaded = load(config, settings, workspace)
     from tasks.tracking import session
@@ -78,9 +86,10 @@ def retain(
 
 @app.command()
 def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
-    """Close runs whose process is gone or has stopped beating, in MLflow and in Prefect, and tell of them.
+    """Close runs whose process is dead or sends no heartbeat.
 
-    runtime.lost_after says how long a run of another host may be silent.
+    They are closed in MLflow and in Prefect, and a notification is sent for each. runtime.lost_after sets how long a
+    run on another host may go without a heartbeat.
     """
     loaded = load(config, settings, workspace)
     from tasks.tracking import session
@@ -95,7 +104,10 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, worksp
 
 @app.command()
 def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
-    """Have Prefect's server tell of runs that are late or have stopped beating, and send a test message each way."""
+    """Set up alarms in Prefect's server, and send test messages.
+
+    The server then notifies about late runs and missing heartbeats, even while every worker is down.
+    """
     loaded = load(config, settings, workspace)
     from flows.deployment import automations
 
@@ -104,17 +116,27 @@ def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
 
 @app.command()
 def sync(workspace: Workspace = Path("workspace")) -> None:
-    """Upload the results that wait for an MLflow that was away (tracking.required = false), and decide about each."""
+    """Upload results kept while MLflow could not be reached.
+
+    A retraining keeps its result in this way if tracking.required = false. After each upload, decide about promotion
+    as the retraining would have.
+    """
     enter(workspace)
     from flows import outbox
 
     runs = outbox.sync(workspace)
-    print(f"{len(runs)} uploaded" if runs else f"nothing waits in {workspace / outbox.FOLDER}")
+    print(f"{len(runs)} uploaded" if runs else f"nothing to upload in {workspace / outbox.FOLDER}")
 
 
 @app.command()
-def close(run: str, workspace: Workspace = Path("workspace")) -> None:
-    """Mark RUN as KILLED, when it stays RUNNING because its process died on another host."""
+def close(
+    run: Annotated[str, typer.Argument(help="An MLflow run id or its first characters.")],
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Mark RUN as KILLED if its process died on another host.
+
+    Such a run stays RUNNING otherwise. `w2v reconcile` closes all of them.
+    """
     from flows import retention
 
     retention.close(workspace, run)
@@ -122,7 +144,10 @@ def close(run: str, workspace: Workspace = Path("workspace")) -> None:
 
 @app.command()
 def doctor(workspace: Workspace = Path("workspace")) -> None:
-    """Versions, servers, disk, cores and BLAS: what a report of a problem should contain."""
+    """Check this machine, and print details for a bug report.
+
+    Prints versions, servers, disk, cores and BLAS. The exit code is 1 if something must be fixed.
+    """
     from flows.cli import doctor
 
     raise typer.Exit(doctor.examine(workspace))

@@ -1,1 +1,1 @@
-"""What happens around a flow run: its name, and what follows when it fails or stops."""
+"""Prefect hooks: the name of a flow run, and what is done when it fails or is stopped."""

@@ -1,1 +1,1 @@
-"""What a command would do, before it does it."""
+"""Planning: which stages a command would run, what they would cost, and what to warn about."""

@@ -1,1 +1,1 @@
-"""The vectors and figures of finished runs: for notebooks, servers and the command line."""
+"""Queries: the vectors and figures of finished runs, for notebooks, the HTTP server and the command line."""

@@ -1,1 +1,1 @@
-"""The servers around a command: the environment to set before they load, and those of our own."""
+"""The Prefect and MLflow servers that a command uses: their settings, and those that it starts itself."""

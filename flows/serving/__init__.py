@@ -1,1 +1,1 @@
-"""Vectors over HTTP."""
+"""`w2v serve`: word vectors, neighbours and analogies over HTTP."""

@@ -107,6 +107,6 @@ def test_each_partition_has_a_run(daily: Config, capsys: pytest.CaptureFixture[s
     assert days_of(second) == [("2026-01-01", True), ("2026-01-02", True), ("2026-01-04", False)]
     assert [each.run.run_id for each in third] == [each.run.run_id for each in second]
     assert (documents_of(third), documents_of(alone)) == ([30, 60, 90], [30])
-    assert capsys.readouterr().out.count("was there") == 3
+    assert capsys.readouterr().out.count("reused") == 3
     model = registry.model(session.uri(daily), MODEL)
     assert (len(model.versions), model.aliases, model.history) == (4, {}, [])

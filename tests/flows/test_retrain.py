@@ -160,7 +160,7 @@ def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
 
     assert [process.returncode for process in both] == [0, 0], said
     assert [out.strip() for out, _ in said] == [run.info.run_id] * 2
-    assert sum("holds this very result" in error for _, error in said) == 1
+    assert sum("already holds this result" in error for _, error in said) == 1
     assert run.info.status == "FINISHED"
     assert len(MlflowClient(f"sqlite:///{own}/mlflow.db").search_model_versions("name = 'vectors'")) == 1
 
@@ -180,9 +180,12 @@ def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr.count("(reused)") == len(STAGES) + 2 - 2  # the three draws have one line together
     assert "windows in 3 draws" in answer.stderr
-    assert f"nothing to do: run {first.run_id} holds this very result" in answer.stderr
+    assert f"nothing to do: run {first.run_id} already holds this result" in answer.stderr
     assert f"MLflow run   {first.run_id}" in answer.stdout
-    assert "No set judges these vectors, so no later version takes a champion's place by itself" in answer.stdout
+    assert (
+        "These vectors were not evaluated on any word set, so no later version can replace the champion"
+        in answer.stdout
+    )
     assert not list((tmp_path / "prefect").iterdir())
 
 

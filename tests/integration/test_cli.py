@@ -151,8 +151,8 @@ def test_plan_knows_what_is_new(tmp_path: Path) -> None:
     said = {line.split()[1]: line for line in answer.stdout.splitlines() if line.startswith("+")}
 
     assert (folder / "b.txt").stat().st_size > BATCH
-    assert "runs on what is new, 50%" in said["ingestion"]
-    assert "runs on what is new, 50%" in said["tokenization"]
+    assert "runs on the new part, 50%" in said["ingestion"]
+    assert "runs on the new part, 50%" in said["tokenization"]
     assert "new" not in said["vocabulary"]
 
 
@@ -345,12 +345,12 @@ def answered(status: int) -> httpx.HTTPStatusError:
             "ws/uses/a has no space left: the disk is full",
         ),
         (OSError(errno.EROFS, "Read-only file system", "ws/latest.json"), "ws/latest.json cannot be written"),
-        (httpx.ConnectError("refused"), "Prefect's server went away"),
-        (answered(503), "Prefect's server went away"),
+        (httpx.ConnectError("refused"), "Prefect's server cannot be reached"),
+        (answered(503), "Prefect's server cannot be reached"),
         (answered(418), "This was not expected"),
         (KeyError("Permission denied"), "This was not expected"),
     ],
 )
 def test_what_refuses_is_told_by_its_cause(error: Exception, said: str) -> None:
-    """In whatever command, be it a disk or Prefect's server; what is neither's fault is told as ours."""
+    """For every command, the disk or Prefect's server is named as the cause; any other error is unexpected."""
     assert said in main._message(error)

@@ -222,7 +222,7 @@ def test_promoted_against_the_rule_and_back(story: Story, capsys: pytest.Capture
     capsys.readouterr()
 
     commands.history(CONSOLE, story.workspace, "others")
-    assert "Nothing was decided about the model 'others' yet" in capsys.readouterr().out
+    assert "No decision about the model 'others' yet" in capsys.readouterr().out
     commands.history(CONSOLE, story.workspace, "vectors")
     said = capsys.readouterr().out
     assert [line.split()[3] for line in said.splitlines()[1:8]] == [
