@@ -1,4 +1,4 @@
-"""What people are told of a flow run that failed or crashed: which, where, why, and how to go on."""
+"""Notify about a flow run that failed or crashed: which one, where, why, and how to continue."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ SAID_BY_PREFECT = "Flow run encountered an exception: "
 
 
 def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """A hook of flows. What a part of another flow run does, such as a sweep's candidate, is for that one to tell."""
+    """Send the notification, as a hook of flows; a subflow, such as a sweep's candidate, leaves it to its parent."""
     if flow_run.parent_task_run_id:
         return
     try:
         config = Config.model_validate(flow_run.parameters.get("config"))
-    except ValidationError:  # which may be the failure
+    except ValidationError:  # which may be why the flow failed
         config = None
     run = _run(config, flow_run) if config else None
     message = notifications.of_failure(flow_run.name, _place(flow_run), _error(state), run, again(flow_run))
@@ -40,13 +40,13 @@ def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
 def _run(config: Config, flow_run: FlowRun) -> Run | None:
     try:
         run_id = session.find_of_flow_run(config, str(flow_run.id))
-    except TrackingError:  # nor may this hide what has failed
+    except TrackingError:  # an unreachable MLflow must not hide the failure
         return None
     return Run(session.uri(config), run_id) if run_id else None
 
 
 def _place(flow_run: FlowRun) -> str:
-    """The stage or whatever other task did not end well, if one was at work."""
+    """Return the names of the tasks that failed, crashed or were still running, or "the flow" if there are none."""
     badly = TaskRunFilterStateType(any_=[StateType.FAILED, StateType.CRASHED, StateType.RUNNING])
     try:
         with server() as client:
@@ -54,7 +54,7 @@ def _place(flow_run: FlowRun) -> str:
                 flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
                 task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=badly)),
             )
-    except PipelineError:  # Prefect's server is away: all the more is told what is known
+    except PipelineError:  # Prefect is unreachable: report what we know anyway
         tasks = []
     return ", ".join(sorted(task.name for task in tasks)) or "the flow"
 
@@ -64,7 +64,7 @@ def _error(state: State[Any]) -> str:
 
 
 def again(flow_run: FlowRun) -> str:
-    """A command for a terminal: that of the deployment, or the one that has failed."""
+    """Return the shell command that runs this again: that of the deployment, or the command that failed."""
     if flow_run.deployment_id:
         return f"prefect deployment run --id {flow_run.deployment_id}"
     return environment.command()

@@ -1,4 +1,4 @@
-"""What a flow run is called on Prefect's page: what it makes, of what, and why."""
+"""Name a flow run for Prefect's pages: what it makes, from which source, and what started it."""
 
 from prefect.context import FlowRunContext
 
@@ -9,7 +9,7 @@ WHY = {"SCHEDULE": "scheduled", "AUTOMATION": "by an automation"}
 
 
 def named() -> str:
-    """`reviews: vectors from reviews.csv, scheduled`; a seed, or a candidate of a sweep, goes by its own name."""
+    """Return `reviews: vectors from reviews.csv, scheduled`; for a seed or a sweep's candidate, its config's name."""
     context = FlowRunContext.get()
     assert context
     assert context.flow_run

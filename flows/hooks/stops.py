@@ -1,4 +1,4 @@
-"""A flow stopped by Ctrl-C, SIGTERM or a closed terminal is Cancelled. Crashed, with its alarms, is what fails."""
+"""Mark a flow that was stopped by Ctrl-C, SIGTERM or a closed terminal as Cancelled, not as Crashed with its alarms."""
 
 import functools
 import logging
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 def stoppable(work: Callable[P, R]) -> Callable[P, R]:
-    """The work of a flow. Whoever has called a flow that is stopped, such as a sweep, gets Prefect's CancelledRun."""
+    """Wrap a flow's function, so that a stop ends it as Cancelled; a calling flow then gets Prefect's CancelledRun."""
 
     @functools.wraps(work)
     def until_stopped(*arguments: P.args, **named: P.kwargs) -> Any:
@@ -36,12 +36,12 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
             if not context or not context.flow or not context.flow_run:
                 raise
             command = again(context.flow_run)
-            message = f"Stopped by Ctrl-C, SIGTERM or a closed terminal. `{command}` goes on where it stopped."
+            message = f"Stopped by Ctrl-C, SIGTERM or a closed terminal. `{command}` continues where it stopped."
             end: State[Any] = Cancelled(message=message)
             for hook in context.flow.on_cancellation_hooks:
                 try:
                     hook(context.flow, context.flow_run, end)
-                except TrackingError as refused:  # MLflow is away
+                except TrackingError as refused:  # MLflow cannot be reached
                     log.warning("✗ %s", refused)
             return end
 
@@ -49,7 +49,7 @@ def stoppable(work: Callable[P, R]) -> Callable[P, R]:
 
 
 def _workspace() -> Path:
-    """Of the flow run at work: the one of its config, where it has one."""
+    """Return the workspace of the running flow: that of its config, else its parameter `workspace`."""
     context = FlowRunContext.get()
     parameters = context.parameters or {} if context else {}
     config = parameters.get("config")
@@ -57,7 +57,7 @@ def _workspace() -> Path:
 
 
 def _is_stop(error: BaseException | None) -> bool:
-    """Also if Prefect, stopped between two tasks, has met another error on its way out."""
+    """Return True for a stop, also if Prefect raised another error while it handled the stop."""
     while error and not isinstance(error, KeyboardInterrupt | TerminationSignal | CancelledRun):
         error = error.__context__
     return error is not None

@@ -1,4 +1,4 @@
-"""What a sweep is to train, checked before anything starts; so nothing heavy is imported here."""
+"""List and check a sweep's candidates before anything starts; slow imports are avoided here."""
 
 import logging
 from pathlib import Path
@@ -15,13 +15,16 @@ from tasks.tracking.names import LOSS
 log = logging.getLogger("w2v")
 
 
-OURS = "# The best of "  # how a config begins that a sweep has written, and may write again
+OURS = "# The best of "  # the first words of a config written by a sweep, which may be overwritten
 
 
 def candidates(
     config: Config, grid: list[str], random: int | None, by: str, output: Path | None = None
 ) -> list[Change]:
-    """What is to be trained. Raises ConfigError or InputError for whatever would stop one of them later."""
+    """Return the changes that define the candidates.
+
+    Raises ConfigError or InputError for anything that would make a candidate fail later.
+    """
     if output:
         outputs.check([output], "--output", ours=OURS)
     named = grids.read(grid)
@@ -29,10 +32,10 @@ def candidates(
     variants = [grids.changed(config, change) for change in changes]
     check_score(by, list(named), config.evaluation)
     for variant in variants:
-        recipe(variant)  # looks at each file that a stage will read
+        recipe(variant)  # checks each file that a stage will read
     if by == LOSS and "training.objective" in named:
         log.warning(
-            "⚠ J(θ) has two meanings here: a hierarchical softmax is judged by its own distribution, what other "
-            "objectives have learnt by the softmax over the vocabulary. An evaluation set (--by) is fairer."
+            "⚠ J(θ) is not comparable here: for a hierarchical softmax it uses the tree's distribution, for the other "
+            "objectives the softmax over the vocabulary. Rank by an evaluation set (--by) instead."
         )
     return changes

@@ -1,6 +1,6 @@
-"""What running a stage is expected to take: rows, disk, memory and time, from the text there is and measured rates.
+"""Estimate rows, disk, memory and time of each stage, from the size of the text and from measured rates.
 
-The rates are rounded from runs on two cores over English text; the results are orders of magnitude.
+The rates are rounded from runs on two cores with English text; the results are orders of magnitude.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from tasks.vectors.tables import kept_epochs
 SENTENCE = 20  # words
 BASE = 400e6  # bytes of memory: the interpreter and its libraries
 SERVER = 15.0  # seconds until a temporary Prefect server answers
-PUBLICATION = 10.0  # seconds, of MLflow's own libraries for the most part
+PUBLICATION = 10.0  # seconds, mostly in MLflow's libraries
 
 
 class Expected(NamedTuple):
@@ -27,9 +27,9 @@ class Expected(NamedTuple):
 
 
 def seen(config: Config, planned: Plan) -> Seen:
-    """The text: where it has been ingested, counted; else from its beginning.
+    """Return the size of the text: exact if it has been ingested, else estimated from its beginning.
 
-    Raises InputError for what the ingestion could not read.
+    Raises InputError for a source that the ingestion could not read.
     """
     if planned.text_to_come:
         return look(config.ingestion, Path(config.runtime.workspace))
@@ -37,14 +37,14 @@ def seen(config: Config, planned: Plan) -> Seen:
 
 
 def expect(config: Config, corpus: Corpus, found: Words) -> dict[str, Expected]:
-    """By stage, as if nothing were there yet; `found` is what the whole text has."""
+    """Return the estimate of each stage as if nothing were reused; `found` has the counts of the whole text."""
     documents, text = corpus
     words, windows = found.words, found.windows
     vocabulary = min(config.vocabulary.max_size or found.vocabulary, found.vocabulary)
     training = config.training
     tables = vocabulary * training.vector_size * 8
     step = _step(config, vocabulary)
-    judged = len(kept_epochs(training)) + 1  # the final vectors, and those kept of earlier epochs
+    judged = len(kept_epochs(training)) + 1  # the final vectors, and the kept ones of earlier epochs
     sets = len(judging_files(config.evaluation))
     texts = words / SENTENCE if config.tokenization.sentences else documents
     held_out = config.windows.held_out_fraction * words
@@ -65,10 +65,10 @@ def expect(config: Config, corpus: Corpus, found: Words) -> dict[str, Expected]:
 
 
 def _step(config: Config, vocabulary: float) -> float:
-    """Bytes of the arrays of one mini-batch that grow with settings; of blocks they are few."""
+    """Return the bytes of one mini-batch's arrays that grow with the settings; for blocks they are negligible."""
     training = config.training
     if training.batch_size == "full":
-        return 0.0  # it is cut into pieces
+        return 0.0  # a full batch is computed in pieces
     if training.objective == "softmax":
         return 8.0 * training.batch_size * vocabulary
     if training.objective == "negative_sampling" and not training.shared_negatives:

@@ -1,4 +1,4 @@
-"""What can be known before the work: scores that will not be there, sizes that cannot be, texts without words."""
+"""Find problems before the work starts: scores that will be missing, too little memory or disk, texts without words."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,22 +21,22 @@ from tasks.sweeps import ranking
 from tasks.tracking import session
 from tasks.windows import held_out_documents
 
-IMPOSSIBLE = 2  # times what there is: the estimates are orders of magnitude
-LONG = 7 * 86_400.0  # seconds that are said to be many
+IMPOSSIBLE = 2  # refuse at this multiple of the available amount: the estimates are orders of magnitude
+LONG = 7 * 86_400.0  # seconds; warn about a longer training
 SHOWN = 5  # documents
 _FORESEEN: set[str] = set()  # digests of configs
-LEARNT = {"loss/held_out", "loss/held_out_per_pair", "vectors/mean_cosine"}  # scores without a set
+LEARNT = {"loss/held_out", "loss/held_out_per_pair", "vectors/mean_cosine"}  # scores that need no evaluation set
 
 
 class Foreseen(NamedTuple):
-    """What the stages that run will take, by label, and what people should know before."""
+    """The expected cost of each stage that runs, by label, and the warnings to show before."""
 
     expected: dict[str, Expected]
     warnings: list[str]
 
 
 def foresee(config: Config, planned: Plan) -> Foreseen:
-    """Raises ConfigError or InputError for what would fail later."""
+    """Estimate the cost, and collect warnings. Raises ConfigError or InputError for what would fail later."""
     _check_scores(config)
     warnings = _of_tracking(config)
     seen = cost.seen(config, planned)
@@ -53,7 +53,7 @@ def foresee(config: Config, planned: Plan) -> Foreseen:
 
 
 def foresee_once(config: Config, planned: Plan) -> list[str]:
-    """The warnings, where this process has not foreseen this config already: a worker starts the flow, no command."""
+    """Return the warnings, or none if this process has shown them already, as a command does but a worker does not."""
     return [] if _of(config) in _FORESEEN else foresee(config, planned).warnings
 
 
@@ -69,12 +69,12 @@ def _held_out(config: Config, seen: estimate.Seen) -> Iterator[str]:
 
 
 def of_stage(expected: dict[str, Expected], label: str) -> Expected | None:
-    """Of `windows-003`, what is expected of any draw."""
+    """Return the cost of a stage by its label; `windows-003` has the cost of any draw."""
     return expected.get(label) or expected.get(label.partition("-")[0])
 
 
 def words_of(config: Config, texts: list[Document]) -> list[list[str]]:
-    """The words of each text. Raises InputError if the pattern of a word is none."""
+    """Return the words of each text. Raises InputError if tokenization.pattern is not valid."""
     table = words_ahead.tokenized(config, [each.text for each in texts])
     found: list[list[str]] = [[] for _ in texts]
     for row, words in zip(table["document"].to_pylist(), table["tokens"].to_pylist(), strict=True):
@@ -83,13 +83,13 @@ def words_of(config: Config, texts: list[Document]) -> list[list[str]]:
 
 
 def sampled(config: Config) -> list[tuple[str, list[str]]]:
-    """The first documents, by name, and their words."""
+    """Return the names of the first documents, and their words."""
     texts = estimate.first(config.ingestion, Path(config.runtime.workspace), SHOWN)
     return list(zip([each.name for each in texts], words_of(config, texts), strict=True)) if texts else []
 
 
 def _of_tracking(config: Config) -> list[str]:
-    """What MLflow would refuse at the start. Raises TrackingError for an experiment that is deleted."""
+    """Return a warning if MLflow cannot be reached. Raises TrackingError if the experiment is deleted."""
     try:
         session.check_experiment(config)
     except Unreachable as error:
@@ -105,12 +105,12 @@ def _check_scores(config: Config) -> None:
                 raise ConfigError(
                     f"promotion.{key}: {name}\nexpected  one of {', '.join(known)}\n"
                     "found     a score that no run of this config will have\n"
-                    "Name its set in evaluation.similarity, .analogies or .domain, or leave it out."
+                    "Name its set in evaluation.similarity, .analogies or .domain, or remove the score."
                 )
 
 
 def _sizes(config: Config, runs: dict[str, Expected]) -> Iterator[str]:
-    """What is tight, with what would fit. Raises ConfigError for what is out of the question."""
+    """Yield warnings about memory, disk and time. Raises ConfigError if far more is needed than there is."""
     label, most = max(runs.items(), key=lambda item: item[1].memory)
     memory, disk = psutil.virtual_memory().total, _free(Path(config.runtime.workspace))
     if most.memory > memory:
@@ -136,7 +136,7 @@ def _sizes(config: Config, runs: dict[str, Expected]) -> Iterator[str]:
 
 
 def _tight(what: str, wanted: float, there: float, fits: str) -> str:
-    """The warning. Raises ConfigError if far more is wanted than there is."""
+    """Return the warning. Raises ConfigError if far more is needed than there is."""
     if wanted < IMPOSSIBLE * there:
         return f"{what}: about {wanted / 1e6:,.0f} MB of {there / 1e6:,.0f} MB; {fits}"
     raise ConfigError(
@@ -146,6 +146,6 @@ def _tight(what: str, wanted: float, there: float, fits: str) -> str:
 
 
 def _free(workspace: Path) -> int:
-    """Bytes free where the workspace is, or will be."""
+    """Return the free bytes on the disk of the workspace, which need not exist yet."""
     there = next(folder for folder in (workspace.absolute(), *workspace.absolute().parents) if folder.exists())
     return shutil.disk_usage(there).free

@@ -1,4 +1,4 @@
-"""The stages in order, told once: `retrain` runs them, `plan` looks them up."""
+"""Define the stages and their order once: `retrain` runs them, `plan` looks them up."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -35,25 +35,25 @@ class Outputs(NamedTuple):
 
     @property
     def named(self) -> dict[str, Manifest]:
-        """The manifests of what is told of a result, by the names they go by in a run."""
+        """Return the manifests that describe a result, by their names in a run."""
         told = {"tokens": self.trained.tokens, "vocabulary": self.trained.vocabulary, "vectors": self.trained.vectors}
         return {name: dataset.manifest for name, dataset in (told | {"evaluation": self.evaluation}).items()}
 
 
 class Retrained(NamedTuple):
-    """Where a retraining ended: its MLflow run, and the datasets behind it."""
+    """The result of a retraining: its MLflow run, and its datasets."""
 
-    run_id: str  # none while it waits for MLflow: see waiting.py
+    run_id: str  # "" while the result waits for MLflow: see outbox.py
     outputs: Outputs
 
 
 class Do(Protocol):
-    """What is done with each stage: run it as a task, compute it plainly, or only look it up."""
+    """What to do with each stage: run it as a task, compute it directly, or only look it up."""
 
     def __call__(self, stage: Stage, **arguments: object) -> Dataset: ...
 
 
-Look = Callable[[Corpus], None]  # at the corpus, before anything is learnt from it
+Look = Callable[[Corpus], None]  # called with the corpus before the training
 
 
 def pipeline(config: Config, do: Do, look: Look = lambda corpus: None) -> Outputs:

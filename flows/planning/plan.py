@@ -1,4 +1,4 @@
-"""What a retraining would do, before anything starts: what is reused, what runs, and roughly what it takes."""
+"""Plan a retraining before anything starts: which stages are reused, and which run."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from tasks.engine.store import Dataset
 from tasks.evaluation.stage import check_sets
 from tasks.tracking import session
 
-TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that is still to be made
+TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that does not exist yet
 
 
 class Step(NamedTuple):
     label: str
-    output: Dataset | None  # None where the stage has to run
+    output: Dataset | None  # None if the stage has to run
 
 
 class Plan(NamedTuple):
@@ -31,21 +31,21 @@ class Plan(NamedTuple):
 
     @property
     def text_to_come(self) -> bool:
-        """Whether some of the text is still to be read."""
+        """Return True if some of the text has not been ingested yet."""
         return self.outputs.trained.documents == TO_COME
 
 
 def plan(config: Config) -> Plan:
-    """Look every stage up; a stage whose inputs are still to be made has to run.
+    """Look up every stage's output; a stage whose inputs do not exist yet has to run.
 
-    Raises InputError for a file that any stage would miss or could not read.
+    Raises InputError for a file that a stage needs and that is missing or cannot be read.
     """
     kernels.check(config.runtime)
     context = Context(runtime=config.runtime)
     steps: list[Step] = []
 
     def look_up(stage: Stage, **arguments: object) -> Dataset:
-        stage.inputs(**arguments)  # digests the files it reads that no stage wrote
+        stage.inputs(**arguments)  # digests the files that it reads and no stage wrote
         inputs = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
         output = None if TO_COME in inputs else stage.find(context=context, **arguments)
         steps.append(Step(stage.label(arguments), output))
@@ -57,10 +57,10 @@ def plan(config: Config) -> Plan:
 
 
 def already_done(config: Config, planned: Plan) -> Retrained | None:
-    """The finished run of the same result, if every stage of it is still in the store; its vectors are the last again.
+    """Return the finished run of the same result, if all its outputs are in the store; else None.
 
-    What MLflow has lost of it since is published again, into the same run.
-    What a killed process left RUNNING is closed first, as at the start of every retraining.
+    First, runs that a killed process left RUNNING are closed, as at the start of every retraining. What MLflow has lost
+    of the finished run is published again, and its vectors become those of the last retraining.
     """
     run_id = None
     with session.unless_required(config):
@@ -68,7 +68,7 @@ def already_done(config: Config, planned: Plan) -> Retrained | None:
         if planned.nothing_to_do:
             run_id = session.find_finished(config, planned.outputs.evaluation.key)
             if run_id:
-                from flows.planning.repair import mend  # which needs much that a plan does not
+                from flows.planning.repair import mend  # whose imports are slow, and a plan does not need them
 
                 mend(config, planned.outputs, run_id)
     if run_id is None:
@@ -78,7 +78,7 @@ def already_done(config: Config, planned: Plan) -> Retrained | None:
 
 
 def recipe(config: Config) -> str:
-    """A digest of all that the result is made of: data, config and code. Two equal recipes have one result."""
+    """Return a digest of everything that determines the result: data, config and code."""
 
     def follow(stage: Stage, **arguments: object) -> Dataset:
         return TO_COME.model_copy(update={"digest": digest_of(stage.inputs(**arguments))})

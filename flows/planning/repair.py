@@ -1,4 +1,4 @@
-"""A finished run that has lost something since is published again, and decided about if its version is a new one."""
+"""Repair a finished run of which MLflow has lost something: publish it again, and decide about a new version."""
 
 import logging
 from pathlib import Path
@@ -14,13 +14,13 @@ from tasks.tracking import session
 from tasks.tracking.run import Run
 
 log = logging.getLogger("w2v")
-NAMED = 3  # of what is gone
+NAMED = 3  # missing items that the warning lists
 
 
 def mend(config: Config, outputs: Outputs, run_id: str) -> None:
-    """Give MLflow again what it does not hold any more of this run; nothing if all is there."""
+    """Publish the run again if MLflow lacks any part of it."""
     uri, name, workspace = session.uri(config), config.tracking.registered_model, Path(config.runtime.workspace)
-    with Held(workspace / "mending.lock"):  # of two at once, the second finds it mended
+    with Held(workspace / "mending.lock"):  # of two processes, the second finds nothing to repair
         gone = integrity.gone(Run(uri, run_id), name)
         if not gone:
             return

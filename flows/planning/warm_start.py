@@ -1,7 +1,7 @@
-"""Where a training begins whose config says `warm_start = "champion"` or `"last"`: vectors that are there by now.
+"""Choose the initial vectors of a training whose config says `warm_start = "champion"` or `"last"`.
 
-They are chosen once for the same data, config and code, and the run notes for which. Started again, it finds the same
-start: an interrupted training goes on, and a night without new text has nothing to do, though the champion is another.
+The choice is made once for the same data, config and code, and recorded in tags of the run. A later start finds it: so
+an interrupted training continues, and a scheduled run without new text has nothing to do, even if the champion changed.
 """
 
 from pathlib import Path
@@ -17,19 +17,22 @@ from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 
 CHAMPION, LAST = "champion", "last"
-OCCASION, CHOSEN = "start.occasion", "start"  # tags: for what it was chosen, and what
+OCCASION, CHOSEN = "start.occasion", "start"  # tags: the digest that the choice was made for, and the choice in words
 VECTORS = "vectors.parquet"
 
 
 class Start(NamedTuple):
-    """The config that names a file, or none; what the run notes of it."""
+    """The config, whose warm_start is a file or None, and the tags that record the choice."""
 
     config: Config
     tags: dict[str, str]
 
 
 def chosen(config: Config) -> Start:
-    """A config that names a file is left as it is. Raises InputError if the champion's vectors are not in the store."""
+    """Return the config with the chosen file; one that names a file itself is returned unchanged.
+
+    Raises InputError if the champion's vectors are not in the store.
+    """
     asked = config.training.warm_start
     if asked not in (CHAMPION, LAST):
         return Start(config, {})
@@ -61,9 +64,9 @@ def _champion(config: Config) -> tuple[Path | None, str]:
         raise InputError(
             f"training.warm_start: the vectors of the champion are not in this store\n"
             f"expected  {store.root / place} of run {champion.run_id}\n"
-            f"found     {'nothing that verifies' if found is None else 'other vectors'}\n"
-            "The run has worked in another workspace, or it was removed there: `w2v reproduce` rebuilds it. "
-            "Or name a vectors.parquet."
+            f"found     {'no intact output' if found is None else 'other vectors'}\n"
+            "The run used another workspace, or its output was deleted: rebuild it with `w2v reproduce`, "
+            "or name a vectors.parquet."
         )
     return found.path / VECTORS, f"version {champion.number} of {name!r}, run {champion.run_id}"
 

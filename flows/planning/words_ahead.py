@@ -1,4 +1,4 @@
-"""The text as words, before the work: how many there are, which get a vector, and whether a window fits into a text."""
+"""Count words before the work: how many there are, how many get a vector, and whether a window fits into a text."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,22 +21,22 @@ from w2v_core.vocabulary import keep_probabilities
 
 
 class Words(NamedTuple):
-    """Of the text, or of its beginning."""
+    """The counts of the text, or of its beginning."""
 
     words: float
     vocabulary: float
-    windows: float  # of an epoch
+    windows: float  # per epoch
     warnings: Sequence[str] = ()
 
     def grown(self, times: float) -> "Words":
-        """Of a text so many times as long: its vocabulary grows by Heaps' law."""
+        """Extrapolate to a text `times` as long; the vocabulary grows by Heaps' law, with exponent 0.5."""
         return self._replace(
             words=self.words * times, windows=self.windows * times, vocabulary=self.vocabulary * times**0.5
         )
 
 
 def counted(planned: Plan) -> Words | None:
-    """What the store says, if the windows are drawn."""
+    """Return the exact counts from the store, or None if the windows are not drawn yet."""
     trained = planned.outputs.trained
     if TO_COME in trained.draws:
         return None
@@ -45,7 +45,7 @@ def counted(planned: Plan) -> Words | None:
 
 
 def count(config: Config, seen: Seen) -> Words:
-    """Of the texts that were seen. Raises InputError if these are all, and a stage would have nothing to work on."""
+    """Count the sampled texts. Raises InputError if these are the whole text and a stage would have no input."""
     lists = tokenized(config, seen.texts)["tokens"].combine_chunks()
     flat = pc.list_flatten(lists).cast(pa.string())
     warnings = [notes.clauses(clauses(scripts(pa.array(seen.texts, pa.large_string())), config.tokenization))]
@@ -67,12 +67,14 @@ def count(config: Config, seen: Seen) -> Words:
         warnings += _nothing(seen, too_wide(config.windows.window, longest)).warnings
     windows = float(counts @ keep_probabilities(counts, config.vocabulary.subsample))
     if windows < 1:
-        warnings.append("nearly all words are thinned out as too frequent: raise vocabulary.subsample, or set it to 0")
+        warnings.append(
+            "subsampling drops nearly all words as too frequent: raise vocabulary.subsample, or set it to 0"
+        )
     return Words(len(flat), listed or len(known), windows, list(filter(None, warnings)))
 
 
 def tokenized(config: Config, texts: Sequence[str | None]) -> pa.Table:
-    """Raises InputError if the pattern of a word is none."""
+    """Return the tokens of the texts. Raises InputError if tokenization.pattern is not a valid RE2 expression."""
     rows = pa.array(range(len(texts)), pa.int64()), pa.array(texts, pa.large_string())
     try:
         return tokenize(*rows, config.tokenization)
@@ -84,7 +86,10 @@ def tokenized(config: Config, texts: Sequence[str | None]) -> pa.Table:
 
 
 def _vocabulary(config: Config, every: pa.Table) -> tuple[pa.Table, int]:
-    """The words with a vector that occur, and how many a list has besides. Raises InputError if none of it occurs."""
+    """Return the words that occur and get a vector, and the length of the fixed list, or 0 if there is no list.
+
+    Raises InputError if no word of the list occurs.
+    """
     if not (path := config.vocabulary.fixed):
         return frequent(every, config.vocabulary), 0
     listed = chosen(path, "vocabulary.fixed", every["word"], "the text", Rules.of(config.tokenization)).words
@@ -92,7 +97,7 @@ def _vocabulary(config: Config, every: pa.Table) -> tuple[pa.Table, int]:
 
 
 def _nothing(seen: Seen, said: str) -> Words:
-    """Raises InputError in the words of the stage that would; of a beginning alone, it is a warning."""
+    """Return the message `said` as a warning. Raises InputError with it if the whole text was seen."""
     if seen.whole:
         raise InputError(said)
     what, *details, way = said.splitlines()

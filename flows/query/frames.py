@@ -1,4 +1,4 @@
-"""Runs, scores and neighbours as pandas frames, for a notebook: docs/how-to/notebook.md shows them at work."""
+"""Return runs, scores and neighbours as pandas frames, for notebooks; docs/notebook.md has examples."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +21,10 @@ ABOUT = ["run", "name", "status", "started", "minutes", "parent"]
 
 
 def runs(workspace: str | Path | None = None) -> pd.DataFrame:
-    """A row a run, newest first, under its id: what it is, its parameters and its metrics, named as in MLflow.
+    """Return one row a run, newest first, indexed by run id: name, status, times, parameters and metrics.
 
-    A parameter that is a number in every run is one here. Raises TrackingError if there are no runs yet.
+    Parameters and metrics have MLflow's names. A parameter that is a number in every run is numeric. Raises
+    TrackingError if there are no runs yet.
     """
     with reached(session.runs_of(_folder(workspace))) as client:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
@@ -32,12 +33,12 @@ def runs(workspace: str | Path | None = None) -> pd.DataFrame:
         while page.token:
             page = client.search_runs(experiments, page_token=page.token)
             rows += [_row(record) for record in page]
-    columns = dict.fromkeys([*ABOUT, *(name for row in rows for name in row)])  # also where there is no run
+    columns = dict.fromkeys([*ABOUT, *(name for row in rows for name in row)])  # also if there is no run
     return pd.DataFrame(rows, columns=list(columns)).set_index("run").apply(_numbers)
 
 
 def scores(run_ids: str | Sequence[str], workspace: str | Path | None = None) -> pd.DataFrame:
-    """A row a run and a score: its value, its 95% interval, and the share of the items it could be measured on.
+    """Return one row for each run and score: its value, its 95% interval, and the share of items it covers.
 
     Raises TrackingError if a run is unknown.
     """
@@ -54,9 +55,10 @@ def scores(run_ids: str | Sequence[str], workspace: str | Path | None = None) ->
 def neighbors(
     words: str | Sequence[str], k: int = 10, run: str | None = None, workspace: str | Path | None = None
 ) -> pd.DataFrame:
-    """A row a word and a neighbour, nearest first: its rank from 1, and its cosine; of the last run, or of `run`.
+    """Return one row for each word and neighbour, nearest first: the rank, from 1, and the cosine.
 
-    Raises InputError if a word is unknown, TrackingError if the run is.
+    The vectors are those of `run`, or of the last retraining. Raises InputError if a word is unknown, TrackingError if
+    the run is unknown.
     """
     asked = [words] if isinstance(words, str) else list(words)
     found = vectors.neighbors(vectors.space(_folder(workspace), run), asked, k)
@@ -81,7 +83,7 @@ def _row(record: "Record") -> dict[str, Any]:
 
 
 def _numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """What can be read as numbers throughout, as numbers; anything else as it is."""
+    """Convert a column to numbers if every value is one; else return it unchanged."""
     try:
         return pd.to_numeric(column) if column.dtype in (object, "str") else column
     except (TypeError, ValueError):

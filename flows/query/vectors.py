@@ -1,4 +1,4 @@
-"""The vectors of a run, for whoever wants to ask them something or take them elsewhere."""
+"""Load the vectors of a run, and answer neighbours and analogies with them."""
 
 import difflib
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from tasks.vectors import tables
 from tasks.vectors.tables import Vectors
 
 Neighbors = dict[str, list[tuple[str, float]]]
-HINTS = 3  # unknown words for which near spellings are sought
+HINTS = 3  # unknown words for which similar spellings are suggested
 
 
 def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> Vectors:
-    """What the MLflow run `run` has learnt, what the `champion` is registered with, or the last retraining's vectors.
+    """Return the vectors of a run id, of an alias such as `champion`, or, without `run`, of the last retraining.
 
-    Or those of an earlier epoch of it, as they were trained. Raises InputError if there was none or that epoch is not
-    kept, TrackingError if the run is unknown or holds none.
+    With `epoch`, return those at the end of that epoch, as they were trained. Raises InputError if there are no vectors
+    yet or the epoch is not kept, TrackingError if the run is unknown or holds no vectors.
     """
     if run is not None:
         from tasks.tracking import models, registry, session
@@ -39,7 +39,7 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> V
         raise InputError(
             f"{workspace}: the vectors of the last retraining are not in the store any more\n"
             f"expected  {latest.path}\nfound     no such folder\n"
-            "Run the same `w2v retrain` again, which makes them again, or name a --run, whose files MLflow has."
+            "Rebuild them with the same `w2v retrain`, or name a --run, whose vectors MLflow holds."
         )
     if epoch and epoch not in (kept := tables.kept(latest)):
         raise tables.not_kept("the last retraining", epoch, kept)
@@ -47,12 +47,12 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> V
 
 
 def space(workspace: Path, run: str | None = None, epoch: int | None = None) -> Space:
-    """The same, ready to be asked."""
+    """Load the vectors as a space that answers neighbours and analogies."""
     return Space(load(workspace, run, epoch))
 
 
 def of_run(uri: str, run_id: str, *, registered: bool) -> Vectors:
-    """As the run has trained them, or as its model has them: perhaps turned to a champion's axes."""
+    """Return the vectors as trained, or those of the registered model, which may be rotated to a champion's axes."""
     from tasks.promotion import alignment
     from tasks.tracking import session
     from tasks.tracking.run import Run
@@ -62,27 +62,27 @@ def of_run(uri: str, run_id: str, *, registered: bool) -> Vectors:
 
 
 def make_latest(workspace: Path, vectors: Dataset) -> None:
-    """From now on, this training output is that of the last retraining."""
+    """Record this training output as that of the last retraining."""
     write_whole(workspace / LATEST, vectors.model_dump_json().encode())
 
 
 def neighbors(space: Space, words: list[str], k: int) -> Neighbors:
-    """The k words most similar to each word. Raises UnknownWord."""
+    """Return the k words most similar to each word. Raises UnknownWord."""
     found = space.vectors.most_similar(rows_of(space, words), k)
     return {word: _named(space, *answer) for word, answer in zip(words, zip(*found, strict=True), strict=True)}
 
 
 def analogy(space: Space, a: str, b: str, c: str, k: int) -> Neighbors:
-    """What is to c as b is to a, by 3CosAdd. Raises UnknownWord."""
+    """Return the k best answers to "a is to b as c is to …", by 3CosAdd. Raises UnknownWord."""
     rows = rows_of(space, [a, b, c])
     found = space.vectors.cos_add(rows[:1], rows[1:2], rows[2:], k)
     return {f"{a} : {b} = {c} : …": _named(space, found.word[0], found.score[0])}
 
 
 def rows_of(space: Space, words: Sequence[str]) -> np.ndarray:
-    """Look each word up as it is written, else as the model's own rules write it.
+    """Look up each word as it is written, else as the model's normalization writes it.
 
-    Raises UnknownWord, which names all that are unknown.
+    Raises UnknownWord, which names all unknown words.
     """
     rows = space.rows(words)
     if unknown := list(dict.fromkeys(word for word, row in zip(words, rows, strict=True) if row < 0)):
@@ -96,7 +96,7 @@ def rows_of(space: Space, words: Sequence[str]) -> np.ndarray:
 
 
 def _spellings(space: Space, word: str) -> list[str]:
-    """Known words spelled nearly so: only those of about its length and with its first letter, which keeps it quick."""
+    """Return known words with a similar spelling; for speed, only those of similar length and the same first letter."""
     first = {word[:1], word[:1].lower()}
     like = [known for known in space.words[:-1] if abs(len(known) - len(word)) < 2 and known[:1] in first]
     return difflib.get_close_matches(word, like, n=3, cutoff=0.75)

@@ -174,7 +174,7 @@ def test_who_is_stopped_has_not_failed(config: Config, client: SyncPrefectClient
 
     threading.Thread(target=stop).start()
     with pytest.raises(
-        CancelledRun, match=r"^Stopped by Ctrl-C, SIGTERM or a closed terminal\. `.*` goes on where it stopped\.$"
+        CancelledRun, match=r"^Stopped by Ctrl-C, SIGTERM or a closed terminal\. `.*` continues where it stopped\.$"
     ):
         retrain(config.model_copy(update={"training": training, "runtime": runtime}))
 
@@ -196,7 +196,7 @@ def test_a_stop_below_another_error_is_a_stop() -> None:
         finally:
             raise ValueError("Task run is not set")
 
-    with pytest.raises(CancelledRun, match="goes on where it stopped"):
+    with pytest.raises(CancelledRun, match="continues where it stopped"):
         torn()
 
 
