@@ -1,7 +1,7 @@
-"""A corpus in partitions by date → a retraining for each of them, in order; those that are done are found again.
+"""Retrain once for each partition of a corpus by date, in order; finished partitions are reused.
 
-Each learns from all partitions up to its own, as the nights would have that are made up for, or from its own alone.
-None is put forward for promotion: what was trained late is not newer.
+Each run trains on all partitions up to its own, as nightly runs would have done, or on its own alone. None is proposed
+for promotion: a version that was trained late does not have newer data.
 """
 
 import logging
@@ -24,22 +24,23 @@ log = logging.getLogger("w2v")
 
 
 class Partition(NamedTuple):
-    """The stretch of days that the pattern tells from others."""
+    """The days for which the pattern gives the same source."""
 
-    day: str  # its first one, ISO 8601
+    day: str  # the first of them, ISO 8601
     source: str
 
 
 class Filled(NamedTuple):
     partition: Partition
     run: Retrained
-    found: bool  # again, from an earlier time
+    found: bool  # True if an earlier run is reused
 
 
 def partitions(config: Config, first: date, last: date, *, skip_missing: bool) -> list[Partition]:
-    """Those of the pattern in `ingestion.source`, in order.
+    """Return the partitions of the pattern in `ingestion.source`, in order.
 
-    Raises ConfigError if there is no pattern or no day, and InputError, which names them, if some are not there.
+    Raises ConfigError if the source has no date in it or `last` is before `first`, and InputError, which lists them, if
+    partitions are missing.
     """
     pattern = config.ingestion.source
     if (
@@ -49,7 +50,7 @@ def partitions(config: Config, first: date, last: date, *, skip_missing: bool) -
     ):
         raise ConfigError(
             "w2v backfill: ingestion.source has no date in it\n"
-            "expected  a path or prefix with codes as strftime has them, such as corpus/%Y-%m-%d/*.txt\n"
+            "expected  a path or prefix with strftime codes, such as corpus/%Y-%m-%d/*.txt\n"
             f"found     {pattern!r}"
         )
     if last < first:
@@ -64,15 +65,15 @@ def partitions(config: Config, first: date, last: date, *, skip_missing: bool) -
         places = "\n          ".join(f"{each.day}: {each.source}" for each in gone)
         raise InputError(
             f"w2v backfill: {len(gone)} of {len(wanted)} partitions are missing\nmissing   {places}\n"
-            "Put them there, choose other days, or leave them out with --skip-missing."
+            "Add them, choose other days, or skip them with --skip-missing."
         )
     for each in gone:
-        log.info("- %s is missing and left out: %s", each.day, each.source)
+        log.info("- %s is missing and skipped: %s", each.day, each.source)
     return [each for each in wanted if each not in gone]
 
 
 def backfill(config: Config, wanted: list[Partition], *, alone: bool, serve: Callable[[], None]) -> list[Filled]:
-    """A retraining a partition; `serve` is called before the first that has to work."""
+    """Retrain once for each partition; call `serve` before the first that has to run."""
     server_of_ones_own = "PREFECT_API_URL" in os.environ
     filled: list[Filled] = []
     for number, partition in enumerate(wanted):
@@ -86,7 +87,7 @@ def backfill(config: Config, wanted: list[Partition], *, alone: bool, serve: Cal
             log.info("nothing to do: run %s already holds this result", done.run_id)
         else:
             serve()
-            from flows.retrain import retrain  # and with it Prefect, which looks for its server at once
+            from flows.retrain import retrain  # imports Prefect, which reads its server's address at import
 
         filled.append(Filled(partition, done or retrain(variant), found=done is not None))
     return filled

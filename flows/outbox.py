@@ -1,6 +1,6 @@
-"""Results that MLflow has not been told of, because it was away: `<workspace>/waiting/<recipe>.json`, until `w2v sync`.
+"""Keep results while MLflow cannot be reached, in `<workspace>/waiting/<recipe>.json`, until `w2v sync` uploads them.
 
-Nothing but references waits there: the outputs are in the store, which `w2v gc` leaves alone for as long.
+The files hold only references: the outputs are in the store, and `w2v gc` keeps them until they are uploaded.
 """
 
 import logging
@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 class Waiting(Record):
     config: Config
-    place: str  # of MLflow, without its password
+    place: str  # the address of MLflow, without its password
     flow_run_id: str
     recipe: str
     when: datetime
@@ -45,12 +45,12 @@ class Waiting(Record):
 
 
 def required(config: Config) -> Config:
-    """The same, but not without MLflow: where runs are compared, each has to be there."""
+    """Return the config with tracking.required = true, for flows that compare runs and need each of them in MLflow."""
     return config.model_copy(update={"tracking": config.tracking.model_copy(update={"required": True})})
 
 
 def patient(task: Task[P, R], config: Config) -> Task[P, R]:
-    """The task, done again while a server is away, for as long as tracking.patience."""
+    """Return the task with retries while a server cannot be reached, for at most tracking.patience seconds."""
     deadline = math.inf
 
     def passes(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -59,7 +59,7 @@ def patient(task: Task[P, R], config: Config) -> Task[P, R]:
             return False
         if deadline == math.inf:
             deadline = time.monotonic() + config.tracking.patience
-            text = "%s\nAll work is kept: waiting up to %.0f s, and after that the same command goes on from here."
+            text = "%s\nAll work is kept: waiting up to %.0f s; after that, the same command continues from here."
             log.warning(text, state.data, config.tracking.patience)
         return time.monotonic() < deadline
 
@@ -68,7 +68,7 @@ def patient(task: Task[P, R], config: Config) -> Task[P, R]:
 
 
 def keep(config: Config, flow_run_id: str, recipe: str, outputs: Outputs) -> None:
-    """Note what is to be uploaded; the same result waits once."""
+    """Record a result for upload; the same result is recorded only once."""
     waiting = Waiting(
         config=config, place=_place(config), flow_run_id=flow_run_id, recipe=recipe, when=datetime.now(UTC),
         outputs=outputs,
@@ -77,11 +77,11 @@ def keep(config: Config, flow_run_id: str, recipe: str, outputs: Outputs) -> Non
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, waiting.model_dump_json(indent=1).encode())
     _use(file.parents[1], recipe, outputs)
-    log.warning("The result is kept, and waits for MLflow: `w2v sync --workspace %s` uploads it", file.parents[1])
+    log.warning("The result is kept until MLflow can be reached: `w2v sync --workspace %s` uploads it", file.parents[1])
 
 
 def sync(workspace: Path) -> list[str]:
-    """Upload what waits, oldest first, and decide about each as its retraining would have; the ids of the runs."""
+    """Upload the kept results, oldest first, and decide about each as its retraining would have; return the run ids."""
     folder, runs = workspace / FOLDER, []
     folder.mkdir(parents=True, exist_ok=True)
     with Held(folder / ".lock"):
@@ -90,23 +90,23 @@ def sync(workspace: Path) -> list[str]:
             runs.append(_upload(workspace, file, waiting))
             file.unlink()
             Uses(workspace).forget(waiting.recipe)
-            log.info("✓ %s of %s is run %s", waiting.config.name, f"{waiting.when:%Y-%m-%d %H:%M}", runs[-1])
+            log.info("✓ %s of %s is now run %s", waiting.config.name, f"{waiting.when:%Y-%m-%d %H:%M}", runs[-1])
     return runs
 
 
 def _read(file: Path) -> Waiting:
-    with undamaged(file, "Delete it and retrain, with the same config and data: nothing is computed again."):
+    with undamaged(file, "Delete it and retrain with the same config and data: nothing is computed again."):
         return Waiting.model_validate_json(file.read_bytes())
 
 
 def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
-    """Make its run, or go on with the one that it had when MLflow went away; one that was made since is enough."""
+    """Make the result's run, or complete the run that it had; if a run of the result exists by now, return that."""
     runtime = waiting.config.runtime.model_copy(update={"workspace": str(workspace)})
     config = waiting.config.model_copy(update={"runtime": runtime})
     if _place(config) != waiting.place:
         raise TrackingError(
-            f"{file} waits for another MLflow\nexpected  {waiting.place}\nfound     {_place(config)}\n"
-            "Set MLFLOW_TRACKING_URI to the expected one; if it has moved, change `place` in the file."
+            f"{file} belongs to another MLflow\nexpected  {waiting.place}\nfound     {_place(config)}\n"
+            "Set MLFLOW_TRACKING_URI to the expected address; if that server has moved, change `place` in the file."
         )
     outputs = _found(Store(workspace / "store"), file, waiting.outputs)
     if finished := session.find_finished(config, outputs.evaluation.key):
@@ -133,14 +133,14 @@ def _use(workspace: Path, name: str, outputs: Outputs) -> None:
 
 
 def _found(store: Store, file: Path, outputs: Outputs) -> Outputs:
-    """The outputs where the store is now. Raises StoreError if one is gone or damaged."""
+    """Find the outputs in the store, which may have moved. Raises StoreError if one is missing or damaged."""
 
     def find(each: Dataset) -> Dataset:
         if found := store.find(each.stage, each.key):
             return found
         raise StoreError(
-            f"{file} needs {each.stage}/{each.key}, which {store.root} does not hold whole\n"
-            "Move the file out of that folder and retrain, with the same config and data."
+            f"{file} needs {each.stage}/{each.key}, which is missing or damaged in {store.root}\n"
+            "Move the file out of its folder and retrain with the same config and data."
         )
 
     trained = outputs.trained

@@ -1,4 +1,4 @@
-"""`w2v reconcile`, by hand or on a schedule: close what stays open although its heart has stopped, and tell of it."""
+"""`w2v reconcile`, by hand or on a schedule: close runs whose process is dead, and notify about each."""
 
 import logging
 from pathlib import Path
@@ -13,13 +13,13 @@ from tasks.maintenance.orphans import Lost, close_lost, close_lost_flow_runs
 from tasks.orchestration.flow_runs import FlowRuns, server
 from tasks.tracking import session
 
-directory.enter()  # where a worker runs this
+directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
 
 
 @flow(name="reconcile", flow_run_name="what has stopped", on_failure=[failures.tell], on_crashed=[failures.tell])
 def reconcile(config: Config) -> list[Lost]:
-    """open in MLflow or Prefect → no process, no heartbeat → closed in both, and told"""
+    """open in MLflow or Prefect → no process or no heartbeat → closed in both → notifications"""
     uri, limit = session.uri(config), config.runtime.lost_after
     lost = close_lost(uri, Path(config.runtime.workspace), limit)
     with server() as client:

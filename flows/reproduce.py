@@ -1,4 +1,4 @@
-"""Rebuild a past run from what it logged, in a fresh workspace, and say whether it is the same to the bit."""
+"""Rebuild a past run from what it logged, in a new workspace, and compare the two bit by bit."""
 
 import os
 from pathlib import Path
@@ -24,11 +24,11 @@ from tasks.tracking.run import Run
 from tasks.tracking.single_flight import VERDICT
 from tasks.vectors.distance import Distance, distance
 
-MARK = "reproduces"  # in the workspace: the run that is rebuilt there
+MARK = "reproduces"  # a file in the new workspace: the id of the run that is rebuilt there
 
 
 class Original(NamedTuple):
-    """The run to be rebuilt: what it was made of, and its config, but for the place where it is rebuilt."""
+    """The run to rebuild, its certificate, and its config, with the new workspace set."""
 
     run: Run
     certificate: Certificate
@@ -37,10 +37,10 @@ class Original(NamedTuple):
 
 class Reproduced(NamedTuple):
     run_id: str
-    outcome: list[Difference]  # none if the words, the tables and the scores are the same, bit for bit
-    stages: list[Difference]  # outputs whose files differ, which those of another pyarrow may do alone
+    outcome: list[Difference]  # empty if the words, the tables and the scores are identical, bit for bit
+    stages: list[Difference]  # outputs whose files differ; another version of pyarrow alone can cause that
     ingredients: list[Difference]
-    distance: Distance | None  # of the vectors, where they differ
+    distance: Distance | None  # between the vectors, if they differ
 
     @property
     def identical(self) -> bool:
@@ -48,10 +48,10 @@ class Reproduced(NamedTuple):
 
 
 def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
-    """The run, looked for where retrain would log; it is to be rebuilt in a folder of its own in the workspace.
+    """Find the run in the MLflow that `w2v retrain` would use, and set a new folder in its config.
 
-    Raises TrackingError if the run is unknown or has no certificate, ConfigError if its config cannot be read or set,
-    InputError if the folder is not a fresh one.
+    Raises TrackingError if the run is unknown or has no certificate, ConfigError if its config cannot be read or
+    changed, InputError if the new folder already holds outputs.
     """
     check_once(settings)
     tracking = set_values({}, settings).get("tracking")
@@ -66,10 +66,10 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     except ConfigError as error:
         commit = certificate["code"].get("commit", "unknown")
         raise ConfigError(f"{error}\nAnother version of the code wrote it: check out commit {commit}.") from None
-    # an address that the environment gives may hold a password, and stays there
+    # an address in the environment may hold a password, so it is not copied into the config
     values["tracking"]["uri"] = None if os.environ.get("MLFLOW_TRACKING_URI") else run.uri
-    values["tracking"]["registered_model"] += "-reproduced"  # no candidate beside the models it may equal
-    if start := values["training"]["warm_start"]:  # a path of when the workspace was perhaps elsewhere
+    values["tracking"]["registered_model"] += "-reproduced"  # a copy must not compete with the original model
+    if start := values["training"]["warm_start"]:  # the path may date from before the workspace was moved
         here = Store(workspace / "store").own(Path(start))
         values["training"]["warm_start"] = str(here) if here.exists() else start
     values["runtime"]["workspace"] = str(workspace / "reproductions" / run_id)
@@ -79,7 +79,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
 
 
 def foreseen(original: Original) -> list[Difference]:
-    """What differs before anything is computed. Raises InputError if the data are not there."""
+    """Return the ingredients that differ, before anything is computed. Raises InputError if data are missing."""
     inputs: dict[str, dict[str, Any]] = {}
 
     def look(stage: Stage, **arguments: object) -> Dataset:
@@ -87,15 +87,15 @@ def foreseen(original: Original) -> list[Difference]:
         return TO_COME
 
     pipeline(original.config, look)
-    with threadpool_limits(1, "blas"):  # as where it is trained
+    with threadpool_limits(1, "blas"):  # as in the training
         now = certificate_module.ingredients(original.config, inputs, environment.describe())
     return certificate_module.differences(original.certificate, now, INGREDIENTS)
 
 
 def reproduce(original: Original) -> Reproduced:
-    """Rebuild it as a run of its own, which names the original."""
+    """Rebuild the original as a new run, which names it in a tag, and compare the two."""
     from flows.outbox import required
-    from flows.retrain import retrain  # and with it Prefect, which looks for its home at once
+    from flows.retrain import retrain  # imports Prefect, which reads the path of its home at import
 
     workspace = Path(original.config.runtime.workspace)
     workspace.mkdir(parents=True, exist_ok=True)
@@ -118,24 +118,25 @@ def reproduce(original: Original) -> Reproduced:
 
 
 def show_foreseen(original: Original, found: list[Difference]) -> None:
-    """A line an ingredient that is the same, or each of its differences."""
-    print(visible(f"run {original.run.id} is rebuilt in {original.config.runtime.workspace}"), flush=True)
+    """Print one line for each ingredient that is unchanged, and for each difference."""
+    print(visible(f"rebuilding run {original.run.id} in {original.config.runtime.workspace}"), flush=True)
     for section in INGREDIENTS:
         lines = [_line(each) for each in found if each.what.partition(" ")[0] == section]
         for line in lines:
             print(visible(f"✗ {line}"))
         if not lines:
-            print(f"✓ {section:<9} as it was")
+            print(f"✓ {section:<9} unchanged")
     print(flush=True)
 
 
 def show(original: Original, done: Reproduced) -> int:
-    """The verdict and its reasons; the exit code is 0 if all is identical and 1 if not."""
+    """Print the verdict and its reasons; return the exit code, 0 if all is identical and 1 if not."""
     print(visible(f"\n{verdict(original, done)}"))
     return int(not done.identical)
 
 
 def verdict(original: Original, done: Reproduced) -> str:
+    """Return the verdict in lines of text: identical or different, and what differs."""
     lines = [f"MLflow run   {done.run_id}  reproduces {original.run.id}"]
     lines += ["identical, bit for bit: the words, both tables and every score" if done.identical else "different"]
     if done.distance:
@@ -148,20 +149,20 @@ def verdict(original: Original, done: Reproduced) -> str:
 
 
 def _refuse_used(config: Config, run_id: str) -> None:
-    """Only a folder without a store will do, or the one where an earlier attempt at the same was interrupted."""
+    """Raise InputError if the new workspace has outputs, except those of an interrupted reproduction of this run."""
     workspace = Path(config.runtime.workspace)
     mark = workspace / MARK
     if (workspace / "store").exists():
         begun = mark.exists() and mark.read_text() == run_id
         if not begun or ((workspace / LATEST).exists() and _judged(config, run_id)):
             raise InputError(
-                f"{workspace}: there are outputs here already, which would be reused instead of rebuilt\n"
+                f"{workspace}: this folder already holds outputs, which would be reused instead of rebuilt\n"
                 "Delete the folder, or choose another with --set runtime.workspace=FOLDER."
             )
 
 
 def _judged(config: Config, run_id: str) -> bool:
-    """Whether the newest reproduction of the run has its verdict."""
+    """Return True if the newest reproduction of the run has its verdict."""
     newest = session.find_tagged(config, session.REPRODUCES, run_id)
     return newest is None or VERDICT in newest.data.tags
 

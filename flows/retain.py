@@ -1,4 +1,4 @@
-"""`w2v retain`: what `[retention]` does not keep goes, in MLflow, in Prefect and in the store."""
+"""`w2v retain`: delete what `[retention]` does not keep, in MLflow, in Prefect and in the store."""
 
 import functools
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from tasks.maintenance.survey import survey
 from tasks.orchestration.flow_runs import FlowRuns, server
 from tasks.tracking import session
 
-directory.enter()  # where a worker runs this
+directory.enter()  # for a worker, which runs this in a folder of its own
 
 
 class Retained(NamedTuple):
-    """What goes, or would go."""
+    """What was deleted, or with `dry_run` would be."""
 
     runs: list[Removed]
-    kept: dict[str, str]  # MLflow runs, with the reason
-    trash: str  # what was done about what MLflow holds as deleted
-    flow_runs: list[str]  # their names
+    kept: dict[str, str]  # the id of each kept MLflow run, with the reason
+    trash: str  # what was purged from MLflow's trash, in words
+    flow_runs: list[str]  # the names of Prefect's flow runs
     swept: Swept
 
 
@@ -36,7 +36,7 @@ class Retained(NamedTuple):
     name="retain", flow_run_name="what is kept", log_prints=True, on_failure=[failures.tell], on_crashed=[failures.tell]
 )
 def retain(config: Config, dry_run: bool = False) -> Retained:
-    """old MLflow runs → MLflow's trash → gone; old flow runs → gone; stage outputs that no kept run uses → gone"""
+    """old MLflow runs → MLflow's trash → purged; old flow runs → deleted; stage outputs of no kept run → deleted"""
     uri, policy, workspace = session.uri(config), config.retention, Path(config.runtime.workspace)
     past = expiry.runs(uri, config.tracking.experiment, config.tracking.registered_model)
     kept = expiry.kept(past, policy)
@@ -51,7 +51,7 @@ def retain(config: Config, dry_run: bool = False) -> Retained:
 
 
 def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *, dry_run: bool) -> list[str]:
-    """But for those of MLflow runs that stay."""
+    """Delete flow runs older than `days`, except those of kept MLflow runs; return their names."""
     stay = {run.flow_run for run in past if run.id in kept}
     with server() as client:
         flow_runs = FlowRuns(client)
@@ -62,12 +62,13 @@ def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *
 
 
 def show(config: Config, done: Retained, dry_run: bool) -> None:
-    verb = "would go" if dry_run else "removed"
+    """Print one line for each deleted output and run, and the sums."""
+    verb = "would be deleted" if dry_run else "deleted"
     retention.show(Path(config.runtime.workspace), done.swept, dry_run)
     for run, size in done.runs:
         print(visible(f"- MLflow run {run.id}  {size / 1e6:8.1f} MB  {run.name}, {run.status}"))
     size = sum(each.bytes for each in done.runs)
-    print(f"{size / 1e6:,.1f} MB in {len(done.runs)} MLflow runs {verb}, into MLflow's trash first")
+    print(f"{size / 1e6:,.1f} MB in {len(done.runs)} MLflow runs {verb} (moved to MLflow's trash)")
     if done.trash:
         print(f"MLflow: {done.trash}")
-    print(f"{len(done.flow_runs)} flow runs of Prefect {verb}")
+    print(f"{len(done.flow_runs)} Prefect flow runs {verb}")

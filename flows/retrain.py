@@ -1,4 +1,4 @@
-"""The main job: from text to one complete MLflow run."""
+"""The main flow: from text to one complete MLflow run."""
 
 import functools
 import logging
@@ -37,14 +37,14 @@ from tasks.publication import publish
 from tasks.tracking import session
 from tasks.tracking.run import Run
 
-directory.enter()  # where a worker runs this
+directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
-log.setLevel(logging.INFO)  # Prefect shows what it says, but sets no level
-NOT_ON_PAGE = "prefect.missing"  # the tag that says why Prefect has no record of the run
+log.setLevel(logging.INFO)  # Prefect shows this logger's records, but sets no level
+NOT_ON_PAGE = "prefect.missing"  # the tag with the reason why Prefect has no record of the run
 
 
 def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Whatever way the flow ends, so does its MLflow run. (Prefect passes these names as keywords.)"""
+    """End the MLflow run with the status of its flow run. (Prefect passes these names as keywords.)"""
     config = Config.model_validate(flow_run.parameters["config"])
     status = "FINISHED" if state.is_completed() else "FAILED" if state.is_failed() else "KILLED"
     if missing := ephemeral.missing():
@@ -55,7 +55,7 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
             FlowRuns(client).complete_tasks(flow_run)
 
 
-# of every flow of a config
+# the options of every flow that takes a config
 LOGGED: dict[str, Any] = {
     "flow_run_name": named,
     "on_completion": [close_run],
@@ -71,9 +71,9 @@ LOGGED: dict[str, Any] = {
 def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after: int = 0) -> Retrained:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation → one MLflow run → champion or not
 
-    A run that `reproduces` another names it in a tag, and is made even where that other one holds the same result.
-    While another process makes the same result, this one waits for it. One that is made for a `parent` run is shown
-    below it. Raises Paused when the training has done `pause_after` epochs of more; called again, it goes on.
+    A run that `reproduces` another names it in a tag, and is made even if the other already holds the same result. A
+    run with a `parent` is shown below it. If another process is making the same result, wait for it. Raises Paused
+    after `pause_after` epochs, if there are more; called again, the training continues.
     """
     with session.unless_required(config):
         connection(config)
@@ -94,7 +94,7 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
             log.info("  %-12s %s", "warm start", noted[CHOSEN])
     if made:
         return _again(config, planned, run_id)
-    place = session.uri(config) if run_id else ""  # what a run without MLflow uses, its recipe uses
+    place = session.uri(config) if run_id else ""  # without MLflow, the recipe stands for the run id
     context = Context(runtime=config.runtime, tracking_uri=place, run_id=run_id or result, pause_after=pause_after)
 
     outputs = pipeline(config, functools.partial(_run, context, planned), functools.partial(_look, config, context))
@@ -131,7 +131,7 @@ def _look(config: Config, context: Context, corpus: Corpus) -> None:
 
 
 def _publish(config: Config, context: Context, outputs: Outputs, *, decide: bool) -> bool:
-    """Whether MLflow has it all now."""
+    """Publish the run, and decide about its promotion; return False if MLflow does not have it."""
     if context.tracking_uri:
         with session.unless_required(config):
             evaluation = outputs.evaluation

@@ -1,4 +1,4 @@
-"""One setting with several seeds: how far apart luck alone puts the scores."""
+"""Train one config with several seeds, to measure how much the scores vary by chance."""
 
 import logging
 from pathlib import Path
@@ -24,7 +24,7 @@ log = logging.getLogger("w2v")
 
 
 class Seeds(NamedTuple):
-    """The MLflow run that sums up, the seeds' runs, and the spread of each score."""
+    """The parent MLflow run, the run of each seed, and the spread of each score."""
 
     run_id: str
     runs: dict[int, Retrained]
@@ -36,7 +36,7 @@ class Seeds(NamedTuple):
 def retrain_seeds(config: Config, seeds: int) -> Seeds:
     """seed, seed + 1, … → a run each, all from the same documents, tokens and vocabulary → one parent run"""
     config = required(config)
-    by_hand = config.promotion.model_copy(update={"automatic": False})  # variants are measured, not put forward
+    by_hand = config.promotion.model_copy(update={"automatic": False})  # variants are compared, not promoted
     variants = [
         config.model_copy(update={"seed": seed, "name": shortened(f"{config.name} seed {seed}"), "promotion": by_hand})
         for seed in range(config.seed, config.seed + seeds)
@@ -49,7 +49,7 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     result = digest_of([run.outputs.evaluation.key for run in runs.values()])
     parent, finished = session.begin(config, str(running.id), f"{config.name}, {seeds} seeds", recipe=result)
     if finished:
-        log.info("nothing to do: run %s sums these seeds up", parent)
+        log.info("nothing to do: run %s already sums up these seeds", parent)
         return Seeds(parent, runs, found)
     uri = session.uri(config)
     comparison_seeds.publish(

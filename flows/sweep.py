@@ -1,4 +1,4 @@
-"""Many candidates, ever fewer and ever longer: which settings are better, and the config of the best."""
+"""Sweep: train many candidates by successive halving, and write the config of the best."""
 
 import logging
 from pathlib import Path
@@ -31,13 +31,13 @@ from tasks.tracking.names import LOSS
 from tasks.tracking.run import Run
 from tasks.training.stage import losses
 
-directory.enter()  # where a worker runs this
+directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
 FOLDER = "sweeps"  # in the workspace
 
 
 class Swept(NamedTuple):
-    """The MLflow run that sums up, what it says, and the file of the best config."""
+    """The parent MLflow run, the result, and the file of the best config."""
 
     run_id: str
     sweep: Sweep
@@ -56,8 +56,8 @@ def sweep(
 ) -> Swept:
     """grid → candidates → rungs of ever fewer and ever longer retrainings → one parent run, and the best config
 
-    Each line of `grid` has the values of one key, such as `training.learning_rate=0.01,0.025`; with `random`, so many
-    candidates are drawn instead of all combinations trained, and a line may have a range (`0.01..0.1`).
+    Each line of `grid` has the values of one key, such as `training.learning_rate=0.01,0.025`. With `random`, that many
+    candidates are drawn instead of training all combinations, and a line may have a range (`0.01..0.1`).
     """
     config = required(chosen(config).config)
     changes = candidates(config, grid, random, by, output)
@@ -79,7 +79,7 @@ def sweep(
     vectors.make_latest(Path(config.runtime.workspace), climb.runs[found.best.run_id].outputs.trained.vectors)
     best = toml(grids.changed(config, found.best.change), _comment(found))
     if finished:
-        log.info("nothing to do: run %s sums this sweep up", parent)
+        log.info("nothing to do: run %s already sums up this sweep", parent)
     else:
         run = Run(session.uri(config), parent)
         halving.publish(run, Path(config.runtime.workspace), found, best)
@@ -88,7 +88,7 @@ def sweep(
 
 
 class Climb:
-    """The rungs so far. Each candidate is an ordinary retraining, which pauses and goes on, or is found again."""
+    """The rungs so far. Each candidate is an ordinary retraining, which pauses and continues, or is reused."""
 
     def __init__(self, config: Config, by: str, parent: str) -> None:
         self._config, self._by, self._parent = config, by, parent
@@ -96,27 +96,27 @@ class Climb:
         self.runs: dict[str, Retrained] = {}
 
     def best(self, number: int) -> list[Change]:
-        """Of the last rung, by J(θ)."""
+        """Return the best candidates of the last rung by J(θ), at most `number`."""
         return [result.change for result in ranking.ranked(self.trained[-1], LOSS) if result.run_id][:number]
 
     def up(self, changes: list[Change], divisor: int) -> None:
-        """Train these. Raises TrainingError if all of them diverge, InputError if they cannot be ranked."""
+        """Train a rung. Raises TrainingError if all candidates diverge, InputError if they cannot be ranked."""
         results = [self._train(change, divisor) for change in changes]
         if not any(result.run_id for result in results):
             raise TrainingError(
-                "each candidate diverged\nexpected  one that does not\n"
+                "all candidates diverged\nexpected  at least one that does not\n"
                 "Lower training.learning_rate, training.batch_size or training.damping, or add training.warmup."
             )
         if self._by == LOSS and len({run.outputs.trained.held_out.digest for run in self.runs.values()}) > 1:
             raise InputError(
-                "the candidates were not judged by the same held-out windows, so J(θ) cannot be compared\n"
-                "The text has changed meanwhile: start the sweep again."
+                "the candidates were not evaluated on the same held-out windows, so J(θ) cannot be compared\n"
+                "The text has changed during the sweep: start the sweep again."
             )
         self.trained.append(results)
 
     def _train(self, change: Change, divisor: int) -> Result:
         variant = grids.changed(self._config, change)
-        by_hand = variant.promotion.model_copy(update={"automatic": False})  # candidates are measured, not put forward
+        by_hand = variant.promotion.model_copy(update={"automatic": False})  # candidates are compared, not promoted
         name = shortened(f"{self._config.name} {described(change)}")
         variant = variant.model_copy(update={"name": name, "promotion": by_hand})
         number, epochs = len(self.trained), variant.training.epochs // divisor
@@ -127,18 +127,18 @@ class Climb:
             session.stop(variant, paused.run_id)
             return self._judged(Result(change, number, epochs, paused.run_id, _at(epochs, paused.losses)), LOSS)
         except TrainingError as error:
-            log.warning("✗ %s is out: %s", described(change), str(error).splitlines()[0])
+            log.warning("✗ %s is dropped: %s", described(change), str(error).splitlines()[0])
             return Result(change, number, epochs, "", {})
         Run(session.uri(variant), done.run_id).tag({session.PARENT: self._parent})
         self.runs[done.run_id] = done
-        if divisor > 1:  # it is there to its end already; the others are compared with where they pause
+        if divisor > 1:  # a reused run is trained to its end: compare it at the epoch where the others pause
             curve = contracts.read(done.outputs.trained.vectors.path / "curve.parquet", contracts.CURVE)
             return self._judged(Result(change, number, epochs, done.run_id, _at(epochs, losses(curve))), LOSS)
         metrics = done.outputs.evaluation.manifest.facts["metrics"]
         return self._judged(Result(change, number, epochs, done.run_id, metrics), self._by)
 
     def _judged(self, result: Result, by: str) -> Result:
-        """What cannot be ranked is said now, not after the others."""
+        """Return the result. Raises InputError now, not after the other candidates, if it cannot be ranked."""
         ranking.loss(result, by)
         return result
 

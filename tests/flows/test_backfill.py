@@ -60,7 +60,7 @@ def test_missing_partitions_are_named(daily: Config, caplog: pytest.LogCaptureFi
         found = partitions(daily, day(1), day(5), skip_missing=True)
 
     assert [each.day for each in found] == ["2026-01-01", "2026-01-02", "2026-01-04"]
-    assert "2026-01-03 is missing and left out" in caplog.text
+    assert "2026-01-03 is missing and skipped" in caplog.text
     with pytest.raises(InputError, match="1 of 1 partitions are missing"):
         partitions(daily, day(3), day(3), skip_missing=True)
 

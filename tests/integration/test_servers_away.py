@@ -185,7 +185,7 @@ def test_a_run_that_does_not_need_mlflow_is_uploaded_later(
     assert code == 0, said
     assert "`w2v sync --workspace" in said
 
-    with pytest.raises(TrackingError, match="waits for another MLflow"):
+    with pytest.raises(TrackingError, match="belongs to another MLflow"):
         outbox.sync(site.workspace)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", site.mlflow.address)
     retention.collect(site.workspace, 0, 0, dry_run=False)

@@ -278,4 +278,4 @@ def test_gc_is_asked_for(asked: dict[str, FlowRun], client: SyncPrefectClient, p
     assert asked["gc"].state_name == "Completed", said(client, asked["gc"])
 
     assert len(list((place / "workspace").glob("store/training/*/vectors.parquet"))) == 2
-    assert until(lambda: re.search(r"MB in \d+ folders removed", said(client, asked["gc"])))
+    assert until(lambda: re.search(r"MB in \d+ folders deleted", said(client, asked["gc"])))
