@@ -1,4 +1,4 @@
-"""What the service is made of: the commands and settings of its three parts."""
+"""Define the service's three parts: their commands and settings."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from tasks.engine.environment import MODULE
 
 PARTS = ("prefect", "mlflow", "worker")
 POOL = "w2v"  # the work pool of flows.deployment.deploy
-DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's own variable: an address with a password is in no command line
+DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's own variable, so that no command line shows a password
 
 
 class Service(NamedTuple):
-    """What `w2v up` was asked for."""
+    """The options of `w2v up`."""
 
     workspace: str
     config: str
@@ -26,7 +26,7 @@ class Service(NamedTuple):
     host: str = LOOPBACK
     prefect_port: int = 4200
     mlflow_port: int = 5000
-    patience: float = 300.0  # seconds without an answer after which a part is started again
+    patience: float = 300.0  # seconds without an answer after which a part is restarted
 
     @classmethod
     def read(cls, said: str) -> "Service":
@@ -40,7 +40,7 @@ class Service(NamedTuple):
         return {"prefect": self.prefect_port, "mlflow": self.mlflow_port}
 
     def address(self, server: str) -> str:
-        """For this machine."""
+        """Return the server's address as seen from this machine."""
         host = LOOPBACK if self.host == "0.0.0.0" else self.host
         return f"http://{host}:{self.ports[server]}"
 
@@ -52,15 +52,15 @@ class Part(NamedTuple):
 
 
 def parts(service: Service, own: dict[str, str]) -> list[Part]:
-    """In the order of their start; the worker uses both servers. `own` are the service's own credentials."""
+    """Return the parts in the order of their start; `own` are the service's own credentials."""
     return [_prefect(service, own), _mlflow(service, own), _worker(service, own)]
 
 
 def _prefect(service: Service, own: dict[str, str]) -> Part:
     ours = hosts(service.host, service.prefect_port)
     settings = {
-        "PREFECT_UI_API_URL": "/api",  # of whatever name the page was asked for by
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(_origins(ours)),  # by default, any page may ask
+        "PREFECT_UI_API_URL": "/api",  # relative, so that it works under every name of the host
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(_origins(ours)),  # the default allows every origin
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
     command = [*MODULE, "flows.servers.prefect_server"]
@@ -69,7 +69,7 @@ def _prefect(service: Service, own: dict[str, str]) -> Part:
 
 
 def _mlflow(service: Service, own: dict[str, str]) -> Part:
-    """Artifacts lie where they would without the server, and not behind it: what is logged with it is found without."""
+    """Return MLflow's part; artifacts stay in the workspace, so they are found with or without the server."""
     ours, passwords = hosts(service.host, service.mlflow_port), mlflow_passwords()
     if said := os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS"):
         ours = [*ours, *said.split(",")]
@@ -80,13 +80,13 @@ def _mlflow(service: Service, own: dict[str, str]) -> Part:
         "--default-artifact-root": str(Path(service.workspace, "mlartifacts")),
         "--allowed-hosts": ",".join(ours),
         "--cors-allowed-origins": ",".join(_origins(ours)),
-        "--uvicorn-opts": f"{OPTIONS} --fd 0",  # the socket of the supervisor is its standard input
+        "--uvicorn-opts": f"{OPTIONS} --fd 0",  # standard input is the supervisor's socket
         "--app-name": NAME,
     }
     words = [word for option in options.items() for word in option]
     command = [*MODULE, "flows.service.mlflow_server", "--no-serve-artifacts", *words]
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    if passwords:  # MLflow asks for those of its users itself
+    if passwords:  # MLflow checks its users' passwords itself
         settings |= passwords | keep_users(Path(service.workspace, "service"))
     settings |= told(service.mlflow_port, ours, None if passwords else lock("mlflow", own))
     return Part("mlflow", command, settings)
@@ -103,5 +103,5 @@ def _worker(service: Service, own: dict[str, str]) -> Part:
 
 
 def _origins(hosts: list[str]) -> list[str]:
-    """A proxy's, which has no port, may be encrypted."""
+    """Return the allowed origins, with http and https, since a proxy in front may use TLS."""
     return [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]

@@ -1,4 +1,4 @@
-"""`w2v up` and `w2v down`."""
+"""`w2v up` and `w2v down`: start and stop the service."""
 
 import os
 import subprocess
@@ -18,19 +18,19 @@ from tasks.engine import scratch
 from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError
 
-LAST_LINES = 8  # of the log, where something does not start
+LAST_LINES = 8  # of the log, shown if the service does not start
 
 
 def up(service: Service, database: str, *, foreground: bool) -> None:
-    """Start the service on MLflow's database and return when everything answers, or become it.
+    """Start the service and return when every part answers; with `foreground`, replace this process by the supervisor.
 
-    Raises PipelineError if it cannot start.
+    `database` is the address of MLflow's database. Raises PipelineError if the service cannot start.
     """
     place = Place(Path(service.workspace))
     if place.held:
         _already(place)
         return
-    end(place.processes())  # of a supervisor that was killed
+    end(place.processes())  # left behind by a killed supervisor
     place.sweep()
     _check(service, database)
     if service.host != LOOPBACK:
@@ -44,14 +44,17 @@ def up(service: Service, database: str, *, foreground: bool) -> None:
 
 def _already(place: Place) -> None:
     state = place.state
-    since = f"since {clock(state.since)}" if state else "or about to be"
-    print(f"already up, {since}; after a change of its config: w2v deploy CONFIG; for other ports: w2v down first")
+    since = f"since {clock(state.since)}" if state else "or starting"
+    print(f"already up, {since}; to apply a changed config: w2v deploy CONFIG; to change ports: w2v down first")
     for name, page in place.links(state).items() if state else ():
         print(f"  {name:<8} {page}")
 
 
 def down(workspace: Path) -> None:
-    """Stop everything that the service has started, trainings with a checkpoint."""
+    """Stop every process of the service; a running training writes its checkpoint first.
+
+    Raises PipelineError if the service does not stop.
+    """
     place = Place(workspace)
     if state := place.state:
         supervisor = state.process
@@ -60,31 +63,31 @@ def down(workspace: Path) -> None:
         while place.held:
             if why := progress.over():
                 raise PipelineError(
-                    f"the service does not stop: {why}; what it does is in {place.log}\nKill {state.pid}."
+                    f"the service does not stop: {why}; see the log, {place.log}\nKill process {state.pid}."
                 )
             time.sleep(0.2)
-        print("stopped; the log stays in", place.log)
-    elif left := place.processes():  # its supervisor was killed
+        print("stopped; the log is kept in", place.log)
+    elif left := place.processes():  # the supervisor was killed
         end(left)
         place.sweep()
         place.clear()
-        print(f"stopped {len(left)} processes that had lost their supervisor")
+        print(f"stopped {len(left)} processes of a killed supervisor")
     else:
         place.sweep()
         print(f"{workspace}: the service is not up")
 
 
 def _check(service: Service, database: str) -> None:
-    """Raises PipelineError for what would let a server fail, or be passed by."""
+    """Raise PipelineError if a server could not start, or would not be used."""
     if own := os.environ.get("PREFECT_API_URL"):
         raise PipelineError(
             f"PREFECT_API_URL names a Prefect server of your own: {shown(own)}\n"
-            "`w2v deploy` puts the flows there; to have one started here, unset it."
+            "Deploy the flows there with `w2v deploy`, or unset the variable to start a server here."
         )
     if database.startswith("http"):
         raise PipelineError(
-            f"there is an MLflow server of your own: {shown(database)}\n"
-            "`w2v up` starts one on a database: unset MLFLOW_TRACKING_URI and tracking.uri, or name a database there."
+            f"the tracking address names an MLflow server of your own: {shown(database)}\n"
+            "`w2v up` starts its own: unset MLFLOW_TRACKING_URI and tracking.uri, or let them name a database."
         )
     check_passwords(service.host)
     mlflow_server.app_name()
@@ -106,11 +109,11 @@ def _detach(command: list[str], place: Place) -> None:
         supervisor.terminate()
         supervisor.wait()
         raise
-    print("\nthe links let a browser in; what runs and ran, and the links again  w2v status      stop it  w2v down")
+    print("\nthe links log a browser in; show them and the runs again  w2v status      stop the service  w2v down")
 
 
 def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
-    """Say what answers, until everything does and commands use it. Raises PipelineError if the service ends instead."""
+    """Print each part when it answers, until all do. Raises PipelineError if the service ends instead."""
     began = time.monotonic()
     waiting = list(PARTS)
     print("starting …", flush=True)
@@ -123,7 +126,7 @@ def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
         for name in [name for name in waiting if state and answers(state, name)]:
             assert state
             waiting.remove(name)
-            where = place.links(state).get(name, "runs what is deployed, when it is due")
+            where = place.links(state).get(name, "runs the deployed flows as scheduled")
             print(f"✓ {name:<8} {where}  ({time.monotonic() - began:.0f} s)", flush=True)
         for name, life in state.lives.items() if state else ():
             if life.ended not in ("", said[name]):
@@ -134,6 +137,6 @@ def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
 
 def _end_of_log(place: Place) -> str:
     if not place.log.exists():
-        return "nothing is there"
+        return "(no log file)"
     with place.log.open(encoding="utf-8") as lines:
         return "".join(deque(lines, LAST_LINES)).rstrip()

@@ -1,7 +1,7 @@
-"""What of a part's output goes into the service's log: all of it, unless the part says the same again and again.
+"""Copy a part's output into the service's log, with limits on repeated lines.
 
-Numbers aside, SAME lines that are alike are copied in each PERIOD, and MOST lines of all; of the others it is told how
-many there were. A part that is attacked, or fails in a loop, cannot push out what the log says of everything else.
+Of lines that differ only in numbers, at most SAME are copied in each PERIOD, and at most MOST lines in all; the others
+are counted. So a part that is attacked, or fails in a loop, cannot push everything else out of the log.
 """
 
 import re
@@ -14,14 +14,13 @@ from tasks.refusals import Refusal, in_last
 
 PERIOD = 60.0  # seconds
 SAME, MOST = 20, 1_000  # lines
-LONGEST = 10_000  # characters of a line; a longer one is several
-KINDS = 1_000  # of lines that are told apart
-LAST = 100  # lines, among which is the cause of an end: below it are SQL and the words of each server
+LONGEST = 10_000  # characters of a line; a longer line is split
+KINDS = 1_000  # kinds of lines that are counted separately
 NUMBER = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+", re.IGNORECASE)
 
 
 class Copied:
-    """Hands lines to `say`, few enough of them."""
+    """Pass lines to `say`, within the limits."""
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._say, self._clock = say, clock
@@ -50,7 +49,7 @@ class Copied:
             self._say(text)
 
     def tell(self) -> None:
-        """Say what was left out, and begin a new period."""
+        """Report how many lines were left out, and begin a new period."""
         for kind, number in self._left_out.most_common(SAME):
             self._say(f"({number:,} more: {kind})")
         if rest := sum(number for _, number in self._left_out.most_common()[SAME:]):
@@ -61,6 +60,6 @@ class Copied:
 
 
 def lines_of(output: IO[str]) -> Iterator[str]:
-    """Until its end, however long a line is."""
+    """Yield the lines of a stream until its end, long ones in pieces."""
     for line in iter(lambda: output.readline(LONGEST), ""):
         yield line.rstrip()

@@ -1,4 +1,4 @@
-"""Whether a part of the service does its work, asked from outside as anybody would."""
+"""Check from outside whether a part of the service works: HTTP health checks, and the worker's heartbeat."""
 
 import os
 import time
@@ -12,12 +12,12 @@ from flows.service.components import POOL
 from flows.service.state import State
 from tasks.engine.waiting import scaled
 
-SECONDS = 5  # to wait for an answer, more where the machine is busy
-SILENCE = 120  # seconds: a worker says each half minute that it lives
+SECONDS = 5  # to wait for an answer; more on a busy machine
+SILENCE = 120  # seconds without a heartbeat after which a worker counts as silent; it sends one each 30 s
 
 
 def answers(state: State, part: str) -> bool:
-    """Whether the process that the part has now works."""
+    """Return True if the part's current process works."""
     life = state.lives.get(part)
     if not life or not life.pid:
         return False
@@ -42,7 +42,7 @@ def hangs(state: State, part: str) -> bool:
 
 
 def ask(prefect: str, path: str, wanted: dict[str, Any]) -> Any:
-    """What the Prefect server at an address says. Raises httpx.HTTPError if it does not answer, or not us."""
+    """Post a query to Prefect's server and return its JSON answer. Raises httpx.HTTPError if it fails or is refused."""
     user, _, password = os.environ.get(PREFECT_PASSWORD, "").partition(":")
     answer = httpx.post(
         f"{prefect}/api/{path}", json=wanted, auth=(user, password) if user else None, timeout=scaled(SECONDS)
@@ -62,9 +62,9 @@ def _is_there(address: str) -> bool:
 
 
 def _has_beaten(prefect: str, since: float) -> bool:
-    """Whether a worker has told the server that it lives."""
+    """Return True if the server has received a worker's heartbeat since `since`."""
     try:
         workers = ask(prefect, f"work_pools/{POOL}/workers/filter", {})
         return any(moment(worker["last_heartbeat_time"]) > since for worker in workers)
-    except (httpx.HTTPError, TypeError, KeyError, ValueError):  # or an answer that is none
+    except (httpx.HTTPError, TypeError, KeyError, ValueError):  # or a malformed answer
         return False

@@ -1,4 +1,4 @@
-"""The part that serves MLflow: makes the tables, as a retraining would do at the same time, then becomes its server.
+"""The part that serves MLflow: create the tables, as a retraining would, then become MLflow's server.
 
 python -m flows.service.mlflow_server OPTION …
 """

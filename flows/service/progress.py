@@ -1,8 +1,9 @@
-"""How long to wait for a process: as long as it gets on, not by the clock, which runs as fast on a busy machine.
+"""Decide how long to wait for a process, by its processor time, since a busy machine slows it down.
 
-idle     for `limit` seconds: it has hardly used what the machine would have given it (stopped, asleep, waiting)
-at work  for `limit` seconds of a processor: so much should have been enough
-at all   GUARD times the limit
+Waiting ends when the process has been
+idle     for `limit` seconds: it used almost none of its share of a processor (stopped, asleep, waiting)
+working  for `limit` seconds of processor time without an answer
+silent   for GUARD times the limit, in any case
 """
 
 import os
@@ -13,24 +14,24 @@ from contextlib import suppress
 import psutil
 
 GUARD = 10
-SHARE = 0.25  # of what a process would get beside all others that want a processor; below that it is idle
+SHARE = 0.25  # of a process's fair share of a processor; below that it is idle
 
 
 class Progress:
-    """Of some processes and of all that they have started."""
+    """The progress of some processes and of all their descendants."""
 
     def __init__(self, limit: float, processes: Callable[[], Iterable[psutil.Process]]) -> None:
         self._processes = processes
         self.renew(limit)
 
     def renew(self, limit: float) -> None:
-        """It has just answered."""
+        """Start counting again, since the process has just answered."""
         self._limit, self._worked = limit, 0.0
         self._began = self._idle_since = self._looked = time.monotonic()
         self._used = _used(self._processes())
 
     def over(self) -> str:
-        """Why it is waited for no longer; empty as long as it is. To be asked again and again."""
+        """Return why to stop waiting, or "" to go on; to be called repeatedly."""
         now, used = time.monotonic(), _used(self._processes())
         passed, done = now - self._looked, used - self._used
         self._looked, self._used = now, used
@@ -45,12 +46,12 @@ class Progress:
 
 
 def _portion() -> float:
-    """Of a processor, that each process which wants one gets."""
+    """Return the fraction of a processor that each ready process gets, by the load average."""
     return min(1.0, (os.cpu_count() or 1) / max(1.0, os.getloadavg()[0]))
 
 
 def _used(processes: Iterable[psutil.Process]) -> float:
-    """Seconds of processors so far, those of children that have ended included."""
+    """Return the processor time used so far, in seconds, including that of children that have ended."""
     total = 0.0
     for process in processes:
         with suppress(psutil.Error):

@@ -1,7 +1,7 @@
-"""The folder `<workspace>/service`: whether the service runs, what it says of itself, and its log.
+"""The folder `<workspace>/service`: the service's lock, its state, its credentials and its log.
 
-Whoever holds the lock is the service. A lock ends with its process, however that ends, so nothing is stale after a
-crash of the machine; what the other files say counts only while the lock is held.
+The service is the process that holds the lock. A lock ends with its process, however that ends, so nothing is stale
+after a crash of the machine; the other files count only while the lock is held.
 """
 
 import getpass
@@ -24,16 +24,16 @@ from tasks.datasets.files import undamaged
 from tasks.errors import PipelineError
 
 URI = "MLFLOW_TRACKING_URI"
-SAME_START = 2.0  # seconds: a process's start is computed from the boot time, which moves when the clock is set
-ATTEMPTS = "prefect-workspace-attempt-*"  # what Prefect's worker calls the folder of a flow run's environment
-MARK = "W2V_SERVICE"  # in the environment of all that the service has started: the folder
+SAME_START = 2.0  # seconds: a process's start time is computed from the boot time, which moves when the clock is set
+ATTEMPTS = "prefect-workspace-attempt-*"  # the folders in which Prefect's worker keeps flow runs' environments
+MARK = "W2V_SERVICE"  # a variable in the environment of all processes of the service; its value is the folder
 
 
 @dataclass
 class Life:
-    """Of a part: the process it has, and how the last one ended."""
+    """A part's current process, and how the last one ended."""
 
-    pid: int  # 0 until it is started again
+    pid: int  # 0 until the part is restarted
     since: float
     starts: int = 1
     ended: str = ""
@@ -41,33 +41,33 @@ class Life:
 
 @dataclass
 class State:
-    """What the service says of itself, to its own account."""
+    """The state that the service writes, for commands of the same account."""
 
-    prefect: str  # addresses, for this machine
+    prefect: str  # the servers' addresses, as seen from this machine
     mlflow: str
     pid: int
     since: float  # the start of its process
-    asks: list[str]  # for these variables, which hold its passwords
-    ready: bool = False  # everything has answered once
+    asks: list[str]  # the variables with passwords that commands need
+    ready: bool = False  # True once every part has answered
     lives: dict[str, Life] = field(default_factory=dict)
-    workspace: str = ""  # as it was when the service was started
+    workspace: str = ""  # its path when the service was started
 
     def is_at(self, address: str, server: str) -> bool:
-        """Whether the address is that server's, by whichever name of this machine."""
+        """Return True if the address is that server's, by any name of this machine."""
         try:
             named, own = urlsplit(address), urlsplit(server)
             return named.port == own.port and named.hostname in {own.hostname, "localhost", LOOPBACK}
-        except ValueError:  # a database's, whose password has brackets
+        except ValueError:  # the address of a database, whose password has brackets
             return False
 
     @property
     def pages(self) -> dict[str, str]:
-        """Where to look; MLflow's page opens on its GenAI side unless the address says otherwise."""
+        """Return the servers' pages; MLflow opens its GenAI page unless the address asks for another."""
         return {"prefect": self.prefect, "mlflow": f"{self.mlflow}/#/experiments?workflowType=machine_learning"}
 
     @property
     def process(self) -> psutil.Process:
-        """Raises PipelineError if it is another's number here: of another host, or inside a container."""
+        """Return the supervisor's process. Raises PipelineError if it runs on another host or in a container."""
         try:
             process = psutil.Process(self.pid)
             if abs(process.create_time() - self.since) < SAME_START:
@@ -80,10 +80,12 @@ class State:
 
 
 class Place:
+    """The service's folder in a workspace."""
+
     def __init__(self, workspace: Path) -> None:
         self.folder = workspace.absolute() / "service"
         self.log = self.folder / "log"
-        self.temporary = self.folder / "tmp"  # of all that the service has started
+        self.temporary = self.folder / "tmp"  # TMPDIR of all processes of the service
         self._state = self.folder / "state.json"
 
     @property
@@ -94,7 +96,7 @@ class Place:
 
     @property
     def held(self) -> bool:
-        """Whether the service runs, be it in a container that shares the folder."""
+        """Return True if the service runs, also in a container that shares the folder."""
         if not self.folder.is_dir():
             return False
         try:
@@ -107,10 +109,10 @@ class Place:
 
     @property
     def state(self) -> State | None:
-        """None if the service does not run, or has not begun to start its parts."""
+        """Return the service's state, or None if it does not run or has not started its parts yet."""
         if not self.held or not self._state.exists():
             return None
-        way = "End the process that runs `-m flows.service.supervisor` of this workspace, then `w2v up`."
+        way = "Stop the process `-m flows.service.supervisor` of this workspace, then run `w2v up`."
         with undamaged(self._state, way):
             said = json.loads(self._state.read_text(encoding="utf-8"))
             lives = {name: Life(**life) for name, life in said.pop("lives").items()}
@@ -122,13 +124,13 @@ class Place:
         os.replace(beside, self._state)
 
     def links(self, state: State) -> dict[str, str]:
-        """The pages, with what lets a browser in; without, where MLflow asks for the passwords of its own users."""
+        """Return the pages with the key that logs a browser in; without, if MLflow checks its users' passwords."""
         own = credentials.read(self.folder)
         open_to = [name for name in state.pages if name != "mlflow" or MLFLOW_PASSWORD not in state.asks]
         return state.pages | {name: credentials.lock(name, own).link(state.pages[name]) for name in open_to}
 
     def shut(self, database: str) -> None:
-        """Have no other account read what the service knows: what is there, and what will be."""
+        """Make the service's files, present and future, unreadable for other accounts."""
         os.umask(0o077)
         try:
             self.folder.chmod(0o700)
@@ -138,11 +140,11 @@ class Place:
         if database.startswith("sqlite:///"):
             tables = Path(database.removeprefix("sqlite:///"))
         for each in [home, *home.glob("*.db*"), *tables.parent.glob(f"{tables.name}*"), *self.folder.iterdir()]:
-            with suppress(PermissionError, FileNotFoundError):  # another account's, from before; or gone meanwhile
+            with suppress(PermissionError, FileNotFoundError):  # an older file of another account, or just deleted
                 each.chmod(0o700 if each.is_dir() else 0o600)
 
     def enter(self, state: State) -> None:
-        """Have the service's own credentials in the environment, for each server that it says to be at, or none."""
+        """Put the service's credentials into the environment, unless it names another server."""
         for name, word in credentials.read(self.folder).items():
             address, server = ("PREFECT_API_URL", state.prefect) if name == PREFECT_PASSWORD else (URI, state.mlflow)
             if name != credentials.KEY and state.is_at(os.environ.get(address, server), server):
@@ -158,41 +160,41 @@ class Place:
         self._state.unlink(missing_ok=True)
 
     def sweep(self, pattern: str = "") -> None:
-        """Delete temporary files, or folders of them that have such a name.
+        """Delete the temporary folder, or what matches the pattern in it.
 
-        Prefect's worker writes the environment of each flow run there, passwords included; killed, it deletes nothing.
+        Prefect's worker writes the environment of each flow run there, with passwords, and leaves it if it is killed.
         """
         for left in self.temporary.glob(pattern) if pattern else [self.temporary]:
             shutil.rmtree(left, ignore_errors=True)
 
     def former(self, state: State) -> Path | None:
-        """The workspace as the service knows it, if that is not where it is now."""
+        """Return the path that the workspace had when the service started, if it has moved since; else None."""
         known, here = Path(state.workspace), self.folder.parent
         if not state.workspace or known == here or (known.exists() and known.samefile(here)):
             return None
         return known
 
     def processes(self) -> list[psutil.Process]:
-        """All that the service has started, directly or not, and that still runs."""
+        """Return all running processes that the service has started, directly or indirectly."""
         return [process for process in psutil.process_iter() if _mark(process) == str(self.folder)]
 
 
 def clock(seconds: float) -> str:
-    """A time of the machine's own clock, with its zone."""
+    """Format a time in the machine's time zone, with the zone's name."""
     return time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(seconds))
 
 
 def _mark(process: psutil.Process) -> str:
     try:
         return str(process.environ().get(MARK))
-    except (psutil.Error, OSError):  # another user's, or gone meanwhile
+    except (psutil.Error, OSError):  # a process of another user, or one that has just ended
         return ""
 
 
 def join(workspace: Path) -> None:
     """Use the servers of the workspace's service, if it is up, unless the user names others.
 
-    Raises PipelineError if it asks for passwords that the environment does not have.
+    Raises PipelineError if the workspace was moved, or the environment lacks passwords that the service needs.
     """
     place = Place(workspace)
     state = place.state
@@ -201,13 +203,13 @@ def join(workspace: Path) -> None:
     if former := place.former(state):
         raise PipelineError(
             f"{workspace}: the workspace was moved, or is mounted elsewhere, while its service runs\n"
-            f"expected  {former}, as the service knows it\nfound     {place.folder.parent}\n"
-            f"End that with `w2v down --workspace {shlex.quote(str(workspace))}`, then start it with `w2v up`."
+            f"expected  {former}, where the service was started\nfound     {place.folder.parent}\n"
+            f"Stop the service with `w2v down --workspace {shlex.quote(str(workspace))}`, then run `w2v up`."
         )
     os.environ.setdefault("PREFECT_API_URL", f"{state.prefect}/api")
     os.environ.setdefault(URI, state.mlflow)
     place.enter(state)
     if missing := [name for name in state.asks if not os.environ.get(name)]:
         raise PipelineError(
-            f"the service of {workspace} asks for a password\nSet {' and '.join(missing)} as they were for `w2v up`."
+            f"the service of {workspace} needs a password\nSet {' and '.join(missing)} to the values used for `w2v up`."
         )

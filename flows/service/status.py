@@ -1,4 +1,4 @@
-"""`w2v status`: what runs since when, what comes next, and what there was."""
+"""`w2v status`: show the service's parts, the next run and the last runs."""
 
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,18 @@ from flows.service.state import Life, Place, State, clock
 from tasks.display.terminal import visible
 
 LAST = 5  # runs
-LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # not what comes each quarter of an hour
+LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # not reconcile, which runs each 15 min
 UNAUTHORIZED = 401
 
 
 def show(workspace: Path) -> int:
-    """Print it; the exit code is 1 if something is down."""
+    """Print the status; return the exit code, 1 if a part is down."""
     place = Place(workspace)
     state = place.state
     if state is None:
         left = len(place.processes())
-        print(f"{workspace}: the service is not up{f', but {left} of its processes run on' if left else ''}")
-        print("`w2v up` starts it" + (" anew, `w2v down` ends them" if left else ""))
+        print(f"{workspace}: the service is not up{f', but {left} of its processes still run' if left else ''}")
+        print("`w2v up` starts it" + (" again, `w2v down` stops them" if left else ""))
         return 1
     place.enter(state)
     pages = place.links(state)
@@ -36,22 +36,22 @@ def show(workspace: Path) -> int:
         _show_runs(state)
     except httpx.HTTPStatusError as error:
         code = error.response.status_code
-        password = f"; it asks for a password: set {PREFECT_PASSWORD}" if code == UNAUTHORIZED else ""
+        password = f"; it needs a password: set {PREFECT_PASSWORD}" if code == UNAUTHORIZED else ""
         print(f"✗ runs     Prefect answers {code}{password}")
         return 1
     except httpx.HTTPError as error:
-        print(f"✗ runs     Prefect does not tell: {error}")
+        print(f"✗ runs     Prefect does not answer: {error}")
         return 1
     if not all(working.values()):
-        print(f"what ends or hangs is started again; why is in {place.log}")
+        print(f"parts that end or hang are restarted; the log has the cause: {place.log}")
     return int(not all(working.values()))
 
 
 def _life(life: Life | None) -> str:
     if life is None:
         return "not started yet"
-    again = f", {life.ended}; started again {life.starts - 1} ×" if life.ended else ""
-    return f"process {life.pid} since {clock(life.since)}{again}" if life.pid else f"{life.ended}, to be started again"
+    again = f", {life.ended}; restarted {life.starts - 1} ×" if life.ended else ""
+    return f"process {life.pid} since {clock(life.since)}{again}" if life.pid else f"{life.ended}, to be restarted"
 
 
 def _show_runs(state: State) -> None:
@@ -60,7 +60,7 @@ def _show_runs(state: State) -> None:
         print(f"\nnext run  {clock(moment(run['next_scheduled_start_time']))}  retrain")
     print("" if coming else "\nno retraining is scheduled")
     for run in _runs(state, LOOKED_FOR, {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC", LAST):
-        began = clock(moment(run["start_time"])) if run["start_time"] else "not begun"
+        began = clock(moment(run["start_time"])) if run["start_time"] else "not started"
         print(
             f"last run  {began}  {visible(run['name'])}  {run['state_name']}  {state.prefect}/runs/flow-run/{run['id']}"
         )

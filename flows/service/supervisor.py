@@ -1,6 +1,6 @@
-"""Keeps the parts of the service running and answering, until it is told to stop.
+"""Keep the parts of the service running and answering, until SIGTERM.
 
-python -m flows.service.supervisor SERVICE     (as JSON; a program of its own, which loads nothing large)
+python -m flows.service.supervisor SERVICE     (SERVICE is JSON; the program imports nothing large)
 """
 
 import logging
@@ -32,16 +32,19 @@ from tasks.refusals import Refusal
 
 log = logging.getLogger("w2v.service")
 
-START = 180  # seconds, of flows.service.progress, until a part has to answer
-ASKED = 10  # times, before a part counts as hung
-STOP = 60  # seconds, of flows.service.progress, in which a training has written its checkpoint, and a server has ended
-SOON, LATE = 1, 60  # seconds before a part is started again; twice as long each time that it dies young
-BACKLOG = 2048  # connections that wait for a server to start
+START = 180  # the limit of Progress, in seconds, until a part has to answer
+ASKED = 10  # health checks within the limit before a part counts as hung
+STOP = 60  # the limit of Progress, in seconds, for a training to write its checkpoint and for a server to end
+SOON, LATE = 1, 60  # seconds before a restart: at first, and at most; doubled each time that a part dies early
+BACKLOG = 2048  # connections that may wait until a server accepts them
 LOG_SIZE, LOGS = 5_000_000, 3
 
 
 def supervise(service: Service) -> None:
-    """Start the parts, and start again what dies or hangs, until SIGTERM. Raises PipelineError if one never answers."""
+    """Start the parts, and restart those that die or hang, until SIGTERM.
+
+    Raises PipelineError if a part never answers.
+    """
     place = Place(Path(service.workspace))
     stopping = threading.Event()
     kept: list[Kept] = []
@@ -68,14 +71,14 @@ def supervise(service: Service) -> None:
         finally:
             for each in reversed(kept):
                 each.stop()
-            end(place.processes())  # what has left its parent
+            end(place.processes())  # those that have left their parent
             place.sweep()
             place.clear()
             log.info("stopped")
 
 
 def _prepare(service: Service, place: Place, state: State) -> "list[Kept]":
-    """The parts with their credentials, which this process has too: it asks the servers whether they work."""
+    """Return the parts with their credentials; this process needs them too, for its health checks."""
     state.asks = passwords_asked_for()
     addresses = {"PREFECT_API_URL": f"{state.prefect}/api", "MLFLOW_TRACKING_URI": state.mlflow}
     own = credentials.make(place.folder, addresses)
@@ -87,14 +90,14 @@ def _prepare(service: Service, place: Place, state: State) -> "list[Kept]":
 
 
 def doors(service: Service) -> dict[str, socket.socket]:
-    """Listen for both servers, on the service's host. Returns the socket of each."""
+    """Listen on the ports of both servers, on the service's host; return the sockets by server."""
     return {
         server: socket.create_server((service.host, port), backlog=BACKLOG) for server, port in service.ports.items()
     }
 
 
 def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
-    """The servers at once, and the worker when they answer. Raises PipelineError if one ends, or is too slow."""
+    """Start both servers, and the worker when they answer. Raises PipelineError if a part ends, or is too slow."""
     *servers, worker = kept
     for group in (servers, [worker]):
         for each in group:
@@ -111,10 +114,10 @@ def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
 
 
 class Kept:
-    """One part, and the process that it has.
+    """One part, and its current process.
 
-    A server listens on a socket of ours. So while it is down, no other account can take its port, to which clients
-    would send their passwords; what is asked meanwhile waits.
+    A server listens on the supervisor's socket. So while it is down, no other account can take its port and receive the
+    clients' passwords; requests wait until it is up again.
     """
 
     def __init__(
@@ -130,7 +133,7 @@ class Kept:
 
     def start(self) -> None:
         if self.name == "worker":
-            self._place.sweep(ATTEMPTS)  # of one that was killed
+            self._place.sweep(ATTEMPTS)  # left behind by a killed worker
         self._place.temporary.mkdir(parents=True, exist_ok=True)
         self._place.temporary.chmod(0o700)
         ours = {MARK: str(self._place.folder), "TMPDIR": str(self._place.temporary)}
@@ -183,14 +186,14 @@ class Kept:
         return self._copied.cause
 
     def answers(self) -> bool:
-        """Once it has, it is to answer as often as its patience says."""
+        """Return True if the part answers; from then on, its patience is the limit."""
         if self.ended or not answers(self._state, self.name):
             return False
         self._note()
         return True
 
     def look_after(self) -> None:
-        """Start it again if it has ended or hangs, but not at once again and again."""
+        """Restart the part if it has ended or hangs, with a growing delay if that repeats."""
         if not (ended := self.ended or self._silence()):
             return
         life = self._state.lives[self.name]
@@ -201,13 +204,13 @@ class Kept:
             self._due = time.monotonic() + self._delay
             life.ended, life.pid = ended, 0
             self._place.write(self._state)
-            log.warning("%s: %s, to be started again in %d s", self.name, ended, self._delay)
+            log.warning("%s: %s, to be restarted in %d s", self.name, ended, self._delay)
         elif time.monotonic() > self._due:
             self._due = 0.0
             self.start()
 
     def _silence(self) -> str:
-        """How long it has not answered, if that is too long."""
+        """Return a message if the part has not answered for too long, else ""."""
         now = time.monotonic()
         if now - self._asked < self._limit / ASKED:
             return ""
@@ -218,7 +221,7 @@ class Kept:
         return f"no answer for {now - self._heard:.0f} s" if self.progress.over() else ""
 
     def _note(self) -> None:
-        """That it has answered. Connections that it does not accept at once wait: it has asked for a shorter queue."""
+        """Record an answer, and lengthen the queue of waiting connections, which the server has shortened."""
         self._heard, self._limit = time.monotonic(), self._patience
         self.progress.renew(self._limit)
         if self._door:
@@ -230,7 +233,7 @@ class Kept:
         return []
 
     def _give_up(self) -> None:
-        """A training of a worker that hangs writes its checkpoint; what a dead one has left behind has its port."""
+        """End the part's processes: children of a hung worker write their checkpoints; all others are killed."""
         assert self._process
         if not self.ended:
             end(psutil.Process(self._process.pid).children(recursive=True))
@@ -238,7 +241,7 @@ class Kept:
         self._process.wait()
 
     def stop(self) -> None:
-        """What it has started ends first: a training writes its checkpoint, and its end is told to the servers."""
+        """Stop the part, its children first: a training writes its checkpoint and reports its end to the servers."""
         if self._process and not self.ended:
             process = psutil.Process(self._process.pid)
             end(process.children(recursive=True))
@@ -253,7 +256,7 @@ class Kept:
 
 
 def end(processes: list[psutil.Process]) -> None:
-    """Ask them to end, and kill those that do not."""
+    """Terminate the processes, and kill those that do not end."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -268,7 +271,7 @@ def end(processes: list[psutil.Process]) -> None:
 
 
 def _log_to(place: Place) -> None:
-    """The file, and standard error for who stays with the service."""
+    """Log to the service's file, and to standard error for a service in the foreground."""
     file = RotatingFileHandler(place.log, maxBytes=LOG_SIZE, backupCount=LOGS, encoding="utf-8")
     for handler in (file, logging.StreamHandler()):
         handler.setFormatter(Masking("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))

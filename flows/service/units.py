@@ -1,4 +1,4 @@
-"""What makes systemd or Docker Compose run the service: `w2v up --foreground`, the command and settings of `w2v up`."""
+"""Print files that make systemd or Docker Compose run `w2v up --foreground` with the same options and settings."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tasks.errors import PipelineError
 
 WEBHOOK = Notify().webhook
 PROJECT = Path(__file__).parents[2]
-# what the service may need of its user's environment, and a container or systemd does not have
+# variables of the user's environment that the service may need, and that systemd and containers do not pass on
 WANTED = [
     PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD, "W2V_ALLOWED_HOSTS", "MLFLOW_TRACKING_URI",
     "MLFLOW_FLASK_SERVER_SECRET_KEY",
@@ -29,9 +29,9 @@ WANTED = [
     "AWS_DEFAULT_REGION", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",
     "no_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "TZ",
 ]  # fmt: skip
-FAMILIES = ("AWS_", "MLFLOW_", "PREFECT_", "W2V_")  # of these also what else is set where the unit is made
-# `up` refuses the first; the second is in the workspace, which is among its options; the others it says itself, to each
-# part what it needs
+FAMILIES = ("AWS_", "MLFLOW_", "PREFECT_", "W2V_")  # other variables with these prefixes, if they are set
+# `up` refuses the first; the second follows from the workspace, which is among its options; the service itself sets the
+# others for the parts that need them
 NOT_WANTED = {
     "PREFECT_API_URL", "PREFECT_HOME", VARIABLE, directory.VARIABLE, DATABASE, MARK, SETTINGS, KEY, *ELSEWHERE, *HERE
 }  # fmt: skip
@@ -40,10 +40,10 @@ SYSTEMD = """\
 # The retraining service of one user. Save this as ~/.config/systemd/user/w2v.service, then
 #   systemctl --user daemon-reload
 #   systemctl --user enable --now w2v
-#   loginctl enable-linger              it starts with the machine, not with your first login
-# The service has nothing of your shell's environment: passwords, the webhook, proxies, keys of S3 and settings of
-# Prefect and MLflow are lines of NAME=VALUE in ~/.config/w2v/environment, which only you may read (chmod 600).
-# Where this was made, there were: {set}
+#   loginctl enable-linger              start at boot, not at your first login
+# The service does not see your shell's environment. Put passwords, the webhook, proxies, S3 keys and settings of
+# Prefect and MLflow as lines NAME=VALUE into ~/.config/w2v/environment, readable only by you (chmod 600).
+# Set when this file was made: {set}
 [Unit]
 Description=w2v: Prefect, MLflow and the scheduled retraining of {workspace}
 
@@ -52,7 +52,7 @@ Type=exec
 WorkingDirectory={directory}
 EnvironmentFile=-%h/.config/w2v/environment
 ExecStart={command}
-# a training at work ends with a checkpoint, then the servers; w2v sees to the order
+# w2v stops a running training first, with a checkpoint, then the servers
 KillMode=mixed
 TimeoutStopSec=5min
 Restart=on-failure
@@ -65,9 +65,9 @@ WantedBy=default.target
 COMPOSE = """\
 # The retraining service in a container:  docker compose up --build --detach
 #
-# Never run by its authors with Compose, which they had not: tested is the same command with the same settings, as
-# processes. The container has the network of the machine, hence 127.0.0.1 means there what it means outside, and `w2v
-# retrain` and `w2v status` outside use its servers. Text that lies elsewhere needs a line under `volumes`.
+# Not tested with Compose itself, but as processes, with the same command and settings. The container uses the host's
+# network: 127.0.0.1 is the same inside and outside, and `w2v retrain` and `w2v status` outside use its servers. A
+# corpus in another folder needs a line under `volumes`.
 services:
   w2v:
     build:
@@ -89,11 +89,11 @@ services:
     user: "{user}"
     working_dir: {directory}
     volumes: {volumes}
-    environment: # from where `docker compose up` is run; what is not set there is not set here
+    environment: # passed on from the shell that runs `docker compose up`, if set there
       - HOME=/tmp
 {environment}
     restart: unless-stopped
-    stop_grace_period: 5m # a training at work ends with a checkpoint
+    stop_grace_period: 5m # for a running training to write its checkpoint
     healthcheck:
       test: {test}
       interval: 1m
@@ -103,7 +103,7 @@ services:
 
 
 def command(service: Service) -> list[str]:
-    """The options of `w2v` that say what the service is."""
+    """Return the arguments of `w2v` that start this service in the foreground."""
     words = ["up", service.config, "--foreground"]
     words += [word for setting in service.settings for word in ("--set", setting)]
     words += [word for server, port in service.ports.items() for word in (f"--{server}-port", str(port))]
@@ -112,14 +112,14 @@ def command(service: Service) -> list[str]:
 
 
 def variables(webhook: str) -> list[str]:
-    """The names of those the service may need."""
+    """Return the names of the environment variables that the service may need."""
     others = sorted(name for name in os.environ if name.startswith(FAMILIES) and name not in NOT_WANTED)
     return list(dict.fromkeys([webhook, *WANTED, *others]))
 
 
 def systemd(service: Service, webhook: str = WEBHOOK) -> str:
     words = shlex.join([str(Path(sys.executable).parent / "w2v"), *command(service)])
-    escaped = words.replace("%", "%%").replace("$", "$$")  # systemd's own signs
+    escaped = words.replace("%", "%%").replace("$", "$$")  # systemd gives these characters a meaning
     known = ", ".join(name for name in variables(webhook) if os.environ.get(name)) or "none of them"
     return SYSTEMD.format(workspace=service.workspace, directory=Path.cwd(), command=escaped, set=known)
 
@@ -129,8 +129,8 @@ def compose(service: Service, webhook: str = WEBHOOK) -> str:
     if not (PROJECT / "requirements.lock").exists():
         raise PipelineError(
             "an image for Compose is built from the source\n"
-            f"expected  a checkout with its requirements.lock\nfound     the package that is installed in {PROJECT}\n"
-            "Run this command from a checkout (`make` there), or let systemd start what is installed: w2v unit systemd."
+            f"expected  a checkout with its requirements.lock\nfound     the installed package in {PROJECT}\n"
+            "Run this command from a checkout (after `make`), or use systemd instead: w2v unit systemd."
         )
     outermost = dict.fromkeys(each for each in folders if not any(other in each.parents for other in folders))
     return COMPOSE.format(
@@ -139,15 +139,15 @@ def compose(service: Service, webhook: str = WEBHOOK) -> str:
         command=_yaml(["w2v", *command(service)]),
         user=f"{os.getuid()}:{os.getgid()}",
         directory=_yaml(str(Path.cwd())),
-        volumes=_yaml([f"{folder}:{folder}" for folder in outermost]),  # the same paths inside: runs remember them
+        volumes=_yaml([f"{folder}:{folder}" for folder in outermost]),  # the same paths inside, since runs record them
         environment="\n".join(f"      - {name}" for name in variables(webhook)),
-        # Docker keeps what a health check prints: the links that let a browser in are not to be there
+        # Docker keeps the output of a health check, and the links that log a browser in must not be in it
         test=_yaml(["CMD-SHELL", f"w2v status --workspace {shlex.quote(service.workspace)} >/dev/null"]),
     )
 
 
 def _yaml(value: str | list[str]) -> str:
-    """JSON is YAML; a `$` would be Compose's."""
+    """Return the value as YAML, of which JSON is a part; `$` is doubled, since Compose expands it."""
     return json.dumps(value, ensure_ascii=False).replace("$", "$$")
 
 

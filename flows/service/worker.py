@@ -1,4 +1,4 @@
-"""The part that does the work: deploys the flows, then becomes Prefect's process worker.
+"""The part that runs the flows: deploy them, then become Prefect's process worker.
 
 python -m flows.service.worker CONFIG [SECTION.KEY=VALUE …]
 """
@@ -15,7 +15,7 @@ if __name__ == "__main__":
     from flows.deployment.deploy import deploy
 
     deploy(Path(sys.argv[1]), sys.argv[2:])
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a worker told to end interrupts itself, and would not hear of it
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a worker interrupts itself to stop, so SIGINT must not be ignored
     command = [
         *MODULE,
         "flows.deployment.prefect_program",

@@ -161,7 +161,7 @@ def test_both_servers_ask_for_a_password(box: Box) -> None:
         assert answer.status_code == 200
     assert "set PREFECT_API_AUTH_STRING" in box.w2v("status", "--workspace", "ws", code=1, PREFECT_API_AUTH_STRING="")
     refused = box.w2v("retrain", "topics.toml", code=1, MLFLOW_TRACKING_PASSWORD="")
-    assert "asks for a password\nSet MLFLOW_TRACKING_PASSWORD" in refused
+    assert "needs a password\nSet MLFLOW_TRACKING_PASSWORD" in refused
 
 
 def test_a_page_from_elsewhere_is_refused(box: Box) -> None:
@@ -205,7 +205,7 @@ def test_what_is_killed_comes_back(box: Box) -> None:
     until(lambda: (state := box.place.state) and state.lives["mlflow"].pid not in (0, killed))
 
     until(box.is_up)
-    assert "killed by signal 9; started again 1 ×" in box.status()
+    assert "killed by signal 9; restarted 1 ×" in box.status()
     assert box.place.state.lives["mlflow"].pid != killed
 
 
@@ -249,8 +249,8 @@ def test_what_hangs_comes_back(box: Box) -> None:
     os.killpg(hung, signal.SIGSTOP)
     until(lambda: box.place.state.lives["prefect"].pid not in (0, hung))
     until(box.is_up)
-    assert re.search(r"process \d+ since .*, no answer for \d+ s; started again 1 ×  http", box.status())
-    assert re.search(r"prefect: no answer for \d+ s, to be started again in \d+ s", box.place.log.read_text())
+    assert re.search(r"process \d+ since .*, no answer for \d+ s; restarted 1 ×  http", box.status())
+    assert re.search(r"prefect: no answer for \d+ s, to be restarted in \d+ s", box.place.log.read_text())
     assert box.place.state.lives["worker"].pid == worker
     assert not psutil.pid_exists(hung)
 

@@ -289,7 +289,7 @@ def test_systemd_says_what_to_write_down(service: Service, monkeypatch: pytest.M
     monkeypatch.setenv("W2V_WEBHOOK", "https://hooks.example.org/horse")
     text = systemd(service)
 
-    assert re.search(r"# Where this was made, there were: .*\bW2V_WEBHOOK\b", text)
+    assert re.search(r"# Set when this file was made: .*\bW2V_WEBHOOK\b", text)
     assert "horse" not in text
 
 
@@ -327,7 +327,7 @@ def test_a_workspace_that_was_moved_under_its_service_is_told(tmp_path: Path) ->
         for known in ("", str(tmp_path), str(tmp_path.parent / "link")):
             assert place.former(State(*addresses, us.pid, us.create_time(), [], workspace=known)) is None
         place.write(State(*addresses, us.pid, us.create_time(), [], ready=True, workspace="/nowhere/ws"))
-        with pytest.raises(PipelineError, match=r"was moved.*\nexpected  /nowhere/ws, as the service knows it"):
+        with pytest.raises(PipelineError, match=r"was moved.*\nexpected  /nowhere/ws, where the service was started"):
             join(tmp_path)
 
 
