@@ -1,7 +1,7 @@
-"""`w2v alarms`: have Prefect's server tell what a dead process cannot, and try whether anybody hears.
+"""`w2v alarms`: let Prefect's server notify about what a dead process cannot report, and send test messages.
 
-Two automations of the server, which go on while every worker is down: a scheduled run that has not started in time, and
-a run whose heartbeats have stopped. They hold the webhook's address as a block, which the server keeps encrypted.
+Two automations of the server, which work even while every worker is down: for a scheduled run that has not started in
+time, and for a run without heartbeats. They hold the webhook's address in a block, which the server encrypts.
 """
 
 import os
@@ -24,11 +24,12 @@ from tasks.orchestration.flow_runs import OURS, FlowRuns, server
 BLOCK = "w2v-notify"  # the webhook's address on Prefect's server
 STARTED = ["Pending", "Running", "Cancelling", "Cancelled", "Completed", "Failed", "Crashed", "AwaitingConcurrencySlot"]
 ENDED = ["Completed", "Failed", "Crashed", "Cancelled", "Paused", "Suspended"]
-SHORTEST = 10.0  # seconds that Prefect's server waits at least
+SHORTEST = 10.0  # seconds: the shortest time that Prefect's server can wait
+# by these names, earlier automations are found and replaced: renamed, they would stay
 NAMES = {"late": "w2v: a run is late", "lost": "w2v: a run has stopped beating"}
 WHICH = "{{ flow.name }} {{ flow_run.name }}"
 LINK = "{{ flow_run|ui_url or '' }}"
-# a Message, once the server has filled it in
+# the server fills in this template; the result is a Message
 PAYLOAD = """\
 {% set title %}TITLE{% endset %}{% set body %}BODY{% endset %}{% set link %}LINK{% endset %}
 {"events": ["EVENT"], "title": {{ title|tojson }}, "body": {{ body|tojson }}, "run": "", "link": {{ link|tojson }},
@@ -36,24 +37,25 @@ PAYLOAD = """\
 WHAT = {
     "late": (
         f"{WHICH} is late",
-        "It has not started: look whether a worker of its pool is up (`prefect worker start`).",
+        "It has not started: check that a worker of its pool is running (`prefect worker start`).",
     ),
-    "lost": (f"{WHICH} has stopped beating", "Its process or host may be gone: `w2v reconcile` looks, and closes it."),
+    "lost": (f"{WHICH} sends no heartbeat", "Its process or host may be dead: `w2v reconcile` checks, and closes it."),
 }
 
 
 def arrange(config: Config) -> list[str]:
-    """Set the server's automations up anew, those of the events that are wanted; their names.
+    """Replace the server's automations by those for the events in notify.on; return their names.
 
-    Raises ConfigError if there is no server, or nobody to tell.
+    Raises ConfigError if PREFECT_API_URL is not set, or neither a webhook nor a block is configured.
     """
     if not os.environ.get("PREFECT_API_URL"):
         raise ConfigError(
-            "no server to watch\nexpected  PREFECT_API_URL names a server that stays, not a temporary one"
+            "no Prefect server for alarms\nexpected  the address of a permanent server in PREFECT_API_URL\n"
+            "found     none\nStart one with `w2v up`, or set the variable."
         )
     if not notifications.ways(config.notify):
         raise ConfigError(
-            "nobody to tell\n"
+            "no recipient for notifications\n"
             f"expected  the address of a webhook in the environment variable {config.notify.webhook}, "
             "or a block in notify.block\nfound     neither"
         )
@@ -74,26 +76,26 @@ def arrange(config: Config) -> list[str]:
 
 
 def attempt(config: Config) -> dict[str, str]:
-    """Send a test message each way; what went wrong with it, or nothing."""
+    """Send a test message on each channel; return the error of each, or "" if it was accepted."""
     events: list[Event] = list(config.notify.on)
     message = Message(
-        events, f"{config.name}: a test", "Whoever reads this is told of failures, decisions and late runs."
+        events, f"{config.name}: a test", "You will be notified here about failures, decisions and late runs."
     )
     return {way: notifications.send(config.notify, way, message) for way in notifications.ways(config.notify)}
 
 
 def show(config: Config) -> int:
-    """Arrange and try; the exit code is 1 if a message was not taken."""
+    """Set up the automations and send test messages; return the exit code, 1 if a message was not accepted."""
     for name in arrange(config):
         print(f"✓ automation  {name}")
     faults = attempt(config)
     for way, fault in faults.items():
-        print(f"{'✗' if fault else '✓'} {way}  {fault or 'has taken a test message'}")
+        print(f"{'✗' if fault else '✓'} {way}  {fault or 'has accepted a test message'}")
     return int(any(faults.values()))
 
 
 def _trigger(after: list[str], expect: list[str], seconds: float) -> EventTrigger:
-    """Fires for a flow run of ours after whose event `after` none that is expected came for so many seconds."""
+    """Return a trigger for our flow runs: an event in `after`, and none in `expect` for so many seconds."""
     return EventTrigger(
         match={"prefect.resource.id": "prefect.flow-run.*"},
         match_related={"prefect.resource.role": "flow", "prefect.resource.name": OURS},

@@ -1,4 +1,4 @@
-"""One experiment → the deployments of prefect.yaml, on the Prefect server of PREFECT_API_URL."""
+"""`w2v deploy`: create or update the deployments of prefect.yaml, for one config, on the server of PREFECT_API_URL."""
 
 import os
 import subprocess
@@ -15,20 +15,20 @@ from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError
 
 DESCRIBED = Path(__file__).with_name("prefect.yaml")
-POOL = "w2v"  # of processes
+POOL = "w2v"  # the work pool, of type process
 
 
 def deploy(config_path: Path, settings: list[str]) -> list[str]:
-    """Deploy all of prefect.yaml, and have its work pool; the names of the deployments, such as `retrain/vectors`.
+    """Deploy all of prefect.yaml and create its work pool; return the deployments' names, such as `retrain/vectors`.
 
-    Done again, it changes what is deployed to what is said now. Raises ConfigError, and PipelineError where there is no
-    Prefect server or it refuses.
+    Called again, update the deployments. Raises ConfigError, and PipelineError if there is no Prefect server or it
+    refuses.
     """
     server = os.environ.get("PREFECT_API_URL")
     if not server:
         raise PipelineError(
             "there is no Prefect server to deploy to: PREFECT_API_URL is not set\n"
-            "Name yours, such as PREFECT_API_URL=http://127.0.0.1:4200/api, or start one with `w2v up`."
+            "Set it, such as PREFECT_API_URL=http://127.0.0.1:4200/api, or start a server with `w2v up`."
         )
     model = _checked(read(config_path, settings)).tracking.registered_model
     _have_pool(server)
@@ -41,17 +41,17 @@ def deploy(config_path: Path, settings: list[str]) -> list[str]:
         reason = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise PipelineError(
             f"{DESCRIBED} cannot be deployed to {shown(server)}\n{shown(reason, server)}\n"
-            "`python -P -m flows.deployment.prefect_program deploy --all` with that file as `--prefect-file` says more."
+            "For details run `python -P -m flows.deployment.prefect_program deploy --all --prefect-file FILE`."
         )
     return _deployed(model)
 
 
 def experiment(config: str, settings: str, environment: dict[str, str]) -> dict[str, Any]:
-    """What prefect.yaml calls {{ experiment.… }}; `settings` has a section.key=value a line."""
+    """Return the values of {{ experiment.… }} in prefect.yaml; `settings` has one section.key=value a line."""
     loaded = _checked(read(Path(config or QUICKSTART), settings.splitlines()))
-    workspace = str(Path(loaded.runtime.workspace).absolute())  # hooks of a crashed run are run elsewhere
+    workspace = str(Path(loaded.runtime.workspace).absolute())  # a crashed run's hooks run in another directory
     runtime = loaded.runtime.model_copy(update={"workspace": workspace})
-    tracking = {"MLFLOW_TRACKING_URI": loaded.tracking.uri} if loaded.tracking.uri else {}  # for what has no config
+    tracking = {"MLFLOW_TRACKING_URI": loaded.tracking.uri} if loaded.tracking.uri else {}  # for flows without a config
     return {
         "config": loaded.model_copy(update={"runtime": runtime}).model_dump(mode="json"),
         "model": loaded.tracking.registered_model,
@@ -63,7 +63,7 @@ def experiment(config: str, settings: str, environment: dict[str, str]) -> dict[
 
 
 def _checked(config: Config) -> Config:
-    """Raises ConfigError for a schedule that is none."""
+    """Return the config. Raises ConfigError if Prefect does not accept its schedule."""
     from prefect.client.schemas.schedules import CronSchedule
     from pydantic import ValidationError
 

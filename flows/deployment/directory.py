@@ -1,8 +1,8 @@
-"""The directory in which a deployed flow run works: the one where `w2v deploy` was called.
+"""Make a deployed flow run work in the directory where `w2v deploy` was called.
 
-Prefect's own step for that puts the directory first on the path of the flow run, before our packages: there a user's
-`tasks.py` or `flows/` would be imported in their place. So a run starts in the worker's empty folder, and enters the
-directory once its flow has been imported.
+Prefect's own step for that puts the directory first on the flow run's import path, so a user's `tasks.py` or `flows/`
+would be imported instead of ours. So a run starts in an empty folder of the worker, and enters the directory after its
+flow has been imported.
 """
 
 import os
@@ -11,12 +11,12 @@ VARIABLE = "W2V_DIRECTORY"
 
 
 def choose(directory: str) -> dict[str, str]:
-    """Note the directory for the process that runs the flow: the step `pull` of prefect.yaml."""
+    """Record the directory for the process that runs the flow; called by the step `pull` of prefect.yaml."""
     os.environ[VARIABLE] = directory
     return {}
 
 
 def enter() -> None:
-    """Go to the directory that was chosen, if any."""
+    """Change to the recorded directory, if any."""
     if directory := os.environ.get(VARIABLE):
         os.chdir(directory)

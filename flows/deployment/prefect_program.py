@@ -1,7 +1,7 @@
 """Prefect's command line with our packages loaded: `python -P -m flows.deployment.prefect_program` for `prefect`.
 
-Prefect imports what prefect.yaml names with the working directory first on the path, where a user may have a package
-`flows` or `tasks`. What has been imported is not looked for.
+Prefect puts the working directory first on the import path, where a user may have a package `flows` or `tasks`. Ours
+are imported before, so Python does not look for them there.
 """
 
 from prefect.cli import app

@@ -1,10 +1,10 @@
-"""A Prefect server for the time of one command, where the user has none.
+"""Start a temporary Prefect server for one command, if the user has none.
 
-Prefect starts one by itself, but in our process group: Ctrl-C and `timeout` would end it before us, who need it to end
-well. This one is in a group of its own, and ends when its standard input does: with us, however we end.
+Prefect could start one itself, but in our process group: Ctrl-C and `timeout` would end it before us, and we need it to
+finish our flow run. This one has its own group, and ends when its standard input is closed: when we end, however.
 
-The socket that it listens on is ours. Who asks while it starts, or between its death and the start of the next one on
-the same database, is not refused: the question waits in the socket. Where no server can be had, stand_in.py answers.
+It listens on a socket of this process. So requests are not refused while it starts, or after its death until the next
+one runs on the same database: they wait in the socket. If no server can be started, stand_in.py answers.
 """
 
 import atexit
@@ -29,29 +29,32 @@ from tasks.engine import waiting
 from tasks.engine.environment import MODULE
 from tasks.refusals import Refusal, in_last
 
-STOP = 5  # seconds until a server that was asked to end is ended
-TRIES = 3  # servers, one after the other, that end or hang before they have answered
-HUNG = 120  # seconds without an answer and without a single tick of a processor
-ASKED = 5  # seconds that a question waits, before it is put again
-PATIENCE = "600"  # seconds that Prefect's client waits for an answer: a busy server is no absent one
-BACKLOG = 2048  # connections that wait for a server
+STOP = 5  # seconds from SIGTERM until the server exits by itself
+TRIES = 3  # servers in a row that end or hang before they have answered; then we give up
+HUNG = 120  # seconds without an answer and without any processor time
+ASKED = 5  # seconds until a health check is repeated
+PATIENCE = "600"  # seconds that Prefect's client waits for an answer, since a server may be busy
+BACKLOG = 2048  # connections that may wait until a server accepts them
 HEALTH = "/api/health"
 COMMAND = [*MODULE, "flows.servers.ephemeral"]
-ABOUT = {  # as Prefect tells its own
+ABOUT = {  # as Prefect sets for its own temporary server
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
-    **PATIENT,
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # not for a terminal: we look there for the cause
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # seconds to wait for a locked database
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # not shown: we search it for the cause of a failure
 }
-WITHOUT = "The work goes on without: MLflow is told all of it, and Prefect's page nothing."
+WITHOUT = "The work continues without it: everything is recorded in MLflow, and nothing in Prefect."
 
 log = logging.getLogger("w2v")
 _serving: "Temporary | None" = None
 
 
 def ensure_server() -> None:
-    """Name a server for Prefect, before it is imported. Raises PipelineError if the user's does not answer."""
+    """Set the address of Prefect's server, before Prefect is imported; start a temporary one if the user names none.
+
+    Raises PipelineError if the user's server does not answer.
+    """
     global _serving
     if _serving:
         return
@@ -66,7 +69,7 @@ def ensure_server() -> None:
 
 
 def missing() -> str:
-    """Why Prefect has no record of what this command does; empty if it has one."""
+    """Return why Prefect has no record of this command's work, or "" if it has one."""
     return _serving.missing if _serving else ""
 
 
@@ -76,7 +79,7 @@ def replaced() -> bool:
 
 
 class Temporary:
-    """One server at a time, replaced where it dies."""
+    """One server at a time, which is replaced if it dies."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
@@ -91,7 +94,7 @@ class Temporary:
         threading.Thread(target=self._keep, daemon=True).start()
 
     def wait(self) -> None:
-        """Return when there is an answer, of a server or of what stands in for it."""
+        """Wait until the server, or its stand-in, answers."""
         with waiting.told("the temporary Prefect server"):
             self._answered.wait()
 
@@ -101,7 +104,7 @@ class Temporary:
         if self._server:
             _close(self._server)
             self._server.wait()
-        if not self.missing:  # else what stands in has it
+        if not self.missing:  # else the stand-in uses it
             self._socket.close()
 
     def _keep(self) -> None:
@@ -127,7 +130,7 @@ class Temporary:
         self._answered.set()
 
     def _start(self, output: IO[bytes]) -> bool:
-        """Unless we end."""
+        """Start a server; return False if this process is ending."""
         with self._change:
             if self._ending.is_set():
                 return False
@@ -140,12 +143,15 @@ class Temporary:
             return True
 
     def _look_after(self) -> tuple[bool, str]:
-        """Until it ends: whether it has answered, and how it ended. One that hangs before it answers is killed."""
+        """Wait until the server ends; return True if it has answered, and how it ended.
+
+        A server that hangs before its first answer is killed.
+        """
         assert self._server
         worked, since = 0.0, time.monotonic()
         while self._server.poll() is None:
             if _answers(self.address + HEALTH):
-                self._socket.listen(BACKLOG)  # the server itself has asked for a shorter queue
+                self._socket.listen(BACKLOG)  # the server has set a shorter queue
                 self._answered.set()
                 return True, _ended(self._server.wait())
             if (now := _work(self._server.pid)) > worked:
@@ -153,12 +159,12 @@ class Temporary:
             elif time.monotonic() - since > HUNG:
                 self._server.kill()
                 self._server.wait()
-                return False, f"it did not work for {HUNG} seconds"
+                return False, f"it used no processor time for {HUNG} seconds"
         return False, _ended(self._server.wait())
 
 
 def _close(server: "subprocess.Popen[bytes] | None") -> None:
-    """Its standard input, without which it ends."""
+    """Close the server's standard input, which makes it end."""
     assert server
     assert server.stdin
     server.stdin.close()
@@ -166,7 +172,7 @@ def _close(server: "subprocess.Popen[bytes] | None") -> None:
 
 def _answers(address: str) -> bool:
     try:
-        httpx.get(address, timeout=ASKED, trust_env=False).raise_for_status()  # no proxy reaches this machine
+        httpx.get(address, timeout=ASKED, trust_env=False).raise_for_status()  # never through a proxy
     except httpx.HTTPError:
         time.sleep(0.1)
         return False
@@ -174,7 +180,7 @@ def _answers(address: str) -> bool:
 
 
 def _work(pid: int) -> float:
-    """Processor time so far, in seconds."""
+    """Return the processor time used so far, in seconds."""
     try:
         return float(sum(psutil.Process(pid).cpu_times()[:2]))
     except psutil.Error:
@@ -186,13 +192,13 @@ def _ended(code: int) -> str:
 
 
 def _refusal(output: IO[bytes]) -> Refusal | None:
-    """What its last words say of the cause."""
+    """Find the cause of a failure in the server's output, the last line first."""
     output.seek(0)
     return in_last(output.read().decode(errors="replace").splitlines())
 
 
 def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)  # not the buffered one, which has a lock that nobody may hold at the end
+    os.read(sys.stdin.fileno(), 1)  # unbuffered: a lock of sys.stdin held at exit would be fatal
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(STOP)
     os._exit(0)

@@ -1,6 +1,6 @@
-"""MLflow's server behind our guard: `mlflow server --app-name w2v`, an entry point of pyproject.toml.
+"""MLflow's server behind our guard: `mlflow server --app-name w2v`, an entry point in pyproject.toml.
 
-`flows.access.guard.told` is its environment. Without a lock there, MLflow asks for the passwords of its own users.
+Its environment is that of `flows.access.guard.told`. Without a lock there, MLflow checks its users' passwords itself.
 """
 
 from importlib.metadata import entry_points
@@ -10,11 +10,11 @@ from tasks.errors import PipelineError
 
 GROUP, NAME = "mlflow.app", "w2v"
 LIMITED = "--http flows.access.strangers:Wary --ws flows.access.strangers:WarySocket"
-OPTIONS = f"--log-level warning {LIMITED} --backlog 64"  # of uvicorn
+OPTIONS = f"--log-level warning {LIMITED} --backlog 64"  # for uvicorn
 
 
 def create_app() -> Guard:
-    """What MLflow has uvicorn serve, with OPTIONS."""
+    """Return the guarded application, which MLflow lets uvicorn serve with OPTIONS."""
     from flows.access import strangers
 
     strangers.make_room()
@@ -28,11 +28,11 @@ def create_app() -> Guard:
 
 
 def app_name() -> str:
-    """Raises PipelineError if the package was installed before it had the entry point: nothing is served unguarded."""
+    """Return the name of the entry point. Raises PipelineError if the installed package is too old to have it."""
     if entry_points(group=GROUP, name=NAME):
         return NAME
     raise PipelineError(
         f"MLflow cannot be guarded\nexpected  the entry point {NAME!r} of {GROUP}\n"
-        "found     this package as it was installed before that was added\n"
+        "found     an installation of this package from before it was added\n"
         "Run `make .venv/ready`, or `pip install --no-deps --no-build-isolation --editable .` where the source is."
     )

@@ -1,4 +1,4 @@
-"""MLflow's pages on a workspace, until Ctrl-C."""
+"""`w2v ui`: serve MLflow's pages for a workspace, until Ctrl-C."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError
 from tasks.tracking import columns, session
 
-PAUSE = 0.2  # seconds between two looks whether it answers
+PAUSE = 0.2  # seconds between two health checks
 
 
 def mlflow_ui(workspace: Path, port: int) -> None:
@@ -34,19 +34,19 @@ def mlflow_ui(workspace: Path, port: int) -> None:
     # one worker and no job runner: two processes instead of fifteen
     about = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}
     about |= told(port, hosts("127.0.0.1", port), lock)
-    # in a group of its own it hears of Ctrl-C from us alone, and so need not say that it was aborted
+    # in its own process group, it does not receive Ctrl-C itself and prints no "aborted"
     with subprocess.Popen(
         command,
         env=os.environ | about,
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr.fileno(),  # what it prints is no answer of ours
+        stdout=sys.stderr.fileno(),  # its output is not the command's output
         process_group=0,
     ) as server:
         try:
             while server.poll() is None and not _answers(port):
                 time.sleep(PAUSE)
             if server.poll() is None:
-                print(f"MLflow on {page}  (Ctrl-C stops it)\nThe link lets a browser in, until then.", flush=True)
+                print(f"MLflow on {page}  (Ctrl-C stops it)\nThe link logs a browser in, until then.", flush=True)
             code = server.wait()
         except KeyboardInterrupt:
             server.terminate()

@@ -1,4 +1,4 @@
-"""Prefect's server behind our guard: the same program as `prefect server start`, with callers asked who they are.
+"""Prefect's server behind our guard: the same program as `prefect server start`, for authenticated callers only.
 
 python -m flows.servers.prefect_server     (standard input: the socket to listen on; environment: access.guard.told)
 """
@@ -12,8 +12,8 @@ from flows.access.guard import guarded
 
 
 def serve(listening: socket.socket) -> None:
-    """Until SIGTERM. Exits with 1 if it cannot start."""
-    os.environ.pop("PREFECT_SERVER_API_AUTH_STRING", None)  # the guard asks, and Prefect's pages need not ask again
+    """Serve until SIGTERM; exit with 1 if the server cannot start."""
+    os.environ.pop("PREFECT_SERVER_API_AUTH_STRING", None)  # the guard authenticates, so Prefect's pages need not
     import uvicorn
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings

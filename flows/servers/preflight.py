@@ -1,4 +1,4 @@
-"""Whether the Prefect server that the user names answers: asked before any work is done for it."""
+"""Check that the Prefect server in PREFECT_API_URL answers, before any work is done."""
 
 import os
 
@@ -7,13 +7,13 @@ from tasks import refusals
 from tasks.engine import waiting
 from tasks.errors import PipelineError
 
-CONNECTED = 30.0  # seconds for the connection, which the system makes however busy the server is
-ANSWERED = 120.0  # seconds for an answer; Prefect's client asks six times
-WAY = "Start it, name another in PREFECT_API_URL, or unset that: then a temporary one serves this command."
+CONNECTED = 30.0  # seconds for the connection, which the operating system accepts even for a busy server
+ANSWERED = 120.0  # seconds for an answer; Prefect's client tries six times
+WAY = "Start it, name another in PREFECT_API_URL, or unset that variable to use a temporary one."
 
 
 def check(address: str) -> None:
-    """A server that is busy is waited for. Raises PipelineError, which says why, if it is absent or refuses us."""
+    """Wait for a busy server. Raises PipelineError, with the cause, if it cannot be reached or refuses us."""
     import httpx
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.settings import PREFECT_API_KEY
@@ -32,7 +32,7 @@ def check(address: str) -> None:
         *_, first = refusals.chain(error)
         said = shown(next(iter(str(first).splitlines()), ""), address) or type(first).__name__
         if refusal is None and any(isinstance(each, httpx.HTTPStatusError) for each in refusals.chain(error)):
-            return  # whatever else it answers is an answer: what it thinks of us is Prefect's to say
+            return  # the server answers; any other HTTP error is reported by Prefect itself
         raise PipelineError(
             f"{place} {refusal.what if refusal else 'does not answer'}\n{said}\n{refusal.way if refusal else WAY}"
         ) from error

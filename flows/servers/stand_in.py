@@ -1,7 +1,7 @@
-"""What answers Prefect's client where no server can be had: it accepts everything a flow tells it, and records nothing.
+"""A stand-in for Prefect's server, if none can be started: it accepts every request of a flow, and stores nothing.
 
-So a flow needs no server to compute, nor a second way through its code: its states are accepted, its hooks run, and its
-MLflow run is complete. Only Prefect's record of it is missing. It runs in a thread of our own process.
+So a flow runs without a server and without a second code path: its states are accepted, its hooks run, and its MLflow
+run is complete. Only Prefect's record is missing. The stand-in runs in a thread of this process.
 """
 
 import json
@@ -19,7 +19,7 @@ ONE = re.compile(r"/api/\w+/(?P<id>[0-9a-f-]{36})$")
 
 
 class StandIn:
-    """An ASGI application. What is created in it can be read again, until the process ends."""
+    """An ASGI application that remembers created objects until the process ends."""
 
     def __init__(self) -> None:
         self._created: dict[str, dict[str, Any]] = {}
@@ -43,7 +43,7 @@ class StandIn:
         await send({"type": "http.response.body", "body": content})
 
     def answer(self, method: str, path: str, body: Any) -> Answer:
-        """As Prefect's server would, for a flow run that nobody else looks at."""
+        """Return the status and the body that Prefect's server would answer."""
         named = ONE.match(path)
         if path == "/api/health":
             return 200, True
@@ -52,7 +52,7 @@ class StandIn:
 
             return 200, __version__
         if path == "/api/csrf-token":
-            return 422, {"detail": "CSRF protection is disabled."}  # in the words that the client looks for
+            return 422, {"detail": "CSRF protection is disabled."}  # the client searches for these words
         if path.endswith("/set_state"):
             state = {**body["state"], "id": str(uuid4()), "timestamp": _now()}
             return 201, {"status": "ACCEPT", "details": {"type": "accept_details"}, "state": state}
@@ -73,7 +73,7 @@ class StandIn:
 
 
 async def _swallow(scope: Message, receive: Receive, send: Send) -> None:
-    """The stream of events: who opens it is welcome, and nothing is kept."""
+    """Accept a stream of events, and discard them."""
     await receive()
     await send({"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None)})
     while (message := await receive())["type"] != "websocket.disconnect":
@@ -82,10 +82,10 @@ async def _swallow(scope: Message, receive: Receive, send: Send) -> None:
 
 
 def answer_on(listening: socket.socket, app: App) -> None:
-    """From now on, until this process ends."""
+    """Serve the application on the socket, in a thread, until this process ends."""
     import uvicorn
 
-    # its logging is left as it is: to set it anew, Prefect's handlers would be flushed, and Prefect waits for us
+    # no log_config: to configure logging flushes Prefect's handlers, and Prefect waits for us meanwhile
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
     threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
 

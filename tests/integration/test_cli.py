@@ -259,7 +259,7 @@ def test_the_pages_end_quietly(workspace: Path, tmp_path: Path) -> None:
     """Ctrl-C to all of the process group of `w2v ui`: 0, no server left, and not a word more."""
     port, log = free_port(), tmp_path / "log"
     process = start(["--workspace", str(workspace), "--port", str(port)], log, "ui")
-    wait_until(lambda: "The link lets" in log.read_text(), log, process)
+    wait_until(lambda: "The link logs" in log.read_text(), log, process)
     assert answers(f"http://127.0.0.1:{port}/health")  # who opens the link at once finds the page
     said = log.read_text()
     os.killpg(process.pid, signal.SIGINT)

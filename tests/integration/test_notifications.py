@@ -342,10 +342,10 @@ def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectC
 def test_the_server_tells_what_is_late_and_what_is_silent(webhook: Webhook) -> None:
     """Without any process of ours. Setting the alarms again has made no second ones."""
     late = until(lambda: webhook.of("late")[2:])  # after two test messages
-    silent = until(lambda: [each for each in webhook.of("lost") if "has stopped beating" in each["title"]])
+    silent = until(lambda: [each for each in webhook.of("lost") if "sends no heartbeat" in each["title"]])
 
     assert [each["title"] for each in late] == ['retrain waiting "for" nobody is late']
-    assert "retrain silent has stopped beating" in [each["title"] for each in silent]
+    assert "retrain silent sends no heartbeat" in [each["title"] for each in silent]
 
 
 def test_the_heart_stops_with_its_run(config: Config, own: Path) -> None:

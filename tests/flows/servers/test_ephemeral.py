@@ -198,7 +198,7 @@ HANGS = "import time; time.sleep(600)"
     [
         (ENDS, "its database has no space left: the disk is full"),
         ("raise SystemExit(3)", "exit code 3"),
-        (HANGS, "it did not work for 1 seconds"),
+        (HANGS, "it used no processor time for 1 seconds"),
     ],
     indirect=["instead"],
 )
