@@ -1,12 +1,12 @@
-"""What a server of ours admits: how much a caller may ask, hold and keep waiting.
+"""Limits of our servers on connections, requests and slow clients.
 
-    callers that have not asked yet, or are done      IDLE at once; the one that waits longest makes room
-    a request's head                                  HEAD bytes, within PATIENCE seconds
-    requests                                          QUEUE at once, of which SLOTS are worked on or being sent
-    an answer                                         taken up by its caller, PIECE bytes within PATIENCE seconds
+    idle connections      IDLE at once; if one more comes, the oldest is closed
+    a request's head      HEAD bytes, within PATIENCE seconds
+    requests              QUEUE at once, of which SLOTS are processed or sent
+    a response            read by its client, PIECE bytes within PATIENCE seconds
 
-uvicorn has no limit to the time of a head or of an answer: a caller that sends a byte now and then, or reads nothing,
-would keep its connection, and what it was to be told, for ever.
+uvicorn has no time limit for a head or a response: a client that sends a byte now and then, or reads nothing, would
+keep its connection, and the memory of its response, for ever.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from flows.access.guard import App, Message, Receive, Scope, Send
 
 IDLE = 100
 HEAD = 1 << 16
-QUERY = 1 << 15  # bytes of a head that may be its query
+QUERY = 1 << 15  # bytes of a head's query
 PATIENCE = 10.0
 QUEUE, SLOTS = 64, 8
 PIECE = 1 << 16
 
 
 class Impatient(H11Protocol):
-    """One connection. It waits for its caller as long as there is nothing to do for it."""
+    """One connection, with time limits: it is closed if it is idle, or its response is not read, for too long."""
 
-    waiting: ClassVar[dict["Impatient", asyncio.TimerHandle]] = {}  # the oldest first
+    waiting: ClassVar[dict["Impatient", asyncio.TimerHandle]] = {}  # idle connections, oldest first
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -61,7 +61,7 @@ class Impatient(H11Protocol):
 
     @property
     def _is_idle(self) -> bool:
-        """Whether no request of its is at work; what is left of one's body is not waited for longer than for a head."""
+        """Return True if no request is being processed; the rest of a body has the same time limit as a head."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
@@ -86,7 +86,7 @@ class Impatient(H11Protocol):
 
 
 class Bounded:
-    """An application that works on few requests at once; one path is answered even while all are at work."""
+    """An application that processes few requests at once; the health page is always answered."""
 
     def __init__(self, app: App, health: str) -> None:
         self._app, self._health = app, health
@@ -97,10 +97,10 @@ class Bounded:
             await self._app(scope, receive, send)
         elif len(scope["query_string"]) > QUERY:
             await _refuse(send, 414, f"expected  a query of up to {QUERY:,} bytes\nAsk for fewer words at once.\n")
-        elif sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD:  # h11 looks at parts alone
+        elif sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD:  # h11 limits only the parts
             await _refuse(send, 431, f"expected  headers of up to {HEAD:,} bytes\n")
         elif self._asking >= QUEUE:
-            await _refuse(send, 503, f"{QUEUE} requests are waiting already: ask again in a second.\n")
+            await _refuse(send, 503, f"{QUEUE} requests are waiting already: try again in a second.\n")
         else:
             await self._work(scope, receive, send)
 
@@ -114,7 +114,7 @@ class Bounded:
 
 
 def _in_pieces(send: Send) -> Send:
-    """An answer goes out as fast as it is read, and no more of it lies in the connection."""
+    """Send a response in pieces, as fast as the client reads them, so that little of it is buffered."""
 
     async def sent(message: Message) -> None:
         body = message.get("body", b"")
@@ -140,7 +140,7 @@ async def _refuse(send: Send, status: int, said: str) -> None:
 
 
 def limits() -> dict[str, Any]:
-    """What uvicorn is to be told of them."""
+    """Return the options for uvicorn that set these limits."""
     return {
         "http": Impatient, "ws": "none", "h11_max_incomplete_event_size": HEAD, "timeout_keep_alive": 5,
         "timeout_graceful_shutdown": 5,

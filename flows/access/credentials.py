@@ -1,7 +1,7 @@
-"""The service's own credentials, for the servers that its user gives no passwords: `<workspace>/service/environment`.
+"""The service's own credentials, for servers without passwords of the user: `<workspace>/service/environment`.
 
-Lines that a shell can read too (`. workspace/service/environment`), for the eyes of one account: made at the first `w2v
-up`, kept as long as nobody else could read them, in no command line, log, run or deployment.
+A shell can read the file too (`. workspace/service/environment`). Only its owner can read it. It is made by the first
+`w2v up`, and again if others could have read it; the credentials are in no command line, log, run or deployment.
 """
 
 import secrets
@@ -14,12 +14,15 @@ from flows.access.network import MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD,
 from tasks.errors import PipelineError
 
 FILE = "environment"
-KEY = "W2V_LINK_KEY"  # of the links and cookies of browsers
+KEY = "W2V_LINK_KEY"  # the key that signs browsers' links and cookies
 NAME = "w2v"
 
 
 def make(folder: Path, addresses: dict[str, str]) -> dict[str, str]:
-    """The credentials of this time, with where they hold. Raises PipelineError if the folder keeps no secret."""
+    """Write the credentials and the servers' addresses; return the credentials.
+
+    Raises PipelineError if the file system has no permissions.
+    """
     known, given = _read(folder), passwords_asked_for()
     fresh = {MLFLOW_NAME: NAME, MLFLOW_PASSWORD: _word(), PREFECT_PASSWORD: f"{NAME}:{_word()}", KEY: _word()}
     own = {name: known.get(name, word) for name, word in fresh.items() if name not in given}
@@ -29,7 +32,7 @@ def make(folder: Path, addresses: dict[str, str]) -> dict[str, str]:
 
 
 def read(folder: Path) -> dict[str, str]:
-    """What `make` made. Raises PipelineError if others can read it, or this account cannot."""
+    """Return the credentials. Raises PipelineError if others can read the file, or this account cannot."""
     known = _read(folder)
     if not known:
         raise PipelineError(
@@ -40,13 +43,13 @@ def read(folder: Path) -> dict[str, str]:
 
 
 def lock(server: str, own: dict[str, str], given: str = "") -> Lock:
-    """Of a server of the service: what its user has given, else our own."""
+    """Return the lock of a server: with the password given by the user, else with our own."""
     ours = {"prefect": own.get(PREFECT_PASSWORD), "mlflow": f"{own.get(MLFLOW_NAME)}:{own.get(MLFLOW_PASSWORD)}"}
     return Lock(given or ours[server] or "", own[KEY])
 
 
 def _read(folder: Path) -> dict[str, str]:
-    """Return nothing if there is no file, or it was not for one account alone."""
+    """Return the credentials, or nothing if there is no file or others could read it."""
     lines = keys.read(folder / FILE).splitlines()
     words = [shlex.split(line)[-1].partition("=") for line in lines if line.startswith("export ")]
     return {name: value for name, _, value in words if name in (MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD, KEY)}

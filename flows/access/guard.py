@@ -1,11 +1,11 @@
-"""Who may use a server of ours: an ASGI application around another one, which lets in its user and nobody else.
+"""Access control: an ASGI application around another one, which admits only its user.
 
-403  `Host` has a name that is not ours (DNS rebinding), or a page of another origin asks in the name of its visitor.
-     Browsers say so in `Origin` and `Sec-Fetch-Site`, which no page can set. Another port is another origin. What a
-     foreign page may do is link to one of ours: a plain navigation, whose answer it does not see.
-401  There is no credential: Basic or Bearer for programs, for browsers a cookie, which the link of a Lock sets.
+403  `Host` is not one of our names (DNS rebinding), or a page of another origin sent the request. Browsers say so in
+     `Origin` and `Sec-Fetch-Site`, which no page can set. Another port is another origin. A foreign page may only link
+     to one of our pages: a plain navigation, whose answer it does not see.
+401  The credential is missing: Basic or Bearer for programs, a cookie for browsers, which the link of a Lock sets.
 
-Cookies know no ports: each server has a name and a value of its own, so that none opens another.
+Cookies are shared by all ports of a host: so each server's cookie has its own name and value, and opens no other.
 """
 
 import base64
@@ -27,14 +27,14 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-SETTINGS = "W2V_GUARD"  # tells a server in a process of its own what to be guarded by: no command line has it
-CALLER = "w2v.caller"  # in a scope's state: the connection, which wants to know whether its caller is let in
-TOKEN = "w2v"  # the parameter of the link
-LIFE = 30 * 86400  # seconds of the cookie
-DEFAULT_PORTS = ("80", "443")  # which no browser says
-APIS = ("api", "ajax-api")  # the first folder of what is no page
+SETTINGS = "W2V_GUARD"  # the variable that passes the guard's settings to a server's process, not by a command line
+CALLER = "w2v.caller"  # in a scope's state: the connection, which is told that its caller is admitted
+TOKEN = "w2v"  # the query parameter of the link
+LIFE = 30 * 86400  # seconds until the cookie expires
+DEFAULT_PORTS = ("80", "443")  # browsers leave these out
+APIS = ("api", "ajax-api")  # first folders of paths that are not pages
 POLICY_VIOLATION = 1008
-# on each answer: no foreign page may frame it, load it as a picture or script, or hear its address
+# on each response: no foreign page may frame it, load it as an image or script, or receive its address as referrer
 SHUT = [
     (b"content-security-policy", b"frame-ancestors 'self'"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -49,7 +49,7 @@ LOCKED = "This server is locked: open the link that w2v has printed (`w2v status
 
 @dataclass(frozen=True)
 class Lock:
-    """NAME:PASSWORD, which programs send, and the key of what browsers do."""
+    """NAME:PASSWORD, which programs send, and the key for browsers' links and cookies."""
 
     credential: str = field(repr=False)
     key: str = field(repr=False)
@@ -59,7 +59,7 @@ class Lock:
         return cls(f"w2v:{secrets.token_urlsafe(32)}", secrets.token_hex(32))
 
     def link(self, page: str) -> str:
-        """The page's address, with what lets a browser in once and for all."""
+        """Return the page's address with the token that logs a browser in."""
         parts = urlsplit(page)
         query = "&".join(filter(None, [parts.query, f"{TOKEN}={self.token('link', parts.port or 80)}"]))
         return urlunsplit(parts._replace(path=parts.path or "/", query=query))
@@ -68,7 +68,7 @@ class Lock:
         return hmac.new(self.key.encode(), f"{purpose} {port}".encode(), "sha256").hexdigest()[:32]
 
     def opens(self, authorization: str) -> bool:
-        """Whether it is the credential, in either of its forms."""
+        """Return True if the header holds the credential, as Basic or as Bearer."""
         scheme, _, said = authorization.strip().partition(" ")
         if scheme.lower() == "bearer":
             return _same(said.strip(), self.credential) or _same(said.strip(), self.credential.partition(":")[2])
@@ -79,8 +79,10 @@ class Lock:
 
 
 class Guard:
-    """`app` behind a lock. `hosts` are our names with their ports, or patterns. Without a lock, the app itself asks for
-    credentials. The health page is open; of `sockets` like Prefect's, the first message has the credential.
+    """`app` behind a lock.
+
+    `hosts` are our names with their ports, or patterns. Without a lock, the app itself checks credentials. The health
+    page is open to all. With `sockets`, a WebSocket may have its credential in the first message, as Prefect's do.
     """
 
     def __init__(
@@ -127,14 +129,14 @@ class Guard:
             await _refuse(scope, receive, send, 401, LOCKED, [CHALLENGE, *UNSEEN])
 
     def _is_ours(self, hosts: Collection[str]) -> bool:
-        """Whether there is just one, and it is one of our names."""
+        """Return True if there is exactly one `Host`, and it is one of our names."""
         return len(hosts) == 1 and all(self._is_named(_authority(host)) for host in hosts)
 
     def _is_named(self, authority: str) -> bool:
         return bool(authority) and any(authority == host or fnmatchcase(authority, host) for host in self._hosts)
 
     def _is_foreign(self, scope: Scope, headers: Headers) -> bool:
-        """Whether a page of another origin asks, and not by a link that its visitor follows."""
+        """Return True if a page of another origin sent the request, unless its visitor followed a link."""
         if not all(self._is_named(_of_origin(origin)) for origin in _all(headers, b"origin")):
             return True
         if set(_all(headers, b"sec-fetch-site")) <= {"same-origin", "none"}:
@@ -150,7 +152,7 @@ class Guard:
         return any(_same(said, known) for said in _cookies(_all(headers, b"cookie"), cookie))
 
     def _unlocked(self, scope: Scope, lock: Lock) -> bytes:
-        """Where the right link leads without its token; nowhere if it is wrong or none. It stays on this server."""
+        """Return the link's address on this server without its token, or b"" if the token is wrong or missing."""
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         known = lock.token("link", self._port)
         if not any(_same(value, known) for name, value in pairs if name == TOKEN):
@@ -164,12 +166,12 @@ class Guard:
         return b"set-cookie", said.encode()
 
     def _admit(self, scope: Scope) -> None:
-        """Tell the connection that its caller is known; without a lock, it is for the app to know."""
+        """Tell the connection that its caller is admitted; without a lock, only the app knows that."""
         if self._lock and (connection := scope.get("state", {}).get(CALLER)):
             connection.admit()
 
     def _after_its_credential(self, scope: Scope, receive: Receive, send: Send) -> Receive:
-        """What is received, if the first message has the credential: Prefect's clients send it there, and no header."""
+        """Return a `receive` that demands the credential in the first message, where Prefect's clients send it."""
         first = True
 
         async def checked() -> Message:
@@ -208,7 +210,7 @@ def guarded(app: App, *, health: str, sockets: bool = False) -> Guard:
 async def _refuse(
     scope: Scope, receive: Receive, send: Send, status: int, body: str, headers: Headers | None = None
 ) -> None:
-    """Answer instead of the app; a WebSocket does not open, which servers tell as 403."""
+    """Answer instead of the app; a WebSocket is closed before it opens, which servers report as 403."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})
@@ -220,12 +222,12 @@ async def _refuse(
 
 
 def authorities(names: Iterable[str], port: int) -> list[str]:
-    """What `Host` says of a server at the port, for each name."""
+    """Return the value of `Host` for each name of a server at the port."""
     return [_authority(f"[{name}]:{port}" if ":" in name else f"{name}:{port}") for name in names]
 
 
 def _authority(host: str) -> str:
-    """As written one way: lower case, no dot at the end of the name, no port that is a default. "" if it is none."""
+    """Normalize a host and port: lower case, no final dot, no default port; return "" if it is not valid."""
     name, colon, port = host.strip().lower().rpartition(":")
     if not colon or port.endswith("]"):  # no port, but the colons of an IPv6 address
         name, port = host.strip().lower(), ""
@@ -236,13 +238,13 @@ def _authority(host: str) -> str:
 
 
 def _of_origin(origin: str) -> str:
-    """`null`, which sandboxed pages and files are, is nobody's."""
+    """Return the host and port of an origin, or "" for `null`, the origin of sandboxed pages and files."""
     scheme, _, host = origin.strip().partition("://")
     return _authority(host) if scheme in ("http", "https") else ""
 
 
 def _has_signed_in(headers: Headers, lock: Lock) -> bool:
-    """Whether in a browser's own dialogue, whose answer not every browser sends to WebSockets."""
+    """Return True if a browser sends a password from its dialog; not every browser sends it to WebSockets too."""
     return "navigate" in _all(headers, b"sec-fetch-mode") and any(map(lock.opens, _all(headers, b"authorization")))
 
 
@@ -255,7 +257,7 @@ def _words(values: list[str]) -> list[str]:
 
 
 def _cookies(values: list[str], name: str) -> list[str]:
-    """All of that name: other servers of the host may have set one for a narrower path."""
+    """Return all cookies of that name: other servers of the host may have set one for a narrower path."""
     pairs = [pair.strip().partition("=") for value in values for pair in value.split(";")]
     return [value for key, _, value in pairs if key == name]
 
@@ -269,6 +271,6 @@ def _token(message: Message) -> str:
 
 
 def _same(said: str | bytes, known: str) -> bool:
-    """In a time that tells nothing of where they differ."""
+    """Compare in constant time, which reveals nothing about where they differ."""
     sent = said.encode(errors="surrogatepass") if isinstance(said, str) else said
     return hmac.compare_digest(sent, known.encode())

@@ -1,4 +1,4 @@
-"""A secret of one account, kept in a file that only it can read: made once, the same after a restart."""
+"""Keep a secret in a file that only its owner can read; it is made once, and is the same after a restart."""
 
 import errno
 import os
@@ -12,9 +12,9 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def kept(file: Path, form: str = "{}") -> str:
-    """Return the content of the file; write it first if there is none: `form` with a random word in it.
+    """Return the content of the file; if there is none, write `form` with a random word in it first.
 
-    It is made again if others could have read it. Raises PipelineError if the folder keeps no secret.
+    A file that others could have read is replaced. Raises PipelineError if the file system has no permissions.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if content := read(file):
@@ -26,7 +26,7 @@ def kept(file: Path, form: str = "{}") -> str:
 
 
 def write(file: Path, content: str) -> None:
-    """Write a file that appears whole, and that only this account could ever read.
+    """Write a file atomically, so that only this account can ever read it.
 
     Raises PipelineError on a file system without permissions.
     """
@@ -40,15 +40,15 @@ def write(file: Path, content: str) -> None:
     if shared:
         beside.unlink()
         raise PipelineError(
-            f"{file.parent} keeps no secret\nexpected  a file that only its owner can read\n"
+            f"{file.parent} cannot hold a secret\nexpected  a file that only its owner can read\n"
             "found     a file system without permissions\n"
-            "Choose a workspace on another one, or set passwords: docs/how-to/access.md."
+            "Choose a workspace on another file system, or set passwords: docs/operate.md, Who may reach it."
         )
     os.replace(beside, file)
 
 
 def read(file: Path) -> str:
-    """Return the content, or "" if there is no file, or others could have read it, made it or led it elsewhere.
+    """Return the content, or "" if there is no file, or others could have read it, written it or made it a link.
 
     Raises PipelineError if this account cannot read it.
     """
@@ -57,12 +57,12 @@ def read(file: Path) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        if error.errno == errno.ELOOP:  # a link, which may lead to another account's
+        if error.errno == errno.ELOOP:  # a symbolic link, possibly to another account's file
             return ""
         raise PipelineError(
-            f"{file} is the secret of another account\nexpected  a file of this account's own\n"
+            f"{file} is the secret of another account\nexpected  a file of this account\n"
             f"found     {error.strerror or error}\n"
-            "Use a workspace of your own, or servers that ask you for a password."
+            "Use a workspace of your own, or servers with passwords."
         ) from error
     with open(descriptor, encoding="utf-8") as stream:
         about = os.fstat(stream.fileno())

@@ -1,6 +1,6 @@
-"""Who may reach the servers: the address they listen on, the names they answer to, and their passwords.
+"""Network access to the servers: the address they listen on, the names they answer to, and their passwords.
 
-Passwords come from the environment and go to the environment of the servers: into no file, log or command line.
+Passwords are passed from our environment to the servers' environment; they are in no file, log or command line.
 """
 
 import errno
@@ -17,13 +17,13 @@ from tasks.errors import PipelineError
 from tasks.tracking.database_paths import address_of
 
 LOOPBACK = "127.0.0.1"
-PROXIES = "W2V_ALLOWED_HOSTS"  # names of proxies, with a port unless it is the usual one
-PREFECT_PASSWORD = "PREFECT_API_AUTH_STRING"  # as clients know it: NAME:PASSWORD
+PROXIES = "W2V_ALLOWED_HOSTS"  # names of proxies, with the port unless it is 80 or 443
+PREFECT_PASSWORD = "PREFECT_API_AUTH_STRING"  # the clients' variable: NAME:PASSWORD
 MLFLOW_NAME, MLFLOW_PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 
 
 def check_ports(host: str, ports: dict[str, int]) -> None:
-    """Raises PipelineError, which says who is in the way, if a server could not listen."""
+    """Raise PipelineError if a server could not listen on its port, and name the program that does."""
     for server, port in ports.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,17 +40,17 @@ def check_ports(host: str, ports: dict[str, int]) -> None:
 
 
 def _in_the_way(port: int) -> str:
-    """The program that listens on the port, as far as we may know it."""
+    """Return the program that listens on the port, or "" if we may not see it."""
     try:
         listening = [each for each in psutil.net_connections("inet") if each.status == psutil.CONN_LISTEN]
         pid = next((each.pid for each in listening if each.laddr.port == port), None)
         return f"process {pid} listens there: {' '.join(psutil.Process(pid).cmdline()[:6])}" if pid else ""
-    except psutil.Error:  # another user's, or another system
+    except psutil.Error:  # another user's process, or a system that does not tell
         return ""
 
 
 def names(host: str) -> list[str]:
-    """What this machine is called by whoever may reach it."""
+    """Return the names and addresses by which the server can be reached."""
     local = ["localhost", LOOPBACK]
     if host == LOOPBACK:
         return local
@@ -61,13 +61,13 @@ def names(host: str) -> list[str]:
 
 
 def hosts(host: str, port: int) -> list[str]:
-    """What `Host` may say of a server at the port, a proxy's names included."""
+    """Return the allowed values of `Host` for a server at the port, with the names of proxies."""
     proxies = os.environ.get(PROXIES, "").replace(",", " ").split()
     return [*authorities(names(host), port), *proxies]
 
 
 def prefect_password() -> str:
-    """NAME:PASSWORD that the user has given, if any. Raises PipelineError if it has no name in it."""
+    """Return the user's NAME:PASSWORD, or "". Raises PipelineError if it has no name."""
     known = os.environ.get(PREFECT_PASSWORD, "")
     if known and ":" not in known:
         raise PipelineError(f"{PREFECT_PASSWORD} is not of the form NAME:PASSWORD.")
@@ -75,9 +75,9 @@ def prefect_password() -> str:
 
 
 def mlflow_passwords() -> dict[str, str]:
-    """What MLflow's server calls by other names than its clients, where the user has given both.
+    """Return MLflow's admin credentials as the server's environment variables, or nothing if the user sets none.
 
-    Raises PipelineError if there is a password without a name, or a name without one.
+    Raises PipelineError if only one of name and password is set.
     """
     name, password = os.environ.get(MLFLOW_NAME), os.environ.get(MLFLOW_PASSWORD)
     if bool(name) != bool(password):
@@ -93,7 +93,7 @@ def mlflow_passwords() -> dict[str, str]:
 
 
 def passwords_asked_for() -> list[str]:
-    """The variables that clients need."""
+    """Return the variables with passwords that clients need."""
     return [
         *([PREFECT_PASSWORD] if prefect_password() else []),
         *([MLFLOW_NAME, MLFLOW_PASSWORD] if mlflow_passwords() else []),
@@ -101,34 +101,34 @@ def passwords_asked_for() -> list[str]:
 
 
 def keep_users(folder: Path) -> dict[str, str]:
-    """Have MLflow keep its users, whose passwords it hashes, in a file of the folder; what tells it so."""
+    """Let MLflow keep its users, with hashed passwords, in a database of the folder; return the variable for that."""
     said = folder / "mlflow-auth.ini"
-    database = address_of(folder / "mlflow-auth.db").replace("%", "%%")  # as an INI file has it
+    database = address_of(folder / "mlflow-auth.db").replace("%", "%%")  # INI files escape %
     said.write_text(f"[mlflow]\ndefault_permission = READ\ndatabase_uri = {database}\n", encoding="utf-8")
     return {"MLFLOW_AUTH_CONFIG_PATH": str(said)}
 
 
 def check_passwords(host: str) -> None:
-    """Raises ConfigError if others are to reach the servers, and the user has not given both passwords."""
+    """Raise ConfigError if other machines may reach the servers and a password is missing."""
     given = passwords_asked_for()
     missing = [name for name in (PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD) if name not in given]
     if host != LOOPBACK and missing:
         raise ConfigError(
-            f"--expose {host}: nobody is let in without a password\n"
+            f"--expose {host}: the servers need passwords\n"
             f"expected  {PREFECT_PASSWORD}=NAME:PASSWORD, {MLFLOW_NAME} and {MLFLOW_PASSWORD}\n"
             f"found     no {' and no '.join(missing)}\n"
-            f"Set them, as docs/how-to/access.md says, or leave the servers on {LOOPBACK}."
+            f"Set them (docs/operate.md, Who may reach it), or leave the servers on {LOOPBACK}."
         )
 
 
 def what_is_open(host: str, ports: dict[str, int]) -> str:
-    """What whoever reaches the machine may do, in words."""
-    who = "whoever can reach this machine" if host == "0.0.0.0" else f"whoever can reach {host}"
+    """Return a warning about what callers from other machines can do."""
+    who = "anyone who can reach this machine" if host == "0.0.0.0" else f"anyone who can reach {host}"
     able = {
-        "prefect": "see and start the deployments, and change what they do, which is to run programs as this user",
+        "prefect": "start deployments and change them, and so run any program as this user",
         "mlflow": "read, change and delete runs and models",
     }
     lines = [
         f"  {server:<8} port {port}: {who} and knows the password can {able[server]}" for server, port in ports.items()
     ]
-    return "\n".join(["open beyond this machine, without encryption:", *lines])
+    return "\n".join(["open to other machines, without encryption:", *lines])

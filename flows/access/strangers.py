@@ -1,9 +1,9 @@
-"""What Prefect's and MLflow's servers admit before the guard knows the caller; one that it has let in is uvicorn's.
+"""Limits of Prefect's and MLflow's servers on callers that the guard has not admitted yet.
 
-    strangers      WAITING at once that have not said who they are; the one that waits longest makes room
-    what they say  a head of HEAD bytes, or a WebSocket's handshake and first message, within PATIENCE seconds
+    connections    WAITING at once of unknown callers; if one more comes, the oldest is closed
+    requests       a head of HEAD bytes, or a WebSocket's handshake and first message, within PATIENCE seconds
 
-Another account of the machine could otherwise hold so many connections that nobody else gets one.
+Without them, another account of the machine could occupy all connections. Admitted callers have only uvicorn's limits.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from flows.access.admission import HEAD, Impatient
 from flows.access.guard import CALLER
 
 WAITING, PATIENCE = 1_000, 30.0
-BATCH = 64  # connections accepted at a time: far fewer than wait, so that each is read from before it may have to go
-FILES = 4 * WAITING  # that a server may have open, where the system lets it
+BATCH = 64  # connections accepted at a time; far fewer than WAITING, so that each is read before it may be closed
+FILES = 4 * WAITING  # open files that a server may have, if the system allows it
 
 
 class Wary(Impatient):
-    """Impatient while its caller is not let in. A WebSocket of Prefect's says who it is in its first message."""
+    """A connection with time limits until its caller is admitted; Prefect's WebSockets send a credential first."""
 
     known = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.app_state = self.app_state | {CALLER: self}  # which each scope has
+        self.app_state = self.app_state | {CALLER: self}  # becomes part of each scope
         super().connection_made(transport)
 
     def admit(self) -> None:
@@ -38,7 +38,7 @@ class Wary(Impatient):
             self._unread.cancel()
 
     def leave(self) -> None:
-        """Not be one of those that wait."""
+        """Stop the time limit of a waiting connection."""
         self._stop_waiting()
 
     def pause_writing(self) -> None:
@@ -49,7 +49,7 @@ class Wary(Impatient):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         super().handle_websocket_upgrade(event)
-        self._wait()  # it hears nothing more of its connection
+        self._wait()  # this object gets no more events of the connection
 
     @property
     def _most(self) -> int:
@@ -65,7 +65,7 @@ class Wary(Impatient):
 
 
 class WarySocket(WebSocketsSansIOProtocol):
-    """What a caller says before it is let in is short."""
+    """A WebSocket that is closed if it receives more than HEAD bytes before its caller is admitted."""
 
     _received = 0
 
@@ -82,7 +82,7 @@ class WarySocket(WebSocketsSansIOProtocol):
 
 
 def make_room() -> None:
-    """Let this process have as many connections open as it may have to."""
+    """Raise this process's limit of open files, so that it can hold enough connections."""
     most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if allowed == resource.RLIM_INFINITY else min(FILES, allowed)
     if most != resource.RLIM_INFINITY and most < wanted:
@@ -90,5 +90,5 @@ def make_room() -> None:
 
 
 def limits() -> dict[str, Any]:
-    """What uvicorn is to be told where a guard says who is known."""
+    """Return the options for uvicorn that set these limits behind a guard."""
     return {"http": Wary, "ws": WarySocket, "backlog": BATCH, "h11_max_incomplete_event_size": HEAD}

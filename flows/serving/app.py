@@ -1,7 +1,7 @@
-"""`w2v serve`: vectors, neighbours and analogies of a run over HTTP, for who has the link or the password.
+"""`w2v serve`: vectors, neighbours and analogies of a run over HTTP, protected by a link or a password.
 
-The table is mapped and shared by all requests, none of which copies it. Where the champion is served, a new one takes
-over within seconds, and each answer names the run it comes from.
+The table is memory-mapped and shared by all requests without copies. If the champion is served, a new champion replaces
+it within seconds, and each response names its run.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from tasks.evaluation.judging import Space
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
 
-LOOK_SECONDS = 10.0  # between two looks who is champion
+LOOK_SECONDS = 10.0  # between two looks for a new champion
 PASSWORD = "W2V_SERVE_PASSWORD"
 USER = "w2v"
 FOLDER, NETRC, KEY = "serve", "netrc", "key"  # in the workspace
@@ -38,7 +38,7 @@ log = logging.getLogger("w2v")
 
 
 class Source:
-    """Which vectors are served: those of one run, or of whoever is `champion` or `MODEL@champion` at the time."""
+    """The served vectors: those of one run, or of the current `champion` or `MODEL@champion`."""
 
     def __init__(self, workspace: Path, name: str) -> None:
         self._uri, self._name = session.runs_of(workspace), name
@@ -50,20 +50,20 @@ class Source:
         return self._now
 
     def look(self) -> None:
-        """Serve another champion if there is one; while the registry does not answer, what is there stays."""
+        """Serve the new champion if there is one; if the registry does not answer, keep the present vectors."""
         try:
             run_id = registry.run_id(self._uri, self._name)
             if run_id != self._now.run:
                 self._now = self._load(run_id)
-                log.info("now served: %s", self.about)
+                log.info("now serving: %s", self.about)
             self._silent = False
         except PipelineError as error:
             if not self._silent:
-                log.warning("%s\nStill served: %s", error, self.about)
+                log.warning("%s\nStill serving: %s", error, self.about)
             self._silent = True
 
     def follow(self) -> None:
-        """Look again and again, until the process ends; one run stays what it is."""
+        """Look for a new champion repeatedly, until the process ends; return at once if one run is served."""
         if registry.is_alias(self._name):
             clock = threading.Event()
             while not clock.wait(LOOK_SECONDS):
@@ -82,21 +82,21 @@ class Source:
 
 
 class Door:
-    """Who gets in: by the user's password, or by a random one that the workspace keeps."""
+    """Access to the server: with the user's password, or with a random one that is kept in the workspace."""
 
     def __init__(self, workspace: Path, host: str) -> None:
-        """Raises PipelineError if others are to reach the server without a password of the user's."""
+        """Read or make the password. Raises PipelineError if other machines may ask and the user set none."""
         self.host, given = host, os.environ.get(PASSWORD, "")
         if not _is_local(host) and not given:
             raise PipelineError(
-                f"{host} lets others reach the server\nexpected  a password in {PASSWORD}\nfound     none\n"
+                f"{host} lets other machines reach the server\nexpected  a password in {PASSWORD}\nfound     none\n"
                 f"Set it, as in `read -rs {PASSWORD} && export {PASSWORD}`, or serve on {LOOPBACK}."
             )
         folder = workspace.absolute() / FOLDER
         key = keys.kept(folder / KEY)
         if given:
             self.netrc, password = None, given
-            key = hashlib.sha256(f"{key} {given}".encode()).hexdigest()  # another password, other links
+            key = hashlib.sha256(f"{key} {given}".encode()).hexdigest()  # a new password makes old links invalid
         else:
             self.netrc = folder / NETRC
             lines = [f"machine {name} login {USER} password {{0}}\n" for name in ("127.0.0.1", "localhost", "::1")]
@@ -107,7 +107,7 @@ class Door:
         return Guard(Bounded(inside, HEALTH), port, hosts(self.host, port), self.lock, health=HEALTH)
 
     def told(self, port: int) -> str:
-        """The link for a browser, and how a shell asks; no password in the list of processes."""
+        """Return the link for a browser and a command for a shell, which shows no password in the list of processes."""
         name = "127.0.0.1" if self.host == "0.0.0.0" else f"[{self.host}]" if ":" in self.host else self.host
         page = f"http://{name}:{port}"
         ask = f"'{page}/neighbors?word=WORD'"
@@ -119,18 +119,22 @@ class Door:
 
 
 def serve(workspace: Path, name: str, port: int, host: str = LOOPBACK) -> None:
-    """Until Ctrl-C. Raises PipelineError if there is no such run, the port is taken, or others would get in."""
+    """Serve until Ctrl-C.
+
+    Raises TrackingError or InputError if there is no such run, PipelineError if the port is taken, or if other machines
+    may reach the server without a password.
+    """
     door = Door(workspace, host)
     source = Source(workspace, name)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the end of each answer waits for 40 ms
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the end of each response is delayed by 40 ms
     threading.Thread(target=source.follow, daemon=True).start()
     inside = door.guarded(app(source), port)
     server = uvicorn.Server(uvicorn.Config(inside, log_level="warning", access_log=False, lifespan="on", **limits()))
     print(f"{source.about}\nserved on http://{host}:{port}  (Ctrl-C stops it)\n{door.told(port)}", flush=True)
     if not _is_local(host):
-        print("open beyond this machine, without encryption", flush=True)
+        print("open to other machines, without encryption", flush=True)
     with threadpool_limits(1, "blas"), contextlib.suppress(KeyboardInterrupt):  # requests share the cores already
         server.run(sockets=[listening])
 
@@ -142,7 +146,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if error.errno in (errno.EADDRINUSE, errno.EACCES):
             raise PipelineError(f"port {port} is taken.\nChoose another: w2v serve --port {port + 1}") from error
         raise PipelineError(
-            f"{host} is no address of this machine\nexpected  one of {', '.join(names('0.0.0.0'))}\n"
+            f"{host} is not an address of this machine\nexpected  one of {', '.join(names('0.0.0.0'))}\n"
             f"found     {error.strerror or error}\nName it with --host."
         ) from error
 

@@ -1,4 +1,4 @@
-"""What is asked of served vectors over HTTP, and what they answer: the schema, its limits, the page that shows it."""
+"""The HTTP interface of served vectors: paths, schema, limits, and the page that shows them."""
 
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -19,15 +19,15 @@ from tasks.evaluation.judging import Space
 from tasks.vectors.tables import Vectors as Learnt
 
 HEALTH = "/health"
-MOST = 1_000  # words, or neighbours of a word, asked for at once
-ANSWERS = 20_000  # words × neighbours
-NUMBERS = 50_000  # words × dimensions
-SCORES = 1 << 21  # held at a time, by all requests together
-FIRST = 200  # rank of the first word in the examples: those before it mean little
+MOST = 1_000  # words, or neighbours of a word, in one request
+ANSWERS = 20_000  # words × neighbours in one request
+NUMBERS = 50_000  # words × dimensions in one request
+SCORES = 1 << 21  # scores in memory at a time, for all requests together
+FIRST = 200  # rank of the first word in the examples; more frequent words have little meaning
 
 
 class Served(NamedTuple):
-    """What answers now."""
+    """The vectors that are served at present."""
 
     run: str
     version: str  # of the registered model, "" if the run has none
@@ -36,7 +36,7 @@ class Served(NamedTuple):
 
 
 class Source(Protocol):
-    """Where it is found."""
+    """Gives the vectors that are served at present."""
 
     @property
     def now(self) -> Served: ...
@@ -46,11 +46,11 @@ class Source(Protocol):
 
 
 class Refused(InputError):
-    """What is asked cannot be."""
+    """The request is not valid."""
 
 
 class TooMuch(Refused):
-    """More is asked for at once than is answered."""
+    """The request asks for more than is answered at once."""
 
 
 class Health(BaseModel):
@@ -58,9 +58,9 @@ class Health(BaseModel):
 
 
 class Model(BaseModel):
-    """Which vectors answer."""
+    """The vectors that are served."""
 
-    run: str = Field(description="The MLflow run; each answer names it, so that a change of champion is seen.")
+    run: str = Field(description="The MLflow run; each response names it, so a change of champion can be noticed.")
     version: str = Field(description="MODEL/VERSION in MLflow's registry.")
     words: int
     dimensions: int
@@ -94,30 +94,30 @@ class Analogy(BaseModel):
 
 
 class Wrong(BaseModel):
-    detail: str = Field(description="Each parameter that is wrong, with what was expected and what was found.")
+    detail: str = Field(description="Each wrong parameter, with what was expected and what was found.")
 
 
 class Unknown(BaseModel):
     detail: str
-    unknown: dict[str, list[str]] = Field(description="Each word without a vector, with known ones spelled like it.")
+    unknown: dict[str, list[str]] = Field(description="Each word without a vector, with known words spelled like it.")
 
 
-Words = Annotated[list[str], Query(min_length=1, max_length=MOST, description="Repeat it to ask for several.")]
-Many = Annotated[int, Query(ge=1, le=MOST, description="How many.")]
+Words = Annotated[list[str], Query(min_length=1, max_length=MOST, description="Repeat it for several words.")]
+Many = Annotated[int, Query(ge=1, le=MOST, description="The number of neighbours.")]
 ABOUT = (
-    "Words are looked up as they are written, else in the form that the text of these vectors had: in lower case, "
-    "composed (NFC), and what else [tokenization] said. A word without a vector is answered with 404. At once, "
-    f"{ANSWERS:,} neighbours (words × k) are answered, or vectors of {NUMBERS:,} numbers (words × dimensions)."
+    "Words are looked up as they are written, else in the form that the training text had: in lower case, composed "
+    "(NFC), and as [tokenization] said. The answer for a word without a vector is 404. One request gets at most "
+    f"{ANSWERS:,} neighbours (words × k), or vectors of {NUMBERS:,} numbers (words × dimensions)."
 )
 
 
 def threads(words: int) -> int:
-    """How many requests are computed at once, so that their scores stay within SCORES."""
+    """Return the number of requests to compute at once, so that their scores stay within SCORES."""
     return max(1, min(os.cpu_count() or 1, 8, SCORES // max(1, words)))
 
 
 def app(source: Source) -> FastAPI:
-    """The schema is at /openapi.json, a page that shows it at /: neither needs a network."""
+    """Return the application; the schema is at /openapi.json, and / is a page that shows it without a network."""
 
     @asynccontextmanager
     async def few_threads(api: FastAPI) -> AsyncIterator[None]:
@@ -133,7 +133,7 @@ def app(source: Source) -> FastAPI:
         lifespan=few_threads,
         dependencies=[Depends(_known)],
     )
-    wrong: dict[int | str, Any] = {422: {"model": Wrong, "description": "What cannot be asked"}}
+    wrong: dict[int | str, Any] = {422: {"model": Wrong, "description": "A wrong parameter"}}
     unknown = wrong | {404: {"model": Unknown, "description": "Words without a vector"}}
 
     @api.exception_handler(UnknownWord)
@@ -152,17 +152,19 @@ def app(source: Source) -> FastAPI:
     def page() -> HTMLResponse:
         return HTMLResponse(_page(api, source))
 
-    @api.get(HEALTH, summary="Whether it answers; asked without a password")
+    @api.get(HEALTH, summary="Health check, without a password")
     async def health() -> Health:
         return Health()
 
-    @api.get("/model", summary="Which vectors answer")
+    @api.get("/model", summary="The vectors that are served")
     def model() -> Model:
         now = source.now
         words, dimensions = now.learnt.table.shape
         return Model(run=now.run, version=now.version, words=words, dimensions=dimensions)
 
-    @api.get("/vectors", summary="The vector of each word, as it was learnt", responses=unknown, response_model=Vectors)
+    @api.get(
+        "/vectors", summary="The vector of each word, as it was trained", responses=unknown, response_model=Vectors
+    )
     def vector(word: Words) -> Response:
         now = source.now
         _check("word", len(word), "dimensions", now.learnt.table.shape[1], NUMBERS)
@@ -187,7 +189,7 @@ def app(source: Source) -> FastAPI:
 
 
 async def _known(request: Request) -> None:
-    """Raises Refused for a parameter that is none of the path's."""
+    """Raise Refused for a parameter that the path does not have."""
     route = request.scope["route"]
     known = [each.alias for each in route.dependant.query_params]
     if route.include_in_schema and (unknown := [name for name in request.query_params if name not in known]):
@@ -196,12 +198,12 @@ async def _known(request: Request) -> None:
 
 
 def _said(answer: BaseModel) -> Response:
-    """As it is: FastAPI would check and copy it once more."""
+    """Return the answer as JSON directly, since FastAPI would validate and copy it again."""
     return Response(answer.model_dump_json().encode(), media_type="application/json")
 
 
 def _check(parameter: str, words: int, name: str, each: int, most: int) -> None:
-    """Raises TooMuch, which says how many words can be asked for."""
+    """Raise TooMuch, with the number of words that one request may have."""
     if words * each > most:
         raise TooMuch(
             f"{parameter}\nexpected  words × {name} up to {most:,}\nfound     {words:,} × {each:,}\n"
@@ -210,7 +212,7 @@ def _check(parameter: str, words: int, name: str, each: int, most: int) -> None:
 
 
 def _sentence(wrong: dict[str, Any]) -> str:
-    """What pydantic says of a parameter, as all errors here are said."""
+    """Return pydantic's error about a parameter in the form of our errors: parameter, expected, found."""
     name, missing = wrong["loc"][1], wrong["type"] == "missing"
     expected = f"?{name}=…" if missing else wrong["msg"].replace("Input should be ", "")
     found = "nothing" if missing else f"{wrong['input']!r:.60}"
@@ -222,7 +224,7 @@ def _columns(found: Sequence[tuple[str, float]]) -> dict[str, Any]:
 
 
 def _page(api: FastAPI, source: Source) -> str:
-    """What may be asked, with examples that answer, from the schema."""
+    """Return the HTML page made from the schema, with examples that work."""
     loader = PackageLoader("flows.serving", "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     words = source.now.learnt.words

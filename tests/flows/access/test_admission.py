@@ -247,7 +247,7 @@ def test_more_requests_than_can_wait_are_told_so() -> None:
     refused, alive, many, done = asyncio.run(asked())
     assert refused[0]["status"] == 503
     assert (b"retry-after", b"1") in refused[0]["headers"]
-    assert refused[1]["body"] == f"{admission.QUEUE} requests are waiting already: ask again in a second.\n".encode()
+    assert refused[1]["body"] == f"{admission.QUEUE} requests are waiting already: try again in a second.\n".encode()
     assert alive[0]["status"] == 200
     assert many == admission.SLOTS
     assert {each[0]["status"] for each in done} == {200}

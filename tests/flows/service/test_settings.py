@@ -113,7 +113,7 @@ def test_what_is_open_says_to_whom(service: Service) -> None:
     """To those who know the password, and what they can do."""
     said = what_is_open("0.0.0.0", service.ports)
 
-    assert "prefect  port 4300: whoever can reach this machine and knows the password can see and start" in said
+    assert "prefect  port 4300: anyone who can reach this machine and knows the password can start" in said
 
 
 @pytest.mark.parametrize("given", [{}, {"PREFECT_API_AUTH_STRING": "boss:secret-password"}])
@@ -127,7 +127,7 @@ def test_nothing_is_exposed_without_passwords(tmp_path: Path, given: dict[str, s
     for words in ([W2V, "up", "--expose", "0.0.0.0"], shlex.split(line.removeprefix("ExecStart="))):
         done = subprocess.run(words, **about)
         assert done.returncode == 2
-        assert "--expose 0.0.0.0: nobody is let in without a password\nexpected  " in done.stderr
+        assert "--expose 0.0.0.0: the servers need passwords\nexpected  " in done.stderr
         assert ("no PREFECT_API_AUTH_STRING" in done.stderr) == (not given)
         assert "no MLFLOW_TRACKING_USERNAME and no MLFLOW_TRACKING_PASSWORD" in done.stderr
         assert "secret" not in done.stderr

@@ -218,7 +218,7 @@ def test_what_is_there_stays_while_the_registry_is_away(
     source.look()
 
     assert source.now.run == run
-    assert [record.getMessage().splitlines()[-1][:12] for record in caplog.records] == ["Still served"]
+    assert [record.getMessage().splitlines()[-1][:13] for record in caplog.records] == ["Still serving"]
 
 
 def test_the_table_is_mapped(source: serving_app.Source) -> None:
@@ -303,11 +303,11 @@ def test_nobody_is_let_in_from_outside_without_a_password(models: Models, monkey
     """By its own name: --host wants one of the user's, which is never printed; it opens no links of another one."""
     monkeypatch.delenv(serving_app.PASSWORD, raising=False)
     with pytest.raises(
-        PipelineError, match=r"0\.0\.0\.0 lets others reach(?s:.*)expected  a password in W2V_SERVE_PASS"
+        PipelineError, match=r"0\.0\.0\.0 lets other machines reach(?s:.*)expected  a password in W2V_SERVE_PASS"
     ):
         serving_app.serve(models.workspace, "champion", 0, "0.0.0.0")
     monkeypatch.setenv(serving_app.PASSWORD, "horse battery")
-    with pytest.raises(PipelineError, match=r"203\.0\.113\.1 is no address of this machine"):
+    with pytest.raises(PipelineError, match=r"203\.0\.113\.1 is not an address of this machine"):
         serving_app.serve(models.workspace, "champion", 0, "203.0.113.1")
     doors = [serving_app.Door(models.workspace, "0.0.0.0")]
     monkeypatch.setenv(serving_app.PASSWORD, "staple")
