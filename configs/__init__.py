@@ -1,4 +1,4 @@
-"""HOW MUCH: the experiments (*.toml) and the schema that each of them obeys.
+"""Configs: the experiments (*.toml), their schema, and how they are read and checked.
 
 May import: pydantic. Defaults exist in schema.py and nowhere else.
 """

@@ -1,20 +1,22 @@
-"""Secrets in addresses: what counts as one, and the text without it. Nothing else decides either.
+"""Find and mask secrets in addresses; all other modules use this one for it.
 
-    scheme://user:PASSWORD@host   up to the last @ of the line, since people type / and @ and blanks as they are
-    scheme://TOKEN@host           except where a user alone is usual: postgresql://mlflow@db, abfss://container@account
+    scheme://user:PASSWORD@host   up to the last @ of the line, since people type / and @ and blanks unescaped
+    scheme://TOKEN@host           except for schemes with a user alone: postgresql://mlflow@db, abfss://container@account
     ?password=SECRET &sig=SECRET #access_token=SECRET
 
-Where an address may be read either way, it is masked: `https://host:8080/a@b` alone is taken at its word, a port.
+If in doubt, mask. The exception is `https://host:8080/a@b`, which is read as a port and a path.
 """
 
 import re
 from urllib.parse import unquote
 
 MASK = "…"
-LEAST = 3  # characters of a part of a secret that is masked wherever a library quotes it
+LEAST = 3  # characters: shorter parts of a secret are not masked on their own
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|https?:/", re.IGNORECASE)  # a Path leaves one slash of two
-# where a name before the host is a user, or a container
+_SCHEME = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]+://|https?:/", re.IGNORECASE
+)  # a pathlib.Path drops one of the two slashes
+# schemes where a name before the host is a user or a container
 _NAMED = {
     "postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle", "cockroachdb", "ssh", "sftp", "hdfs", "viewfs",
     "abfs", "abfss", "wasb", "wasbs", "az", "azure",
@@ -32,7 +34,7 @@ _TO_QUOTE = {
 _NAME = re.compile(
     r".*(?:password|passwd|passphrase|pwd|secret|token|signature|credentials?|authorization"
     r"|(?:api|secret|access|account|private|subscription|auth)key(?:id)?)|key|sig|auth|pass|pw|jwt|bearer|odbcconnect"
-)  # of a parameter, in lower case and without signs
+)  # names of parameters that hold secrets, in lower case and without punctuation
 
 
 def has_secret(address: str) -> bool:
@@ -40,9 +42,9 @@ def has_secret(address: str) -> bool:
 
 
 def shown(text: str, *addresses: str) -> str:
-    """The text without the secrets of the addresses in it.
+    """Mask the secrets of all addresses in the text.
 
-    And without the parts of those of `addresses`, which a library that fails to read one may quote by themselves.
+    Also mask the parts of the secrets in `addresses`, which a library may quote alone if it fails to parse an address.
     """
     masked = _masked(text)
     for part in (part for address in addresses for part in _parts(address)):
@@ -55,15 +57,15 @@ def _masked(text: str) -> str:
 
 
 def public(address: str) -> str:
-    """The address for a link: without a user, whose password is no one else's."""
+    """Return the address for a link, without user and password."""
     return shown(address).replace(f"//{MASK}@", "//")
 
 
 def _parts(address: str) -> list[str]:
-    """What `shown` masks in an address, whole and in the pieces between its signs; the longest first."""
+    """Return the secrets of an address, whole and in pieces between punctuation marks, longest first."""
     if not has_secret(address):
         return []
-    # of user:password, the password alone: the user is what an error is about
+    # of user:password only the password, since errors need to name the user
     found = [match["secret"] for match in re.finditer(r"://(?:[^/:@]*:)?(?P<secret>[^\n]*)@", address)]
     found += [match["value"] for match in _TO_END.finditer(address) if _says_secret(match["name"])]
     pieces = [piece for secret in found for piece in [secret, *re.split(r"[/@:?#&\s]", secret)]]
@@ -78,7 +80,7 @@ def _line(line: str) -> str:
     parts = [_without_values(line[:first], _TO_BLANK)]
     for match, end in zip(found, ends, strict=False):
         before = line[: match.start()]
-        alone = _TO_BLANK if re.search(r"\s", before) else _TO_END  # of an address alone, all is address
+        alone = _TO_BLANK if re.search(r"\s", before) else _TO_END  # a text without blanks before it is all one address
         rest = _without_user(match[0].partition(":")[0].lower(), line[match.end() : end])
         parts.append(match[0] + _without_values(rest, _TO_QUOTE.get(before[-1:], alone)))
     return "".join(parts)

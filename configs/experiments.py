@@ -1,4 +1,4 @@
-"""Which experiment a command means: a file of the user's, or the quickstart."""
+"""Read the config that a command names: a file of the user, or the quickstart."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +12,10 @@ QUICKSTART = Path(__file__).with_name("quickstart.toml")
 
 
 def read(path: Path, settings: list[str]) -> "Config":
-    """Read the config of a file with its changes.
+    """Read a config file, changed by the settings.
 
-    The quickstart's probes and epochs suit its own text alone, so with a source of the user's own it is left out.
+    The quickstart's probes and epochs suit only its own text: if the settings name another source, the defaults are
+    used instead of it.
     """
     from configs import loading
 

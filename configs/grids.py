@@ -1,4 +1,4 @@
-"""From `--grid section.key=value,value…` to the values of a sweep, with errors in the words of loading.py."""
+"""Parse `--grid section.key=value,value…` into the values of a sweep; errors have the form of loading.py's."""
 
 import re
 import tomllib
@@ -10,10 +10,10 @@ from configs.schema import Config
 
 NUMBER = r"\s*([-+.\deE_]*\d\.?)\s*"
 RANGE = re.compile(rf"{NUMBER}\.\.{NUMBER}")
-# a sweep compares what has been learnt; these change nothing in it, or are no setting
+# a sweep compares trained vectors: these keys do not change them, or are not settings to choose
 REASONS = {
-    "seed": "a seed is luck and not a setting: `w2v retrain --seeds 3` measures what it does",
-    "evaluation": "evaluation judges what was learnt and does not change it",
+    "seed": "a seed is not a setting to choose: `w2v retrain --seeds 3` measures its effect",
+    "evaluation": "evaluation judges the vectors and does not change them",
     "promotion": "promotion decides about a result and does not change it",
     "schedule": "a schedule cannot change a result",
     "tracking": "tracking cannot change a result",
@@ -23,11 +23,11 @@ REASONS = {
     "name": "a name cannot change a result",
     "version": "there is one version of the config",
 }
-Change = dict[str, Any]  # section.key → its value: what sets a candidate apart from the config of the sweep
+Change = dict[str, Any]  # section.key → its value: how a candidate differs from the config of the sweep
 
 
 class Range(NamedTuple):
-    """Every number between two; whole numbers if both ends are."""
+    """All numbers from `low` to `high`; only whole numbers if both ends are whole."""
 
     low: float
     high: float
@@ -41,7 +41,7 @@ Grid = dict[str, "list[Any] | Range"]
 
 
 def read(entries: Iterable[str]) -> Grid:
-    """The values that each key may have. Raises ConfigError for what is no list of values, or cannot be compared."""
+    """Return the values to try for each key. Raises ConfigError for an invalid list or a key without an effect."""
     grid: Grid = {}
     for entry in entries:
         key, equals, text = (part.strip() for part in entry.partition("="))
@@ -51,13 +51,13 @@ def read(entries: Iterable[str]) -> Grid:
         if reason := REASONS.get(key.partition(".")[0]):
             raise ConfigError(f"{said}\n{reason}")
         if key in grid:
-            raise ConfigError(f"{said}\n{key} is named twice: give all its values at once, separated by commas")
+            raise ConfigError(f"{said}\n{key} is named twice: give all its values in one list, separated by commas")
         grid[key] = _values(key, text, said)
     return grid
 
 
 def changed(config: Config, change: Change) -> Config:
-    """The candidate. Raises ConfigError, which names the change, if it has an unknown key or an impossible value."""
+    """Return the config with a candidate's change. Raises ConfigError for an unknown key or an invalid value."""
     values, said = config.model_dump(), f"--grid {described(change)}"
     for key, value in change.items():
         put(values, key.split("."), value, said)
@@ -65,7 +65,7 @@ def changed(config: Config, change: Change) -> Config:
 
 
 def described(change: Change) -> str:
-    """`training.learning_rate=0.05 windows.window=3`"""
+    """Return a change as text, such as `training.learning_rate=0.05 windows.window=3`."""
     return " ".join(f"{key}={value}" for key, value in change.items())
 
 
@@ -79,7 +79,7 @@ def _values(key: str, text: str, said: str) -> list[Any] | Range:
     try:
         table = tomllib.loads(f"values = [{text}]")
         values: list[Any] = table["values"] if len(table) == 1 else parts
-    except (ValueError, RecursionError):  # TOMLDecodeError is one, a number of 5,000 digits another
+    except (ValueError, RecursionError):  # not TOML, a number of 5,000 digits, or nested too deeply
         values = [value_of(part) for part in parts]
     if len(values) == len(parts):
         values = [fitting(key.split("."), value, part) for value, part in zip(values, parts, strict=True)]

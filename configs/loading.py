@@ -1,4 +1,4 @@
-"""From a TOML file and `--set section.key=value` to a checked config, with errors that name the way out."""
+"""Read a TOML file and `--set section.key=value` into a checked config; errors say what to change."""
 
 import functools
 import tomllib
@@ -20,7 +20,7 @@ KINDS = {
     "string": "a text",
     "array": "a list of texts",
     "object": "a table",
-}  # of JSON's types
+}  # JSON's types in words
 LIMITS = {
     "minimum": "at least {:,}",
     "exclusiveMinimum": "above {:,}",
@@ -30,26 +30,24 @@ LIMITS = {
     "minLength": "not empty",
     "maxLength": "of at most {:,} characters",
     "minItems": "not empty",
-}  # of JSON schemas
+}  # JSON schemas' limits in words
 LARGEST = 1_000_000  # bytes of a config
-SHOWN = 200  # characters of a value in an error
-TELLING = ("tokenization.", "vocabulary.", "windows.", "training.", "seed=")  # what a run is told from others by
+SHOWN = 200  # characters of a value that an error shows
+TELLING = ("tokenization.", "vocabulary.", "windows.", "training.", "seed=")  # changes that become part of a run's name
 
 
 class ConfigError(ValueError):
-    """The config names an unknown key, an impossible value, or a file that is not there."""
+    """The config has an unknown key, an invalid value, or names a file that does not exist."""
 
     def __init__(self, message: str) -> None:
         super().__init__(shown(message))
 
 
 def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
-    """The config of `path`, or the defaults where there is none, changed by settings such as `training.epochs=3`.
+    """Return the config in `path`, or the defaults without one, changed by settings such as `training.epochs=3`.
 
-    What the settings change is added to its name, so that its run can be told from others at a glance.
-
-    Raises ConfigError, which names each wrong key and where it was said, what was expected, what was found, and the
-    nearest known key.
+    Settings that change the vectors are added to its name, which distinguishes its run from others. Raises ConfigError,
+    which names each wrong key, its place, what was expected and found, and the nearest known key.
     """
     settings = list(settings)
     values = _values(Path(path)) if path else {}
@@ -61,20 +59,20 @@ def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
 
 
 def _values(path: Path) -> dict[str, Any]:
-    """What the TOML of the file says."""
+    """Read the values of a TOML file. Raises ConfigError if it cannot be read or is not TOML."""
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise ConfigError(f"{path} is no config\nexpected  a TOML file\nfound     a pipe, a socket or a device")
-    text = "" if path.suffix == ".toml" else f"\nA text to learn from: --set ingestion.source={path}"
+        raise ConfigError(f"{path} is not a config\nexpected  a TOML file\nfound     a pipe, a socket or a device")
+    text = "" if path.suffix == ".toml" else f"\nTo train on this text: --set ingestion.source={path}"
     try:
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ConfigError(
-                f"{path} is no config\nexpected  TOML of a few lines\nfound     over {LARGEST:,} bytes{text}"
+                f"{path} is not a config\nexpected  TOML of a few lines\nfound     over {LARGEST:,} bytes{text}"
             )
         return tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
-        known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.toml"))) or "none here"
+        known = ", ".join(sorted(str(p) for p in Path("configs").glob("*.toml"))) or "none in ./configs"
         raise ConfigError(
             f"{path}: cannot read this config ({error.strerror}).\nKnown configs: {known}\nName a TOML file."
         ) from None
@@ -82,37 +80,37 @@ def _values(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path} is not TOML: byte {error.start} is not UTF-8\nSave it as UTF-8 in your editor.{text}"
         ) from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is one, a number of 5,000 digits another
+    except (ValueError, RecursionError) as error:  # not TOML, a number of 5,000 digits, or nested too deeply
         why = "its brackets are nested too deeply" if isinstance(error, RecursionError) else error
         raise ConfigError(
-            f"{path} is not TOML: {why}\nMend that place; configs/quickstart.toml is an example.{text}"
+            f"{path} is not TOML: {why}\nCorrect that place; configs/quickstart.toml is an example.{text}"
         ) from None
 
 
 def check(values: dict[str, Any], place: str, settings: Sequence[str] = ()) -> Config:
-    """The config that `values` describe: they are from `place`, except for what the settings have changed."""
+    """Return the checked config; errors name `place`, or the setting that changed the value. Raises ConfigError."""
     try:
         return Config.model_validate(values)
     except ValidationError as error:
         sentences = (_sentence(item, place, settings) for item in error.errors())
-        lines = dict.fromkeys(sentences)  # a union has an error for each member
-        raise ConfigError("\n".join([*lines, "What each key takes is in configs/schema.py."])) from None
+        lines = dict.fromkeys(sentences)  # a union gives one error for each of its members
+        raise ConfigError("\n".join([*lines, "configs/schema.py describes every key."])) from None
 
 
 def check_once(settings: Iterable[str]) -> None:
-    """Raises ConfigError for a key that is set to two values, of which either may be meant."""
+    """Raise ConfigError if a key is set to two different values."""
     said: dict[str, str] = {}
     for setting in settings:
         key, _, text = (part.strip() for part in setting.partition("="))
         if said.setdefault(key, text) != text:
             raise ConfigError(
                 f"--set {shown(setting)}\nexpected  each key once\n"
-                f"found     {key} twice, before as {shown(said[key])}\nLeave one of them out."
+                f"found     {key} twice, before as {shown(said[key])}\nRemove one of them."
             )
 
 
 def set_values(values: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """The values, changed by each `section.key=value`. Raises ConfigError for what is no such setting."""
+    """Return the values, changed by each `section.key=value`. Raises ConfigError for a malformed setting."""
     for setting in settings:
         _set(values, setting)
     return values
@@ -130,7 +128,7 @@ def _set(values: dict[str, Any], setting: str) -> None:
 
 
 def put(values: dict[str, Any], keys: Sequence[str], value: Any, said: str) -> None:
-    """Change one value. Raises ConfigError, which begins with what was `said`, if the way to it is no section."""
+    """Change one value. Raises ConfigError, which begins with `said`, if a key on the way to it is not a section."""
     *sections, key = keys
     for section in sections:
         values = values.setdefault(section, {})
@@ -139,22 +137,22 @@ def put(values: dict[str, Any], keys: Sequence[str], value: Any, said: str) -> N
                 f"{said}\n`{section}` is a value, not a section\nName the key alone: {'.'.join(sections)}=VALUE"
             )
     if isinstance(value, dict) and isinstance(values.get(key), dict):
-        values[key] = {**values[key], **value}  # what the section says besides stays
+        values[key] = {**values[key], **value}  # the section's other keys are kept
     else:
         values[key] = value
 
 
 def value_of(text: str) -> Any:
-    """A TOML value, or the text itself where it is none: paths and words need no quotes."""
+    """Return the text as a TOML value, or unchanged if it is not TOML: paths and words need no quotes."""
     try:
         values = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):  # TOMLDecodeError is one, a number of 5,000 digits another
+    except (ValueError, RecursionError):  # not TOML, a number of 5,000 digits, or nested too deeply
         return text
-    return values["value"] if len(values) == 1 else text  # of several lines, the first alone is no value
+    return values["value"] if len(values) == 1 else text  # a text of several lines is not one value
 
 
 def fitting(keys: Sequence[str], value: Any, text: str) -> Any:
-    """The value, or the text as it was typed where the key wants a text: a name may be 2024."""
+    """Return the value, or the text as typed if the key takes texts: a name may be 2024."""
     if isinstance(value, str | list | dict):
         return value
     path, schema = _schema(list(keys))
@@ -171,7 +169,7 @@ def _sentence(item: Any, place: str, settings: Sequence[str]) -> str:
     keys, expected = _described([str(key) for key in item["loc"]])
     name = ".".join(keys)
     said = [f"--set {shown(each)}" for each in settings if all(a == b for a, b in zip(_keys(each), keys, strict=False))]
-    if item["type"] == "value_error":  # of a section's values together, in the schema's own words
+    if item["type"] == "value_error":  # raised by a validator of schema.py, with its own message
         places = [place, *said] if "$ref" in _schema(keys)[1] else said[-1:] or [place]
         return f"{', '.join(places)}: {name}\n{item['ctx']['error']}"
     place = said[-1] if said else place
@@ -187,19 +185,19 @@ def _sentence(item: Any, place: str, settings: Sequence[str]) -> str:
 
 
 def _described(keys: list[str]) -> tuple[list[str], str]:
-    """The keys of the config that lead to a value, without pydantic's own, and what is expected there."""
+    """Return the config's keys that lead to a value, without pydantic's additions, and what is expected there."""
     path, schema = _schema(keys)
     return path, _expectation(schema)
 
 
 def _schema(keys: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """The same with the JSON schema of the value."""
+    """Return the config's keys that lead to a value, and the value's JSON schema."""
     schema = _of_config()
     sections, wanted = schema["$defs"], schema
     for depth, key in enumerate(keys):
         section = sections[wanted["$ref"].rpartition("/")[2]] if "$ref" in wanted else wanted
         if "properties" not in section:
-            return keys[:depth], wanted  # what follows is a member of a union, or an item of a list
+            return keys[:depth], wanted  # the rest names a member of a union, or an item of a list
         wanted = section["properties"].get(key, {})
     return keys, wanted
 
@@ -210,16 +208,16 @@ def _of_config() -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """As Python writes it, cut where it is long."""
+    """Return the value as Python writes it, cut if it is long."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # a number of 5,000 digits, 5,000 lists within each other
-        return "a value too long to be shown"
+    except (ValueError, RecursionError):  # a number of 5,000 digits, or 5,000 nested lists
+        return "a value too long to show"
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters)"
 
 
 def _expectation(schema: dict[str, Any]) -> str:
-    """What the JSON schema of a value says, in words: `a whole number, at least 1, or 'full'`."""
+    """Return the JSON schema of a value in words, such as `a whole number, at least 1, or 'full'`."""
     if "anyOf" in schema:
         return ", or ".join(_expectation(each) for each in schema["anyOf"] if each != {"type": "null"})
     if "enum" in schema or "const" in schema:
@@ -235,6 +233,6 @@ def _known_keys(sections: list[str]) -> list[str]:
     for section in sections:
         annotation = model.model_fields[section].annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []  # a value, which has no keys
+            return []  # a value, not a section
         model = annotation
     return list(model.model_fields)

@@ -1,4 +1,4 @@
-"""Names and times that other programs would refuse later, checked when the config is read."""
+"""Check names and times when the config is read, which other programs would refuse later."""
 
 import re
 from typing import Annotated
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-LONGEST = 200  # characters: MLflow on PostgreSQL takes 250 of a run's name, and a time comes after it
+LONGEST = 200  # characters: MLflow on PostgreSQL allows 250 in a run's name, and a time is appended
 CUT = "…"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 CRON = {
@@ -17,7 +17,7 @@ OFTEN = {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@a
 NAMED = {
     "a month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     "a day": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
-}  # in cron, from the first number on
+}  # names in cron fields, in the order of their numbers
 
 
 def _printable(name: str) -> str:
@@ -37,13 +37,13 @@ def _model(name: str) -> str:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, no path, a folder of zones
+    except (KeyError, ValueError, OSError):  # an unknown zone, an invalid path, a folder of zones
         raise ValueError(f"expected  a time zone, such as `Europe/Berlin`\nfound     {name!r:.100}") from None
     return name
 
 
 def _cron(text: str) -> str:
-    """What cannot be a time is refused here; Prefect has the last word when it is deployed."""
+    """Refuse what cannot be a cron schedule; Prefect checks it fully when it is deployed."""
     fields = text.split()
     if text in OFTEN:
         return text
@@ -58,7 +58,7 @@ def _cron(text: str) -> str:
 
 
 def _times(part: str, what: str, low: int, high: int) -> bool:
-    """Whether it is `*`, a number or a range, any of them with a step; or a last day, or the second Friday."""
+    """Return True for `*`, a number or a range, each with an optional step, or a day such as `L` or `5#2`."""
     times, slash, step = part.partition("/")
     if slash and not (step.isascii() and step.isdigit() and 0 < int(step) <= high):
         return False
@@ -76,7 +76,7 @@ def _number(text: str, what: str) -> int:
 
 
 def shortened(name: str) -> str:
-    """The name, cut where it would be too long."""
+    """Return the name, cut to the longest length that is allowed."""
     return name if len(name) <= LONGEST else name[: LONGEST - len(CUT)] + CUT
 
 

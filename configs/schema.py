@@ -1,7 +1,7 @@
-"""The config: what a run is made of, one section per stage, and what cannot change its result.
+"""The schema of a config: one section for each stage, and sections that cannot change the result.
 
-`ingestion` … `evaluation` bear results: they are part of the stages' keys. The sections from `tracking` on do not:
-whatever they say, the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
+`ingestion` … `evaluation` determine the result and are part of the stages' keys. The sections from `tracking` on do
+not: the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -12,13 +12,13 @@ from configs.addresses import has_secret, shown
 from configs.names import Cron, ModelName, Name, Zone
 from configs.workspaces import folder
 
-VERSION: Literal[1] = 1  # of the config as runs log it: see logged.py
+VERSION: Literal[1] = 1  # of the config that a run logs: see migrations.py
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 NotNegative = Annotated[int, Field(ge=0, le=10**9)]
 Days = Annotated[float, Field(ge=0, le=36_500)]  # a hundred years
 Seconds = Annotated[float, Field(gt=0, le=1e8)]  # three years
-Text = Annotated[str, Field(min_length=1, max_length=10_000)]  # an empty one is a shell's variable that is not set
+Text = Annotated[str, Field(min_length=1, max_length=10_000)]  # an empty text is often an unset shell variable
 Event = Literal["failure", "rejection", "no-learning", "drift", "promotion", "late", "lost"]
 
 
@@ -28,20 +28,20 @@ class Section(BaseModel):
     @field_validator("*")
     @classmethod
     def _without_secret(cls, value: Any) -> Any:
-        """A config is logged, stored with deployments, and shown."""
+        """Refuse secrets, since a config is logged, stored with deployments and shown."""
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and has_secret(text):
                 raise ValueError(
                     "expected  an address without a password, token, key or signature: configs are logged\n"
                     f"found     {shown(text)}\n"
-                    "Give MLflow's in MLFLOW_TRACKING_URI, and S3's keys in AWS_ACCESS_KEY_ID and "
-                    "AWS_SECRET_ACCESS_KEY; another text that wants one is to be downloaded first."
+                    "Set MLflow's in MLFLOW_TRACKING_URI, and S3's keys in AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY. Download any other text that needs one yourself."
                 )
         return value
 
     @model_validator(mode="after")
     def _no_null_character(self) -> Self:
-        """No path, and no text of a database, may hold one."""
+        """Refuse null characters, which neither paths nor databases accept."""
         for key, value in self:
             for text in value if isinstance(value, list) else [value]:
                 if isinstance(text, str) and "\0" in text:
@@ -50,32 +50,38 @@ class Section(BaseModel):
 
 
 class Ingestion(Section):
-    """Where the text comes from, and what counts as one document."""
+    """The source of the text, and what counts as one document."""
 
     source: Text | Annotated[list[Text], Field(min_length=1)] = Field(
         description="A file, folder, glob, http(s) URL or s3://bucket/prefix, or a list of them; `installed-docs` "
         "reads the documentation of installed Python packages."
     )
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Required for a URL: the download's digest.")
-    distributions: list[Text] = Field([], description="The packages `installed-docs` reads.")
-    text_documents: Literal["file", "line"] = Field("file", description="What is one document in a .txt file.")
+    sha256: str | None = Field(
+        None, pattern="^[0-9a-f]{64}$", description="The SHA-256 digest of the download; required for a URL."
+    )
+    distributions: list[Text] = Field([], description="The packages that `installed-docs` reads.")
+    text_documents: Literal["file", "line"] = Field(
+        "file", description="Whether a .txt file is one document, or each of its lines."
+    )
     text_column: Text = Field("text", description="The column that holds the text (JSON, CSV, TSV, Parquet, Arrow).")
-    id_column: Text | None = Field(None, description="The column that names the document; without it, file and row do.")
+    id_column: Text | None = Field(
+        None, description="The column that names the document; by default its file and row name it."
+    )
     document_length: Annotated[int, Field(ge=1, le=10**8)] = Field(
-        100_000, description="Longer documents are cut at white space, in characters; each piece counts as a document."
+        100_000, description="In characters. Longer documents are cut at white space; each piece is a document."
     )
     duplicates: Literal["keep", "drop"] | None = Field(
         None,
-        description="What becomes of a text that was there before. By default whole files and docstrings, which are "
-        "copies, are dropped; lines and rows, such as baskets, logs and chats, are kept.",
+        description="Whether to keep or drop a text that occurred before. By default repeated files and docstrings, "
+        "which are copies, are dropped; repeated lines and rows, such as baskets, logs and chats, are kept.",
     )
     max_rejected_fraction: Fraction = Field(
         0.2,
-        description="The stage fails if more than this of the documents, or of the characters, is undecodable "
-        "or, where `duplicates` says nothing of it, dropped as a duplicate.",
+        description="The stage fails if more than this fraction of the documents, or of the characters, cannot be "
+        "decoded or is dropped as a duplicate (duplicates count only if `duplicates` is not set).",
     )
     shard_mb: Annotated[int, Field(ge=1, le=1_024)] = Field(
-        2, description="Text in one Parquet shard of documents, in MB."
+        2, description="The size of one Parquet shard of documents, in MB of text."
     )
 
 
@@ -84,88 +90,91 @@ class Tokenization(Section):
 
     lowercase: bool = True
     digits: Literal["keep", "spell", "drop"] = Field("keep", description="`spell` writes 42 as `four two`.")
-    sentences: bool = Field(False, description="One row a sentence: no window crosses a full stop.")
+    sentences: bool = Field(False, description="Split documents into sentences: no window crosses a full stop.")
     pattern: Text | None = Field(
-        None, description="RE2 expression of one word; by default a run of letters, marks and digits of any script."
+        None,
+        description="An RE2 expression for one word; by default a sequence of letters, marks and digits of any script.",
     )
-    # left out where there is none: keys and logged configs then stay what they were before there was the key
+    # excluded if it is None: so keys and logged configs are the same as before this key existed
     segmenter: Literal["icu"] | None = Field(
         None,
         exclude_if=lambda segmenter: segmenter is None,
-        description="What cuts clauses of Chinese, Japanese, Thai, Khmer, Lao and Burmese into words, by dictionaries: "
-        "the extra `segment`.",
+        description="Cuts Chinese, Japanese, Thai, Khmer, Lao and Burmese into words with dictionaries; needs the "
+        "extra `segment`.",
     )
 
 
 class Vocabulary(Section):
-    """Which words get a vector."""
+    """The words that get a vector."""
 
-    min_count: Count = Field(5, description="Rarer words are left out.")
-    max_size: Count | None = Field(None, description="At most this many words, the most frequent ones.")
+    min_count: Count = Field(5, description="Words that occur less often are left out.")
+    max_size: Count | None = Field(None, description="The largest number of words; the most frequent ones are kept.")
     fixed: Text | None = Field(None, description="A file with one word a line; replaces min_count and max_size.")
     subsample: Annotated[float, Field(ge=0, lt=1)] = Field(
-        1e-3, description="Words more frequent than this share of the corpus are thinned out; 0 keeps all."
+        1e-3, description="Occurrences of words above this share of the corpus are randomly dropped; 0 keeps all."
     )
 
 
 class Windows(Section):
-    """What is a context."""
+    """The context windows."""
 
     window: Annotated[int, Field(ge=1, le=255)] = Field(5, description="The largest radius m, in words.")
     shard_rows: Annotated[int, Field(ge=1, le=10**8)] = Field(
-        250_000, description="Windows in one Parquet shard, up to a whole document more."
+        250_000, description="The number of windows in one Parquet shard; it ends with a whole document."
     )
     held_out_fraction: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.005, description="Share of the documents kept from training, to measure J(θ)."
+        0.005, description="The share of documents held out from training, to measure J(θ)."
     )
     held_out_windows: Annotated[int, Field(ge=1, le=10**6)] = Field(
-        2_000, description="At most this many of their windows are judged."
+        2_000, description="The largest number of held-out windows that are evaluated."
     )
 
 
 class Training(Section):
-    """How the vectors are learnt."""
+    """The training of the vectors."""
 
     architecture: Literal["skip_gram", "cbow"] = "skip_gram"
     objective: Literal["negative_sampling", "softmax", "hierarchical_softmax"] = "negative_sampling"
-    vector_size: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="Dimensions D of a vector.")
+    vector_size: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="The dimension D of a vector.")
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 5
     batch_size: Annotated[int, Field(ge=1, le=10**6)] | Literal["full"] = Field(
         1024, description='Windows in a mini-batch; 1 is stochastic gradient descent, "full" is gradient descent.'
     )
     learning_rate: Annotated[float, Field(gt=0, le=1e30)] = Field(
         0.025,
-        description="At its highest. Hierarchical softmax wants about twice as much, CBOW three times.",
+        description="The highest learning rate. Hierarchical softmax needs about twice the default, CBOW three times.",
     )
     min_learning_rate: Annotated[float, Field(ge=0, le=1e30)] = 1e-4
     schedule: Literal["linear", "constant", "cosine"] = "linear"
-    warmup: Fraction = Field(0.0, description="Share of the training during which the rate rises from its floor.")
-    negatives: Annotated[int, Field(ge=1, le=1_000)] = Field(
-        5, description="Noise words weighed against each true pair."
+    warmup: Fraction = Field(
+        0.0, description="The share of the training during which the rate rises from min_learning_rate."
     )
+    negatives: Annotated[int, Field(ge=1, le=1_000)] = Field(5, description="The number of noise words for each pair.")
     noise_exponent: Annotated[float, Field(ge=0, le=2)] = 0.75
     shared_negatives: Annotated[int, Field(ge=0, le=10_000)] = Field(
-        32, description="Noise words drawn once per block and shared by its windows; 0 draws them for each pair."
+        32, description="Noise words that are drawn once per block and shared by its windows; 0 draws for each pair."
     )
     block_length: Annotated[int, Field(ge=1, le=10_000)] = Field(
         32, description="Consecutive windows that share their noise words."
     )
     damping: Annotated[float, Field(gt=0, le=1e30)] = Field(
-        2.0, description="A row moves in a batch by at most this many times the mean of its pairs' gradients."
+        2.0, description="Limits a row's step in a batch to this many times the mean gradient of its pairs."
     )
     warm_start: Text | None = Field(
         None,
-        description="What to start from, where a vector follows its word: a vectors.parquet of an earlier training, "
-        "`champion` (if there is one by then) or `last` (of this workspace).",
+        description="The initial vectors, matched by word: the path of a vectors.parquet, `champion` (random if there "
+        "is none yet) or `last` (the last training in this workspace).",
     )
-    frozen: Text | None = Field(None, description="A file with one word a line, whose vectors stay as they start.")
-    combination: Literal["mean", "sum"] = Field("mean", description="How CBOW joins the vectors of a context.")
-    # left out where it changes nothing: whatever is made of the section then stays what it was before there was the key
+    frozen: Text | None = Field(
+        None, description="A file with one word a line; the vectors of these words are not changed by the training."
+    )
+    combination: Literal["mean", "sum"] = Field("mean", description="How CBOW combines the vectors of a context.")
+    # excluded at its default: so keys, digests and logged configs are the same as before this key existed
     keep_epochs: Annotated[int, Field(ge=1, le=100)] = Field(
         1,
         exclude_if=lambda count: count == 1,
-        description="The vectors at the end of the last so many epochs are kept, judged and logged; 1 keeps the final "
-        "ones alone.",
+        description="The number of last epochs whose vectors are kept, evaluated and logged; 1 keeps only the final "
+        "vectors.",
     )
 
     @model_validator(mode="after")
@@ -176,130 +185,146 @@ class Training(Section):
 
 
 class Evaluation(Section):
-    """What the vectors are judged by."""
+    """The evaluation of the vectors."""
 
-    similarity: list[Text] = Field([], description="Files of `word word score`, separated by tabs or commas.")
+    similarity: list[Text] = Field([], description="Files with lines `word word score`, separated by tabs or commas.")
     analogies: list[Text] = Field([], description="Files in the questions-words format.")
     domain: list[Text] = Field(
         [],
-        description="TOML or CSV files of your own: pairs closer than others, analogies, categories; "
-        "docs/how-to/own-text.md describes them.",
+        description="Your own TOML or CSV files: pairs that should be closer than others, analogies, categories; "
+        "docs/operate.md describes them.",
     )
-    analogy_candidates: Count | None = Field(30_000, description="Answers are sought among the first N words.")
-    probes: list[Text] = Field([], description="Words whose neighbours are shown; by default some frequent ones.")
-    bootstrap: Annotated[int, Field(ge=1, le=10**6)] = Field(1_000, description="Resamples behind each 95% interval.")
+    analogy_candidates: Count | None = Field(
+        30_000, description="Answers to analogies are searched among this many most frequent words."
+    )
+    probes: list[Text] = Field([], description="Words whose neighbours are shown; by default some frequent words.")
+    bootstrap: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        1_000, description="The number of bootstrap resamples for each 95% interval."
+    )
 
 
 class Tracking(Section):
-    """Where MLflow is."""
+    """The connection to MLflow."""
 
-    # of a schema, Prefect takes every key named `required` away, also this section's: so more than is left is allowed
+    # Prefect removes every key named `required` from a schema, this section's too: so its schema allows unknown keys
     model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("additionalProperties"))
 
-    uri: Text | None = Field(None, description="By default MLFLOW_TRACKING_URI, else SQLite inside the workspace.")
+    uri: Text | None = Field(
+        None, description="The address of MLflow; by default MLFLOW_TRACKING_URI, else SQLite in the workspace."
+    )
     required: bool = Field(
         True,
-        description="Whether a run needs MLflow; else it does without while MLflow is away, and waits for `w2v sync`.",
+        description="Whether a run fails if MLflow cannot be reached; if false, its result is kept for `w2v sync`.",
     )
     patience: Annotated[float, Field(ge=0, le=1e8)] = Field(
-        300.0, description="Seconds that the end of a run waits for an MLflow that went away."
+        300.0, description="Seconds that a run waits at its end if MLflow cannot be reached."
     )
     experiment: Name = "word2vec"
     registered_model: ModelName = "vectors"
 
 
 class Promotion(Section):
-    """When a retrained model takes the champion's place (the rule in full: tasks/promotion/rule.py)."""
+    """The rule by which a retrained model replaces the champion (docs/operate.md describes it)."""
 
-    automatic: bool = Field(True, description="Decide at the end of each retraining; else only `w2v promote` does.")
-    gates: list[Text] = Field(
-        [], description="Scores that decide, such as `similarity/wordsim353`; by default all that the champion has."
+    automatic: bool = Field(
+        True, description="Decide at the end of each retraining; if false, only `w2v promote` decides."
     )
-    margin: Fraction = Field(0.05, description="How much worse a gate may be, at the low end of the 95% interval.")
-    min_coverage: Fraction = Field(0.9, description="Share of the champion's items that must still be known.")
+    gates: list[Text] = Field(
+        [], description="The scores that decide, such as `similarity/wordsim353`; by default all that the champion has."
+    )
+    margin: Fraction = Field(
+        0.05, description="How much worse than the champion a gate may be, at the low end of the 95% interval."
+    )
+    min_coverage: Fraction = Field(
+        0.9, description="The smallest share of the champion's evaluation items that the new version must cover."
+    )
     max_drift: Fraction = Field(
-        0.3, description="How far the space may move: 1 − mean cosine of the frequent words both know, after alignment."
+        0.3,
+        description="The largest drift: 1 − mean cosine of the frequent words of both models, after alignment.",
     )
     max_cosine: Fraction = Field(
-        0.8, description="Vectors have collapsed if the mean cosine of two frequent words is this or more."
+        0.8, description="Vectors count as collapsed if the mean cosine of two frequent words is at least this."
     )
     min_gain: Fraction = Field(
-        1e-4, description="By how much J(θ) on held-out windows has to be below that before the training, as a share."
+        1e-4, description="The fraction by which the training must at least lower J(θ) on held-out windows."
     )
     floors: dict[Text, float] = Field(
-        {}, description='Scores below which no version becomes champion, such as {"similarity/wordsim353" = 0.3}.'
+        {}, description='The lowest scores of any champion, such as {"similarity/wordsim353" = 0.3}.'
     )
     align: bool = Field(
-        False, description="Register the vectors turned to the champion's axes, for what is indexed by these."
+        False, description="Register the vectors rotated to the champion's axes, for indexes that were built with it."
     )
 
 
 class Schedule(Section):
-    """When the deployed retraining runs by itself (what else is deployed, and how: prefect.yaml)."""
+    """The schedule of the deployed retraining (prefect.yaml has the other deployments)."""
 
     cron: Cron = Field("0 3 * * *", description="Minute, hour, day of the month, month, day of the week.")
-    timezone: Zone = Field("UTC", description="Whose hours these are, such as `Europe/Berlin`.")
-    active: bool = Field(True, description="Else it runs when asked to.")
+    timezone: Zone = Field("UTC", description="The time zone of these hours, such as `Europe/Berlin`.")
+    active: bool = Field(True, description="If false, the deployed flows run only when they are started by hand.")
 
 
 class Runtime(Section):
-    """How the work is done; none of it changes a result but `portable`, by the kernels that are part of the keys."""
+    """Where and how the work is done; only `portable` can change results, and it changes the keys too."""
 
     workspace: Annotated[Text, AfterValidator(lambda text: str(folder(text)))] = Field(
-        "workspace", description="Folder of the store, the tracking database and Prefect's files."
+        "workspace", description="The folder of the store, the tracking database and Prefect's files."
     )
-    threads: Annotated[int, Field(ge=0, le=1_024)] = Field(0, description="0 uses every core.")
+    threads: Annotated[int, Field(ge=0, le=1_024)] = Field(
+        0, description="The number of threads of the stages other than training; 0 uses every core."
+    )
     training_threads: Annotated[int, Field(ge=1, le=256)] = Field(
-        2, description="Of the training itself, which makes use of two."
+        2, description="The number of threads of the training; more than two do not make it faster."
     )
     portable: bool = Field(
-        False, description="The same bits on every x86-64 CPU with AVX2: pins the kernels of BLAS and NumPy."
+        False,
+        description="Pin the kernels of BLAS and NumPy, for identical bits on every x86-64 CPU with AVX2.",
     )
-    log_interval: Seconds = Field(1.0, description="Seconds between two points of a curve.")
+    log_interval: Seconds = Field(1.0, description="Seconds between two points of the training curve.")
     checkpoint_interval: Seconds = Field(60.0, description="Seconds between two checkpoints.")
     lost_after: Seconds = Field(
-        600.0, description="Seconds without a heartbeat after which `w2v reconcile` closes a run; 20 beats."
+        600.0, description="Seconds without a heartbeat after which `w2v reconcile` closes a run (20 heartbeats)."
     )
 
 
 class Notify(Section):
-    """Who is told what, when nobody looks."""
+    """Notifications: which events are sent, and where."""
 
     webhook: str = Field(
         "W2V_WEBHOOK",
         pattern="^[A-Za-z_][A-Za-z0-9_]*$",
-        description="The environment variable with the address of a webhook: a secret, so never itself here.",
+        description="The environment variable that holds a webhook's address, which is a secret.",
     )
     block: Text | None = Field(
-        None,
-        description="A notification block of Prefect's, `type/name`: e-mail, Slack and others (docs/how-to/notify.md).",
+        None, description="A notification block of Prefect, `type/name`: e-mail, Slack and others (docs/operate.md)."
     )
     on: list[Event] = Field(
-        ["failure", "rejection", "no-learning", "drift", "promotion", "late", "lost"], description="What is told."
+        ["failure", "rejection", "no-learning", "drift", "promotion", "late", "lost"],
+        description="The events to notify about.",
     )
     late_after: Seconds = Field(
-        900.0, description="Seconds after its time at which a scheduled run that has not started is late."
+        900.0, description="Seconds after its scheduled time at which a run that has not started is late."
     )
 
 
 class Retention(Section):
-    """What `w2v retain` keeps of the past, beside what is always kept (tasks/maintenance/garbage.py)."""
+    """What `w2v retain` keeps, in addition to what is always kept (`w2v retain --help`)."""
 
-    outputs_last: NotNegative = Field(5, description="Stage outputs that the last so many runs use.")
-    outputs_days: Days = Field(30.0, description="And those of runs that ended within so many days.")
-    runs_last: NotNegative = Field(50, description="The last so many MLflow runs.")
-    runs_days: Days = Field(90.0, description="And MLflow runs that ended within so many days.")
+    outputs_last: NotNegative = Field(5, description="Stage outputs are kept for this many last runs.")
+    outputs_days: Days = Field(30.0, description="Stage outputs are kept for runs that ended within this many days.")
+    runs_last: NotNegative = Field(50, description="This many last MLflow runs are kept.")
+    runs_days: Days = Field(90.0, description="MLflow runs that ended within this many days are kept.")
     trash_days: Days = Field(
-        7.0, description="How long MLflow holds a deleted run, which `mlflow runs restore` brings back, and its files."
+        7.0, description="Days until a deleted MLflow run is purged; until then `mlflow runs restore` restores it."
     )
-    flow_runs_days: Days = Field(90.0, description="Prefect's flow runs that ended within so many days.")
+    flow_runs_days: Days = Field(90.0, description="Prefect's flow runs that ended within this many days are kept.")
 
 
 class Config(Section):
     """One experiment."""
 
     version: Literal[1] = VERSION
-    name: Name = Field("retraining", description="What runs of this experiment are called.")
+    name: Name = Field("retraining", description="The name of this experiment's runs.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     ingestion: Ingestion
     tokenization: Tokenization = Tokenization()

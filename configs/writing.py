@@ -1,4 +1,4 @@
-"""A config as the TOML file that would be written by hand: only what differs from the defaults."""
+"""Write a config as a TOML file, as by hand: only the values that differ from the defaults."""
 
 import tomli_w
 
@@ -6,7 +6,7 @@ from configs.schema import Config
 
 
 def toml(config: Config, comment: str) -> str:
-    """Return what `load` reads as this same config, below the comment."""
+    """Return TOML text that `load` reads as the same config, with the comment at its top."""
     lines = [f"# {_printable(line)}\n" for line in comment.splitlines()]
     return "".join(lines) + tomli_w.dumps(config.model_dump(mode="json", exclude_defaults=True))
 

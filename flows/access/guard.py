@@ -190,18 +190,18 @@ class Guard:
 
 
 def told(port: int, hosts: Iterable[str], lock: Lock | None) -> dict[str, str]:
-    """The environment of a process that serves `guarded(app)`."""
+    """Return the environment variables for a process that serves `guarded(app)`."""
     known = [lock.credential, lock.key] if lock else []
     return {SETTINGS: json.dumps({"port": port, "hosts": list(hosts), "lock": known})}
 
 
 def is_locked() -> bool:
-    """Whether the environment has a lock for the server of this process."""
+    """Return True if the environment has a lock for the server of this process."""
     return bool(json.loads(os.environ[SETTINGS])["lock"])
 
 
 def guarded(app: App, *, health: str, sockets: bool = False) -> Guard:
-    """As the environment tells, without which nothing is served."""
+    """Return the app behind a guard with the settings of the environment; raises KeyError if there are none."""
     said = json.loads(os.environ[SETTINGS])
     lock = Lock(*said["lock"]) if said["lock"] else None
     return Guard(app, said["port"], said["hosts"], lock, health=health, sockets=sockets)

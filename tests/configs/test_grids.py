@@ -42,9 +42,9 @@ def test_values_are_read(entry: str, values: object) -> None:
         (["training.epochs=1,2", "training.epochs=3"], "training.epochs is named twice"),
         (["training.damping=3..1"], "expected  a range from a smaller to a larger number"),
         (["training.damping=1-1..2"], "expected  a range from a smaller to a larger number"),
-        (["seed=1,2"], "a seed is luck and not a setting: `w2v retrain --seeds 3`"),
+        (["seed=1,2"], "a seed is not a setting to choose: `w2v retrain --seeds 3`"),
         (["runtime.threads=1,2"], "runtime cannot change a result"),
-        (["evaluation.bootstrap=1,2"], "evaluation judges what was learnt"),
+        (["evaluation.bootstrap=1,2"], "evaluation judges the vectors"),
     ],
 )
 def test_what_is_no_grid_is_refused(entries: list[str], message: str) -> None:

@@ -117,7 +117,7 @@ def test_values_that_do_not_fit_together_name_all_their_places() -> None:
     assert str(error.value) == (
         "the defaults, --set training.learning_rate=1e-5: training\n"
         "min_learning_rate 0.0001 is above learning_rate 1e-05\n"
-        "What each key takes is in configs/schema.py."
+        "configs/schema.py describes every key."
     )
 
 
@@ -293,7 +293,7 @@ def test_times_of_cron(cron: str) -> None:
         (b"x = " + b"[" * 5_000 + b"]" * 5_000, "nested too deeply"),
         (b"seed = " + b"9" * 5_000, "is not TOML"),
         (b"seed = 1\nseed = 2\n", "is not TOML: Cannot overwrite a value"),
-        (b"# long\n" * 200_000, "is no config\nexpected  TOML of a few lines"),
+        (b"# long\n" * 200_000, "is not a config\nexpected  TOML of a few lines"),
         (b"name = 'a\x00b'\n", "is not TOML"),
         (b"", "ingestion"),
         (None, "cannot read this config (Is a directory)"),
@@ -319,7 +319,7 @@ def test_files_that_are_no_config(content: bytes | None, message: str, tmp_path:
 def test_a_pipe_is_no_config(tmp_path: Path) -> None:
     """Nothing waits for what may never come."""
     os.mkfifo(tmp_path / "pipe.toml")
-    with pytest.raises(ConfigError, match=r"pipe\.toml is no config\nexpected  a TOML file\nfound     a pipe"):
+    with pytest.raises(ConfigError, match=r"pipe\.toml is not a config\nexpected  a TOML file\nfound     a pipe"):
         load(tmp_path / "pipe.toml")
 
 
@@ -342,5 +342,5 @@ def test_a_key_is_set_once() -> None:
 
 def test_devices_are_no_config() -> None:
     """What never ends is not read to its end."""
-    with pytest.raises(ConfigError, match="/dev/zero is no config"):
+    with pytest.raises(ConfigError, match="/dev/zero is not a config"):
         load("/dev/zero")

@@ -54,7 +54,7 @@ def test_a_file_is_no_workspace(tmp_path: Path) -> None:
     """Named before anything looks into it."""
     (tmp_path / "reviews.csv").touch()
 
-    with pytest.raises(ValueError, match="a file is no workspace"):
+    with pytest.raises(ValueError, match="is a file\nexpected  a folder for the workspace"):
         folder(tmp_path / "reviews.csv")
     for empty in ("", " "):
         with pytest.raises(ValueError, match="the workspace is empty"):

@@ -66,7 +66,7 @@ def test_manifest_of_another_version_is_not_damage(tmp_path: Path) -> None:
     assert manifest.exists()
 
 
-@pytest.mark.parametrize(("version", "said"), [(0, "a config of version 0, read as one of version 1"), (1, "")])
+@pytest.mark.parametrize(("version", "said"), [(0, "a config of version 0, converted to version 1"), (1, "")])
 def test_configs(version: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
     """A logged config is today's config; an older one is migrated with a note."""
     with caplog.at_level(logging.INFO, "w2v"):
@@ -96,6 +96,6 @@ def test_config_of_a_newer_version_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"version": "x"}'])
 def test_what_is_no_config_is_said(text: str) -> None:
-    """A file that is not a config gives one clear message."""
-    with pytest.raises(ConfigError, match="run 1 is not a config that a run has logged"):
+    """Rubbish is one clear message."""
+    with pytest.raises(ConfigError, match="run 1 is not a config logged by a run"):
         migrations.read(text, "run 1")
