@@ -38,6 +38,7 @@ _NAME = re.compile(
 
 
 def has_secret(address: str) -> bool:
+    """Return True if the address holds a password, token or key."""
     return _masked(address) != address
 
 

@@ -34,6 +34,7 @@ class Range(NamedTuple):
 
     @property
     def whole(self) -> bool:
+        """Return True if only whole numbers are meant."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 

@@ -44,6 +44,7 @@ class Reproduced(NamedTuple):
 
     @property
     def identical(self) -> bool:
+        """Return True if words, tables and scores are the same, bit for bit."""
         return not self.outcome
 
 

@@ -56,6 +56,7 @@ class Lock:
 
     @classmethod
     def random(cls) -> "Lock":
+        """Return a lock with a random credential and key."""
         return cls(f"w2v:{secrets.token_urlsafe(32)}", secrets.token_hex(32))
 
     def link(self, page: str) -> str:
@@ -65,6 +66,7 @@ class Lock:
         return urlunsplit(parts._replace(path=parts.path or "/", query=query))
 
     def token(self, purpose: str, port: int) -> str:
+        """Return the token of a purpose, "link" or "cookie", for the server at a port."""
         return hmac.new(self.key.encode(), f"{purpose} {port}".encode(), "sha256").hexdigest()[:32]
 
     def opens(self, authorization: str) -> bool:

@@ -32,6 +32,7 @@ class Wary(Impatient):
         super().connection_made(transport)
 
     def admit(self) -> None:
+        """End the limits of this connection, since its caller is admitted."""
         self.known = True
         self.leave()
         if self._unread:

@@ -18,7 +18,9 @@ PrefectPort = Annotated[int, typer.Option(min=1, max=65535, help="The port of Pr
 MLflowPort = Annotated[int, typer.Option("--mlflow-port", min=1, max=65535, help="The port of MLflow's server.")]
 Expose = Annotated[
     str,
-    typer.Option(metavar="ADDRESS", help="Listen at this address of the machine, or at 0.0.0.0 (all of them)."),
+    typer.Option(
+        metavar="ADDRESS", help="Listen at this address of the machine, or at 0.0.0.0 (all of them); needs passwords."
+    ),
 ]
 Patience = Annotated[
     float, typer.Option(min=1, metavar="SECONDS", help="Restart a part that has not answered for this long.")
@@ -80,7 +82,7 @@ def status(workspace: Workspace = Path("workspace")) -> None:
 
 @app.command()
 def unit(
-    manager: Manager,
+    manager: Annotated[Manager, typer.Argument(help="The program that will run the service.")],
     config: ConfigFile = QUICKSTART,
     settings: Settings = None,
     workspace: Placed = None,

@@ -16,6 +16,7 @@ def say(console: Console, *parts: str | tuple[str, str]) -> None:
 
 
 def cell(text: str, style: str = "") -> Text:
+    """Return one line of text, with control characters made visible."""
     return Text(one_line(text), style)
 
 

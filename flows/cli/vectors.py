@@ -49,7 +49,10 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 chooses a free one.")] = 5001,
     host: Annotated[
         str,
-        typer.Option(metavar="ADDRESS", help="Listen at this address of the machine, or at 0.0.0.0 (all of them)."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Listen at this address of the machine, or at 0.0.0.0 (all of them); needs a password.",
+        ),
     ] = "127.0.0.1",
     workspace: Workspace = Path("workspace"),
 ) -> None:

@@ -26,7 +26,10 @@ def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
 
 
 @app.command()
-def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, workspace: Workspace = Path("workspace")) -> None:
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port of MLflow's server.")] = 5000,
+    workspace: Workspace = Path("workspace"),
+) -> None:
     """Show the workspace's runs in MLflow's pages, until Ctrl-C.
 
     Listens on 127.0.0.1. If `w2v up` is running, prints the address of its MLflow server.

@@ -27,6 +27,7 @@ class Plan(NamedTuple):
 
     @property
     def nothing_to_do(self) -> bool:
+        """Return True if every stage is reused."""
         return all(step.output for step in self.steps)
 
     @property

@@ -99,6 +99,7 @@ class Temporary:
             self._answered.wait()
 
     def end(self) -> None:
+        """End the server."""
         with self._change:
             self._ending.set()
         if self._server:

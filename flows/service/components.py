@@ -30,6 +30,7 @@ class Service(NamedTuple):
 
     @classmethod
     def read(cls, said: str) -> "Service":
+        """Read the options from JSON, as `str` writes them."""
         return cls(**json.loads(said))
 
     def __str__(self) -> str:
@@ -37,6 +38,7 @@ class Service(NamedTuple):
 
     @property
     def ports(self) -> dict[str, int]:
+        """Return the port of each server."""
         return {"prefect": self.prefect_port, "mlflow": self.mlflow_port}
 
     def address(self, server: str) -> str:

@@ -35,7 +35,7 @@ class Copied:
         return in_last(list(self._last))
 
     def line(self, text: str) -> None:
-        self._last.append(text)
+        """Pass a line on, or count it if its limit is reached."""
         if self._clock() - self._since > PERIOD:
             self.tell()
         kind = NUMBER.sub("…", text)[:200]

@@ -51,6 +51,7 @@ def ask(prefect: str, path: str, wanted: dict[str, Any]) -> Any:
 
 
 def moment(said: str) -> float:
+    """Convert a time in ISO 8601 to seconds since 1970."""
     return datetime.fromisoformat(said).timestamp()
 
 

@@ -90,6 +90,7 @@ class Place:
 
     @property
     def lock(self) -> FileLock:
+        """Return the lock that the service holds, and make its folder."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         return FileLock(self.folder / ".lock")
@@ -119,6 +120,7 @@ class Place:
             return State(**said, lives=lives)
 
     def write(self, state: State) -> None:
+        """Write the state atomically."""
         beside = self._state.with_name("state.json.partial")
         beside.write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
         os.replace(beside, self._state)
@@ -157,6 +159,7 @@ class Place:
         )
 
     def clear(self) -> None:
+        """Delete the state."""
         self._state.unlink(missing_ok=True)
 
     def sweep(self, pattern: str = "") -> None:

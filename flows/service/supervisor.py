@@ -132,6 +132,7 @@ class Kept:
         self._due, self._delay = 0.0, float(SOON)
 
     def start(self) -> None:
+        """Start a process for the part, and copy its output into the log."""
         if self.name == "worker":
             self._place.sweep(ATTEMPTS)  # left behind by a killed worker
         self._place.temporary.mkdir(parents=True, exist_ok=True)
@@ -163,6 +164,7 @@ class Kept:
 
     @property
     def ended(self) -> str:
+        """Return how the process has ended, or "" if it runs."""
         code = self._process.poll() if self._process else None
         if code is None:
             return ""

@@ -118,6 +118,7 @@ def variables(webhook: str) -> list[str]:
 
 
 def systemd(service: Service, webhook: str = WEBHOOK) -> str:
+    """Return a unit file for systemd."""
     words = shlex.join([str(Path(sys.executable).parent / "w2v"), *command(service)])
     escaped = words.replace("%", "%%").replace("$", "$$")  # systemd gives these characters a meaning
     known = ", ".join(name for name in variables(webhook) if os.environ.get(name)) or "none of them"
@@ -125,6 +126,7 @@ def systemd(service: Service, webhook: str = WEBHOOK) -> str:
 
 
 def compose(service: Service, webhook: str = WEBHOOK) -> str:
+    """Return a file for Docker Compose. Raises PipelineError outside of a checkout."""
     folders = [Path.cwd(), Path(service.config).parent, Path(service.workspace)]
     if not (PROJECT / "requirements.lock").exists():
         raise PipelineError(

@@ -47,6 +47,7 @@ class Source:
 
     @property
     def now(self) -> Served:
+        """Return the vectors that are served at present."""
         return self._now
 
     def look(self) -> None:
@@ -71,6 +72,7 @@ class Source:
 
     @property
     def about(self) -> str:
+        """Return the version, the run and the size of the served vectors, in words."""
         size = " × ".join(f"{number:,}" for number in self._now.learnt.table.shape)
         return f"{self._now.version or 'no version'}, run {self._now.run}, {size}"
 
@@ -104,6 +106,7 @@ class Door:
         self.lock = Lock(f"{USER}:{password}", key)
 
     def guarded(self, inside: App, port: int) -> Guard:
+        """Return the application behind our limits and our guard."""
         return Guard(Bounded(inside, HEALTH), port, hosts(self.host, port), self.lock, health=HEALTH)
 
     def told(self, port: int) -> str:
