@@ -11,7 +11,7 @@ from configs.loading import ConfigError, check, check_once, set_values
 from configs.schema import Config
 from flows.planning.pipeline import pipeline
 from flows.planning.plan import TO_COME
-from tasks import certificate as certificate_module
+from tasks import certificate as certificates
 from tasks.certificate import INGREDIENTS, OUTCOME, Certificate, Difference
 from tasks.datasets.files import write_whole
 from tasks.display.terminal import visible
@@ -60,7 +60,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     uri = named or session.runs_of(workspace)
     run_id = registry.run_id(uri, run_id)
     run = Run(uri, run_id)
-    certificate = certificate_module.read(run)
+    certificate = certificates.read(run)
     place = f"config.json of run {run_id}"
     try:
         values = migrations.read(run.text("config.json"), place).model_dump(mode="json")
@@ -89,8 +89,8 @@ def foreseen(original: Original) -> list[Difference]:
 
     pipeline(original.config, look)
     with threadpool_limits(1, "blas"):  # as in the training
-        now = certificate_module.ingredients(original.config, inputs, environment.describe())
-    return certificate_module.differences(original.certificate, now, INGREDIENTS)
+        now = certificates.ingredients(original.config, inputs, environment.describe())
+    return certificates.differences(original.certificate, now, INGREDIENTS)
 
 
 def reproduce(original: Original) -> Reproduced:
@@ -103,14 +103,14 @@ def reproduce(original: Original) -> Reproduced:
     write_whole(workspace / MARK, original.run.id.encode())
     done = retrain(required(original.config), reproduces=original.run.id)
     run = Run(session.uri(original.config), done.run_id)
-    certificates = original.certificate, certificate_module.read(run)
-    outcome = certificate_module.differences(*certificates, OUTCOME)
+    both = original.certificate, certificates.read(run)
+    outcome = certificates.differences(*both, OUTCOME)
     apart = any(each.what.startswith("tables") for each in outcome)
     reproduced = Reproduced(
         run.id,
         outcome,
-        certificate_module.differences(*certificates, ("stages",)),
-        certificate_module.differences(*certificates, INGREDIENTS),
+        certificates.differences(*both, ("stages",)),
+        certificates.differences(*both, INGREDIENTS),
         distance(session.vectors_of(original.run), session.vectors_of(run)) if apart else None,
     )
     run.document(f"{VERDICT}.json", _readable(reproduced))

@@ -13,8 +13,7 @@ from flows.hooks.stops import stoppable
 from flows.outbox import required
 from flows.planning.pipeline import Retrained
 from flows.retrain import LOGGED, retrain
-from tasks.comparison import seeds as comparison_seeds
-from tasks.comparison.seeds import Noise
+from tasks.comparison.seeds import Noise, noise, publish
 from tasks.datasets.files import digest_of, write_whole
 from tasks.engine.store import LATEST
 from tasks.tracking import session
@@ -43,7 +42,7 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     ]
     runs = {variant.seed: retrain(variant) for variant in variants}
     write_whole(Path(config.runtime.workspace) / LATEST, _vectors(runs[config.seed]))
-    found = comparison_seeds.noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
+    found = noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
 
     session.close_abandoned(config)
     result = digest_of([run.outputs.evaluation.key for run in runs.values()])
@@ -52,7 +51,7 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
         log.info("nothing to do: run %s already sums up these seeds", parent)
         return Seeds(parent, runs, found)
     uri = session.uri(config)
-    comparison_seeds.publish(
+    publish(
         Run(uri, parent),
         Path(config.runtime.workspace),
         {seed: Run(uri, run.run_id) for seed, run in runs.items()},

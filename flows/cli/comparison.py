@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from flows.cli.tables import say, table
-from tasks.comparison import page as comparison_page
+from tasks.comparison import page as pages
 from tasks.comparison import published
-from tasks.comparison import runs as comparison_runs
+from tasks.comparison import runs as comparisons
 from tasks.comparison.runs import Against, Comparison
 from tasks.datasets import outputs
 from tasks.display import markdown
@@ -31,8 +31,8 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
     found = [registry.run_id(uri, run_id) for run_id in run_ids]
     if len(set(found)) < len(found):
         raise InputError(f"{' '.join(run_ids)} are not {len(found)} different runs\nfound     {', '.join(found)}")
-    comparison = comparison_runs.compare([published.load(uri, run_id) for run_id in found])
-    page = comparison_page.html(comparison)
+    comparison = comparisons.compare([published.load(uri, run_id) for run_id in found])
+    page = pages.html(comparison)
     name = "-".join(run.id[:8] for run in comparison.runs) + ".html"
     target = output or workspace / FOLDER / name
     outputs.place_text(target, page)

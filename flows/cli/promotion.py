@@ -9,7 +9,7 @@ from configs.schema import Config
 from flows.cli.tables import say, table
 from tasks import notifications
 from tasks.errors import InputError
-from tasks.promotion import decision as promotion_decision
+from tasks.promotion import decision as decisions
 from tasks.tracking import registry, session
 from tasks.tracking.registry import CHALLENGER, CHAMPION, Decision, Model
 from tasks.tracking.run import Run
@@ -22,7 +22,7 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
     Raises InputError if the version is a reproduction of another run.
     """
     uri = session.runs_of(workspace)
-    with promotion_decision.alone(workspace):
+    with decisions.alone(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or not _answers(decision, model, wanted, because):
             version = model.version(wanted)
@@ -32,8 +32,8 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
                     f"version {version.number} is a reproduction of run {original}\nPromote that one instead."
                 )
             rule = _config(run).promotion
-            decision = promotion_decision.decide(model, version, rule, accept_drift=accept_drift, because=because)
-            promotion_decision.record(workspace, model, decision)
+            decision = decisions.decide(model, version, rule, accept_drift=accept_drift, because=because)
+            decisions.record(workspace, model, decision)
     _tell(console, model, decision)
     return int(decision.verdict == "kept back")
 
@@ -41,19 +41,19 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
 def rollback(console: Console, workspace: Path, name: str, because: str) -> None:
     """Make the previous champion the champion again; a rollback whose process was killed is finished first."""
     uri = session.runs_of(workspace)
-    with promotion_decision.alone(workspace):
+    with decisions.alone(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or decision.verdict != "restored":
-            decision = promotion_decision.restore(model, because)
-            promotion_decision.record(workspace, model, decision)
+            decision = decisions.restore(model, because)
+            decisions.record(workspace, model, decision)
     _tell(console, model, decision)
 
 
 def _go_on(workspace: Path, uri: str, name: str) -> tuple[Model, Decision | None]:
     """Record an interrupted decision about the model; return the model, and that decision if there was one."""
     model = registry.model(uri, name)
-    if decision := promotion_decision.interrupted(model):
-        promotion_decision.record(workspace, model, decision)
+    if decision := decisions.interrupted(model):
+        decisions.record(workspace, model, decision)
         model = registry.model(uri, name)
     return model, decision
 
@@ -82,11 +82,11 @@ def history(console: Console, workspace: Path, name: str) -> None:
             "`w2v promote VERSION`.",
         )
         return
-    decisions = [
+    rows = [
         [each.when[:19].replace("T", " "), each.version, each.verdict, each.against or "–", each.who, each.why]
         for each in model.history
     ]
-    console.print(table(["when (UTC)", "version", "", "champion then", "by", "why"], decisions))
+    console.print(table(["when (UTC)", "version", "", "champion then", "by", "why"], rows))
     console.print()
     _show_aliases(console, model)
 
@@ -94,8 +94,8 @@ def history(console: Console, workspace: Path, name: str) -> None:
 def show(console: Console, decision: Decision) -> None:
     """Print the figures of a decision, and its verdict in a sentence."""
     if decision.figures:
-        console.print(table(promotion_decision.HEAD, promotion_decision.rows(decision.figures)))
-        say(console, f"\n{promotion_decision.said_of_the_space(decision.figures)}\n")
+        console.print(table(decisions.HEAD, decisions.rows(decision.figures)))
+        say(console, f"\n{decisions.said_of_the_space(decision.figures)}\n")
     say(console, decision.sentence)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks import certificate as certificate_module
+from tasks import certificate as certificates
 from tasks.certificate import Certificate
 from tasks.display.terminal import visible
 from tasks.engine.store import Store
@@ -38,8 +38,8 @@ def examine(workspace: Path, run_id: str) -> int:
 
 def verify(run: Run, store: Store) -> Iterator[Finding]:
     """Yield the findings. Raises TrackingError if the run is unknown or has no certificate that can be trusted."""
-    certificate = certificate_module.read(run)
-    yield Finding(True, "certificate", f"{certificate_module.FILE} is the original of run {run.id}")
+    certificate = certificates.read(run)
+    yield Finding(True, "certificate", f"{certificates.FILE} is the original of run {run.id}")
     yield from _artifacts(run, certificate)
     parameters, metrics = run.record.data.params, run.record.data.metrics
     yield from _values("parameters", certificate["config"], parameters)
@@ -51,7 +51,7 @@ def verify(run: Run, store: Store) -> Iterator[Finding]:
 def _artifacts(run: Run, certificate: Certificate) -> Iterator[Finding]:
     wanted = certificate["artifacts"]
     with run.fetched() as folder:
-        found = certificate_module.digests(folder)
+        found = certificates.digests(folder)
     bad = {name: "is missing" if name not in found else "differs" for name in wanted if found.get(name) != wanted[name]}
     yield from (Finding(False, "artifacts", f"{name} {fault}") for name, fault in bad.items())
     yield Finding(not bad, "artifacts", f"{len(wanted) - len(bad)} of {len(wanted)} are as certified")
@@ -78,7 +78,7 @@ def _fault(run: Run, epoch: int, wanted: dict[str, dict[str, object]]) -> str:
         learnt, scores = models.earlier(run, epoch)
     except InputError:
         return "is missing"
-    same = certificate_module.of_learnt(learnt).items() <= wanted["tables"].items()
+    same = certificates.of_learnt(learnt).items() <= wanted["tables"].items()
     return "" if same and scores == wanted["scores"] else "differs"
 
 

@@ -8,7 +8,7 @@ from configs.grids import Change
 from configs.schema import Config
 from flows.planning.plan import recipe
 from tasks.datasets import outputs
-from tasks.sweeps import candidates as sweeps_candidates
+from tasks.sweeps.candidates import drawn, every
 from tasks.sweeps.ranking import check_score
 from tasks.tracking.names import LOSS
 
@@ -28,7 +28,7 @@ def candidates(
     if output:
         outputs.check([output], "--output", ours=OURS)
     named = grids.read(grid)
-    changes = sweeps_candidates.every(named) if random is None else sweeps_candidates.drawn(named, random, config.seed)
+    changes = every(named) if random is None else drawn(named, random, config.seed)
     variants = [grids.changed(config, change) for change in changes]
     check_score(by, list(named), config.evaluation)
     for variant in variants:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from configs.schema import Config
 from flows.planning.plan import recipe
-from tasks import certificate as certificate_module
+from tasks import certificate as certificates
 from tasks.datasets.files import digest_of
 from tasks.engine.store import Dataset, Store, latest
 from tasks.errors import InputError
@@ -57,7 +57,7 @@ def _champion(config: Config) -> tuple[Path | None, str]:
     champion = registry.model(uri, name).champion
     if champion is None:
         return None, f"cold: {name!r} has no champion yet"
-    certificate = certificate_module.read(Run(uri, champion.run_id))
+    certificate = certificates.read(Run(uri, champion.run_id))
     store, place = _store_of(config), certificate["store"]["vectors"]
     found = _found(config, *place.split("/"))
     if found is None or found.digest != certificate["stages"]["vectors"]:

@@ -12,7 +12,7 @@ from flows import reproduce
 from flows.cli.verify import examine
 from flows.query import vectors
 from flows.retrain import retrain
-from tasks import certificate as certificate_module
+from tasks import certificate as certificates
 from tasks.errors import InputError
 from tasks.tracking import registry, session
 from tasks.tracking.run import Run
@@ -130,12 +130,10 @@ def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pyt
 
     client = MlflowClient(session.workspace_uri(workspace))
     folder = Path(client.get_run(run_id).info.artifact_uri)
-    certificate = certificate_module.read(Run(session.workspace_uri(workspace), run_id))
+    certificate = certificates.read(Run(session.workspace_uri(workspace), run_id))
     place = certificate["store"]["vectors"]
-    late = {
-        name for name in certificate_module.digests(folder) if name.startswith("promotion/")
-    }  # is decided afterwards
-    files = len(certificate_module.digests(folder).keys() - late - {"corpus.json", certificate_module.FILE})
+    late = {name for name in certificates.digests(folder) if name.startswith("promotion/")}  # is decided afterwards
+    files = len(certificates.digests(folder).keys() - late - {"corpus.json", certificates.FILE})
     with (folder / "report.md").open("a") as stream:
         stream.write(" ")
     (folder / "figures" / "loss.png").unlink()
