@@ -1,4 +1,4 @@
-"""Secrets in addresses: none survives being shown, in whatever shape; what is none stays as it is."""
+"""Secrets in addresses: every form of one is masked, and addresses without one stay as they are."""
 
 import json
 import re
@@ -61,7 +61,7 @@ PLACES = st.sampled_from([as_it_is, set_on_the_command_line, in_a_list, in_a_sen
 
 @given(st.sampled_from(SCHEMES), st.sampled_from(["", "u", "me@corp.org", "%41"]), parts, parts, hosts, PLACES)
 def test_no_password_is_shown(scheme: str, user: str, before: str, after: str, host: str, place: object) -> None:
-    """Whatever signs are in it, as people type them: what could only be a port is the one exception."""
+    """A password is masked whatever characters it has; the one exception looks like a port."""
     address = f"{scheme}://{user}:{before}{CORE}{after}@{host}/x"
     assume("://" not in address.partition("://")[2])
     assume(not re.match(r"\d{1,5}[/?#\s'\"),;]", before))
@@ -72,7 +72,7 @@ def test_no_password_is_shown(scheme: str, user: str, before: str, after: str, h
 
 @given(st.sampled_from([each for each in SCHEMES if each not in USERS_ALONE]), clean, hosts, PLACES)
 def test_no_token_is_shown(scheme: str, before: str, host: str, place: object) -> None:
-    """A user without a password, where that is no usual name."""
+    """A user without a password is masked, except for schemes where that is usual."""
     address = f"{scheme}://{before}{CORE}@{host}/x"
 
     assert CORE not in shown(place(address))  # type: ignore[operator]
@@ -83,7 +83,7 @@ def test_no_token_is_shown(scheme: str, before: str, host: str, place: object) -
 def test_no_parameter_that_is_a_secret_is_shown(
     scheme: str, name: str, begin: str, before: str, after: str, place: object
 ) -> None:
-    """In the query and in the fragment, signed addresses of S3 and Google included."""
+    """Secrets in query and fragment are masked, also in signed addresses of S3 and Google."""
     address = f"{scheme}://h/x{begin}{name}={before}{CORE}{after}"
     assume("://" not in address.partition("://")[2])
 
@@ -93,7 +93,7 @@ def test_no_parameter_that_is_a_secret_is_shown(
 
 @given(st.sampled_from(NAMES), parts)
 def test_of_an_address_alone_all_is_the_value(name: str, before: str) -> None:
-    """Blanks and quotes too, up to the next parameter."""
+    """In a text that is one address, a value ends only at the next parameter; blanks and quotes belong to it."""
     assume("://" not in before)
 
     assert CORE not in shown(f"https://h/x?{name}={before} {CORE}")
@@ -102,7 +102,7 @@ def test_of_an_address_alone_all_is_the_value(name: str, before: str) -> None:
 @given(st.sampled_from(SCHEMES), hosts, st.lists(st.text("abc0-._~@:+,", max_size=6), max_size=3),
        st.lists(st.tuples(st.sampled_from(SAFE), st.text("abc0-._~/ ", max_size=5)), max_size=3))  # fmt: skip
 def test_what_has_no_secret_stays(scheme: str, host: str, path: list[str], parameters: list[tuple[str, str]]) -> None:
-    """An @ or a colon in a path is none, nor a parameter that only resembles one."""
+    """An @ or a colon in a path is not a secret, nor is a parameter with a similar name."""
     assume(":" not in host or scheme in ("http", "https") or not any("@" in each for each in path))
     query = "&".join("=".join(each) for each in parameters)
     address = "/".join([f"{scheme}://{host}", *path]) + (f"?{query}" if query else "")
@@ -123,12 +123,12 @@ def test_addresses_people_use(address: str) -> None:
 
 @given(st.text("abc:/@?&=#'\" …"))
 def test_shown_twice_is_shown_once(text: str) -> None:
-    """What has been masked is not masked again."""
+    """A masked text is not changed by masking it again."""
     assert shown(shown(text)) == shown(text)
 
 
 def test_what_a_library_quotes_of_an_address_is_masked() -> None:
-    """Parts of the secret by themselves, as they are written and as they are read."""
+    """Parts of a secret alone are masked too, as typed and as decoded."""
     address = "http://me:pa/ss%40word@host/?token=abcdef"
     said = "Port could not be cast to integer value as 'pa'; unknown host 'ss@word@host', url: /?token=abcdef, abcdef"
 

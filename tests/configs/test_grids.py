@@ -1,4 +1,4 @@
-"""What `--grid` says, and how it says no; and a config written out again."""
+"""Read `--grid`, refuse wrong ones, and write a config that reads as the same."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ BASE = check({"ingestion": {"source": "text.txt"}}, "test.toml")
     ],
 )
 def test_values_are_read(entry: str, values: object) -> None:
-    """TOML values and plain words, separated by commas; or a range of numbers."""
+    """Values are TOML or plain words, separated by commas, or a range of numbers."""
     assert list(read([entry]).values()) == [values]
 
 
@@ -48,7 +48,7 @@ def test_values_are_read(entry: str, values: object) -> None:
     ],
 )
 def test_what_is_no_grid_is_refused(entries: list[str], message: str) -> None:
-    """The message repeats what was said, and says what is wrong with it."""
+    """The message repeats the option and says what is wrong with it."""
     with pytest.raises(ConfigError) as refused:
         read(entries)
 
@@ -70,7 +70,7 @@ def test_what_is_no_grid_is_refused(entries: list[str], message: str) -> None:
     ],
 )
 def test_an_impossible_candidate_is_named(change: dict[str, object], message: str) -> None:
-    """In the words that a config file is refused with, after the candidate itself."""
+    """The error names the candidate, then has the form of a config file's errors."""
     with pytest.raises(ConfigError) as refused:
         changed(BASE, change)
 
@@ -79,7 +79,7 @@ def test_an_impossible_candidate_is_named(change: dict[str, object], message: st
 
 
 def test_a_candidate_differs_by_its_change_alone() -> None:
-    """The config itself stays as it was."""
+    """The original config is not changed."""
     candidate = changed(BASE, {"training.epochs": 7, "windows.window": 2})
 
     assert (candidate.training.epochs, candidate.windows.window) == (7, 2)
@@ -88,7 +88,7 @@ def test_a_candidate_differs_by_its_change_alone() -> None:
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "configs").glob("*.toml")), ids=lambda path: path.stem)
 def test_a_written_config_is_read_as_the_same(path: Path, tmp_path: Path) -> None:
-    """Of each experiment of the project."""
+    """Every experiment of the project is the same after writing and reading."""
     config = load(path)
     (tmp_path / "best.toml").write_text(toml(config, "two\nlines"), encoding="utf-8")
 
@@ -100,7 +100,7 @@ def test_a_written_config_is_read_as_the_same(path: Path, tmp_path: Path) -> Non
     rate=st.floats(1e-300, 1e4),
 )
 def test_any_text_and_number_survives(tmp_path_factory: pytest.TempPathFactory, text: str, rate: float) -> None:
-    """Quotes, backslashes, control characters, and numbers of any size."""
+    """Quotes, backslashes, control characters and numbers of any size are the same after writing and reading."""
     values = {
         "ingestion": {"source": [text]},
         "training": {"learning_rate": rate, "min_learning_rate": 0},

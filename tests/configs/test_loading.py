@@ -1,4 +1,4 @@
-"""The config: strict, and helpful when it says no."""
+"""Config loading is strict, and its errors say what to change."""
 
 import os
 from pathlib import Path
@@ -14,12 +14,12 @@ MINIMAL = {"ingestion": {"source": "text.txt"}}
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "configs").glob("*.toml")), ids=lambda path: path.stem)
 def test_every_config_loads(path: Path) -> None:
-    """Each experiment of the project is valid and carries its file's name."""
+    """Each experiment of the project is valid, and its name is that of its file."""
     assert load(path).name == path.stem
 
 
 def test_a_byte_order_mark_is_no_letter(tmp_path: Path) -> None:
-    """As editors on Windows put it before a file."""
+    """A byte order mark, which editors on Windows write, is skipped."""
     (tmp_path / "a.toml").write_text('\ufeffname = "a"\n[ingestion]\nsource = "text.txt"\n', encoding="utf-8")
 
     assert load(tmp_path / "a.toml").name == "a"
@@ -100,7 +100,7 @@ def test_wrong_values_are_named(values: dict[str, object], message: str) -> None
     ],
 )
 def test_the_blame_is_where_it_was_said(tmp_path: Path, settings: list[str], message: str) -> None:
-    """A wrong value is named with the --set it comes from, the last one if there are several, else with its file."""
+    """An error names the last --set that gave the wrong value, or else the file."""
     path = tmp_path / "test.toml"
     path.write_text(f"ingestion.source = 'text.txt'\ntraining.negatives = {0 if 'negatives' in message else 5}\n")
 
@@ -110,7 +110,7 @@ def test_the_blame_is_where_it_was_said(tmp_path: Path, settings: list[str], mes
 
 
 def test_values_that_do_not_fit_together_name_all_their_places() -> None:
-    """A rate from the defaults may be the other half of what --set says."""
+    """If two values do not fit together, both places are named; one may be the defaults."""
     with pytest.raises(ConfigError) as error:
         load(None, ["ingestion.source=text.txt", "training.learning_rate=1e-5"])
 
@@ -133,7 +133,7 @@ def test_values_that_do_not_fit_together_name_all_their_places() -> None:
     ],
 )
 def test_a_secret_in_an_address_is_refused(values: dict[str, object]) -> None:
-    """Wherever it stands, since configs are logged; the error does not repeat it. A port or a user alone is none."""
+    """Configs are logged, so secrets are refused and not repeated in the error; a port or a user alone is accepted."""
     with pytest.raises(ConfigError, match="an address without a password") as error:
         check({**MINIMAL, **values}, "test.toml")
 
@@ -143,7 +143,7 @@ def test_a_secret_in_an_address_is_refused(values: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("setting", ["tracking.uri=postgresql://u:hunter 2@h/db", "epochs=http://h/?key=hunter2 2"])
 def test_a_secret_in_a_setting_is_not_repeated(setting: str) -> None:
-    """Nor in an error of another kind."""
+    """Errors of other kinds do not repeat a secret either."""
     with pytest.raises(ConfigError) as error:
         load(None, [setting])
 
@@ -151,19 +151,19 @@ def test_a_secret_in_a_setting_is_not_repeated(setting: str) -> None:
 
 
 def test_the_webhook_is_the_name_of_a_variable() -> None:
-    """Its address is the secret."""
+    """The webhook's address is a secret, so an address is refused."""
     with pytest.raises(ConfigError, match=r"notify\.webhook(?s:.*)expected  a text, matching"):
         check({**MINIMAL, "notify": {"webhook": "https://hooks.example.org/T0/B0"}}, "test.toml")
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    """Two wrong keys need one round of mending, not two."""
+    """Two wrong keys are reported in one error."""
     with pytest.raises(ConfigError, match=r"unknown key sed(?s:.*)unknown key nam"):
         check({**MINIMAL, "sed": 1, "nam": "x"}, "test.toml")
 
 
 def test_missing_file_names_the_known_configs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistyped path is answered with the configs there are."""
+    """The error for a mistyped path lists the known configs."""
     monkeypatch.chdir(PROJECT)
 
     with pytest.raises(ConfigError, match=r"no\.toml: cannot read this config(?s:.*)configs/quickstart\.toml"):
@@ -171,7 +171,7 @@ def test_missing_file_names_the_known_configs(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_bad_toml_says_where(tmp_path: Path) -> None:
-    """The parser's line and column reach the user."""
+    """The error has the parser's line and column."""
     path = tmp_path / "bad.toml"
     path.write_text("seed = \n")
 
@@ -181,7 +181,7 @@ def test_bad_toml_says_where(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setting", ["training.epochs", "=3", "name.x=1"])
 def test_malformed_setting_is_refused(setting: str) -> None:
-    """--set without a key, a value or a section says what it expects."""
+    """A --set without a key, a value or a section is refused with the expected form."""
     with pytest.raises(ConfigError, match=r"--set .*\n(expected  section\.key=value|`name` is a value)"):
         load(PROJECT / "configs" / "quickstart.toml", [setting])
 
@@ -194,7 +194,7 @@ def test_a_form_can_be_made_of_it() -> None:
 
 
 def test_changes_are_part_of_the_name() -> None:
-    """Those that a run is told from others by; a name that is given stays as it is."""
+    """Settings that change the vectors are added to the name, unless a name is set."""
     changes = ["ingestion.source=a.txt", "training.epochs=3", "runtime.threads=1", "windows.window=2", "seed=7"]
 
     assert load(None, changes).name == "retraining epochs=3 window=2 seed=7"
@@ -211,7 +211,7 @@ def test_changes_are_part_of_the_name() -> None:
     ],
 )  # fmt: skip
 def test_a_text_may_look_like_a_number(setting: str, value: object) -> None:
-    """What is typed for a key that takes a text is that text; nobody has to know TOML's quotes."""
+    """The value of a key that takes a text is the text as typed, without TOML's quotes."""
     config = load(None, ["ingestion.source=a.txt", setting])
     *sections, key = setting.partition("=")[0].split(".")
 
@@ -219,7 +219,7 @@ def test_a_text_may_look_like_a_number(setting: str, value: object) -> None:
 
 
 def test_a_table_keeps_what_it_does_not_name(tmp_path: Path) -> None:
-    """--set training={epochs=3} changes the epochs alone."""
+    """--set training={epochs=3} changes only the epochs."""
     (tmp_path / "a.toml").write_text("ingestion.source = 'a.txt'\ntraining.vector_size = 7\n")
     training = load(tmp_path / "a.toml", ["training={epochs=3}"]).training
 
@@ -253,7 +253,7 @@ IMPOSSIBLE = [
 
 @pytest.mark.parametrize("setting", IMPOSSIBLE, ids=lambda setting: setting[:40])
 def test_what_cannot_be_is_refused_at_the_door(setting: str) -> None:
-    """Numbers without bound, names that MLflow or Prefect would refuse after the work, texts that are none."""
+    """Unbounded numbers, empty texts, and names that MLflow or Prefect would refuse later are errors."""
     with pytest.raises(
         ConfigError, match=r"(?s)^(the defaults, )?--set .*\n(expected|unknown key|known keys).*\n.*[.`]$"
     ) as error:
@@ -277,7 +277,7 @@ def test_what_cannot_be_is_refused_at_the_door(setting: str) -> None:
     ],
 )
 def test_times_of_cron(cron: str) -> None:
-    """Numbers, names, lists, ranges and steps; Prefect takes each of them too."""
+    """Numbers, names, lists, ranges and steps are accepted, as Prefect accepts them."""
     from prefect.client.schemas.schedules import CronSchedule
 
     assert load(None, ["ingestion.source=a.txt", f"schedule.cron={cron}"]).schedule.cron == cron
@@ -300,7 +300,7 @@ def test_times_of_cron(cron: str) -> None:
     ],
 )
 def test_files_that_are_no_config(content: bytes | None, message: str, tmp_path: Path) -> None:
-    """A byte-order mark is no letter; every other file is refused by what it is."""
+    """Each file that is not a config is refused with the reason; a byte order mark is accepted."""
     path = tmp_path / "a.toml"
     if content is None:
         path.mkdir()
@@ -317,7 +317,7 @@ def test_files_that_are_no_config(content: bytes | None, message: str, tmp_path:
 
 
 def test_a_pipe_is_no_config(tmp_path: Path) -> None:
-    """Nothing waits for what may never come."""
+    """A pipe is refused at once, without waiting for its content."""
     os.mkfifo(tmp_path / "pipe.toml")
     with pytest.raises(ConfigError, match=r"pipe\.toml is not a config\nexpected  a TOML file\nfound     a pipe"):
         load(tmp_path / "pipe.toml")
@@ -325,7 +325,7 @@ def test_a_pipe_is_no_config(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"id\treview\n1\tgood\n", b"caf\xe9", b"x" * 1_000_001])
 def test_a_text_in_the_place_of_a_config_is_told_where_it_belongs(content: bytes, tmp_path: Path) -> None:
-    """As a setting that can be copied; likewise a key without its section."""
+    """The error has the setting for a text to copy, and for a key without its section."""
     (tmp_path / "reviews.tsv").write_bytes(content)
     with pytest.raises(ConfigError, match=rf"--set ingestion\.source={tmp_path / 'reviews.tsv'}$"):
         load(tmp_path / "reviews.tsv")
@@ -334,13 +334,13 @@ def test_a_text_in_the_place_of_a_config_is_told_where_it_belongs(content: bytes
 
 
 def test_a_key_is_set_once() -> None:
-    """Two values are refused; the same one twice does no harm."""
+    """Two different values for a key are refused; the same value twice is accepted."""
     check_once(["training.epochs=3", "training.epochs = 3", "seed=1"])
     with pytest.raises(ConfigError, match=r"training\.epochs twice, before as 3"):
         check_once(["training.epochs=3", "training.epochs=4"])
 
 
 def test_devices_are_no_config() -> None:
-    """What never ends is not read to its end."""
+    """An endless device is refused without reading it to its end."""
     with pytest.raises(ConfigError, match="/dev/zero is not a config"):
         load("/dev/zero")

@@ -1,4 +1,4 @@
-"""Which folder is the workspace, by whom it is said."""
+"""Where the workspace's folder comes from, and which names are refused."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def said(settings: list[str], asked: str | None = None) -> str:
 
 
 def test_the_command_line_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """--workspace and --set alike; the environment before the config; where nobody says it, `workspace`."""
+    """--workspace and --set outrank the environment, that the config, that the default `workspace`."""
     assert said([]) == str(default()) == "workspace"
     monkeypatch.setenv(VARIABLE, "of the environment")
 
@@ -24,7 +24,7 @@ def test_the_command_line_goes_before_the_environment(monkeypatch: pytest.Monkey
 
 
 def test_two_that_differ_are_refused() -> None:
-    """It is not guessed which is meant."""
+    """Two different workspaces are an error, not a guess."""
     with pytest.raises(ConfigError, match=r"two workspaces are asked for\nfound     --workspace b and --set runtime"):
         placed([f"{KEY}=a"], Path("b"))
     with pytest.raises(ConfigError, match="two workspaces are asked for"):
@@ -34,12 +34,12 @@ def test_two_that_differ_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["123", "true", 'a"b\\c', "a = b", "ü #1", "[x]", "-x"])
 def test_any_name_arrives(name: str) -> None:
-    """None of it is taken for TOML."""
+    """No name is read as TOML."""
     assert said([], name) == name
 
 
 def test_a_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the environment, in a setting, in a config; a user that does not exist is an error."""
+    """`~` is resolved in the environment, a setting and a config; an unknown user is an error."""
     monkeypatch.setenv("HOME", "/my/own")
 
     assert said([f"{KEY}=~/ws"]) == said([], "~/ws") == "/my/own/ws"
@@ -51,7 +51,7 @@ def test_a_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_is_no_workspace(tmp_path: Path) -> None:
-    """Named before anything looks into it."""
+    """A file is refused before anything else happens."""
     (tmp_path / "reviews.csv").touch()
 
     with pytest.raises(ValueError, match="is a file\nexpected  a folder for the workspace"):
@@ -62,7 +62,7 @@ def test_a_file_is_no_workspace(tmp_path: Path) -> None:
 
 
 def test_a_folder_above_is_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However it is said; what a link leads to is above where it leads, not above the link. Others stay as typed."""
+    """`..` is resolved through links; other paths stay as typed."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "a" / "b")
     monkeypatch.chdir(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""A retraining for each partition by date: in order, found again, and what is missing is named."""
+"""One retraining for each partition by date: in order, reused if done; missing partitions are named."""
 
 import logging
 from datetime import date
@@ -23,7 +23,7 @@ def day(number: int) -> date:
 
 @pytest.fixture
 def daily(config: Config, corpus: Path) -> Config:
-    """Thirty lines of the corpus a day, but none on the third."""
+    """Thirty lines of the corpus for each day, but none for the third."""
     lines = corpus.read_text().splitlines(keepends=True)
     for number, first in ((1, 0), (2, 30), (4, 60)):
         folder = corpus.parent / "days" / day(number).isoformat()
@@ -51,7 +51,7 @@ def nobody() -> None:
 
 
 def test_missing_partitions_are_named(daily: Config, caplog: pytest.LogCaptureFixture) -> None:
-    """All of them, before anything starts; left out only where that is asked for, and said even then."""
+    """All missing partitions are named before anything starts; with --skip-missing they are logged."""
     with pytest.raises(
         InputError, match=r"2 of 5 partitions are missing\nmissing   2026-01-03: .*/2026-01-03/\*\.txt\n .*05"
     ):
@@ -66,7 +66,7 @@ def test_missing_partitions_are_named(daily: Config, caplog: pytest.LogCaptureFi
 
 
 def test_the_pattern_says_how_long_a_partition_is(daily: Config, tmp_path: Path) -> None:
-    """Each month once, in order, also over the turn of a year."""
+    """Each month occurs once, in order, also across a new year."""
     for month in ("2025-12", "2026-01"):
         (tmp_path / f"{month}.txt").write_text("text")
     monthly = daily.model_copy(
@@ -81,21 +81,21 @@ def test_the_pattern_says_how_long_a_partition_is(daily: Config, tmp_path: Path)
 
 @pytest.mark.parametrize("source", ["corpus/*.txt", ["corpus/%Y.txt"], "https://host/%Y.txt"])
 def test_a_source_without_a_date_is_wrong_use(daily: Config, source: str | list[str]) -> None:
-    """Nothing tells its days apart."""
+    """A source without a date is refused, since its days are all the same."""
     with pytest.raises(ConfigError, match=r"no date in it\nexpected .* corpus/%Y-%m-%d/\*\.txt\nfound"):
         partitions(daily.model_copy(update={"ingestion": daily.ingestion.model_copy(update={"source": source})}),
                    day(1), day(2), skip_missing=False)  # fmt: skip
 
 
 def test_days_in_the_wrong_order_are_wrong_use(daily: Config) -> None:
-    """The error names both."""
+    """The error names both days."""
     with pytest.raises(ConfigError, match=r"expected  2026-01-02 or later\nfound     2026-01-01"):
         partitions(daily, day(2), day(1), skip_missing=False)
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_each_partition_has_a_run(daily: Config, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each learns from all so far; what is done is found again, and none is put forward."""
+    """Each run trains on all partitions so far; finished ones are reused, and none is proposed for promotion."""
     wanted = partitions(daily, day(1), day(4), skip_missing=True)
     first = backfill(daily, wanted[:2], alone=False, serve=lambda: None)
     second = backfill(daily, wanted, alone=False, serve=lambda: None)

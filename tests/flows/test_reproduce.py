@@ -1,4 +1,4 @@
-"""A past run, rebuilt from what it logged, and held against its certificate; on a real server and a real database."""
+"""A past run is rebuilt from what it logged and compared with its certificate, on a real server and database."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ RUNS: dict[str, str] = {}
 
 @pytest.fixture
 def text(corpus: Path) -> Path:
-    """A copy of the corpus that may be changed."""
+    """A copy of the corpus that a test may change."""
     path = corpus.with_name("copy.txt")
     if not path.exists():
         path.write_bytes(corpus.read_bytes())
@@ -32,7 +32,7 @@ def text(corpus: Path) -> Path:
 
 @pytest.fixture
 def run_id(config: Config, text: Path) -> str:
-    """The original."""
+    """The original run."""
     if "original" not in RUNS:
         source = config.ingestion.model_copy(update={"source": str(text)})
         # a seed of its own, so that other tests find nothing of it in the workspace they share
@@ -47,7 +47,7 @@ def in_folder(folder: Path) -> list[str]:
 
 
 def test_rebuilt_to_the_bit(run_id: str, workspace: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Everything is computed anew in a fresh workspace, as a run of its own that names the original; all is equal."""
+    """Everything is computed again in a new workspace, as a run that names the original, with identical results."""
     original = reproduce.find(run_id, workspace, in_folder(own))
     assert reproduce.foreseen(original) == []
     done = reproduce.reproduce(original)
@@ -70,7 +70,7 @@ def test_rebuilt_to_the_bit(run_id: str, workspace: Path, own: Path, capsys: pyt
 def test_what_differs_is_said_before_and_by_how_much_after(
     run_id: str, workspace: Path, text: Path, own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line more and another learning rate: both are named before anything runs, and the distance when it has."""
+    """A changed text and learning rate are named before anything runs, and the distance of the vectors after."""
     whole = text.read_bytes()
     text.write_bytes(whole + b"seaa skya suna\n" * 5)
     original = reproduce.find(run_id, workspace, [*in_folder(own), "training.learning_rate=0.05"])
@@ -92,7 +92,7 @@ def test_what_differs_is_said_before_and_by_how_much_after(
 
 
 def test_what_cannot_be_rebuilt(run_id: str, workspace: Path, text: Path, tmp_path: Path) -> None:
-    """The original's own workspace, a key nobody knows, data that are gone: each is an error before anything runs."""
+    """The original's workspace, an unknown key and missing data are errors before anything runs."""
     with pytest.raises(InputError, match="choose another with --set"):
         reproduce.find(run_id, workspace, in_folder(workspace))
     with pytest.raises(ConfigError, match="did you mean `epochs`"):
@@ -103,7 +103,7 @@ def test_what_cannot_be_rebuilt(run_id: str, workspace: Path, text: Path, tmp_pa
 
 
 def test_an_interrupted_reproduction_may_go_on(run_id: str, workspace: Path, tmp_path: Path) -> None:
-    """A store that this very reproduction has begun is no obstacle."""
+    """The store of an interrupted reproduction of the same run is accepted."""
     (tmp_path / "store").mkdir()
     (tmp_path / reproduce.MARK).write_text(run_id)
 
@@ -111,7 +111,7 @@ def test_an_interrupted_reproduction_may_go_on(run_id: str, workspace: Path, tmp
 
 
 def test_vectors_of_an_earlier_epoch(run_id: str, workspace: Path) -> None:
-    """Those that the run's model has are those of the store; an epoch that is not kept is an error."""
+    """The run's model has the same vectors as the store; an epoch that is not kept is an error."""
     latest, logged = vectors.load(workspace, epoch=2), vectors.load(workspace, run_id[:8], epoch=2)
 
     np.testing.assert_array_equal(latest.table, logged.table)
@@ -122,7 +122,7 @@ def test_vectors_of_an_earlier_epoch(run_id: str, workspace: Path) -> None:
 
 
 def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An untouched run is as certified; a changed file, a missing one and a damaged output are each named."""
+    """An untouched run is as certified; a changed file, a missing file and a damaged output are each named."""
     assert examine(workspace, run_id[:8]) == 0
     said = capsys.readouterr().out
     assert "✗" not in said

@@ -1,4 +1,4 @@
-"""The whole job, on a real Prefect server and a real MLflow database."""
+"""The whole flow, on a real Prefect server and a real MLflow database."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def mlflow_run(config: Config, run_id: str) -> Any:
 
 
 def states(run_id: str, config: Config) -> dict[str, str]:
-    """The Prefect states of the task runs of the flow run that made this MLflow run."""
+    """Return the Prefect states of the task runs that made this MLflow run."""
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
     flow_run = mlflow_run(config, run_id).data.tags["prefect.flow_run_id"]
@@ -48,7 +48,7 @@ def states(run_id: str, config: Config) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def done() -> dict[str, Retrained]:
-    """What the first retraining made, for the tests after it."""
+    """The result of the first retraining, for the following tests."""
     return {}
 
 
@@ -61,7 +61,7 @@ def first(config: Config, done: dict[str, Retrained]) -> Retrained:
 
 
 def test_one_run_is_complete(config: Config, first: Retrained) -> None:
-    """One finished MLflow run has parameters, inputs, curves, scores, files and a registered model."""
+    """One FINISHED MLflow run has parameters, inputs, curves, scores, files and a registered model."""
     run = mlflow_run(config, first.run_id)
     client = MlflowClient(session.uri(config))
     files = {
@@ -82,7 +82,7 @@ def test_one_run_is_complete(config: Config, first: Retrained) -> None:
 
 
 def test_it_is_decided_who_is_champion(config: Config, first: Retrained) -> None:
-    """The flow ends with a decision about its version, which is a task and a page of Prefect's."""
+    """The flow ends with a decision about its version, as a task and an artifact in Prefect."""
     model = registry.model(session.uri(config), "vectors")
     flow_run = mlflow_run(config, first.run_id).data.tags["prefect.flow_run_id"]
     with get_client(sync_client=True) as client:
@@ -95,7 +95,7 @@ def test_it_is_decided_who_is_champion(config: Config, first: Retrained) -> None
 
 
 def test_the_two_runs_know_each_other(config: Config, first: Retrained) -> None:
-    """The MLflow run names the Prefect flow run, which names it, and links to it with a table and a report."""
+    """The MLflow run names the Prefect flow run, which names and links it, with a table and a report."""
     flow_run = mlflow_run(config, first.run_id).data.tags["prefect.flow_run_id"]
     with get_client(sync_client=True) as client:
         labels = client.read_flow_run(flow_run).labels
@@ -106,7 +106,7 @@ def test_the_two_runs_know_each_other(config: Config, first: Retrained) -> None:
 
 
 def test_the_same_again_is_nothing_to_do(config: Config, first: Retrained) -> None:
-    """The second time, every stage is in the store and the first run is named; no run is made."""
+    """The second time, every stage is in the store, the first run is named, and no run is made."""
     client = MlflowClient(session.uri(config))
     before = len(client.search_runs(["1"]))
 
@@ -116,7 +116,7 @@ def test_the_same_again_is_nothing_to_do(config: Config, first: Retrained) -> No
 
 
 def test_a_store_that_is_gone_is_made_again_for_the_same_run(config: Config, first: Retrained) -> None:
-    """The same bits as before; the run that holds the result is left as it is, and no version comes after it."""
+    """The store is rebuilt with the same bits; the run stays as it is, without a new version."""
     client = MlflowClient(session.uri(config))
     before = client.get_run(first.run_id).to_dictionary(), len(client.search_runs(["1"]))
     shutil.rmtree(Path(config.runtime.workspace) / "store")
@@ -129,7 +129,7 @@ def test_a_store_that_is_gone_is_made_again_for_the_same_run(config: Config, fir
 
 @pytest.mark.parametrize("stage", ["training", "ingestion"])
 def test_an_output_that_is_gone_is_made_again_for_the_same_run(stage: str, config: Config, first: Retrained) -> None:
-    """Also where MLflow has lost the version meanwhile: it ends in one FINISHED run and one version."""
+    """If MLflow has lost the version too, the result is still one FINISHED run with one version."""
     client = MlflowClient(session.uri(config))
     before = {run.info.run_id for run in client.search_runs(["1"])}
     shutil.rmtree(Path(config.runtime.workspace) / "store" / stage)
@@ -143,7 +143,7 @@ def test_an_output_that_is_gone_is_made_again_for_the_same_run(stage: str, confi
 
 
 def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
-    """One process makes it, and the other waits, says so, and finds it made."""
+    """One process makes the run; the other waits for it, says so, and reuses it."""
     values = config.model_copy(update={"runtime": Runtime(workspace=str(own)), "seed": 5}).model_dump(mode="json")
     code = "import json, sys; from flows.servers.settings import quiet; quiet(); from flows.retrain import retrain\n"
     code += "from configs.schema import Config; print(retrain(Config.model_validate(json.loads(sys.argv[1]))).run_id)"
@@ -166,7 +166,7 @@ def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
 
 
 def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained, tmp_path: Path) -> None:
-    """The command tells each stage as reused and names the run; where Prefect's server would live, nothing is made."""
+    """The command names reused stages and the run, and makes nothing in Prefect's home."""
     sections = config.model_dump(mode="json", exclude_none=True)
     name = sections.pop("name")
     values = [f"{section}.{key}={json.dumps(value)}" for section, each in sections.items() if isinstance(each, dict)
@@ -190,7 +190,7 @@ def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained
 
 
 def test_the_run_named_is_the_last_again(config: Config, first: Retrained, workspace: Path) -> None:
-    """After another retraining, a result that is there already is the one that `w2v neighbors` asks."""
+    """A reused result becomes that of `w2v neighbors` again after another retraining."""
     retrain(changed(config, learning_rate=0.05))
     retrain(config)
 
@@ -198,7 +198,7 @@ def test_the_run_named_is_the_last_again(config: Config, first: Retrained, works
 
 
 def test_a_changed_rate_runs_training_and_what_follows(config: Config, first: Retrained) -> None:
-    """Everything before training is cached on Prefect's page; training and evaluation are not."""
+    """In Prefect all stages before the training are Cached; training and evaluation run."""
     second = retrain(changed(config, learning_rate=0.05))
     found = states(second.run_id, config)
 
@@ -210,7 +210,7 @@ def test_a_changed_rate_runs_training_and_what_follows(config: Config, first: Re
 def test_a_comparison_is_on_prefects_page(
     config: Config, first: Retrained, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a server of one's own: the runs, their scores, and a link to the page that MLflow keeps with them."""
+    """On a permanent server the page shows runs, scores and a link to the comparison in MLflow."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
     from prefect.settings import PREFECT_API_URL
 
@@ -226,7 +226,7 @@ def test_a_comparison_is_on_prefects_page(
 
 
 def test_a_vanished_output_is_made_anew(config: Config, first: Retrained) -> None:
-    """A file that is gone is noticed, and its stage runs, whatever Prefect remembers; the result is the same."""
+    """A stage with a missing file runs again, whatever Prefect has cached, with the same result."""
     first.outputs.trained.tokens.files()[0].unlink()
 
     assert not plan(config).nothing_to_do
@@ -234,7 +234,7 @@ def test_a_vanished_output_is_made_anew(config: Config, first: Retrained) -> Non
 
 
 def test_the_flow_looks_ahead_itself(config: Config, first: Retrained) -> None:
-    """A worker starts it, and no command has looked before: what would fail at the end leaves no run."""
+    """Started by a worker, without a command's checks, the flow finds errors before it makes a run."""
     before = len(MlflowClient(session.uri(config)).search_runs(["1"]))
     with pytest.raises(ConfigError, match=r"promotion\.gates: similarity/none"):
         retrain(config.model_copy(update={"promotion": Promotion(gates=["similarity/none"]), "seed": 99}))

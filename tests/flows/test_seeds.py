@@ -20,13 +20,13 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(scope="module")
 def done() -> list[Seeds]:
-    """What the first test that asks has made."""
+    """The results of the first test, for the following ones."""
     return []
 
 
 @pytest.fixture
 def two(config: Config, done: list[Seeds], tmp_path: Path) -> Seeds:
-    """Two seeds, judged by pairs that a model of the topics gets right."""
+    """Two seeds, evaluated on pairs that a model of the topics gets right."""
     if not done:
         pairs = tmp_path / "pairs.tsv"
         pairs.write_text("seaa\tseab\t9\nskya\tskyb\t8\nsuna\tsunb\t7\nseaa\tskyb\t1\nskya\tsuna\t2\n")
@@ -36,7 +36,7 @@ def two(config: Config, done: list[Seeds], tmp_path: Path) -> Seeds:
 
 
 def test_one_parent_has_the_seeds_and_their_spread(config: Config, two: Seeds) -> None:
-    """Both are its children; the mean and the deviation of two figures are by hand their middle and |a − b| / √2."""
+    """Both runs are its children; for two values the mean is their middle, the deviation |a − b| / √2."""
     client = MlflowClient(session.uri(config))
     parent = client.get_run(two.run_id)
     children = client.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{two.run_id}'")
@@ -51,7 +51,7 @@ def test_one_parent_has_the_seeds_and_their_spread(config: Config, two: Seeds) -
 
 
 def test_no_variant_is_put_forward(config: Config, two: Seeds) -> None:
-    """Each seed has its version, and no decision was made about it: the aliases are of others, or of nobody."""
+    """Each seed has a version, but no decision was made about it and no alias is on it."""
     model = registry.model(session.uri(config), config.tracking.registered_model)
     versions = [model.of_run(run.run_id) for run in two.runs.values()]
 
@@ -60,7 +60,7 @@ def test_no_variant_is_put_forward(config: Config, two: Seeds) -> None:
 
 
 def test_preparation_is_shared(two: Seeds) -> None:
-    """Documents, tokens, vocabulary and held-out windows are one; the draws and the vectors are each seed's own."""
+    """Documents, tokens, vocabulary and held-out windows are shared; draws and vectors differ."""
     one, other = (run.outputs.trained for run in two.runs.values())
 
     assert one[:3] == other[:3]
@@ -70,7 +70,7 @@ def test_preparation_is_shared(two: Seeds) -> None:
 
 
 def test_the_same_seeds_again_are_nothing_to_do(config: Config, two: Seeds) -> None:
-    """Each seed is the ordinary run of that seed, and the parent is found again."""
+    """Each seed's run and the parent are reused."""
     client = MlflowClient(session.uri(config))
     before = len(client.search_runs(["1"]))
     settings = {"evaluation": two_judges(two, config), "seed": 11}
@@ -86,14 +86,14 @@ def two_judges(two: Seeds, config: Config) -> object:
 
 
 def test_noise_by_hand() -> None:
-    """1, 2, 3 have mean 2 and deviation 1; intervals, and what one seed lacks, are no scores of all."""
+    """1, 2, 3 have mean 2 and deviation 1; intervals, and scores that a seed lacks, are left out."""
     found = noise([{"a/x": 1.0, "interval/x.low": 0, "b/y": 5}, {"a/x": 2.0}, {"a/x": 3.0, "b/y": 5}])
 
     assert found == [("a/x", 2.0, 1.0, [1.0, 2.0, 3.0])]
 
 
 def test_two_seeds_compared(workspace: Path, config: Config, two: Seeds, capsys: pytest.CaptureFixture[str]) -> None:
-    """From what MLflow holds: the seed alone differs, J(θ) can be compared, and the page is kept with each run."""
+    """From MLflow's data: only the seed differs, J(θ) can be compared, and the page is logged with each run."""
     ids = [run.run_id for run in two.runs.values()]
     found, page = comparison.compare(workspace, ids, None)
     comparison.show(Console(width=200), found, page)
@@ -113,7 +113,7 @@ def test_two_seeds_compared(workspace: Path, config: Config, two: Seeds, capsys:
 
 
 def test_a_run_without_scores_is_refused(workspace: Path, two: Seeds) -> None:
-    """The parent was judged by nothing: the message says what was expected of it, and what to name instead."""
+    """The parent has no scores: the error says what was expected and which run to name."""
     with pytest.raises(TrackingError, match=f"run {two.run_id} .*\nexpected  scores/evaluation.parquet .*\n.*\nName"):
         comparison.compare(workspace, [two.run_id, two.runs[11].run_id], None)
     with pytest.raises(TrackingError, match="there is no run nobody\n"):

@@ -45,7 +45,7 @@ def base(settings: list[str]) -> Config:
 
 @pytest.fixture(scope="module")
 def killed(settings: list[str], tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> str:
-    """The parent of a sweep whose process was killed at its second candidate."""
+    """The parent of a sweep that was killed at its second candidate."""
     log = tmp_path_factory.mktemp("sweep") / "log"
     words = [word for setting in settings for word in ("--set", setting)]
     with log.open("wb") as stream:
@@ -67,7 +67,7 @@ def killed(settings: list[str], tmp_path_factory: pytest.TempPathFactory, prefec
 
 @pytest.fixture(scope="module")
 def done(base: Config, killed: str) -> Swept:
-    """The same again, to its end."""
+    """The same sweep, run again to its end."""
     return sweep(base, RATES, keep_one_in=2)
 
 
@@ -80,7 +80,7 @@ def children(config: Config, parent: str) -> list[Run]:
 
 
 def test_what_was_interrupted_goes_on(base: Config, killed: str, done: Swept) -> None:
-    """The parent is the one that was left; each candidate has one run, paused or not; nothing stays RUNNING."""
+    """The parent is the same; each candidate has one run, and nothing stays RUNNING."""
     below = {run.data.params["training.learning_rate"]: run.info.status for run in children(base, killed)}
 
     assert done.run_id == killed
@@ -91,7 +91,7 @@ def test_what_was_interrupted_goes_on(base: Config, killed: str, done: Swept) ->
 
 
 def test_the_better_half_trains_to_the_end(base: Config, done: Swept) -> None:
-    """By J(θ) after one epoch of two; the best at the end is the best, and the parent carries its scores."""
+    """Chosen by J(θ) after one epoch of two; the best at the end is first, and the parent has its scores."""
     client = MlflowClient(session.uri(base))
     below = {run.data.params["training.learning_rate"]: run for run in children(base, done.run_id)}
     curves = {
@@ -112,14 +112,14 @@ def test_the_better_half_trains_to_the_end(base: Config, done: Swept) -> None:
 
 
 def test_preparation_is_shared(base: Config, done: Swept) -> None:
-    """Planning any candidate finds the draws of every other."""
+    """The plan of any candidate finds the draws of all others."""
     steps = plan(base.model_copy(update={"training": base.training.model_copy(update={"learning_rate": 0.07})})).steps
 
     assert [step.label for step in steps if not step.output] == ["training", "evaluation"]
 
 
 def test_the_parent_holds_the_table_the_picture_and_the_config(base: Config, done: Swept, tmp_path: Path) -> None:
-    """The best config is that of a finished run, so to retrain it is nothing to do."""
+    """The best config is that of a finished run, so a retraining has nothing to do."""
     client = MlflowClient(session.uri(base))
     files = {file.path for folder in ("", "figures", "scores") for file in client.list_artifacts(done.run_id, folder)}
     logged = Path(client.download_artifacts(done.run_id, "best.toml", str(tmp_path)))
@@ -133,7 +133,7 @@ def test_the_parent_holds_the_table_the_picture_and_the_config(base: Config, don
 def test_the_terminal_names_the_best_and_the_next_step(
     base: Config, done: Swept, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line a candidate, and the command that trains the best."""
+    """The output has one line a candidate, and the command that trains the best."""
     sweeps.show(Console(width=200), base, done)
     said = capsys.readouterr().out
 
@@ -143,7 +143,7 @@ def test_the_terminal_names_the_best_and_the_next_step(
 
 
 def test_the_same_sweep_again_is_nothing_to_do(base: Config, done: Swept) -> None:
-    """Without a new run; only who diverged is tried once more, in its old run."""
+    """No run is made; only the candidate that diverged is tried again, in its old run."""
     before = len(runs(base))
 
     assert sweep(base, RATES, keep_one_in=2).run_id == done.run_id
@@ -151,7 +151,7 @@ def test_the_same_sweep_again_is_nothing_to_do(base: Config, done: Swept) -> Non
 
 
 def test_a_grid_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    """A wrong value among good ones: exit code 2, and neither a store nor a database."""
+    """One wrong value gives exit code 2, and neither a store nor a database is made."""
     words = ["--set", "ingestion.source=text.txt", "--set", f"runtime.workspace={tmp_path}"]
     answer = subprocess.run(
         [W2V, "sweep", *words, "--grid", "training.epochs=5,0"], capture_output=True, text=True,

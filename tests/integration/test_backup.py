@@ -1,4 +1,4 @@
-"""A workspace comes back from its backup, made cold or while it is at work, as docs/how-to/backup-upgrade.md says."""
+"""A workspace is restored from a backup made as docs/operate.md describes: cold, or during a retraining."""
 
 import shutil
 import sqlite3
@@ -21,7 +21,7 @@ def cold(workspace: Path, backup: Path) -> None:
 
 
 def at_work(workspace: Path, backup: Path) -> None:
-    """The database first: what it names is then in what is copied after it."""
+    """Copy the database first, so that everything it refers to is in what is copied after it."""
     backup.mkdir()
     with sqlite3.connect(workspace / "mlflow.db") as database:
         database.execute("VACUUM INTO ?", [str(backup / "mlflow.db")])

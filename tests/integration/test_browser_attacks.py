@@ -1,4 +1,4 @@
-"""A guarded server, and the same server without its guard, attacked from a browser by pages of other origins."""
+"""A guarded server, and the same server without its guard, attacked in a browser by pages of other origins."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -15,7 +15,7 @@ BODY = '{"a": 1}'
 
 
 class Target:
-    """Notes what reaches it, and greets everybody."""
+    """Record every request, and answer it."""
 
     def __init__(self) -> None:
         self.reached: list[tuple[str, str, str]] = []
@@ -34,7 +34,7 @@ class Target:
 
 
 def served(target: Target, lock: Lock | None) -> AbstractContextManager[int]:
-    """At a port, behind a guard with the lock, or without any guard."""
+    """Serve at a port, behind a guard with the lock, or without a guard."""
 
     def guarded(port: int) -> App:
         return Guard(target, port, authorities(["127.0.0.1", "localhost"], port), lock) if lock else target
@@ -51,7 +51,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.mark.parametrize("guarded", [True, False])
 @pytest.mark.parametrize("site", [0, 1], ids=["another site", "another port"])
 def test_no_way_of_a_foreign_page_leads_in(chromium: Browser, guarded: bool, site: int) -> None:
-    """The visitor uses the server in the same browser. Without the guard each way would lead in."""
+    """The visitor uses the server in the same browser. Without the guard every attack succeeds."""
     target, lock = Target(), Lock.random()
     with elsewhere() as pages, served(target, lock if guarded else None) as port:
         chromium.open(lock.link(f"http://127.0.0.1:{port}/inside"))
@@ -69,7 +69,7 @@ def test_no_way_of_a_foreign_page_leads_in(chromium: Browser, guarded: bool, sit
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_name_that_is_made_to_lead_here_is_not_answered_to(chromium: Browser, guarded: bool) -> None:
-    """DNS rebinding: the attacker's own name is now the address of this machine, so that its page is of one origin."""
+    """DNS rebinding: the attacker's name now resolves to this machine, so its page has the same origin."""
     target = Target()
     with served(target, Lock.random() if guarded else None) as port:
         chromium.open(f"http://rebound.example:{port}/inside")
@@ -82,7 +82,7 @@ def test_a_name_that_is_made_to_lead_here_is_not_answered_to(chromium: Browser, 
 
 
 def test_the_link_and_nothing_else_opens_the_pages(chromium: Browser) -> None:
-    """A browser without it sees that it is locked; with it, pages, their requests and sockets work, by links too."""
+    """A browser without the link is told to use it; with it, pages, their requests and sockets work."""
     target, lock = Target(), Lock.random()
     with elsewhere() as pages, served(target, lock) as port:
         page = f"http://127.0.0.1:{port}/inside"

@@ -1,4 +1,4 @@
-"""Cancelled on Prefect's page: the MLflow run is KILLED, and the next start goes on with it."""
+"""A run that is cancelled on Prefect's page is KILLED in MLflow, and the next start continues it."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def until(found: Callable[[], Any], seconds: float = 600) -> Any:
 
 @pytest.fixture
 def deployment(prefect_server: None, tmp_path: Path) -> Iterator[str]:
-    """The id of the flow as a process serves it."""
+    """Serve the flow from a process; give the deployment's id."""
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value()}
     with (tmp_path / "log").open("wb") as log:
         serving = subprocess.Popen([sys.executable, "-c", SERVE], cwd=PROJECT, env=environment, stdout=log, stderr=log)
@@ -56,7 +56,7 @@ def deployment(prefect_server: None, tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.long
 def test_cancelled_and_continued(config: Config, deployment: str, tmp_path: Path) -> None:
-    """It stops within seconds with a checkpoint; the same config again ends the same run."""
+    """The flow stops within seconds with a checkpoint; the same config again finishes the same run."""
     slow = {
         **config.model_dump(mode="json"),
         "runtime": {"workspace": str(tmp_path / "ws"), "checkpoint_interval": 0.5},

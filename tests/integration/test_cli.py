@@ -1,4 +1,4 @@
-"""`w2v` as a person types it: what it prints, and how it ends."""
+"""The command line as users see it: its output and its exit codes."""
 
 import errno
 import os
@@ -72,7 +72,7 @@ def settings(corpus: Path, workspace: Path, *more: str) -> list[str]:
     ],
 )
 def test_wrong_use_is_2_and_failed_work_is_1(words: list[str], code: int, message: str, tmp_path: Path) -> None:
-    """One clear message, no traceback, and an exit code that scripts can tell apart."""
+    """An error is one clear message without a traceback, and the exit code tells its kind."""
     place = ["--workspace", tmp_path] if words[0] in {"compare", "neighbors", "ui"} else []
     if words[0] in {"plan", "retrain"} and words[1:2] != ["--no-such-option"]:
         place = ["--set", f"runtime.workspace={tmp_path}"]
@@ -84,13 +84,13 @@ def test_wrong_use_is_2_and_failed_work_is_1(words: list[str], code: int, messag
 
 
 def test_debug_shows_where() -> None:
-    """The traceback is there for who asks for it."""
+    """--debug shows the traceback."""
     assert "Traceback" in w2v("--debug", "retrain", "nowhere.toml").stderr
 
 
 @pytest.mark.parametrize("debug", [[], ["--debug"]])
 def test_secrets_of_addresses_are_not_printed(debug: list[str], tmp_path: Path) -> None:
-    """Whoever quotes them: a setting, a place, a library that cannot read the address, and the traceback of it."""
+    """Secrets are masked in settings, places, errors of libraries and tracebacks."""
     refused = w2v(*debug, "plan", "--set", "tracking.uri=postgresql://me:hunter 2@host/db")
     wrong = {"MLFLOW_TRACKING_URI": "http://me:hunter2/x@[half/?token=hunter3", "PREFECT_HOME": str(tmp_path / "home")}
     unread = w2v(*debug, "history", "--workspace", str(tmp_path), env=os.environ | wrong)
@@ -102,7 +102,7 @@ def test_secrets_of_addresses_are_not_printed(debug: list[str], tmp_path: Path) 
 
 
 def test_plan_starts_nothing(corpus: Path, tmp_path: Path) -> None:
-    """Every stage is named with what it is expected to take, and the store stays empty."""
+    """Every stage is listed with its expected cost, and the store stays empty."""
     answer = w2v("plan", *settings(corpus, tmp_path / "ws"))
 
     assert answer.returncode == 0, answer.stderr
@@ -112,7 +112,7 @@ def test_plan_starts_nothing(corpus: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["plan", "retrain"])
 def test_a_wrong_column_is_told_before_anything_starts(command: str, tmp_path: Path) -> None:
-    """Neither a server nor a run is there when the message says which columns the source has."""
+    """The error lists the source's columns before a server or a run exists."""
     (tmp_path / "reviews.csv").write_text("id,review\n1,good\n")
     workspace = tmp_path / "ws"
     answer = w2v(
@@ -126,7 +126,7 @@ def test_a_wrong_column_is_told_before_anything_starts(command: str, tmp_path: P
 
 
 def test_plan_estimates_from_what_it_sees(tmp_path: Path) -> None:
-    """Three rows are three documents, not a share of the file's bytes; what is ingested already is counted."""
+    """Three rows are counted as three documents, not by the file's bytes; ingested text is counted exactly."""
     (tmp_path / "reviews.csv").write_text("text\n" + "".join(f"a review {n}\n" for n in range(3)))
     answer = w2v(
         "plan", "--set", f"ingestion.source={tmp_path / 'reviews.csv'}", "--set", f"runtime.workspace={tmp_path}",
@@ -138,7 +138,7 @@ def test_plan_estimates_from_what_it_sees(tmp_path: Path) -> None:
 
 
 def test_plan_knows_what_is_new(tmp_path: Path) -> None:
-    """A large file beside a large one that has been read: half of the reading is expected."""
+    """With one large file ingested and one new, half of the reading is expected."""
     folder = tmp_path / "corpus"
     folder.mkdir()
     for name in "ab":  # each as large as a batch
@@ -167,7 +167,7 @@ def test_plan_knows_what_is_new(tmp_path: Path) -> None:
 def test_plan_reads_what_later_stages_read(
     key: str, text: str | None, message: str, corpus: Path, tmp_path: Path
 ) -> None:
-    """A file that would fail the last stage is named before the first one."""
+    """A file that would make the last stage fail is named before the first stage."""
     file = tmp_path / "set.tsv"
     if text:
         file.write_text(text)
@@ -180,7 +180,7 @@ def test_plan_reads_what_later_stages_read(
 
 
 def test_portable_is_seen_to_by_the_command(corpus: Path, tmp_path: Path) -> None:
-    """The kernels are pinned before they are chosen; without that, planning a portable run is refused."""
+    """The command pins the kernels before they are loaded; without that, a portable run is refused."""
     plain = {name: value for name, value in os.environ.items() if name not in {*PINNED, CONTRARY}}
     answer = w2v("plan", *settings(corpus, tmp_path / "ws", "runtime.portable=true"), env=plain)
 
@@ -188,7 +188,7 @@ def test_portable_is_seen_to_by_the_command(corpus: Path, tmp_path: Path) -> Non
 
 
 def test_doctor_finds_nothing_wrong_here(tmp_path: Path) -> None:
-    """On a machine that passes these tests, all marks are good."""
+    """On a machine that passes these tests, every check passes."""
     answer = w2v("doctor", "--workspace", tmp_path)
 
     assert answer.returncode == 0, answer.stdout
@@ -204,7 +204,7 @@ def statuses(workspace: Path) -> list[str]:
 
 
 def on_prefects_page(workspace: Path) -> tuple[str, str]:
-    """How the flow run of the only run has ended, from the database of a server that is gone."""
+    """Return the final state of the only flow run, from the database of a stopped server."""
     (run,) = client(workspace).search_runs(["1"])
     with closing(sqlite3.connect(Path(os.environ["PREFECT_HOME"]) / "prefect.db")) as database:
         (found,) = database.execute(
@@ -215,14 +215,14 @@ def on_prefects_page(workspace: Path) -> tuple[str, str]:
 
 
 def curves(workspace: Path) -> dict[str, list[int]]:
-    """The steps of each metric of the only run, as they were logged."""
+    """Return the steps of each metric of the only run, as they were logged."""
     (run,) = client(workspace).search_runs(["1"])
     names = {name: client(workspace).get_metric_history(run.info.run_id, name) for name in run.data.metrics}
     return {name: sorted(point.step for point in history) for name, history in names.items()}
 
 
 def start(words: list[str], log: Path, command: str = "retrain") -> subprocess.Popen[bytes]:
-    """A command in a session of its own, as a terminal would start it."""
+    """Start a command in its own session, as a terminal does."""
     heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731  # CI may ignore SIGINT
     with log.open("wb") as stream:
         return subprocess.Popen(
@@ -248,7 +248,7 @@ def checkpoints(workspace: Path) -> set[Path]:
 
 
 def start_training(words: list[str], workspace: Path, log: Path) -> subprocess.Popen[bytes]:
-    """A retraining that has come to a checkpoint of its own."""
+    """Start a retraining, and wait until it has written a checkpoint."""
     before = checkpoints(workspace)
     process = start(words, log)
     wait_until(lambda: checkpoints(workspace) - before, log, process)
@@ -256,7 +256,7 @@ def start_training(words: list[str], workspace: Path, log: Path) -> subprocess.P
 
 
 def test_the_pages_end_quietly(workspace: Path, tmp_path: Path) -> None:
-    """Ctrl-C to all of the process group of `w2v ui`: 0, no server left, and not a word more."""
+    """Ctrl-C to the process group of `w2v ui` gives exit code 0, no further output, and no server left."""
     port, log = free_port(), tmp_path / "log"
     process = start(["--workspace", str(workspace), "--port", str(port)], log, "ui")
     wait_until(lambda: "The link logs" in log.read_text(), log, process)
@@ -270,7 +270,7 @@ def test_the_pages_end_quietly(workspace: Path, tmp_path: Path) -> None:
 
 
 def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
-    """SIGTERM to all of its process group in a short stage: 130, a KILLED run, and no server that outlives it."""
+    """SIGTERM to the process group in a short stage: exit code 130, a KILLED run, and no server left."""
     log = tmp_path / "log"
     process = start(settings(corpus, tmp_path / "ws"), log)
     wait_until(lambda: list(tmp_path.glob("ws/unpublished/*/*")), log, process)  # within a task, not between two
@@ -286,11 +286,10 @@ def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_interrupted_terminated_killed_and_finished(own: Path, corpus: Path, tmp_path: Path) -> None:
-    """Ctrl-C and SIGTERM in training, to all of its process group as a terminal sends them: a checkpoint, and a KILLED
-    run that says how to continue. SIGKILL: it stays RUNNING.
+    """Ctrl-C and SIGTERM to the process group in the training leave a checkpoint and a KILLED run with the command that
+    continues it. SIGKILL leaves it RUNNING.
 
-    Each start goes on with that same run. In the end it is FINISHED, with the vectors and the curves of a training
-    that nobody disturbed.
+    Each start continues the same run. At the end it is FINISHED, with the vectors and curves of a quiet training.
     """
     log, workspace, undisturbed = tmp_path / "log", own, tmp_path / "undisturbed"
     shutil.copytree(own, undisturbed)

@@ -1,4 +1,4 @@
-"""A terminal that is closed, and shells that have signals ignored: how long commands end then."""
+"""Closed terminals, and shells in which signals are ignored: how commands end then."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ SLOW = ["training.batch_size=1", "training.epochs=6", "runtime.checkpoint_interv
 
 
 class Terminal:
-    """A pseudo-terminal with one command in it; what it shows is copied to the log."""
+    """A pseudo-terminal with one command; its output is copied to the log."""
 
     def __init__(self, log: Path) -> None:
         self._ours, self._theirs = pty.openpty()
@@ -34,7 +34,7 @@ class Terminal:
         log.touch()
 
     def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[bytes]:
-        """The command, which has this as its controlling terminal."""
+        """Start the command with this as its controlling terminal."""
         process = subprocess.Popen(
             [*map(str, words)], cwd=PROJECT, env=os.environ | environment, start_new_session=True,
             stdin=self._theirs, stdout=self._theirs, stderr=self._theirs,
@@ -61,7 +61,7 @@ class Terminal:
 
 @contextmanager
 def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """However the test ends."""
+    """End the command, however the test ends."""
     try:
         yield
     finally:
@@ -74,7 +74,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 def test_a_closed_terminal_leaves_a_checkpoint_and_a_killed_run(
     before: str, own: Path, corpus: Path, tmp_path: Path
 ) -> None:
-    """As SIGTERM does: exit code 130, although nothing can be written any more, and no server that outlives it."""
+    """As after SIGTERM, the exit code is 130 and no server is left, although output is impossible."""
     log, terminal = tmp_path / "log", Terminal(tmp_path / "log")
     process = terminal.start(W2V, "retrain", *settings(corpus, own, *SLOW))
     with ended(process):
@@ -93,7 +93,7 @@ def test_a_closed_terminal_leaves_a_checkpoint_and_a_killed_run(
 
 @pytest.fixture(scope="module")
 def retrained(workspace: Path, corpus: Path) -> tuple[Path, str]:
-    """A workspace with the result of the slow training, and the id of its run."""
+    """A workspace with the result of the slow training, and the run's id."""
     done = w2v("retrain", *settings(corpus, workspace, *SLOW))
     assert done.returncode == 0, done.stderr
     (run,) = client(workspace).search_runs(["1"])
@@ -112,7 +112,7 @@ def days_of(corpus: Path, folder: Path) -> Path:
 def test_each_command_that_trains_ends_well(
     command: str, retrained: tuple[Path, str], corpus: Path, tmp_path: Path
 ) -> None:
-    """A checkpoint, no run that seems to be at work, no process, and exit code 130."""
+    """Each leaves a checkpoint, no RUNNING run, no process, and exit code 130."""
     place, log = tmp_path / "ws", tmp_path / "log"
     shutil.copytree(retrained[0], place)
     words = {
@@ -143,7 +143,7 @@ def trained(workspace: Path, reproducing: bool) -> list[Path]:
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """By another process, as far as SQLite knows."""
+    """Lock a database as another process does, as far as SQLite knows."""
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
@@ -155,7 +155,7 @@ def locked(database: Path) -> Iterator[None]:
 def test_each_command_that_waits_ends_well(
     command: str, retrained: tuple[Path, str], corpus: Path, tmp_path: Path
 ) -> None:
-    """For a database that is locked; nothing of the workspace is lost, and there is no process left."""
+    """While a command waits for a locked database, a closed terminal loses nothing and leaves no process."""
     place, log = tmp_path / "ws", tmp_path / "log"
     shutil.copytree(retrained[0], place)
     assert w2v("history", "--workspace", place).returncode == 0  # it is told where it is now
@@ -180,7 +180,7 @@ def stored(workspace: Path) -> set[Path]:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_is_ignored_at_the_start_stays_ignored(own: Path, corpus: Path, tmp_path: Path) -> None:
-    """SIGHUP under nohup, SIGINT in what a script starts with `&`: it works on, and SIGTERM alone ends it well."""
+    """SIGHUP under nohup, and SIGINT after `&` in a script, stay ignored; SIGTERM still stops the command."""
     log, terminal = tmp_path / "log", Terminal(tmp_path / "log")
     ignoring = ["sh", "-c", 'trap "" INT; exec nohup "$@" < /dev/null >> "$LOG" 2>&1', "sh"]
     words = [*ignoring, W2V, "retrain", *settings(corpus, own, *SLOW)]

@@ -1,4 +1,4 @@
-"""The service's log: what its parts say is copied, and a flood is counted."""
+"""The service's log: output of the parts is copied, and a flood is counted."""
 
 import io
 
@@ -32,7 +32,7 @@ def log(said: list[str], clock: Clock) -> Copied:
 
 
 def test_a_flood_is_counted(log: Copied, said: list[str], clock: Clock) -> None:
-    """Lines that differ in numbers alone are alike; another line is copied in the midst of them."""
+    """Lines that differ only in numbers are counted as one kind; another line between them is copied."""
     for number in range(10_000):
         log.line(f"socket.accept() out of system resource fd={number}")
     log.line("Traceback of something else")
@@ -48,7 +48,7 @@ def test_a_flood_is_counted(log: Copied, said: list[str], clock: Clock) -> None:
 
 
 def test_a_flood_of_different_lines_is_counted_too(log: Copied, said: list[str]) -> None:
-    """As many as are copied at all, and one line for the rest, which is told at the end."""
+    """At most MOST lines are copied; the others are summed up in few lines."""
     for number in range(5_000):
         log.line("x" * (number % 97) + "y" * (number // 97))
     log.tell()
@@ -84,7 +84,7 @@ def test_the_cause_of_an_end_is_in_the_last_words(said_last: list[str], expected
 
 
 def test_the_same_line_is_copied_again_later(log: Copied, said: list[str], clock: Clock) -> None:
-    """In a new period: what fails each hour is seen each hour."""
+    """In a new period a line is copied again, so an hourly failure is seen each hour."""
     for hour in range(100):
         clock.now = hour * 3_600.0
         log.line("it fails")
@@ -93,5 +93,5 @@ def test_the_same_line_is_copied_again_later(log: Copied, said: list[str], clock
 
 
 def test_a_line_without_an_end_is_not_waited_for() -> None:
-    """It is as many lines as it takes."""
+    """An endless line is split into several."""
     assert list(lines_of(io.StringIO("a\n\n" + "b" * (copied.LONGEST + 5)))) == ["a", "", "b" * copied.LONGEST, "b" * 5]

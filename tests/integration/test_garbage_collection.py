@@ -1,4 +1,4 @@
-"""`w2v gc` beside a retraining at work, with real processes."""
+"""`w2v gc` during a retraining, with real processes."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def retraining(settings: list[str], log: Path) -> subprocess.Popen[bytes]:
 def test_a_retraining_at_work_keeps_what_it_found(
     own: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It has found windows that an earlier run has made, and trains on them while everything else is removed."""
+    """The retraining uses windows of an earlier run, which stay while everything else is deleted."""
     workspace, log = own, tmp_path / "log"
     settings = [f"ingestion.source={corpus}", "ingestion.text_documents=line", f"runtime.workspace={workspace}", *QUICK]
     assert retraining(settings, log).wait() == 0, log.read_text()

@@ -1,4 +1,4 @@
-"""How the parts of the service are asked whether they work: what is no answer counts as none."""
+"""Health checks of the service's parts: a malformed answer counts as none."""
 
 import os
 import time
@@ -17,7 +17,7 @@ NOW = "NOW"  # stands for the time of the answer
 
 @contextmanager
 def said(body: str, status: int = 200) -> Iterator[State]:
-    """A service whose servers answer so, whatever they are asked, and whose parts have just started."""
+    """A service whose servers always give this answer, and whose parts have just started."""
 
     async def app(scope: dict[str, str], receive: object, send: object) -> None:
         headers = [(b"content-type", b"application/json")]
@@ -48,14 +48,14 @@ def said(body: str, status: int = 200) -> Iterator[State]:
     ],
 )
 def test_a_worker_works_if_its_heartbeat_was_heard(body: str, works: bool) -> None:
-    """An answer that is malformed is no heartbeat, and no error of the supervisor's."""
+    """A malformed answer is not a heartbeat, and causes no error in the supervisor."""
     with said(body) as state:
         assert health.answers(state, "worker") == works
 
 
 @pytest.mark.parametrize(("status", "works"), [(200, True), (500, False), (404, False)])
 def test_a_server_works_if_it_says_so(status: int, works: bool) -> None:
-    """By the status of its health page; a part that has no process does not work."""
+    """The status of the health page decides; a part without a process does not work."""
     with said("true", status) as state:
         found = [health.answers(state, name) for name in ("prefect", "mlflow")]
         state.lives["mlflow"].pid = 0

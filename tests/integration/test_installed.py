@@ -1,4 +1,4 @@
-"""The application installed from its wheel, far from the checkout, in a folder with files of the same names as ours."""
+"""The application installed from its wheel, outside the checkout, in a folder with files named like our packages."""
 
 import os
 import shlex
@@ -41,7 +41,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Installed:
-    """`w2v` of the environment, in the user's folder."""
+    """The environment's `w2v`, in the user's folder."""
 
     def __init__(self, programs: Path, folder: Path, corpus: Path) -> None:
         self.programs, self.folder, self.mark = programs, folder, folder.with_name("imported")
@@ -55,7 +55,7 @@ class Installed:
 
     @property
     def imported(self) -> str:
-        """Which of the user's files we have run."""
+        """Return which of the user's files were imported."""
         return self.mark.read_text() if self.mark.exists() else ""
 
     def run(self, *words: str | Path, code: int = 0, **environment: str) -> str:
@@ -90,7 +90,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, built: Path, corpus: Pat
 
 
 def test_the_wheel_has_all_and_nothing_else(built: Path) -> None:
-    """Templates, configs, deployments, types and the licence are in it; no test, no document."""
+    """The wheel has templates, configs, deployments, types and the licence, but no tests and no documents."""
     names = set(ZipFile(built).namelist())
 
     assert {
@@ -104,7 +104,7 @@ def test_the_wheel_has_all_and_nothing_else(built: Path) -> None:
 
 
 def test_the_modules_are_those_of_the_wheel(installed: Installed) -> None:
-    """Neither the checkout nor the user's folder is where the program looks."""
+    """Modules are imported neither from the checkout nor from the user's folder."""
     code = "import flows, tasks, configs, w2v_core as core; print(*(p.__file__ for p in (flows, tasks, configs, core)))"
     files = installed.run("python", "-P", "-c", code).split()
 
@@ -112,7 +112,7 @@ def test_the_modules_are_those_of_the_wheel(installed: Installed) -> None:
 
 
 def test_a_retraining_with_a_temporary_server(installed: Installed) -> None:
-    """It ends well, its run has the metrics, and none of the user's files was imported."""
+    """It finishes, its run has metrics, and none of the user's files was imported."""
     said = installed.run("w2v", "retrain", "topics.toml", "--set", "seed=2")
 
     assert "vectors" in said
@@ -120,13 +120,13 @@ def test_a_retraining_with_a_temporary_server(installed: Installed) -> None:
 
 
 def test_the_quickstart_is_there(installed: Installed) -> None:
-    """The config that is used without a name, with the text that it takes from the installed packages."""
+    """The default config and the text from installed packages are found."""
     assert "documents" in installed.run("w2v", "plan", "--workspace", "quick")
     assert not installed.imported
 
 
 def test_an_image_needs_the_source(installed: Installed) -> None:
-    """What is not in a wheel is asked for by name; systemd's unit can be had."""
+    """`w2v unit compose` needs a checkout and says so; `w2v unit systemd` works."""
     refused = installed.run("w2v", "unit", "compose", "topics.toml", code=1)
 
     assert "an image for Compose is built from the source" in refused
@@ -134,7 +134,7 @@ def test_an_image_needs_the_source(installed: Installed) -> None:
 
 
 def test_a_service_and_its_worker(installed: Installed) -> None:
-    """Up, a run by the worker on a relative path, deployed again, status, down."""
+    """Up, a run by the worker with a relative path, a new deployment, status, down."""
     ports = ["--prefect-port", str(installed.prefect), "--mlflow-port", str(installed.mlflow)]
     installed.run("w2v", "up", "topics.toml", *ports)
     lines = (installed.folder / "ws" / "service" / "environment").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""SIGKILL at any instant: the next start continues, and in the end nothing tells that there was one."""
+"""SIGKILL at any instant: the next start continues, and the result has no trace of the kill."""
 
 from pathlib import Path
 
@@ -13,19 +13,19 @@ SERVERLESS = {"sync", "promote"}  # what makes no flow run
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Undisturbed:
-    """A retraining that nobody kills."""
+    """A retraining without kills."""
     return undisturbed(tmp_path_factory.mktemp("retrain"), corpus)
 
 
 def test_killed_at_a_few_instants(quiet: Undisturbed) -> None:
-    """The same vectors, scores, curves, files and one model as without the kills, and nothing else."""
+    """Vectors, scores, curves, files and the model are the same as without the kills, and nothing is left over."""
     kill_often(quiet, kills=3)
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
 def test_killed_at_a_hundred_instants(quiet: Undisturbed) -> None:
-    """The same, over all stages, also of the real flow."""
+    """The same for kills in all stages, and of the real flow."""
     where = kill_often(quiet, kills=100, flows=8)
     print(dict(where))
 
@@ -34,7 +34,7 @@ def test_killed_at_a_hundred_instants(quiet: Undisturbed) -> None:
 
 
 def corpus_of(work: str, corpus: Path, folder: Path) -> Path:
-    """A backfill has a part of it each day."""
+    """Return the corpus of a kind of work; a backfill has a part for each day."""
     if work != "backfill":
         return corpus
     lines = corpus.read_text().splitlines(keepends=True)
@@ -49,7 +49,7 @@ def corpus_of(work: str, corpus: Path, folder: Path) -> Path:
     [*((work, 1) for work in OTHERS), *(pytest.param(work, 20, marks=pytest.mark.long) for work in OTHERS)],
 )
 def test_other_work_is_killed(work: str, kills: int, corpus: Path, tmp_path: Path) -> None:
-    """All its runs, versions, aliases and decisions are as without the kills, and nothing else is there."""
+    """Runs, versions, aliases and decisions are as without the kills, and nothing is left over."""
     server = "" if work in SERVERLESS else PREFECT_API_URL.value()
     quiet = undisturbed(tmp_path, corpus_of(work, corpus, tmp_path), work, server)
 

@@ -1,4 +1,4 @@
-"""What commands leave outside the workspace: nothing."""
+"""Commands leave nothing outside the workspace."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ MARK = "W2V_LEFTOVERS"  # in the environment of all that is started here
 
 
 class Machine:
-    """A home, a temporary folder and a current folder of the test's own, and what else a process can leave behind."""
+    """A home, a temporary folder and a current folder for the test, and other places where processes leave files."""
 
     def __init__(self, folder: Path) -> None:
         self._places = {name: folder / name for name in ("home", "tmp", "cwd")}
@@ -50,7 +50,7 @@ class Machine:
         )  # fmt: skip
 
     def left(self) -> list[str]:
-        """Files and folders, shared memory that no process of others has, and processes."""
+        """Return what is left: files and folders, shared memory of no other process, and processes."""
         files = [str(path) for place in self._places.values() for path in place.rglob("*")]
         shared = set(SHARED_MEMORY.iterdir()) - self._shared
         mapped = "".join(_text(Path(f"/proc/{pid}/maps")) for pid in psutil.pids()) if shared else ""
@@ -81,7 +81,7 @@ def machine(tmp_path: Path) -> Machine:
 def test_a_whole_scenario_leaves_nothing_outside_the_workspace(
     machine: Machine, own: Path, corpus: Path, tmp_path: Path
 ) -> None:
-    """Retrained twice, with a temporary server and beside a champion, and whatever is done with the runs."""
+    """Two retrainings, with a temporary server and with a champion, and all commands on their runs."""
     server = {"PREFECT_API_URL": PREFECT_API_URL.value()}
     machine.w2v("retrain", *words(corpus, own))
     machine.w2v("retrain", *words(corpus, own, "seed=2"), **server)
@@ -102,7 +102,7 @@ def test_a_whole_scenario_leaves_nothing_outside_the_workspace(
 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_a_killed_command_leaves_is_swept_by_the_next(machine: Machine, own: Path, corpus: Path) -> None:
-    """Outside the workspace nothing even then; within it, until any command starts there."""
+    """Nothing is left outside the workspace, and within it only until the next command."""
     server = {"PREFECT_API_URL": PREFECT_API_URL.value()}
     process = machine.start("retrain", *words(corpus, own), **server)
     deadline = time.monotonic() + 600
@@ -122,7 +122,7 @@ def test_what_a_killed_command_leaves_is_swept_by_the_next(machine: Machine, own
 def test_a_workspace_that_cannot_be_written_is_read_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Temporary files are among the system's then, and are removed as well."""
+    """Temporary files are then in the system's folder, and are deleted too."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(scratch.tempfile, "tempdir", None)
     (tmp_path / "workspace").write_text("no folder")
@@ -135,7 +135,7 @@ def test_a_workspace_that_cannot_be_written_is_read_all_the_same(
 
 
 def test_what_was_in_use_at_the_start_is_swept_at_the_end(tmp_path: Path) -> None:
-    """The Prefect server of a killed command lives on for a moment, in that command's folder."""
+    """The Prefect server of a killed command may live on for a moment, in that command's folder."""
     dead = tmp_path / scratch.FOLDER / f"{engine_environment.owner().host}-{2**22 + 1}-1"
     dead.mkdir(parents=True)
     about = os.environ | {"TMPDIR": str(dead)}

@@ -1,6 +1,6 @@
-"""What listens, without passwords of the user's: attacked from a browser and by another account, and used by its user.
+"""All servers without passwords of the user: attacked from a browser and by another account, and used by their user.
 
-tests/integration/test_browser_attacks.py shows that each way of attack would lead in without the guard.
+tests/integration/test_browser_attacks.py shows that each attack would succeed without the guard.
 """
 
 import json
@@ -41,7 +41,7 @@ seen = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 
 class Locked(Box):
-    """The user has given no password."""
+    """A running service whose user has set no password."""
 
     passwords: ClassVar[dict[str, str]] = {}
 
@@ -61,7 +61,7 @@ class Locked(Box):
         return {"prefect": self.prefect, "mlflow": self.mlflow}
 
     def count(self) -> tuple[int, int]:
-        """Automations, and experiments called like the attacker's."""
+        """Return the number of automations, and of experiments with the attacker's name."""
         automations = httpx.post(
             f"{self.address('prefect')}/api/automations/count", json={}, auth=self.auth("prefect"), **PATIENT
         )
@@ -75,7 +75,7 @@ class Locked(Box):
 
 @pytest.fixture(scope="module")
 def box(corpus: Path) -> Iterator[Locked]:
-    """In a folder that every account can enter, made with a umask that hides nothing; up, with one run."""
+    """A running service with one run, in a folder that every account can enter, made with an open umask."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     box = Locked(folder, corpus)
@@ -102,7 +102,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def links(box: Locked) -> dict[str, str]:
-    """As `w2v status` prints them."""
+    """Return the links that `w2v status` prints."""
     words = box.status().split()
     return {name: _after(words, name) for name in ("prefect", "mlflow")}
 
@@ -112,7 +112,7 @@ def _after(words: list[str], name: str) -> str:
 
 
 def shown(chromium: Browser, page: str, text: str, seconds: float = 120) -> str:
-    """What the page shows once it has the text."""
+    """Return the text of the page once it has the expected one."""
     chromium.open(page)
     until(lambda: text in str(chromium.run("return document.body.innerText")), seconds)
     return str(chromium.run("return document.body.innerText"))
@@ -120,7 +120,9 @@ def shown(chromium: Browser, page: str, text: str, seconds: float = 120) -> str:
 
 @seen
 def test_the_links_open_the_pages(box: Locked, links: dict[str, str], chromium: Browser) -> None:
-    """Prefect's runs with their live socket, MLflow's table; no secret stays in an address, and links between work."""
+    """Prefect's runs with their live socket and MLflow's table work; no secret stays in an address; links between them
+    work.
+    """
     (run,) = {run for run, _ in box.runs()}
     chromium.open(f"{box.address('prefect')}/runs")
     assert "Runs" not in str(chromium.run("return document.body.innerText"))
@@ -144,7 +146,7 @@ def test_the_links_open_the_pages(box: Locked, links: dict[str, str], chromium: 
 
 @seen
 def test_a_foreign_page_changes_nothing(box: Locked, links: dict[str, str], chromium: Browser) -> None:
-    """Nor does it open a socket, though the browser is signed in. A name that was made to lead here is refused."""
+    """It changes nothing and opens no socket, though the browser is logged in; DNS rebinding is refused."""
     for link in links.values():
         chromium.open(link)
     with elsewhere() as pages:
@@ -171,7 +173,7 @@ def test_a_foreign_page_changes_nothing(box: Locked, links: dict[str, str], chro
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 def test_another_account_of_the_machine_gets_nothing(box: Locked) -> None:
-    """Neither a file nor an answer, nor a secret from the list of processes."""
+    """Another account gets no file, no answer, and no secret from the list of processes."""
     (box.workspace / "for-all").write_text("")
     files = list(files_below(box.workspace))
     known = [file for file in files if file.parent.name in ("service", "prefect") or file.name.startswith("mlflow.db")]
@@ -205,7 +207,7 @@ print(json.dumps([
 
 
 def test_no_secret_is_in_another_file_or_output(box: Locked) -> None:
-    """Databases, log and what was deployed included; the links, which are printed, have none either."""
+    """Databases, log and deployments have no secret; the printed links have no password."""
     words = [value.rpartition(":")[2] for name, value in box.own.items() if name != "MLFLOW_TRACKING_USERNAME"]
     below = files_below(box.workspace)
     at_work = {path for path in below if path.match(f"{ATTEMPTS}/workspace.json")}  # of a flow run, as long as it lasts
@@ -221,7 +223,7 @@ def test_no_secret_is_in_another_file_or_output(box: Locked) -> None:
 
 
 def modes(path: Path) -> list[int]:
-    """None where it is gone by now."""
+    """Return the modes of files; None for a file that is gone by now."""
     try:
         return [path.stat().st_mode & 0o777]
     except FileNotFoundError:
@@ -229,7 +231,7 @@ def modes(path: Path) -> list[int]:
 
 
 def test_a_shell_and_the_worker_use_the_servers(box: Locked) -> None:
-    """`prefect` by hand, with the file of the credentials; the worker has them too, and finds the run made above."""
+    """`prefect` works with the file of credentials; the worker has them too, and reuses the run made above."""
     script = f". {box.place.folder / credentials.FILE} && {W2V.parent / 'prefect'} deployment run retrain/vectors"
     about: dict[str, Any] = {"env": box.environment, "capture_output": True, "text": True}
     done = subprocess.run(["sh", "-c", script], cwd=box.folder, **about)
@@ -241,7 +243,7 @@ def test_a_shell_and_the_worker_use_the_servers(box: Locked) -> None:
 
 @pytest.mark.parametrize("number", [2_000, pytest.param(12_000, marks=pytest.mark.long)])
 def test_idle_connections_of_others_starve_nobody(box: Locked, number: int) -> None:
-    """Each server has so many, which say nothing: commands, the worker and the supervisor are served all the same."""
+    """With many idle connections to each server, commands, the worker and the supervisor are still served."""
     before = {name: life.pid for name, life in box.place.state.lives.items()}
     with idle(box.prefect, number), idle(box.mlflow, number):
         assert box.status().count("✓") >= 3
@@ -255,7 +257,7 @@ def test_idle_connections_of_others_starve_nobody(box: Locked, number: int) -> N
 
 
 def test_alarms_are_set_on_the_locked_server(box: Locked) -> None:
-    """With the service's own credentials, which the user has not set; the webhook is tried."""
+    """`w2v alarms` finds the service's own credentials, and the webhook receives the test message."""
     with listening(Webhook()) as webhook:
         said = box.w2v("alarms", "topics.toml", W2V_WEBHOOK=webhook.address)
 
@@ -264,13 +266,13 @@ def test_alarms_are_set_on_the_locked_server(box: Locked) -> None:
 
 
 def test_ui_of_a_service_is_its_link(box: Locked, links: dict[str, str]) -> None:
-    """No second server is started."""
+    """`w2v ui` prints the service's link and starts no second server."""
     assert links["mlflow"] in box.w2v("ui", "--workspace", "ws")
 
 
 @contextmanager
 def started(words: list[str | Path], folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """A command until its first line, which it is to give; what it started ends with it."""
+    """Start a command, wait for its first line and yield it; then end all that it has started."""
     with subprocess.Popen(
         words, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -286,7 +288,7 @@ def started(words: list[str | Path], folder: Path, environment: dict[str, str]) 
 
 @seen
 def test_the_temporary_server_and_ui_are_locked_too(box: Locked, database: Path, chromium: Browser) -> None:
-    """The same attack on what lasts as long as one command."""
+    """The same attacks on servers that last as long as one command."""
     folder = Path(tempfile.mkdtemp(dir=box.folder))
     (folder / "ws").mkdir()
     shutil.copy(database, folder / "ws" / "mlflow.db")

@@ -1,4 +1,4 @@
-"""A workspace that is moved or copied between every two steps of its life, under names of every kind."""
+"""A workspace that is moved or copied between all steps of its life, with names of every kind."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def protect(folder: Path, *, writable: bool) -> None:
-    """Read-only, for all but root; that nothing has changed is looked at besides."""
+    """Make a folder read-only, except for root; that nothing has changed is checked separately."""
     for path in [folder, *folder.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o200 if writable else path.stat().st_mode & ~0o222)
 

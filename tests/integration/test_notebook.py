@@ -1,4 +1,4 @@
-"""The page for notebooks runs as it stands, and its frames say what MLflow and the vectors say."""
+"""The code blocks of docs/notebook.md run, and the frames agree with MLflow and the vectors."""
 
 import re
 from pathlib import Path
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(scope="module")
 def said() -> dict[str, Any]:
-    """The variables of the notebook."""
+    """Return the variables of the notebook."""
     return {}
 
 
 @pytest.fixture
 def notebook(config: Config, said: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Each block in turn, in a folder whose `workspace` has a run already."""
+    """Run each block in turn, in a folder whose `workspace` already has a run."""
     if not said:
         short = config.training.model_copy(update={"epochs": 1})
         config = config.model_copy(update={"training": short, "seed": 31})
@@ -42,7 +42,7 @@ def notebook(config: Config, said: dict[str, Any], tmp_path: Path, monkeypatch: 
 
 
 def test_the_page_runs(notebook: dict[str, Any]) -> None:
-    """The best run is the one with the least J(θ); to train the same again is nothing to do."""
+    """The best run has the lowest J(θ); a retraining with its settings has nothing to do."""
     done = notebook["done"]
 
     assert done.loc[notebook["best"], "loss/held_out"] == done["loss/held_out"].min()
@@ -51,7 +51,7 @@ def test_the_page_runs(notebook: dict[str, Any]) -> None:
 
 
 def test_runs_are_those_of_mlflow(config: Config, notebook: dict[str, Any]) -> None:
-    """Each has its row, numbers are numbers, and what a run lacks is missing."""
+    """Each run has its row, numbers are numeric, and values that a run lacks are missing."""
     frame = frames.runs(config.runtime.workspace)
     records = {run.info.run_id: run for run in MlflowClient(session.uri(config)).search_runs(["1"])}
     run = records[notebook["again"].run_id]
@@ -65,7 +65,7 @@ def test_runs_are_those_of_mlflow(config: Config, notebook: dict[str, Any]) -> N
 
 
 def test_scores_are_those_that_judge(config: Config, notebook: dict[str, Any]) -> None:
-    """J(θ) is one; its mean over pairs, the training's own loss and the speed are not."""
+    """J(θ) is a score; its mean over pairs, the training loss and the speed are not."""
     run = notebook["again"].run_id
     frame = frames.scores(run, config.runtime.workspace)
 
@@ -74,7 +74,7 @@ def test_scores_are_those_that_judge(config: Config, notebook: dict[str, Any]) -
 
 
 def test_neighbors_are_those_of_the_command(config: Config, notebook: dict[str, Any]) -> None:
-    """The same words in the same order, with their cosines, from rank 1 on."""
+    """The words, their order and their cosines are the same; ranks begin at 1."""
     run = notebook["again"].run_id
     expected = vectors.neighbors(vectors.space(Path(config.runtime.workspace), run), ["seaa"], 3)["seaa"]
     frame = frames.neighbors("seaa", 3, run, config.runtime.workspace)
@@ -84,7 +84,7 @@ def test_neighbors_are_those_of_the_command(config: Config, notebook: dict[str, 
 
 
 def test_what_is_unknown_is_said(config: Config, notebook: dict[str, Any], tmp_path: Path) -> None:
-    """A word, a run, and a folder without runs."""
+    """An unknown word, an unknown run and a folder without runs are errors."""
     with pytest.raises(InputError, match="did you mean sea"):
         frames.neighbors("seaaa", workspace=config.runtime.workspace)
     with pytest.raises(TrackingError, match="there is no run nobody"):

@@ -1,4 +1,4 @@
-"""Nobody looks all day: what is told, and what is closed, on real servers and with processes that are really killed."""
+"""Notifications, and the closing of dead runs, with real servers and really killed processes."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ def webhook() -> Iterator[Webhook]:
 
 @pytest.fixture(scope="module")
 def server(quiet_home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Prefect's, with all its services, also those that notice what is late and what is silent."""
+    """A Prefect server with all its services, also those for late runs and missing heartbeats."""
     folder = tmp_path_factory.mktemp("server")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -99,7 +99,7 @@ def client(server: str) -> Iterator[SyncPrefectClient]:
 
 @pytest.fixture(scope="module")
 def watched(client: SyncPrefectClient, webhook: Webhook) -> None:
-    """The alarms are set, then one run is late and another beats once: what comes of it is seen at the end."""
+    """Set up the alarms, then make one run late and another send one heartbeat; the last tests check the messages."""
     config = Config.model_validate({
         "ingestion": {"source": "text.txt"}, "notify": {"late_after": 10}, "runtime": {"lost_after": 10}
     })  # fmt: skip
@@ -115,18 +115,18 @@ def watched(client: SyncPrefectClient, webhook: Webhook) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def lifeless(client: SyncPrefectClient) -> dict[str, Any]:
-    """Flow runs that nobody works on; by the time they are looked at, they have aged."""
+    """Flow runs without a process, which have aged by the time they are checked."""
     states = {"gone": Running(), "beats": Running(), "unheard": Cancelling()}
     return {name: client.create_flow_run(nightly, name=name, state=state) for name, state in states.items()}
 
 
 @flow(name="retrain")
 def nightly() -> None:
-    """Has the name of ours, and does nothing."""
+    """A flow with the name of ours that does nothing."""
 
 
 def beat(flow_run: Any) -> None:
-    """As a flow run does that is at work."""
+    """Send a heartbeat as a running flow run does."""
     resource = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name}
     flow_of_it = {
         "prefect.resource.id": f"prefect.flow.{flow_run.flow_id}",
@@ -146,7 +146,9 @@ def mlflow_runs(workspace: Path) -> list[Any]:
 
 @pytest.mark.usefixtures("watched")
 def test_a_failure_is_told(config: Config, webhook: Webhook, tmp_path: Path) -> None:
-    """Which run, in which stage, why, and the command that goes on; a webhook that is gone fails nothing more."""
+    """The message has the run, the stage, the cause and the command that continues; a dead webhook does no further
+    harm.
+    """
     nothing = tmp_path / "nothing.txt"
     nothing.write_text("")
     strict = config.ingestion.model_copy(update={"source": str(nothing)})
@@ -163,7 +165,7 @@ def test_a_failure_is_told(config: Config, webhook: Webhook, tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("watched")
 def test_who_is_stopped_has_not_failed(config: Config, client: SyncPrefectClient, webhook: Webhook, own: Path) -> None:
-    """Ctrl-C in a training: Cancelled, with the command that goes on, and nobody is told."""
+    """Ctrl-C in a training ends it as Cancelled, with the command that continues, and without a notification."""
     told = webhook.of("failure")
     training = config.training.model_copy(update={"batch_size": 1, "epochs": 100})
     runtime = config.runtime.model_copy(update={"workspace": str(own), "checkpoint_interval": 0.2})
@@ -186,7 +188,7 @@ def test_who_is_stopped_has_not_failed(config: Config, client: SyncPrefectClient
 
 @pytest.mark.usefixtures("server")
 def test_a_stop_below_another_error_is_a_stop() -> None:
-    """Stopped between two tasks, Prefect itself fails on its way out."""
+    """Stopped between two tasks, Prefect itself raises another error."""
 
     @flow
     @stoppable
@@ -202,7 +204,7 @@ def test_a_stop_below_another_error_is_a_stop() -> None:
 
 @pytest.mark.usefixtures("watched")
 def test_decisions_are_told(config: Config, webhook: Webhook) -> None:
-    """The first champion, then a challenger that is kept back because the space has drifted; no message twice."""
+    """The first champion, then a challenger kept back for its drift; each message is sent once."""
     tracking = config.tracking.model_copy(update={"registered_model": "told", "experiment": "told"})
     # seeds of its own, so that other tests find nothing of it in the workspace they share
     changes = {"tracking": tracking, "promotion": Promotion(max_drift=0.0), "name": "told", "seed": 31}
@@ -221,7 +223,7 @@ def test_decisions_are_told(config: Config, webhook: Webhook) -> None:
 
 @pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # by the mail client that Prefect uses
 def test_mail_goes_through_a_block(server: str) -> None:
-    """Prefect's block for Slack hands on any address that Apprise knows: this one is of a mail server."""
+    """Prefect's block for Slack passes on any address that Apprise knows: this one is of a mail server."""
     with listening(Mailbox()) as mailbox:
         url = f"mailto://127.0.0.1:{mailbox.port}?from=w2v@here.org&to=ops@here.org&mode=insecure&format=text"
         SlackWebhook(url=url).save("ops")
@@ -240,7 +242,7 @@ def test_mail_goes_through_a_block(server: str) -> None:
 
 @pytest.mark.usefixtures("webhook")
 def test_killed_on_this_host(corpus: Path, client: SyncPrefectClient, webhook: Webhook, own: Path) -> None:
-    """Of a retraining that was killed, both records are open; `w2v reconcile` closes both at once and tells of it."""
+    """After a killed retraining, `w2v reconcile` closes both records at once and notifies."""
     settings = [word for each in slow(corpus, own) for word in ("--set", each)]
     with own.with_name("log").open("wb") as log:
         retraining = subprocess.Popen([W2V, "retrain", *settings], stdout=log, stderr=log, cwd=PROJECT)
@@ -265,7 +267,7 @@ def test_killed_on_this_host(corpus: Path, client: SyncPrefectClient, webhook: W
 
 
 def test_another_host_is_known_by_its_heart(corpus: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it beats it is left alone, whatever its clock says; when it beats no more it is closed."""
+    """With heartbeats a run is left alone, whatever its clock says; without, it is closed."""
     with own.with_name("log").open("wb") as log:
         command = [sys.executable, "-m", "tests.support.retraining", *slow(corpus, own)]
         retraining = subprocess.Popen(command, stdout=log, stderr=log, cwd=PROJECT)
@@ -292,7 +294,7 @@ def test_another_host_is_known_by_its_heart(corpus: Path, own: Path, monkeypatch
 def test_flow_runs_without_life(
     config: Config, client: SyncPrefectClient, lifeless: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of those that no MLflow run speaks for, a heartbeat does; one that was to be cancelled is."""
+    """Flow runs without an MLflow run are judged by their own heartbeats; a cancelling one is cancelled."""
     monkeypatch.setattr(orchestration_flow_runs, "BEATS", 0)
     age = (datetime.now(UTC) - lifeless["gone"].state.timestamp).total_seconds()
     time.sleep(max(0.0, LIFELESS - age))
@@ -309,7 +311,7 @@ def test_flow_runs_without_life(
 
 
 def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectClient, own: Path) -> None:
-    """In MLflow, in Prefect with its artifacts; a dry run lists it. What is pinned or at work stays."""
+    """Runs are deleted in MLflow, and in Prefect with artifacts; a dry run lists them. Pinned and running ones stay."""
     runtime = config.runtime.model_copy(update={"workspace": str(own)})
     policy = Retention(runs_last=0, runs_days=0, trash_days=0, flow_runs_days=0)
     config = config.model_copy(update={"runtime": runtime, "retention": policy, "tracking": Tracking()})
@@ -340,7 +342,7 @@ def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectC
 
 @pytest.mark.usefixtures("watched")
 def test_the_server_tells_what_is_late_and_what_is_silent(webhook: Webhook) -> None:
-    """Without any process of ours. Setting the alarms again has made no second ones."""
+    """The server sends both messages without our processes; a second setup made no second automations."""
     late = until(lambda: webhook.of("late")[2:])  # after two test messages
     silent = until(lambda: [each for each in webhook.of("lost") if "sends no heartbeat" in each["title"]])
 
@@ -349,7 +351,7 @@ def test_the_server_tells_what_is_late_and_what_is_silent(webhook: Webhook) -> N
 
 
 def test_the_heart_stops_with_its_run(config: Config, own: Path) -> None:
-    """A run that is closed beats no more."""
+    """A closed run sends no more heartbeats."""
     runtime = config.runtime.model_copy(update={"workspace": str(own), "lost_after": 0.4})
     config = config.model_copy(update={"runtime": runtime})
     run_id = session.start(config, "flow")

@@ -1,4 +1,4 @@
-"""Both servers on PostgreSQL, MLflow's files on S3: the lines of docs/how-to/postgres-s3.md, no secret anywhere."""
+"""Both servers on PostgreSQL, MLflow's files on S3, with the settings of docs/operate.md; no secret is revealed."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ class Done(NamedTuple):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[Done]:
-    """One retraining against them."""
+    """One retraining with these servers."""
     if Postgres.programs() is None:
         pytest.skip("PostgreSQL is not on this machine: Debian has it in the package postgresql")
     folder = tmp_path_factory.mktemp("servers")
@@ -57,7 +57,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[Don
 
 
 def test_the_whole_flow_runs_on_postgresql(done: Done) -> None:
-    """A complete MLflow run with a decision about its model, and a completed Prefect flow run that knows it."""
+    """The MLflow run is complete, with a decision about its model, and so is the Prefect flow run that names it."""
     (run,) = done.client.search_runs(["1"])
     flow_run = httpx.get(f"{done.prefect.address}/api/flow_runs/{run.data.tags['prefect.flow_run_id']}").json()
 
@@ -69,7 +69,7 @@ def test_the_whole_flow_runs_on_postgresql(done: Done) -> None:
 
 
 def test_the_files_are_on_s3(done: Done, tmp_path: Path) -> None:
-    """Those of the run and those of its model, written there by the retraining itself; they come back from there."""
+    """The retraining wrote the files of the run and its model there, and they can be read back."""
     (run,) = done.client.search_runs(["1"])
     (model,) = done.client.search_logged_models(["1"])
     place = f"s3://{servers.BUCKET}/mlflow/"
@@ -82,7 +82,7 @@ def test_the_files_are_on_s3(done: Done, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("secret", [servers.SECRET, Postgres.PASSWORD])
 def test_secrets_are_nowhere(done: Done, secret: str) -> None:
-    """Not in a file of the workspace, of the servers or of the run, nor in its tags and parameters, nor was it said."""
+    """No secret is in a file of workspace, servers or run, in tags, parameters or output."""
     (run,) = done.client.search_runs(["1"])
     files = [path for path in done.folder.rglob("*") if path.is_file()]
 
@@ -94,8 +94,8 @@ def test_secrets_are_nowhere(done: Done, secret: str) -> None:
 
 @pytest.mark.long
 def test_the_service_runs_on_postgresql(done: Done, corpus: Path, tmp_path: Path) -> None:
-    """`w2v up` with the addresses of both databases: a retraining goes through its servers into them, nothing is in
-    SQLite, and the password is in no file, output or command line.
+    """`w2v up` with both databases' addresses: a retraining is recorded there, nothing is in SQLite, and the password
+    is in no file, output or command line.
     """
     mlflow, said, ports = done.postgres.address("mlflow_of_service", "psycopg2"), "", (free_port(), free_port())
     addresses = {

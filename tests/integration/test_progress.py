@@ -1,4 +1,4 @@
-"""Waiting that is bounded by progress: what is stopped or asleep, what runs in circles, and what is only slow."""
+"""Waiting that is bounded by progress: for stopped or sleeping processes, endless loops, and slow machines."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def running(code: str) -> Iterator[psutil.Process]:
 
 
 def told(process: psutil.Process, seconds: float, wait: Callable[[float], None] = time.sleep) -> tuple[str, float]:
-    """Why it is waited for no longer, and after how long; nothing, if it is so long."""
+    """Return why waiting ended, and after how long; nothing if it did not end in that time."""
     waited, began = Progress(LIMIT, lambda: [process]), time.monotonic()
     while not (why := waited.over()) and time.monotonic() - began < seconds:
         wait(0.2)
@@ -52,7 +52,7 @@ def load(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
 
 @pytest.mark.parametrize("load", [0.0, 40.0], indirect=True)
 def test_what_does_nothing_is_told_soon(load: None) -> None:
-    """Asleep, or stopped in the midst of its work; however busy the machine is."""
+    """A sleeping or stopped process is noticed, however busy the machine is."""
     with running(ASLEEP) as asleep, running(BUSY) as stopped:
         stopped.suspend()
         found = [told(each, 60) for each in (asleep, stopped)]
@@ -64,7 +64,7 @@ def test_what_does_nothing_is_told_soon(load: None) -> None:
 @pytest.mark.parametrize("load", [1_000.0], indirect=True)
 @pytest.mark.parametrize("code", [BUSY, PARENT], ids=["itself", "its child"])
 def test_what_works_without_end_is_told(load: None, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once it has used a processor for as long as it may."""
+    """A busy process is given up after its limit of processor time."""
     monkeypatch.setattr(progress, "GUARD", 1_000)
     with running(code) as circling:
         why, _ = told(circling, 300)
@@ -74,7 +74,7 @@ def test_what_works_without_end_is_told(load: None, code: str, monkeypatch: pyte
 
 @pytest.mark.parametrize(("load", "why"), [(40.0, ""), (0.0, "it has done nothing")], indirect=["load"])
 def test_what_gets_little_of_a_busy_machine_is_waited_for(load: None, why: str) -> None:
-    """Of one that is not busy, so little is nothing."""
+    """Little processor time is progress on a busy machine, and none on an idle one."""
     with running(SLOW) as slow:
         said, _ = told(slow, 3 * LIMIT)
 
@@ -83,7 +83,7 @@ def test_what_gets_little_of_a_busy_machine_is_waited_for(load: None, why: str) 
 
 @pytest.mark.parametrize("load", [40.0], indirect=True)
 def test_no_process_is_waited_for_for_ever(load: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is a guard for what goes on without getting anywhere."""
+    """A final limit ends the wait for a process that makes little progress."""
     monkeypatch.setattr(progress, "GUARD", 2)
     with running(SLOW) as slow:
         why, _ = told(slow, 60)

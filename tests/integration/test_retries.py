@@ -1,4 +1,4 @@
-"""What is tried again and what is not, with the settings of a worker's process."""
+"""Which failures are retried, with the settings of a worker's process."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -30,7 +30,7 @@ DIGEST = sha256(TEXT).hexdigest()
 
 
 class Site(BaseHTTPRequestHandler):
-    """Gives these answers, one after the other; the last one comes with the text."""
+    """Give these answers in turn; the last one has the text."""
 
     def __init__(self, answers: list[int], *arguments: object) -> None:
         self.answers = answers
@@ -75,7 +75,7 @@ def ingested(url: str, digest: str, workspace: Path) -> Dataset:
 
 @pytest.mark.usefixtures("patience")
 def test_a_server_that_is_busy_is_asked_again(url: str, answers: list[int], tmp_path: Path) -> None:
-    """Twice it has no time, then it has the text."""
+    """Two answers say that the server is busy; the third has the text."""
     answers += [503, 503, 200]
 
     assert ingested(url, DIGEST, tmp_path).manifest.account.written == 100
@@ -87,7 +87,7 @@ def test_a_server_that_is_busy_is_asked_again(url: str, answers: list[int], tmp_
 def test_what_is_wrong_is_not_tried_again(
     first: int, digest: str, url: str, answers: list[int], tmp_path: Path
 ) -> None:
-    """A page that is not there, and another text than the config expects, stay wrong."""
+    """A missing page, and a text with another digest, are not retried."""
     answers += [first, 200]
 
     with pytest.raises(InputError):
@@ -96,7 +96,7 @@ def test_what_is_wrong_is_not_tried_again(
 
 
 def test_every_task_knows_what_may_pass() -> None:
-    """None would be tried again for whatever it fails of."""
+    """No task is retried for just any failure."""
     modules = [import_module(f"tasks.{file.stem}") for file in Path(tasks.__file__).parent.glob("[!_]*.py")]
     found = {each for module in modules for each in vars(module).values() if isinstance(each, Task)}
 
@@ -105,7 +105,7 @@ def test_every_task_knows_what_may_pass() -> None:
 
 
 def test_nothing_is_tried_again_where_somebody_looks(url: str, answers: list[int], tmp_path: Path) -> None:
-    """At a terminal the message comes at once."""
+    """In a terminal the error is shown at once."""
     answers += [503, 200]
 
     with pytest.raises(InputError, match="cannot be downloaded"):

@@ -1,4 +1,4 @@
-"""Servers that go away while a retraining works: real ones, stopped and started."""
+"""Servers that stop and start again during a retraining: real ones."""
 
 import json
 import os
@@ -35,7 +35,7 @@ SETTINGS = [
 
 
 class Site(NamedTuple):
-    """The servers, and a workspace that belongs to them."""
+    """The servers, and their workspace."""
 
     mlflow: Server
     prefect: Server
@@ -66,7 +66,7 @@ class Site(NamedTuple):
         return MlflowClient(self.mlflow.address)
 
     def points(self) -> int:
-        """Of the curve in the newest checkpoint of a training that works."""
+        """Return the number of curve points in the newest checkpoint of a running training."""
         for state in sorted(self.workspace.glob("store/training/*/checkpoints/*/state.json"), reverse=True):
             try:
                 return len(json.loads(state.read_text())["curve"]["rows"])
@@ -90,7 +90,7 @@ def ended(work: "subprocess.Popen[str]") -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[Site]:
-    """MLflow keeps its files on S3, to which it alone has the keys."""
+    """MLflow keeps its files on S3, and only MLflow has the keys."""
     folder = tmp_path_factory.mktemp("site")
     with servers.s3(folder) as keys:
         files = ["--artifacts-destination", f"s3://{servers.BUCKET}/mlflow"]
@@ -105,7 +105,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[Sit
 
 
 def test_both_servers_restart_in_the_middle_of_the_training(site: Site) -> None:
-    """It goes on without them; in the end MLflow has each point of the curve once, and Prefect the whole story."""
+    """The training continues; in the end MLflow has each point of the curve once, and Prefect the complete record."""
     work = site.w2v("retrain")
     until(site.points, work)
     site.mlflow.stop()
@@ -141,7 +141,7 @@ def test_both_servers_restart_in_the_middle_of_the_training(site: Site) -> None:
 
 
 class Gone(NamedTuple):
-    """What was started while MLflow was away, and how it ended."""
+    """What was started while MLflow could not be reached, and how it ended."""
 
     interrupted: tuple[int, str]  # seed 2, whose MLflow went away in the middle of the training
     without: tuple[int, str]  # seed 3, which does not need it
@@ -149,7 +149,7 @@ class Gone(NamedTuple):
 
 @pytest.fixture(scope="module")
 def gone(site: Site) -> Gone:
-    """MLflow goes away, and comes back when both have ended."""
+    """Stop MLflow, and start it again when both commands have ended."""
     work = site.w2v("retrain", settings=("seed=2",))
     until(lambda: len(list(site.workspace.glob("store/training/*/checkpoints/*/state.json"))) > 0, work)
     site.mlflow.stop()
@@ -161,7 +161,9 @@ def gone(site: Site) -> Gone:
 
 
 def test_a_run_that_cannot_be_published_fails_and_goes_on(site: Site, gone: Gone) -> None:
-    """After tracking.patience it says that all is kept; the same command ends the same run, without training again."""
+    """After tracking.patience the error says that all is kept; the same command finishes the run without training
+    again.
+    """
     code, said = gone.interrupted
     (run,) = [run for run in site.client.search_runs(["1"]) if run.data.params["seed"] == "2"]
 
@@ -180,7 +182,7 @@ def test_a_run_that_cannot_be_published_fails_and_goes_on(site: Site, gone: Gone
 def test_a_run_that_does_not_need_mlflow_is_uploaded_later(
     site: Site, gone: Gone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends well and waits, out of reach of `w2v gc`; `w2v sync` makes its complete run, once, and decides on it."""
+    """The result is kept, also by `w2v gc`; `w2v sync` makes its complete run, once, and decides about it."""
     code, said = gone.without
     assert code == 0, said
     assert "`w2v sync --workspace" in said
@@ -199,7 +201,7 @@ def test_a_run_that_does_not_need_mlflow_is_uploaded_later(
 
 
 def test_the_key_of_s3_is_nowhere(site: Site, gone: Gone) -> None:
-    """MLflow's files are there, through its server; the secret is in no file of the workspace or of the servers."""
+    """MLflow's files are uploaded through its server; the key is in no file of workspace or servers."""
     (run, *_) = site.client.search_runs(["1"])
     files = [path for path in site.workspace.parent.rglob("*") if path.is_file()]
 

@@ -1,4 +1,4 @@
-"""`w2v up` with real servers: started, asked, killed, started again, stopped."""
+"""`w2v up` with real servers: start, status, kill, restart, stop."""
 
 import os
 import re
@@ -35,7 +35,7 @@ CHECKPOINTS = "store/training/*/checkpoints/*/state.json"
 
 
 class Box:
-    """A folder with an experiment and a workspace, and `w2v` there, with passwords or without."""
+    """A folder with an experiment and a workspace, and `w2v` there, with or without passwords."""
 
     passwords = PASSWORDS
 
@@ -76,20 +76,20 @@ class Box:
         return done.returncode == 0
 
     def ask(self, path: str, **wanted: Any) -> Any:
-        """What Prefect's server says."""
+        """Return an answer of the Prefect server."""
         auth = tuple(SECRETS["PREFECT_API_AUTH_STRING"].split(":"))
         place = f"http://127.0.0.1:{self.prefect}/api/{path}"
         answer = httpx.post(place, json=wanted, auth=auth) if wanted else httpx.get(place, auth=auth)
         return answer.raise_for_status().json()
 
     def run_deployed(self, config: dict[str, Any]) -> str:
-        """Have the worker retrain; the id of the flow run."""
+        """Let the worker retrain; return the flow run's id."""
         deployment = self.ask("deployments/name/retrain/vectors")["id"]
         parameters = {"config": config}
         return str(self.ask(f"deployments/{deployment}/create_flow_run", parameters=parameters)["id"])
 
     def holding(self, secrets: dict[str, str]) -> list[Path]:
-        """The files, of the workspace or temporary ones, that have one of the passwords in them."""
+        """Return the files, in the workspace or temporary, that contain a password."""
         passwords = [secret.split(":")[-1].encode() for secret in secrets.values()]
         places = [self.workspace, *Path(tempfile.gettempdir()).glob("*prefect*")]
         files = {path: content for place in places for path, content in files_below(place).items()}
@@ -128,7 +128,7 @@ def box(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[Box]
 
 
 def test_up_names_the_addresses_and_starts_nothing_twice(box: Box) -> None:
-    """Both pages are there when it returns; a second `w2v up` says that it is up."""
+    """Both pages answer when it returns; a second `w2v up` says that the service is up."""
     before = box.place.state
 
     again = box.w2v("up", "topics.toml", *box.ports)
@@ -139,7 +139,7 @@ def test_up_names_the_addresses_and_starts_nothing_twice(box: Box) -> None:
 
 
 def test_status_says_what_runs_and_what_comes(box: Box) -> None:
-    """Three parts, and when the next retraining is due."""
+    """It lists three parts and the time of the next retraining."""
     said = box.status()
 
     assert [line.split()[:2] for line in said.splitlines()[1:4]] == [["✓", "prefect"], ["✓", "mlflow"], ["✓", "worker"]]
@@ -148,7 +148,7 @@ def test_status_says_what_runs_and_what_comes(box: Box) -> None:
 
 
 def test_both_servers_ask_for_a_password(box: Box) -> None:
-    """401 without it and with a wrong one, 200 with the right one."""
+    """401 without a password and with a wrong one, 200 with the right one."""
     prefect = f"http://127.0.0.1:{box.prefect}/api/deployments/filter"
     mlflow = f"http://127.0.0.1:{box.mlflow}/api/2.0/mlflow/experiments/search"
     name, prefect_password = SECRETS["PREFECT_API_AUTH_STRING"].split(":")
@@ -165,7 +165,7 @@ def test_both_servers_ask_for_a_password(box: Box) -> None:
 
 
 def test_a_page_from_elsewhere_is_refused(box: Box) -> None:
-    """MLflow answers to its own names only, and Prefect lets no foreign page in the browser ask it."""
+    """MLflow answers only to its own names, and Prefect refuses foreign pages in the browser."""
     foreign = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}
 
     mlflow = httpx.get(f"http://127.0.0.1:{box.mlflow}/", headers={"Host": "elsewhere.example"})
@@ -175,9 +175,7 @@ def test_a_page_from_elsewhere_is_refused(box: Box) -> None:
 
 
 def test_commands_and_the_worker_use_its_servers(box: Box) -> None:
-    """One run, made by a command and found again by the worker; no password is in any file or output, not even one that
-    was part of an address.
-    """
+    """A command makes a run and the worker reuses it; no password is in any file or output, nor one in an address."""
     mlflow = f"http://boss:{SECRETS['MLFLOW_TRACKING_PASSWORD']}@127.0.0.1:{box.mlflow}"
     said = box.w2v("retrain", "topics.toml", MLFLOW_TRACKING_URI=mlflow)
     ((run, status),) = box.runs()
@@ -197,7 +195,7 @@ def test_commands_and_the_worker_use_its_servers(box: Box) -> None:
 
 
 def test_what_is_killed_comes_back(box: Box) -> None:
-    """MLflow's server after SIGKILL: soon up again as another process, which status tells; its port stays ours."""
+    """MLflow's server is restarted after SIGKILL, status shows that, and its port stays ours."""
     killed = box.place.state.lives["mlflow"].pid
     os.kill(killed, signal.SIGKILL)
     with pytest.raises(OSError, match="in use"):  # another account would be sent passwords there
@@ -210,8 +208,8 @@ def test_what_is_killed_comes_back(box: Box) -> None:
 
 
 def test_after_a_crash_systemd_starts_it_again(box: Box) -> None:
-    """All is killed at once, as by a power cut, in the middle of a flow run. The command of the unit starts with what
-    was left lying about, and takes away the passwords that Prefect's worker has left in its temporary files.
+    """Everything is killed at once during a flow run, as by a power cut. The unit's command starts in spite of
+    leftovers, and deletes the passwords that Prefect's worker left in temporary files.
     """
     slow = [*SLOW, f"runtime.workspace={box.workspace}"]
     flow_run = box.run_deployed(load(box.folder / "topics.toml", slow).model_dump(mode="json"))
@@ -236,8 +234,8 @@ def test_after_a_crash_systemd_starts_it_again(box: Box) -> None:
 
 
 def test_what_hangs_comes_back(box: Box) -> None:
-    """A Prefect server that is stopped for seconds is waited for; one that does not go on is started again, and the
-    worker, which is heard through it alone, is left in peace.
+    """A Prefect server that is stopped for seconds is left alone; one that stays stopped is restarted, and the worker,
+    which is judged through it, is left alone.
     """
     hung, worker = (box.place.state.lives[name].pid for name in ("prefect", "worker"))
     os.killpg(hung, signal.SIGSTOP)
@@ -256,7 +254,7 @@ def test_what_hangs_comes_back(box: Box) -> None:
 
 
 def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
-    """Then there is no process and no file that says there was one."""
+    """Afterwards there is no process, and no file that says that there is one."""
     slow = [*SLOW, "seed=2", f"runtime.workspace={box.workspace}"]
     checkpoints = len(list(box.workspace.glob(CHECKPOINTS)))
     flow_run = box.run_deployed(load(box.folder / "topics.toml", slow).model_dump(mode="json"))
@@ -285,7 +283,7 @@ def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
 
 
 def test_what_it_has_made_is_found_without_it(box: Box) -> None:
-    """With the service down, the same retraining is the same run, now in the database itself."""
+    """After `w2v down`, the same retraining finds the same run in the database."""
     said = box.w2v("retrain", "topics.toml")
 
     assert f"MLflow run   {box.runs()[-1][0]}  in sqlite://" in said  # the oldest of them

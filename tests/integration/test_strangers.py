@@ -1,4 +1,4 @@
-"""A guarded server beside thousands of connections of callers that it does not know: its own callers are served."""
+"""A guarded server with thousands of connections of unknown callers: its own callers are served."""
 
 import json
 import socket
@@ -61,12 +61,12 @@ class Server:
         return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def client(self, **about: Any) -> httpx.Client:
-        """Who has the password, and one connection for all."""
+        """A client with the password, and one connection."""
         auth, once = ("w2v", PASSWORD), httpx.Limits(max_connections=1, keepalive_expiry=None)
         return httpx.Client(base_url=self.address, auth=auth, trust_env=False, timeout=120, limits=once, **about)
 
     def socket(self) -> ClientConnection:
-        """As Prefect's clients do, whose first message has the credential."""
+        """Open a WebSocket as Prefect's clients do, with the credential in the first message."""
         address = f"ws://127.0.0.1:{self.port}/api/events/in"
         return connect(address, subprotocols=["prefect"], open_timeout=120, proxy=None)  # type: ignore[list-item]
 
@@ -85,7 +85,7 @@ CREDENTIAL = json.dumps({"type": "auth", "token": f"w2v:{PASSWORD}"})
 
 @pytest.mark.parametrize("number", [3_000, pytest.param(15_000, marks=pytest.mark.long)])
 def test_idle_strangers_starve_nobody(number: int) -> None:
-    """New callers with the password are answered, and what was open before stays open, a WebSocket too."""
+    """New callers with the password are answered, and connections with it stay open, WebSockets too."""
     with serving(600) as server, server.client() as before, server.socket() as events:
         assert before.get("/api/flows").status_code == 200
         events.send(CREDENTIAL)
@@ -108,7 +108,7 @@ def test_idle_strangers_starve_nobody(number: int) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """It waits for strangers for two seconds."""
+    """A server that waits for unknown callers for two seconds."""
     with serving(2) as server:
         yield server
 
@@ -133,7 +133,7 @@ FRAME = b"\x81\xff" + (1 << 20).to_bytes(8, "big") + bytes(4)  # of a message of
     ids=["nothing", "half a head", "refused", "health", "websocket"],
 )
 def test_a_stranger_is_not_kept(server: Server, said: str, answered: bytes) -> None:
-    """Whatever it has said, its connection ends, and one that goes on knocking is not kept longer."""
+    """The connection of an unknown caller ends whatever it sends, also if it keeps sending."""
     with closing(server.connect()) as connection:
         connection.sendall(said.format(port=server.port).encode())
         if answered:
@@ -143,7 +143,7 @@ def test_a_stranger_is_not_kept(server: Server, said: str, answered: bytes) -> N
 
 
 def test_a_long_first_message_is_not_taken(server: Server) -> None:
-    """Before its end: the caller is let go at once, when more is there than a credential needs."""
+    """The connection is closed as soon as the message is longer than a credential needs."""
     with serving(600) as patient, closing(patient.connect()) as connection:
         connection.sendall(HANDSHAKE.format(port=patient.port).encode())
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 101")
@@ -154,7 +154,7 @@ def test_a_long_first_message_is_not_taken(server: Server) -> None:
 
 
 def test_who_is_known_may_take_its_time(server: Server) -> None:
-    """Between two requests, in a WebSocket, and with an answer that it reads later."""
+    """A known caller may pause between requests and in a WebSocket, and may read slowly."""
     with server.client() as client, server.socket() as events, closing(server.connect()) as slow:
         client.get("/api/flows")
         used = {each.laddr.port for each in psutil.Process().net_connections("tcp") if each.raddr}

@@ -1,4 +1,4 @@
-"""Whatever a user may type: `plan` accepts it, or says in one message what is wrong with it."""
+"""For every setting that a user may type, `plan` accepts it or gives one error message."""
 
 import json
 import os
@@ -24,7 +24,7 @@ TEXT = "the cat sat on the mat and the dog sat on the log\n" * 40
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small corpus, what is no corpus, and names that are hard to look up."""
+    """A folder with a small corpus, files that are not a corpus, and difficult names."""
     folder = tmp_path_factory.mktemp("door")
     (folder / "text.txt").write_text(TEXT)
     (folder / "empty.txt").write_text("")
@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def outcome(values: list[str], place: Path, path: Path | None = None) -> str:
-    """Of planning with these settings: "" if it goes through, else the message; what is no expected error is raised."""
+    """Plan with these settings; return "" or the message of an expected error. Other errors are raised."""
     given = [f"ingestion.source={place / 'text.txt'}", "vocabulary.min_count=1", f"runtime.workspace={place / 'ws'}"]
     said = ""
     try:
@@ -61,7 +61,7 @@ SOURCES = [
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: ascii(source)[:30])
 def test_any_source(source: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that cannot be looked up is a message; none is a traceback."""
+    """A name that cannot be used gives an error message, never a traceback."""
     monkeypatch.chdir(place / "folder")
     outcome([f"ingestion.source={source.format(place=place)}"], place)
 
@@ -77,7 +77,7 @@ def test_any_source(source: str, place: Path, monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_names_that_can_be_none(source: str, found: str, place: Path) -> None:
-    """The message has what the system says of them, and is short."""
+    """The message is short and has the system's reason."""
     said = outcome([f"ingestion.source={source.format(place=place)}"], place)
 
     assert re.search(found, said), said
@@ -85,7 +85,7 @@ def test_names_that_can_be_none(source: str, found: str, place: Path) -> None:
 
 
 def test_nested_toml(place: Path) -> None:
-    """The parser's recursion ends in a message."""
+    """Too deep nesting gives an error message."""
     path = CASES / "toml-5000-nested.toml"
     if not path.exists():
         pytest.skip("../shared/cases is not here")
@@ -120,7 +120,7 @@ ANY: st.SearchStrategy[Any] = (
 
 
 def keys() -> list[str]:
-    """Every key of the schema."""
+    """Return every key of the schema."""
     found = []
     for name, field in Config.model_fields.items():
         below = getattr(field.annotation, "model_fields", None)
@@ -129,7 +129,7 @@ def keys() -> list[str]:
 
 
 def written(value: Any) -> str:
-    """As TOML has it."""
+    """Return the value as TOML."""
     if isinstance(value, float):
         return str(value)
     return json.dumps(value) if not isinstance(value, dict) else "{}"
@@ -159,7 +159,7 @@ quietly = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 @given(values=changes())
 @settings(max_examples=100, deadline=None, suppress_health_check=quietly, phases=[Phase.generate, Phase.shrink])
 def test_any_setting(place: Path, values: list[str]) -> None:
-    """Values of every kind under every key: a plan, or a message."""
+    """Values of every kind for every key give a plan or an error message."""
     check(place, values)
 
 
@@ -167,7 +167,7 @@ def test_any_setting(place: Path, values: list[str]) -> None:
 @given(values=changes())
 @settings(max_examples=5_000, deadline=None, suppress_health_check=quietly)
 def test_any_setting_at_length(place: Path, values: list[str]) -> None:
-    """The same for longer."""
+    """The same for a longer time."""
     check(place, values)
 
 
@@ -183,7 +183,7 @@ def test_any_setting_at_length(place: Path, values: list[str]) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("random", [None, 2])
 def test_any_grid(grid: str, random: int | None, place: Path) -> None:
-    """A grid that is none is refused before anything starts."""
+    """A wrong grid is refused before anything starts."""
     from flows.planning.candidates import candidates
 
     config = load(None, [f"ingestion.source={place / 'text.txt'}", f"runtime.workspace={place / 'ws'}"])
@@ -205,7 +205,7 @@ def test_any_grid(grid: str, random: int | None, place: Path) -> None:
     ],
 )  # fmt: skip
 def test_said_before_the_work(settings: list[str], message: str, place: Path) -> None:
-    """Scores that no run will have, a pattern that is none, and what no machine can hold, with what would fit."""
+    """Scores that no run will have, invalid patterns, and far too large sizes are errors, with settings that fit."""
     said = outcome(settings, place)
 
     assert said.startswith(message)
@@ -213,7 +213,7 @@ def test_said_before_the_work(settings: list[str], message: str, place: Path) ->
 
 
 def test_what_is_tight_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a little less memory or disk than is expected, a warning says what would fit; far less is refused."""
+    """If a little more memory or disk is needed than there is, a warning says what fits; far more is an error."""
     config = load(
         None,
         [f"ingestion.source={place / 'text.txt'}", f"runtime.workspace={place / 'ws'}", "windows.held_out_fraction=0"],
@@ -230,7 +230,7 @@ def test_what_is_tight_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_plan_shows_the_first_documents(place: Path) -> None:
-    """As the words that will be counted, by the name of the document."""
+    """The plan shows documents by name, as the words that will be counted."""
     config = load(None, [f"ingestion.source={place / 'text.txt'}", "ingestion.text_documents=line"])
     (name, words), *_ = foresight.sampled(config)
 

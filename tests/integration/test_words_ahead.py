@@ -1,4 +1,4 @@
-"""The text as words, before the work: what a stage would refuse is refused, and what is expected is near what comes."""
+"""Words counted before the work: what a stage would refuse is refused, and the estimates are near the result."""
 
 from collections import Counter
 from pathlib import Path
@@ -43,7 +43,7 @@ def foreseen(config: Config) -> Foreseen:
 def test_what_a_stage_would_refuse_is_refused(
     settings: list[str], message: str, tmp_path: Path, *, ingested: bool
 ) -> None:
-    """In the stage's own words, from all documents and not only the first, also where they are ingested already."""
+    """The error is the stage's own, from all documents, also if they are ingested already."""
     config = config_of(tmp_path, *settings)
     if ingested:
         ingestion.compute(context=Context(runtime=config.runtime), config=config.ingestion)
@@ -53,7 +53,7 @@ def test_what_a_stage_would_refuse_is_refused(
 
 
 def test_one_long_document_behind_short_ones_is_enough(tmp_path: Path) -> None:
-    """It is not among the first five."""
+    """It counts although it is not among the first five documents."""
     short = "\n".join(f"word{n % 3}" for n in range(80))
     config = config_of(tmp_path, "vocabulary.min_count=1", "windows.window=5", text=short + "\n" + "word0 word1 " * 5)
 
@@ -71,7 +71,7 @@ def test_no_held_out_document_is_said(tmp_path: Path, lines: int, fraction: floa
 
 
 def test_of_a_beginning_alone_it_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest of the text may hold what is missing."""
+    """It is only a warning, since the rest of the text may differ."""
     monkeypatch.setattr(estimate, "ENOUGH", 2_000)
     (warning,) = foreseen(config_of(tmp_path, "windows.window=20")).warnings
 
@@ -80,7 +80,7 @@ def test_of_a_beginning_alone_it_is_a_warning(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_is_expected_of_a_small_text_is_what_comes(tmp_path: Path) -> None:
-    """The vocabulary and the windows are counted, not those of English by its length."""
+    """Vocabulary and windows are counted, not estimated from the length as for English."""
     config = config_of(tmp_path, "vocabulary.min_count=1", "vocabulary.subsample=0")
     expected = foreseen(config).expected
     words = Counter(TEXT.split())
@@ -91,7 +91,7 @@ def test_what_is_expected_of_a_small_text_is_what_comes(tmp_path: Path) -> None:
 
 
 def test_clauses_of_a_script_without_spaces_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Before the work, and then not again in it."""
+    """The warning comes before the work and is not repeated in it."""
     text = "\n".join(["市长江大桥 你好世界 今天天气 我们一起 学习中文"] * 30)
     config = config_of(tmp_path, text=text)
     report.warn(foreseen(config))
@@ -105,7 +105,7 @@ def test_clauses_of_a_script_without_spaces_are_warned_of(tmp_path: Path, caplog
 
 
 def test_a_deleted_experiment_is_found(tmp_path: Path) -> None:
-    """As the retraining would, with the way to restore it."""
+    """The plan reports it as the retraining would, with the way to restore it."""
     config = config_of(tmp_path)
     session.start(config, "flow 1")
     MlflowClient(session.uri(config)).delete_experiment("1")
@@ -115,7 +115,7 @@ def test_a_deleted_experiment_is_found(tmp_path: Path) -> None:
 
 
 def test_what_is_told_before_the_work_is_not_told_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Files that are not read: by the plan, and not again by the ingestion that follows; by a plan after it, again."""
+    """Skipped files are reported by the plan, not again by the ingestion that follows, and again by a later plan."""
     caplog.set_level("INFO", "w2v")
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "picture.png").write_bytes(b"x")
@@ -131,7 +131,7 @@ def test_what_is_told_before_the_work_is_not_told_twice(tmp_path: Path, caplog: 
 
 
 def test_a_flow_run_that_no_command_has_looked_at_is_foreseen(tmp_path: Path) -> None:
-    """Once a process and config: a worker starts flows, and the command line has looked already."""
+    """The check runs once for each process and config: a command has done it, a worker has not."""
     config = config_of(tmp_path, "tokenization.pattern=\\w+", "vocabulary.subsample=1e-12")
     planned = plan.plan(config)
 

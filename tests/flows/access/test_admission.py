@@ -1,4 +1,4 @@
-"""What a served table admits: bounded memory under the worst requests, and callers that keep it waiting are let go."""
+"""Limits of a served table: memory stays bounded under the worst requests, and slow clients are disconnected."""
 
 import asyncio
 import socket
@@ -81,7 +81,7 @@ def serving(folder: Path, words: int, dimensions: int, patience: float = 60) -> 
 
 
 def ask_for_all(server: Server, dimensions: int, clients: int) -> tuple[float, set[int]]:
-    """MB more than before, at most, while the clients ask at once for as much as is answered; what they are told."""
+    """Return the growth of memory in MB, at most, while several clients send the largest requests; and the statuses."""
     few, many = schema.ANSWERS // schema.MOST, schema.MOST
     words = [f"word=word{row}" for row in range(many)]
     ask = [
@@ -107,7 +107,7 @@ def ask_for_all(server: Server, dimensions: int, clients: int) -> tuple[float, s
     [(20_000, 50, 6), pytest.param(100_000, 300, 12, marks=pytest.mark.long)],
 )
 def test_memory_is_bounded_under_the_worst_requests(folder: Path, words: int, dimensions: int, clients: int) -> None:
-    """Several clients at once ask for as many words, neighbours and numbers as are answered."""
+    """Several clients at once request as many words, neighbours and numbers as are allowed."""
     with serving(folder, words, dimensions) as server:
         more, said = ask_for_all(server, dimensions, clients)
     print(f"{more:.0f} MB more")
@@ -118,13 +118,13 @@ def test_memory_is_bounded_under_the_worst_requests(folder: Path, words: int, di
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
-    """It waits for its callers for two seconds."""
+    """A server with a patience of two seconds."""
     with serving(folder, 2_000, 50, 2) as server:
         yield server
 
 
 def test_a_head_that_comes_byte_by_byte_is_not_waited_for(server: Server) -> None:
-    """However long the caller goes on sending; nor is a connection that sends nothing, or that goes on with a body."""
+    """A connection that sends its head or body slowly, or nothing, is closed."""
     body = b"POST /model HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"
     for begun in (b"GET /model HTTP/1.1\r\nHost: h\r\nX: ", b"", body):
         with closing(server.connect()) as slow:
@@ -152,7 +152,7 @@ def gone(connection: socket.socket) -> bool:
 
 
 def test_who_reads_nothing_is_let_go(server: Server) -> None:
-    """With an answer that does not fit into the connection; others are answered meanwhile."""
+    """A client that does not read a large response is disconnected; others are answered meanwhile."""
     words = "&".join(f"word=word{row}" for row in range(schema.MOST))
     with ExitStack() as stack:
         deaf = []
@@ -173,7 +173,7 @@ def test_who_reads_nothing_is_let_go(server: Server) -> None:
 
 
 def test_idle_connections_make_room(server: Server) -> None:
-    """Of five hundred only the newest stay, each new caller is answered, and memory stays where it was."""
+    """Of five hundred idle connections only the newest stay, new callers are answered, and memory stays constant."""
     assert server.answers()
     before = server.memory()
     with ExitStack() as stack:
@@ -199,7 +199,7 @@ def test_idle_connections_make_room(server: Server) -> None:
     ],
 )
 def test_too_large_a_request_is_refused(folder: Path, query: str, status: int, said: str) -> None:
-    """Before anything is computed, with the limit."""
+    """A request that is too large is refused before any computation, with the limit."""
     with serving(folder, 200, 60) as small:
         headers = {} if query else {"x": "a" * admission.HEAD}
         answer = httpx.get(f"{small.address}/vectors?{query}", headers=headers, trust_env=False, timeout=60)
@@ -209,7 +209,7 @@ def test_too_large_a_request_is_refused(folder: Path, query: str, status: int, s
 
 
 def test_more_requests_than_can_wait_are_told_so() -> None:
-    """At once, with 503 and when to ask again; whether it is alive is answered, and those that wait are, later."""
+    """Further requests get 503 and a time to retry; the health check and the waiting requests are answered."""
     at_work: list[str] = []
 
     async def ask(path: str, bounded: admission.Bounded) -> list[Any]:
@@ -254,7 +254,7 @@ def test_more_requests_than_can_wait_are_told_so() -> None:
 
 
 def test_a_long_answer_goes_out_in_pieces() -> None:
-    """Each of which its reader takes up; together they are the answer, and the last one says so."""
+    """A long response is sent in pieces as they are read; together they are the response."""
     sent: list[Any] = []
     body = bytes(range(256)) * 1_000
 

@@ -1,4 +1,4 @@
-"""The service's own credentials: who can read them, how long they last, and which servers they are sent to."""
+"""The service's own credentials: who can read them, how long they last, and to which servers they are sent."""
 
 import os
 import stat
@@ -26,14 +26,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def up(folder: Path, asks: list[str] | None = None) -> State:
-    """A service that says it runs, as far as files do."""
+    """A service that is up, as far as its files say."""
     state = State("http://127.0.0.1:4300", "http://127.0.0.1:5100", os.getpid(), 0.0, asks or [], ready=True)
     Place(folder.parent).write(state)
     return state
 
 
 def test_only_its_account_can_read_them(folder: Path) -> None:
-    """Whatever the umask, and not for a moment more: the file is made so."""
+    """The file is created private, whatever the umask."""
     before = os.umask(0)
     try:
         credentials.make(folder, ADDRESSES)
@@ -45,7 +45,7 @@ def test_only_its_account_can_read_them(folder: Path) -> None:
 
 
 def test_they_last_as_long_as_they_are_secret(folder: Path) -> None:
-    """The same at the next start, so that a browser stays signed in; others once anybody could have read them."""
+    """They stay the same after a restart, so browsers stay logged in, and change if others could have read them."""
     first = credentials.make(folder, ADDRESSES)
     assert credentials.make(folder, ADDRESSES) == first == credentials.read(folder)
 
@@ -57,7 +57,7 @@ def test_they_last_as_long_as_they_are_secret(folder: Path) -> None:
 
 
 def test_a_link_in_their_place_is_not_followed(folder: Path, tmp_path: Path) -> None:
-    """It could lead to a file of another account."""
+    """A symbolic link could lead to a file of another account."""
     (folder / credentials.FILE).symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere").write_text("export W2V_LINK_KEY=known\n")
     (tmp_path / "elsewhere").chmod(0o600)
@@ -69,7 +69,7 @@ def test_a_link_in_their_place_is_not_followed(folder: Path, tmp_path: Path) -> 
 
 
 def test_a_shell_reads_them_too(folder: Path) -> None:
-    """For `prefect` and `mlflow` by hand."""
+    """A shell can read the file, for `prefect` and `mlflow` by hand."""
     own = credentials.make(folder, ADDRESSES)
     done = subprocess.run(
         ["sh", "-c", f". {folder / credentials.FILE}; env"], capture_output=True, text=True, check=True
@@ -79,7 +79,7 @@ def test_a_shell_reads_them_too(folder: Path) -> None:
 
 
 def test_what_the_user_gives_is_not_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is it written down."""
+    """Passwords set by the user are used and not written down."""
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "boss:horse-battery")
     own = credentials.make(folder, ADDRESSES)
 
@@ -88,7 +88,7 @@ def test_what_the_user_gives_is_not_made(folder: Path, monkeypatch: pytest.Monke
 
 
 def test_commands_beside_the_service_have_them(folder: Path) -> None:
-    """Without a variable of the user's."""
+    """Commands find the credentials without any variable of the user."""
     own = credentials.make(folder, ADDRESSES)
     up(folder)
     with Place(folder.parent).lock:
@@ -100,7 +100,7 @@ def test_commands_beside_the_service_have_them(folder: Path) -> None:
 
 
 def test_no_other_server_gets_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the user names one; the service's by another name of this machine is the service's."""
+    """A server named by the user gets none; another name of this machine is still the service."""
     own = credentials.make(folder, ADDRESSES)
     up(folder)
     monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example:4300/api")
@@ -114,7 +114,7 @@ def test_no_other_server_gets_them(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_was_open_is_shut(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the service knows, of a workspace that was made with another umask; what else is there stays as it was."""
+    """Files of the service that another umask left readable become private; other files stay as they were."""
     workspace, home = folder.parent, folder.parent / "prefect"
     home.mkdir()
     files = [
@@ -144,7 +144,7 @@ def test_what_was_open_is_shut(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 def test_another_account_is_told_whose_service_it_is(folder: Path) -> None:
-    """Instead of a traceback."""
+    """Another account gets an error that names the owner, not a traceback."""
     credentials.make(folder, ADDRESSES)
     up(folder)
     Place(folder.parent).shut("")
@@ -162,7 +162,7 @@ def test_another_account_is_told_whose_service_it_is(folder: Path) -> None:
 
 
 def test_what_runs_and_flows_leave_is_for_their_account(tmp_path: Path) -> None:
-    """MLflow's database and Prefect's home, also without `w2v up`, whatever the umask."""
+    """MLflow's database and Prefect's home are private, also without `w2v up`, whatever the umask."""
     code = (
         "import os, sys; from pathlib import Path; from flows.servers.settings import settle\n"
         "from tasks.tracking.client import reached\n"

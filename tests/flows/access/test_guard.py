@@ -1,4 +1,4 @@
-"""The guard around a server: which callers it lets through, by what they say of themselves."""
+"""The guard of a server: which callers it admits, by their headers."""
 
 import asyncio
 import base64
@@ -36,7 +36,7 @@ def ask(
     headers: Said | None = None, host: str | None = f"127.0.0.1:{PORT}", *, path: str = "/api/flows", query: str = "",
     method: str = "GET", kind: str = "http", first: str = "", guard: Guard | None = None, caller: Any = None,
 ) -> list[Message]:  # fmt: skip
-    """What the guard and its app send to one who says these headers."""
+    """Return what the guard and its app send to a caller with these headers."""
     said = list(headers.items()) if isinstance(headers, dict) else list(headers or ())
     said += [("host", host)] if host is not None else []
     scope: dict[str, Any] = {
@@ -59,7 +59,7 @@ def ask(
 
 
 def status(*words: Any, **named: Any) -> int:
-    """403 for a WebSocket that does not open."""
+    """Return the status; 403 for a WebSocket that does not open."""
     first = ask(*words, **named)[0]
     return 403 if first["type"] == "websocket.close" else int(first["status"])
 
@@ -70,7 +70,7 @@ def header(sent: list[Message], name: bytes) -> str:
 
 @pytest.mark.parametrize("headers", [BASIC, COOKIE, {"authorization": "bearer horse-battery"}])
 def test_a_credential_opens(headers: dict[str, str]) -> None:
-    """As Basic and Bearer from a program, as a cookie from a browser; to HTTP and to WebSockets."""
+    """Basic, Bearer and the cookie are accepted, for HTTP and WebSockets."""
     opened = ask(headers, kind="websocket")
 
     assert status(headers, method="POST") == 200
@@ -94,7 +94,7 @@ def test_a_credential_opens(headers: dict[str, str]) -> None:
     ],
 )
 def test_without_the_credential_nothing_opens(headers: dict[str, str]) -> None:
-    """None, half of one, another's, that of another port: 401, and browsers are told that they may ask for it."""
+    """A missing, partial or wrong credential, or that of another port, gives 401 with a challenge for browsers."""
     refused = ask(headers)
 
     assert refused[0]["status"] == 401
@@ -107,7 +107,7 @@ def test_without_the_credential_nothing_opens(headers: dict[str, str]) -> None:
     "host", [f"localhost:{PORT}", f"LocalHost:{PORT}", f"localhost.:{PORT}", f"127.0.0.1:{PORT}", f"[::1]:{PORT}"]
 )
 def test_its_own_names_are_answered_to(host: str) -> None:
-    """However they are written."""
+    """The server's names are accepted in every spelling."""
     assert status(BASIC, host) == 200
 
 
@@ -120,14 +120,14 @@ def test_its_own_names_are_answered_to(host: str) -> None:
     ],
 )  # fmt: skip
 def test_no_other_name_is_answered_to(host: str | None) -> None:
-    """Nor none, as HTTP/1.0 allows; with the right credential neither, and not on the health page."""
+    """Other names, and no name, are refused, even with the right credential and for the health page."""
     assert status(BASIC, host) == 403
     assert status(BASIC, host, kind="websocket") == 403
     assert status({}, host, path="/api/health") == 403
 
 
 def test_what_a_caller_says_twice_or_for_another_does_not_count() -> None:
-    """Two hosts are refused; a proxy's words about the host are passed by."""
+    """Two Host headers are refused, and a proxy's headers about the host are ignored."""
     assert status([*BASIC.items(), ("host", "evil.example")]) == 403
     assert status([*BASIC.items(), ("host", f"127.0.0.1:{PORT}")]) == 403
     assert status(BASIC | {"x-forwarded-host": f"localhost:{PORT}"}, "evil.example") == 403
@@ -143,14 +143,14 @@ def test_what_a_caller_says_twice_or_for_another_does_not_count() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_no_other_origin_may_ask(origin: str, kind: str) -> None:
-    """With the visitor's credentials neither: another port of this machine is another origin."""
+    """Other origins are refused, even with the visitor's credentials; another port is another origin."""
     for known in (BASIC, COOKIE, {}):
         assert status(known | {"origin": origin}, kind=kind, method="POST") == 403
     assert status([*BASIC.items(), ("origin", f"http://127.0.0.1:{PORT}"), ("origin", origin)], kind=kind) == 403
 
 
 def test_its_own_pages_may_ask() -> None:
-    """Under each of its names, by HTTP and by WebSocket."""
+    """The server's own pages are admitted under each of its names, for HTTP and WebSockets."""
     for origin in (f"http://127.0.0.1:{PORT}", f"http://LOCALHOST:{PORT}", f"https://[::1]:{PORT}"):
         headers = COOKIE | {"origin": origin, "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}
 
@@ -160,7 +160,7 @@ def test_its_own_pages_may_ask() -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "from-elsewhere"])
 def test_what_a_foreign_page_embeds_is_refused(site: str) -> None:
-    """Pictures, scripts, frames, forms and fetches may say no Origin; they all say Sec-Fetch-Site."""
+    """Images, scripts, frames, forms and fetches may omit Origin, but all send Sec-Fetch-Site."""
     foreign = COOKIE | {"sec-fetch-site": site}
     embedded = [("no-cors", "image"), ("no-cors", "script"), ("navigate", "iframe"), ("cors", "empty"), ("", "")]
 
@@ -176,7 +176,7 @@ def test_what_a_foreign_page_embeds_is_refused(site: str) -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none", "same-origin"])
 def test_a_link_may_lead_to_a_page(site: str) -> None:
-    """From a mail, and between our own servers; it opens for those who have been here."""
+    """Links from mails and between our servers open for a browser with the cookie."""
     followed = LINKED | {"sec-fetch-site": site}
 
     assert status(COOKIE | followed, path="/runs/flow-run/1") == 200
@@ -184,7 +184,7 @@ def test_a_link_may_lead_to_a_page(site: str) -> None:
 
 
 def test_the_link_lets_a_browser_in() -> None:
-    """It sets a cookie that no script reads and no foreign page sends, and its token is in no address after that."""
+    """The link sets a cookie that scripts cannot read and foreign pages cannot send, and its token is dropped."""
     link = urlsplit(LOCK.link(f"http://127.0.0.1:{PORT}/dashboard?tab=runs&empty=#/top"))
     assert (link.path, link.fragment) == ("/dashboard", "/top")
 
@@ -200,7 +200,9 @@ def test_the_link_lets_a_browser_in() -> None:
 
 
 def test_no_other_link_does() -> None:
-    """Of another port, a cookie's, a foreign page's picture; and none leads to another server."""
+    """Tokens of another port or of a cookie, and links embedded in foreign pages, are refused; no link leads to another
+    server.
+    """
     for token in ("", "no", LOCK.token("link", PORT + 1), LOCK.token("cookie", PORT)):
         assert status({}, query=f"w2v={token}") == 401
     link = f"w2v={LOCK.token('link', PORT)}"
@@ -211,7 +213,7 @@ def test_no_other_link_does() -> None:
 
 
 def test_who_signs_in_at_the_browsers_dialogue_gets_the_cookie() -> None:
-    """As not every browser sends the answer to WebSockets; a program gets none, nor does a wrong answer."""
+    """A browser that logs in by its dialog gets the cookie, for WebSockets; programs and wrong passwords do not."""
     page = {"sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
 
     assert header(ask(BASIC | page), b"set-cookie").startswith(f"w2v-{PORT}=")
@@ -220,7 +222,7 @@ def test_who_signs_in_at_the_browsers_dialogue_gets_the_cookie() -> None:
 
 
 def test_health_needs_no_credential() -> None:
-    """That page alone, and no path that looks like it."""
+    """Only the health page is open, not paths that look like it."""
     assert status({}, path="/api/health") == 200
     for path in ("/api/health/", "/api/healthy", "/api", "/api/variables/name/api/health", "//api/health"):
         assert status({}, path=path) == 401
@@ -238,7 +240,7 @@ def test_health_needs_no_credential() -> None:
     ],
 )
 def test_a_socket_whose_first_message_has_no_credential_is_closed(first: str) -> None:
-    """The app hears only that it is over."""
+    """The app sees only a disconnect."""
     prefect = {"sec-websocket-protocol": "chat, prefect"}
     told, heard = ask(prefect, kind="websocket", first=first)[1:]
 
@@ -248,7 +250,7 @@ def test_a_socket_whose_first_message_has_no_credential_is_closed(first: str) ->
 
 
 def test_a_socket_whose_first_message_has_the_credential_is_open() -> None:
-    """As Prefect's clients send it."""
+    """Prefect's clients send the credential in the first message."""
     first = json.dumps({"type": "auth", "token": LOCK.credential})
     accepted, heard = ask({"sec-websocket-protocol": "prefect"}, kind="websocket", first=first)
 
@@ -257,7 +259,7 @@ def test_a_socket_whose_first_message_has_the_credential_is_open() -> None:
 
 
 def test_without_a_lock_names_and_origins_still_count() -> None:
-    """For an app that asks for credentials itself; a proxy's names may be patterns, and need no port."""
+    """Without a lock the app checks credentials itself; a proxy's names may be patterns without a port."""
     guard = Guard(_app, PORT, [*authorities(["127.0.0.1"], PORT), "*.example", "vectors.test:443"], None)
 
     assert status({}, guard=guard) == 200
@@ -268,7 +270,7 @@ def test_without_a_lock_names_and_origins_still_count() -> None:
 
 
 class Caller:
-    """A connection."""
+    """A connection that can be admitted."""
 
     known = False
 
@@ -290,7 +292,7 @@ class Caller:
     ],
 )
 def test_a_connection_is_told_whether_its_caller_is_known(known: bool, about: dict[str, Any]) -> None:
-    """Known is who has the credential, and nobody where the app itself asks for it."""
+    """A connection is admitted by a credential, and never if the app checks credentials itself."""
     caller = Caller()
     ask(**about, caller=caller)
 
@@ -298,7 +300,7 @@ def test_a_connection_is_told_whether_its_caller_is_known(known: bool, about: di
 
 
 def test_no_foreign_page_may_frame_or_load_an_answer() -> None:
-    """Browsers that do not say where a request comes from still keep to what the answer says."""
+    """Headers of every response protect browsers that do not say where a request comes from."""
     sent = ask(BASIC)
 
     assert header(sent, b"content-security-policy") == "frame-ancestors 'self'"
@@ -307,6 +309,6 @@ def test_no_foreign_page_may_frame_or_load_an_answer() -> None:
 
 
 def test_a_lock_does_not_show_its_secrets() -> None:
-    """In a traceback or a log; no two random ones are alike."""
+    """A lock's text has no secret, for tracebacks and logs; two random locks differ."""
     assert repr(LOCK) == "Lock()"
     assert Lock.random() != Lock.random()

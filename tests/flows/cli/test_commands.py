@@ -1,4 +1,4 @@
-"""What all commands have in common, by the list of them that typer has."""
+"""Promises of all commands, from typer's own list of them."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 def words_of(name: str) -> list[str]:
-    """The fewest that the command takes."""
+    """Return the shortest valid arguments of a command."""
     values = {"from": "2026-01-01", "to": "2026-01-02", "grid": "seed=1,2", "manager": "systemd"}
     words = [name]
     for parameter in COMMANDS[name].params:
@@ -25,7 +25,7 @@ def words_of(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_takes_a_workspace(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As --workspace and in W2V_WORKSPACE; one that has a config refuses two that differ, before anything is done."""
+    """--workspace and W2V_WORKSPACE work everywhere; two different workspaces are refused before anything is done."""
     (option,) = (each for each in COMMANDS[name].params if each.name == "workspace")
     monkeypatch.chdir(tmp_path)
     words = words_of(name)

@@ -1,4 +1,4 @@
-"""Tables and sentences in a terminal: text from elsewhere is shown as it is."""
+"""Tables and paragraphs in a terminal: text from outside is shown literally."""
 
 import io
 import re
@@ -16,7 +16,7 @@ SHOWN = ["[red]", "[/x]", "[bold]no[/bold]", "\\[", ":smile:", r"\x1b[31m", r"a\
 
 @pytest.fixture
 def console() -> Console:
-    """As a careless caller makes one: markup and emoji are on."""
+    """A console with markup and emoji on, as by mistake."""
     return Console(file=io.StringIO(), width=400, force_terminal=False)
 
 
@@ -26,7 +26,7 @@ def printed(console: Console) -> str:
 
 
 def test_markup_in_words_is_shown(console: Console) -> None:
-    """In a table's cells and head, and in sentences."""
+    """Markup is shown literally in cells, heads and paragraphs."""
     console.print(table(NASTY, [NASTY]))
     for text in NASTY:
         say(console, text, (text, "bold"))
@@ -38,7 +38,7 @@ def test_markup_in_words_is_shown(console: Console) -> None:
 
 
 def test_neighbours_of_brackets(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A finished retraining whose words look like markup ends with its table, not with an error."""
+    """A finished retraining whose words look like markup prints its table without an error."""
     monkeypatch.setattr(report, "console", console)
     report.show_neighbors({word: [(other, 0.5) for other in NASTY] for word in NASTY})
 
@@ -47,7 +47,7 @@ def test_neighbours_of_brackets(console: Console, monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_markup_remains() -> None:
-    """A console is given tables of ours and plain `Text` alone, and no style in brackets is left in the program."""
+    """Consoles print only our tables and plain `Text`, and no style in brackets is left in the code."""
     paths = [path for room in ("flows", "tasks") for path in (PROJECT / room).rglob("*.py")]
     sources = {path.relative_to(PROJECT).as_posix(): path.read_text() for path in paths}
     styles = re.compile(r"\[/?(bold|dim|red|green|yellow|blue|cyan|magenta|italic)[^]\n]*\]")

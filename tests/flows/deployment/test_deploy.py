@@ -1,4 +1,4 @@
-"""The deployments of prefect.yaml on a real server with a real worker: what fires, what waits, what is tried again."""
+"""The deployments of prefect.yaml on a real server with a real worker: schedules, limits and retries."""
 
 import csv
 import json
@@ -73,7 +73,7 @@ def process(*words: str, folder: Path, log: Path, **environment: str) -> Iterato
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
-    """Where somebody deploys from: a config, with a text beside it."""
+    """The folder of a user who deploys: a config and a text."""
     folder = tmp_path_factory.mktemp("place")
     (folder / "topics.txt").write_bytes(corpus.read_bytes())
     return folder
@@ -81,7 +81,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(place: Path) -> Iterator[str]:
-    """A Prefect server with all its services: the one of other tests has no schedules."""
+    """A Prefect server with all services; the one of other tests has no scheduler."""
     port = free_port()
     command = ["-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--port", str(port)]
     home = {"PREFECT_HOME": str(place.parent / "server"), "PREFECT_UI_ENABLED": "0"}
@@ -118,7 +118,7 @@ def deploy(place: Path, server: str) -> list[str]:
 def deployed(
     server: str, place: Path, mlflow_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[str]]:
-    """What `w2v deploy` names, the second time; the worker is in a folder that has nothing to do with the project."""
+    """Return what `w2v deploy` prints the second time; the worker's folder has no relation to the project."""
     deploy(place, server)
     folder = tmp_path_factory.mktemp("worker")
     command = ["-m", "prefect", "worker", "start", "--pool", "w2v"]
@@ -128,7 +128,7 @@ def deployed(
 
 
 def runs(client: SyncPrefectClient) -> list[FlowRun]:
-    """Those of the retraining, by their hour."""
+    """Return the flow runs of the retraining, by their time."""
     retrain = client.read_deployment_by_name("retrain/vectors").id
     found = client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[retrain])))
     return sorted(found, key=lambda run: run.expected_start_time)
@@ -144,13 +144,13 @@ def tasks(client: SyncPrefectClient, run: FlowRun) -> dict[str, TaskRun]:
 
 
 def said(client: SyncPrefectClient, run: FlowRun) -> str:
-    """What its page has of logs."""
+    """Return the log of a flow run."""
     found = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])), limit=200)
     return "\n".join(line.message for line in found)
 
 
 def test_all_of_prefect_yaml_is_deployed(deployed: list[str], client: SyncPrefectClient, place: Path) -> None:
-    """With the config as parameter, its hours, and one run at a time; deployed twice, each hour is there once."""
+    """The deployment has the config, its schedule and a limit of one run; a second deployment adds no schedule."""
     retrain = client.read_deployment_by_name("retrain/vectors")
     (schedule,) = retrain.schedules
 
@@ -170,7 +170,9 @@ def test_all_of_prefect_yaml_is_deployed(deployed: list[str], client: SyncPrefec
 
 @pytest.fixture(scope="module")
 def first(client: SyncPrefectClient, deployed: list[str], mlflow_port: int, place: Path) -> Iterator[FlowRun]:
-    """The first scheduled run; MLflow's server starts when the run has missed it, and another run was asked for."""
+    """The first scheduled run; MLflow's server starts only after the run has failed once, and another run was
+    requested.
+    """
     until(lambda: named(client, "Running"))
     (run,) = named(client, "Running")
     until(lambda: (found := tasks(client, run)) and found["connection"].state_name == "AwaitingRetry")
@@ -188,7 +190,7 @@ def first(client: SyncPrefectClient, deployed: list[str], mlflow_port: int, plac
 def test_a_failure_that_passes_is_tried_again(
     first: FlowRun, client: SyncPrefectClient, mlflow_port: int, place: Path
 ) -> None:
-    """MLflow was away at first; the scheduled run, whose name says what it is, ends as a finished MLflow run."""
+    """MLflow cannot be reached at first; the scheduled run, with its name, still ends as a FINISHED MLflow run."""
     (run,) = MlflowClient(f"http://127.0.0.1:{mlflow_port}").search_runs(["1"])
 
     assert (first.state_name, first.name) == ("Completed", "topics: vectors from topics.txt, scheduled")
@@ -200,7 +202,7 @@ def test_a_failure_that_passes_is_tried_again(
 
 
 def test_two_do_not_run_at_once(first: FlowRun, client: SyncPrefectClient) -> None:
-    """Who was asked for meanwhile, by hand or by the schedule, is cancelled, and does not wait."""
+    """A run that is due or requested while another is running is cancelled and does not wait."""
     (asked,) = named(client, "Cancelled", "by hand")
 
     assert asked.state.message == "Deployment concurrency limit reached."
@@ -208,7 +210,7 @@ def test_two_do_not_run_at_once(first: FlowRun, client: SyncPrefectClient) -> No
 
 
 def test_nothing_new_is_nothing_to_do(first: FlowRun, client: SyncPrefectClient, mlflow_port: int) -> None:
-    """The next run of the schedule finds the result, and makes no run."""
+    """The next scheduled run finds the result and makes no run."""
     (again, *_) = until(lambda: named(client, "Completed", "nothing to do"))
 
     assert again.name == "topics: vectors from topics.txt, scheduled: nothing to do"
@@ -218,7 +220,7 @@ def test_nothing_new_is_nothing_to_do(first: FlowRun, client: SyncPrefectClient,
 
 @pytest.fixture(scope="module")
 def asked(first: FlowRun, client: SyncPrefectClient) -> dict[str, FlowRun]:
-    """What is asked for on Prefect's page: a sweep beside a reproduction, then gc; the schedule pauses."""
+    """Flow runs started by hand: a sweep beside a reproduction, then gc; the schedule is paused."""
     client.pause_deployment(first.deployment_id)
     grid = ["training.learning_rate=0.02,0.05"]
     done = ended(client, sweep={"grid": grid}, reproduce={"run": first.labels["mlflow.run_id"]})
@@ -243,7 +245,7 @@ def artifacts(client: SyncPrefectClient, run: FlowRun) -> dict[str, str]:
 def test_a_sweep_is_asked_for(
     asked: dict[str, FlowRun], client: SyncPrefectClient, mlflow_port: int, place: Path
 ) -> None:
-    """The worker makes a parent run with a child a candidate, and their ranks as a table, in MLflow and on the page."""
+    """The worker makes a parent run with a child per candidate, and a table of ranks in MLflow and Prefect."""
     mlflow = MlflowClient(f"http://127.0.0.1:{mlflow_port}")
     assert asked["sweep"].state_name == "Completed", said(client, asked["sweep"])
     parent = mlflow.get_run(asked["sweep"].labels["mlflow.run_id"])
@@ -264,7 +266,7 @@ def test_a_sweep_is_asked_for(
 def test_a_reproduction_is_asked_for(
     asked: dict[str, FlowRun], first: FlowRun, client: SyncPrefectClient, mlflow_port: int
 ) -> None:
-    """Identical, says the page, and so does the run that the worker has made of the one asked for."""
+    """The flow's page and the worker's MLflow run both say "identical"."""
     run = first.labels["mlflow.run_id"]
     assert asked["reproduce"].state_name == "Completed", said(client, asked["reproduce"])
     again = MlflowClient(f"http://127.0.0.1:{mlflow_port}").search_runs(["1"], f"tags.reproduces = '{run}'")
@@ -274,7 +276,7 @@ def test_a_reproduction_is_asked_for(
 
 
 def test_gc_is_asked_for(asked: dict[str, FlowRun], client: SyncPrefectClient, place: Path) -> None:
-    """Of three trainings, that of the champion and the last one are left; its page says what went."""
+    """Of three trainings, that of the champion and the last one are kept; the page lists what was deleted."""
     assert asked["gc"].state_name == "Completed", said(client, asked["gc"])
 
     assert len(list((place / "workspace").glob("store/training/*/vectors.parquet"))) == 2

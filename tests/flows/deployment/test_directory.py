@@ -1,4 +1,4 @@
-"""The working directory: entered when all of ours is loaded, and never where modules are looked for."""
+"""The working directory: entered only after all our modules are imported, and never on the import path."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tests.support.paths import PROJECT
 
 
 def test_the_directory_is_entered_where_one_was_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step notes it and stays; entering goes there; without a note nothing is entered."""
+    """The step records the directory, `enter` changes to it; without a record nothing happens."""
     here = Path.cwd()
     monkeypatch.chdir(here)  # and back, in the end
     monkeypatch.setenv(directory.VARIABLE, "")

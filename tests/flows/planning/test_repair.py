@@ -1,4 +1,4 @@
-"""Nothing to do means that everything is there: what MLflow has lost of a finished run comes back."""
+"""Repair of finished runs: what MLflow has lost is published again."""
 
 import logging
 import shutil
@@ -94,7 +94,7 @@ def cut(path: Path) -> None:
 def test_what_is_lost_comes_back(
     lose: Callable[[Finished], None], gone: str, finished: Finished, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each kind of loss is found by name and size, and mended in the same run; the champion answers again."""
+    """Each kind of loss is found by name and size and repaired in the same run; the champion works again."""
     assert finished.gone == []
     lose(finished)
     assert gone in finished.gone
@@ -113,7 +113,7 @@ def test_what_is_lost_comes_back(
 
 
 def test_nothing_is_done_where_all_is_there(finished: Finished, caplog: pytest.LogCaptureFixture) -> None:
-    """No file is written and no version made."""
+    """For a complete run no file is written and no version made."""
     before = {path: path.stat().st_mtime_ns for path in finished.files.rglob("*")}, versions(finished)
     with caplog.at_level(logging.WARNING, "w2v"):
         mend(finished.config, finished.outputs, finished.run_id)

@@ -1,4 +1,4 @@
-"""Nightly retrainings that start from the champion: on a real server and a real database."""
+"""Nightly retrainings that start from the champion, on a real server and a real database."""
 
 import shutil
 from pathlib import Path
@@ -27,7 +27,7 @@ NIGHTS: list[Retrained] = []
 
 @pytest.fixture
 def nightly(config: Config, corpus: Path) -> Config:
-    """A watched folder, and a model of these tests alone."""
+    """A watched folder, and a registered model for these tests."""
     folder = corpus.parent / "watched"
     folder.mkdir(exist_ok=True)
     if not list(folder.iterdir()):
@@ -56,7 +56,7 @@ def vectors_of(done: Retrained) -> str:
 
 
 def nothing_to_do(config: Config) -> str:
-    """The run that holds the result already."""
+    """Return the run that already holds the result."""
     begun = chosen(config).config
     done = already_done(begun, plan(begun))
     assert done
@@ -64,7 +64,7 @@ def nothing_to_do(config: Config) -> str:
 
 
 def test_without_a_champion_it_starts_cold(nightly: Config) -> None:
-    """And says so; the same night again, when there is one, has nothing to do."""
+    """The first night starts cold and says so; repeated after a champion exists, it has nothing to do."""
     NIGHTS.append(retrain(nightly))
 
     assert begin_of(nightly, NIGHTS[0]) == ("None", "cold: 'nightly' has no champion yet")
@@ -72,7 +72,7 @@ def test_without_a_champion_it_starts_cold(nightly: Config) -> None:
 
 
 def test_new_text_starts_from_the_champion(nightly: Config) -> None:
-    """From its vectors, by a path that the run logs; its words keep what they have learnt."""
+    """The run logs the path of the champion's vectors, and known words start from them."""
     news_of(nightly, 2)
     NIGHTS.append(retrain(nightly))
     first, second = NIGHTS
@@ -82,7 +82,7 @@ def test_new_text_starts_from_the_champion(nightly: Config) -> None:
 
 
 def test_another_champion_alone_is_no_reason_to_train(nightly: Config) -> None:
-    """Else each night would, for ever; with new text it is the new champion's turn."""
+    """A new champion is used only when there is new text; otherwise every night would train."""
     MlflowClient(session.uri(nightly)).set_registered_model_alias(MODEL, "champion", "2")
 
     assert nothing_to_do(nightly) == NIGHTS[1].run_id
@@ -93,7 +93,7 @@ def test_another_champion_alone_is_no_reason_to_train(nightly: Config) -> None:
 
 
 def test_it_can_be_reproduced(nightly: Config, workspace: Path, own: Path) -> None:
-    """The logged config names the file that was the champion's then."""
+    """The logged config names the file of the champion at that time."""
     Path(nightly.ingestion.source, "2026-01-03.txt").unlink(missing_ok=True)
     original = reproduce.find(NIGHTS[1].run_id, workspace, [f"runtime.workspace={own}"])
 
@@ -102,7 +102,7 @@ def test_it_can_be_reproduced(nightly: Config, workspace: Path, own: Path) -> No
 
 
 def test_the_last_vectors_will_do_as_well(nightly: Config) -> None:
-    """Whoever is champion."""
+    """`last` starts from the last vectors, whichever version is champion."""
     training = nightly.training.model_copy(update={"warm_start": "last", "learning_rate": 0.03})
     lasting = nightly.model_copy(update={"training": training})
     first = retrain(lasting)
@@ -139,7 +139,7 @@ def test_last_vectors_that_are_gone_are_no_start(nightly: Config, own: Path) -> 
 
 
 def test_a_champion_of_another_workspace_is_no_start(nightly: Config, tmp_path: Path) -> None:
-    """MLflow has its input vectors alone; both tables are in the store that trained it."""
+    """MLflow has only the input vectors; both tables are only in the store that trained them."""
     elsewhere = nightly.runtime.model_copy(update={"workspace": str(tmp_path)})
     tracking = nightly.tracking.model_copy(update={"uri": session.uri(nightly)})
     moved = nightly.model_copy(update={"runtime": elsewhere, "tracking": tracking, "seed": 5})

@@ -1,4 +1,6 @@
-"""The temporary Prefect server: waited for while it works, replaced where it dies, done without if it cannot start."""
+"""The temporary Prefect server: waited for while it works, replaced if it dies, replaced by a stand-in if it cannot
+start.
+"""
 
 import os
 import sqlite3
@@ -40,7 +42,7 @@ SOME = ["", "✓ windows ", "✓ evaluation"]
 
 
 class Retraining:
-    """`w2v retrain` with a temporary server, and what it has said so far."""
+    """A `w2v retrain` with a temporary server, and its output so far."""
 
     def __init__(self, corpus: Path, workspace: Path, *changes: str) -> None:
         named = [f"ingestion.source={corpus}", f"runtime.workspace={workspace}", *SETTINGS, *changes]
@@ -83,7 +85,7 @@ class Retraining:
 
 @pytest.fixture(scope="module")
 def prepared(corpus: Path, workspace: Path) -> Path:
-    """A workspace where all up to the training is there already."""
+    """A workspace with the outputs of all stages before the training."""
     done = Retraining(corpus, workspace)
     assert done.ended() == 0, done.said
     return workspace
@@ -93,7 +95,7 @@ def prepared(corpus: Path, workspace: Path) -> Path:
     "line", [each if each in SOME else pytest.param(each, marks=pytest.mark.long) for each in LINES]
 )
 def test_a_server_that_is_killed_is_replaced(line: str, prepared: Path, corpus: Path) -> None:
-    """At whatever instant: the retraining goes on and ends well, on Prefect's page too, where its tasks follow."""
+    """Killed at any instant, the retraining continues and ends well, and Prefect has records of its later tasks."""
     work = Retraining(corpus, prepared, f"seed={100 + LINES.index(line)}")
     server = work.server
     work.until(line)
@@ -127,7 +129,7 @@ def test_what_a_killed_server_had_only_heard_is_recorded() -> None:
 
 @pytest.fixture
 def busy(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Twenty processes want a core each, at this nice level."""
+    """Twenty processes of this nice level that use all cores."""
     words = ["nice", "-n", str(request.param), sys.executable, "-c", "while True: pass"]
     burners = [subprocess.Popen(words) for _ in range(20)]
     yield
@@ -138,7 +140,7 @@ def busy(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.parametrize("busy", [19, pytest.param(0, marks=pytest.mark.long)], indirect=True)
 def test_a_busy_machine_is_not_a_broken_one(busy: None, prepared: Path, corpus: Path) -> None:
-    """However long it takes: it ends well, and Prefect's server has served it to the end."""
+    """On a busy machine the retraining takes longer but ends well, with the same server to the end."""
     work = Retraining(corpus, prepared, f"seed={time.monotonic_ns() % 1_000_000}")
 
     assert work.ended() == 0, work.said
@@ -147,7 +149,7 @@ def test_a_busy_machine_is_not_a_broken_one(busy: None, prepared: Path, corpus: 
 
 
 def test_where_no_server_can_be_had_the_run_goes_on(corpus: Path, own: Path) -> None:
-    """Prefect's database is damaged: told with its cause; the run is complete in MLflow, and says so."""
+    """If Prefect's database is damaged, the cause is named, and the MLflow run is complete and records it."""
     (own / "prefect").mkdir()
     (own / "prefect" / "prefect.db").write_bytes(os.urandom(5_000))
     work = Retraining(corpus, own)
@@ -161,7 +163,7 @@ def test_where_no_server_can_be_had_the_run_goes_on(corpus: Path, own: Path) -> 
 
 
 def test_where_no_server_stays_alive_the_run_goes_on(prepared: Path, corpus: Path) -> None:
-    """Each is killed, from the training on: what stands in for them takes the flow over, and it ends well."""
+    """If every server is killed from the training on, the stand-in takes over and the run ends well."""
     work = Retraining(corpus, prepared, "seed=200")
     work.until("✓ windows ")
     while work.process.poll() is None and "there is no temporary Prefect server" not in work.said:
@@ -180,7 +182,7 @@ def newest(workspace: Path) -> Any:
 
 @pytest.fixture
 def instead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Temporary]:
-    """What is started for a server is another program."""
+    """Start another program in place of the server."""
     monkeypatch.setattr(ephemeral, "COMMAND", [sys.executable, "-c", request.param])
     monkeypatch.setattr(ephemeral, "HUNG", 1)
     monkeypatch.setattr(ephemeral, "ASKED", 1)
@@ -205,7 +207,7 @@ HANGS = "import time; time.sleep(600)"
 def test_a_server_that_does_not_start_is_done_without(
     instead: Temporary, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One that ends, and one that neither answers nor works; why is told, and a client gets answers all the same."""
+    """A server that ends, or neither answers nor works, is reported, and a client gets answers anyway."""
     instead.wait()
 
     assert instead.missing == why
@@ -218,7 +220,7 @@ def test_a_server_that_does_not_start_is_done_without(
 
 
 class Site(BaseHTTPRequestHandler):
-    """Takes its time, and gives always the same answer."""
+    """Answer slowly, and always the same."""
 
     def __init__(self, seconds: float, status: int, *arguments: object) -> None:
         self.seconds, self.status = seconds, status
@@ -235,7 +237,7 @@ class Site(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def own_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A server of the user's that needs so many seconds for an answer of this status."""
+    """A server of the user that needs so many seconds to answer with this status."""
     with HTTPServer(("127.0.0.1", 0), partial(Site, *request.param)) as server:
         address = f"http://127.0.0.1:{server.server_port}/api"
         monkeypatch.setenv("PREFECT_API_URL", address)
@@ -247,7 +249,7 @@ def own_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("own_server", [(0, 200), (0, 501)], indirect=True)
 def test_a_server_of_ones_own_is_left_alone(own_server: str) -> None:
-    """No other is started beside it, whatever it answers."""
+    """No other server is started beside the user's, whatever it answers."""
     ephemeral.ensure_server()
 
     assert os.environ["PREFECT_API_URL"] == own_server
@@ -257,7 +259,7 @@ def test_a_server_of_ones_own_is_left_alone(own_server: str) -> None:
 def test_a_server_of_ones_own_that_is_busy_is_waited_for(
     own_server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And it is said that it is waited for."""
+    """The user is told that the command waits for it."""
     monkeypatch.setattr(waiting, "SOON", 0.1)
     with caplog.at_level("INFO", "w2v"):
         ephemeral.ensure_server()
@@ -267,13 +269,13 @@ def test_a_server_of_ones_own_that_is_busy_is_waited_for(
 
 @pytest.mark.parametrize("own_server", [(0, 401)], indirect=True)
 def test_a_server_of_ones_own_that_refuses_us_is_no_absent_one(own_server: str) -> None:
-    """The variable with name and password is named."""
-    with pytest.raises(PipelineError, match=r"refuses the name and password\n.*\n.*PREFECT_API_AUTH_STRING"):
+    """The error names the variable with name and password."""
+    with pytest.raises(PipelineError, match=r"refuses who we say we are\n.*\n.*PREFECT_API_AUTH_STRING"):
         ephemeral.ensure_server()
 
 
 def test_a_server_of_ones_own_that_is_away_is_an_error_with_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which one, without its password, and what to do; it is said before anything is done."""
+    """Before any work, the error names the server, without its password, and what to do."""
     monkeypatch.setenv("PREFECT_API_URL", "http://someone:secret@127.0.0.1:9/api")
 
     with pytest.raises(PipelineError, match=r"http://…@127.0.0.1:9/api does not answer\n.*refused\n.*unset") as error:
@@ -282,7 +284,7 @@ def test_a_server_of_ones_own_that_is_away_is_an_error_with_a_way_out(monkeypatc
 
 
 def test_a_temporary_server_answers_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Who does not have its password, which is new each time and in this process alone, is refused; Prefect has it."""
+    """Callers without its password are refused; it is new for each command and known only to it and Prefect."""
     for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
         monkeypatch.setenv(name, "")  # set back at the end
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))

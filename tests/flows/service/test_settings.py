@@ -1,4 +1,4 @@
-"""The service before it starts: ports, addresses, passwords, and the files that have others start it."""
+"""The service before it starts: ports, addresses, passwords, and files for systemd and Compose."""
 
 import configparser
 import json
@@ -58,7 +58,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
 
 
 def test_a_taken_port_is_named_with_who_is_in_the_way() -> None:
-    """The process, and a port that may be free, before anything starts."""
+    """Before anything starts, the error names the process and another port."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -69,13 +69,13 @@ def test_a_taken_port_is_named_with_who_is_in_the_way() -> None:
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
-    """An address of the documentation's own network is none of ours; those that are, are named."""
+    """An address of the documentation network is refused; the machine's own are listed."""
     with pytest.raises(PipelineError, match=r"Name an address of this machine \(localhost, 127.0.0.1"):
         check_ports("203.0.113.1", {"prefect": 0})
 
 
 def test_servers_of_ones_own_are_not_passed_by(tmp_path: Path) -> None:
-    """With a Prefect server named, `w2v up` says so and starts none; its password is not shown."""
+    """If a Prefect server is named, `w2v up` says so without its password, and starts none."""
     own = os.environ | {"PREFECT_API_URL": "http://me:secret@prefect.example/api"}
     done = subprocess.run([W2V, "up"], cwd=tmp_path, env=own, capture_output=True, text=True)
 
@@ -85,7 +85,7 @@ def test_servers_of_ones_own_are_not_passed_by(tmp_path: Path) -> None:
 
 
 def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
-    """And answer to the names of this machine only, wherever they listen."""
+    """Both servers answer only to this machine's names, wherever they listen."""
     mlflow = parts(service, OWN)[1]
     with ExitStack() as stack:
         doors = [
@@ -103,14 +103,14 @@ def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
 
 
 def test_a_proxy_gives_the_servers_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside those of the machine, which have the port."""
+    """A proxy's names are allowed beside the machine's own, which have the port."""
     monkeypatch.setenv("W2V_ALLOWED_HOSTS", "vectors.example, other.example:8080")
 
     assert hosts("127.0.0.1", 4300) == ["localhost:4300", "127.0.0.1:4300", "vectors.example", "other.example:8080"]
 
 
 def test_what_is_open_says_to_whom(service: Service) -> None:
-    """To those who know the password, and what they can do."""
+    """The warning names who can reach the servers, and what they can do."""
     said = what_is_open("0.0.0.0", service.ports)
 
     assert "prefect  port 4300: anyone who can reach this machine and knows the password can start" in said
@@ -118,7 +118,7 @@ def test_what_is_open_says_to_whom(service: Service) -> None:
 
 @pytest.mark.parametrize("given", [{}, {"PREFECT_API_AUTH_STRING": "boss:secret-password"}])
 def test_nothing_is_exposed_without_passwords(tmp_path: Path, given: dict[str, str]) -> None:
-    """Neither by the command nor by the unit that runs it; the ones that are missing are named, and nothing starts."""
+    """Both the command and the unit are refused before anything starts, and the missing variables are named."""
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | given
     about = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
     unit = subprocess.run([W2V, "unit", "systemd", "--expose", "0.0.0.0"], check=True, **about).stdout
@@ -135,7 +135,7 @@ def test_nothing_is_exposed_without_passwords(tmp_path: Path, given: dict[str, s
 
 
 def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not to its command line, which every user of the machine can read; half a password is an error."""
+    """They are not on the command line, which every user can read; half a pair is an error."""
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "battery-staple")
     with pytest.raises(PipelineError, match="belong together"):
         mlflow_passwords()
@@ -156,7 +156,7 @@ def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeyp
 
 
 def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twice as late each time, as a new process, and the way it ended is told."""
+    """The delay doubles each time, and the state has how the process ended."""
     monkeypatch.setattr(supervisor, "SOON", 0.2)
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
@@ -204,7 +204,7 @@ def test_a_server_whose_database_is_locked_is_started_again(
 
 
 def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: Service) -> None:
-    """A process that leaves a child behind: both are gone."""
+    """A process that leaves a child behind is killed with it."""
     code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('there', flush=True); sys.stdin.read()"
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
@@ -221,7 +221,7 @@ def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: 
 
 
 def test_a_time_is_told_with_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of the machine at that time, in winter and in summer."""
+    """Times have the machine's zone, in winter and in summer."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Europe/Berlin")
         time.tzset()
@@ -232,7 +232,7 @@ def test_a_time_is_told_with_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_systemd_gets_the_command_that_is_tested(service: Service, tmp_path: Path) -> None:
-    """A unit that systemd itself accepts, where there is one, with what is systemd's own doubled."""
+    """systemd accepts the unit, if it is installed, and its special characters are doubled."""
     unit = tmp_path / "w2v.service"
     unit.write_text(systemd(service))
     line = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
@@ -248,7 +248,7 @@ def test_systemd_gets_the_command_that_is_tested(service: Service, tmp_path: Pat
 
 
 def test_compose_gets_the_same_command(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the names of the passwords, not what they are; it says that it was not run."""
+    """The file has the names of passwords, not their values, and says that it is not tested with Compose."""
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "boss:secret")
     text = compose(service)
     described = yaml.safe_load(text)["services"]["w2v"]
@@ -263,16 +263,16 @@ def test_compose_gets_the_same_command(service: Service, monkeypatch: pytest.Mon
 
 
 def told_to_set() -> set[str]:
-    """The variables of Prefect, MLflow, S3 and ours that the documentation speaks of, or the code looks for."""
-    docs = "".join(page.read_text() for page in [PROJECT / "README.md", *(PROJECT / "docs").glob("how-to/*.md")])
+    """Return the variables of Prefect, MLflow, S3 and ours in the documentation and the code."""
+    docs = "".join((PROJECT / name).read_text() for name in ("README.md", "docs/operate.md"))
     code = "".join(file.read_text() for room in ("flows", "tasks") for file in (PROJECT / room).rglob("*.py"))
     asked = re.findall(r'environ(?:\.get)?[\[(]"(\w+)"|"(W2V_[A-Z_]+)"', code)
     return {*re.findall(r"\b(?:W2V|MLFLOW|PREFECT|AWS)_[A-Z_]+[A-Z]\b", docs), *(a or b for a, b in asked)}
 
 
 def test_units_pass_what_the_documentation_says_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each variable, but what `w2v up` says itself; the webhook by the name it has in the config; and proxies, which
-    Python takes in either case.
+    """Units pass each variable that `w2v up` does not set itself, the webhook's by its name, and proxies' in either
+    case.
     """
     monkeypatch.setenv("PREFECT_SERVER_UI_STATIC_DIRECTORY", "/srv/ui")
     passed = units.variables("MY_WEBHOOK")
@@ -285,7 +285,7 @@ def test_units_pass_what_the_documentation_says_to_set(monkeypatch: pytest.Monke
 
 
 def test_systemd_says_what_to_write_down(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The names of what is set in the shell that makes the unit, which the service will not have; never a value."""
+    """The unit lists the names, not the values, of variables set in the shell, which the service will lack."""
     monkeypatch.setenv("W2V_WEBHOOK", "https://hooks.example.org/horse")
     text = systemd(service)
 
@@ -294,8 +294,8 @@ def test_systemd_says_what_to_write_down(service: Service, monkeypatch: pytest.M
 
 
 def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prefect's worker writes the environment of a flow run in the folder it is given for temporary files, which is the
-    service's own: it is gone when the worker is started again, and all else there after `w2v down`.
+    """Prefect's worker writes flow runs' environments into the service's temporary folder: deleted when the worker is
+    restarted; the rest after `w2v down`.
     """
     place = Place(Path(service.workspace))
     left = place.temporary / "prefect-workspace-attempt-x" / "workspace.json"
@@ -318,7 +318,7 @@ def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch
 
 
 def test_a_workspace_that_was_moved_under_its_service_is_told(tmp_path: Path) -> None:
-    """Its servers have the old paths: they are not used, unless it is the same folder by another name."""
+    """The servers have the old paths, so they are not used, unless it is the same folder by another name."""
     place = Place(tmp_path)
     us = psutil.Process()
     addresses = "http://127.0.0.1:4200", "http://127.0.0.1:5000"
@@ -332,7 +332,7 @@ def test_a_workspace_that_was_moved_under_its_service_is_told(tmp_path: Path) ->
 
 
 def test_mlflow_keeps_its_users_in_the_folder(tmp_path: Path) -> None:
-    """Also where an INI file or an address would read its name otherwise."""
+    """This also works for folders whose name has special characters in INI files and addresses."""
     folder = tmp_path / "100%25 a?b=c#d"
     folder.mkdir()
     settings = configparser.ConfigParser()

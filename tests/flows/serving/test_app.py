@@ -1,4 +1,4 @@
-"""`w2v serve`: what is asked over HTTP is answered from the champion, whoever that is; what cannot be is explained."""
+"""`w2v serve`: requests are answered from the current champion, and wrong ones are explained."""
 
 import json
 import os
@@ -74,14 +74,14 @@ def served(models: Models) -> serving_app.Source:
 
 @pytest.fixture
 def source(models: Models, served: serving_app.Source) -> serving_app.Source:
-    """Back at the first champion."""
+    """The source, set back to the first champion."""
     models.promote(1)
     served.look()
     return served
 
 
 def listening(inside: Any, door: serving_app.Door) -> AbstractContextManager[int]:
-    """As `w2v serve` does, in a thread; the port."""
+    """Serve in a thread, as `w2v serve` does; give the port."""
     return in_thread(lambda port: door.guarded(inside, port), **limits())
 
 
@@ -100,7 +100,7 @@ def port(served: serving_app.Source, door: serving_app.Door) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def client(port: int, door: serving_app.Door) -> Iterator[httpx.Client]:
-    """One who has the password."""
+    """A client with the password."""
     assert door.netrc
     address, auth = f"http://127.0.0.1:{port}", httpx.NetRCAuth(str(door.netrc))
     with httpx.Client(base_url=address, auth=auth, trust_env=False, timeout=3000) as found:
@@ -108,7 +108,7 @@ def client(port: int, door: serving_app.Door) -> Iterator[httpx.Client]:
 
 
 def test_neighbors_are_those_of_the_command(models: Models, client: httpx.Client) -> None:
-    """In the order asked, a word twice too; sought in lower case where it is not known as written."""
+    """Answers are in the order of the words, repeated words included; unknown ones are looked up in lower case."""
     expected = vectors.neighbors(vectors.space(models.workspace, "champion"), ["beta3", "alpha0"], 4)
     answer = client.get("/neighbors", params={"word": ["beta3", "ALPHA0", "beta3"], "k": 4}).json()
 
@@ -119,14 +119,14 @@ def test_neighbors_are_those_of_the_command(models: Models, client: httpx.Client
 
 
 def test_vectors_are_the_very_numbers(models: Models, client: httpx.Client) -> None:
-    """As float32, nothing is lost on the way."""
+    """As float32 the numbers are identical."""
     answers = client.get("/vectors", params={"word": ["gamma0", "alpha0"]}).json()["answers"]
 
     assert [np.float32(each["vector"]).tolist() for each in answers] == models.tables[0][[2, 0]].tolist()
 
 
 def test_an_analogy_is_as_numpy_has_it(models: Models, client: httpx.Client) -> None:
-    """The words nearest to b − a + c, each at length one, without the three."""
+    """The answer is the words nearest to b − a + c, of unit vectors, without a, b and c."""
     unit = models.tables[0] / np.linalg.norm(models.tables[0], axis=1, keepdims=True)
     a, b, c = (WORDS.index(word) for word in ("alpha1", "beta1", "alpha2"))
     query = unit[b] - unit[a] + unit[c]
@@ -138,7 +138,7 @@ def test_an_analogy_is_as_numpy_has_it(models: Models, client: httpx.Client) -> 
 
 
 def test_words_are_looked_up_in_the_form_of_the_text(client: httpx.Client) -> None:
-    """Capitals, a soft hyphen and a byte order mark are no other word; what is two words there is told so."""
+    """Capitals, soft hyphens and byte order marks do not matter; a text of two words is reported as such."""
     typed, plain = (client.get("/neighbors", params={"word": word}).json() for word in ("\ufeffBe\u00adTA3", "beta3"))
     two = client.get("/vectors", params={"word": "beta3-gamma3"})
 
@@ -148,7 +148,7 @@ def test_words_are_looked_up_in_the_form_of_the_text(client: httpx.Client) -> No
 
 
 def test_unknown_words_are_named(client: httpx.Client) -> None:
-    """All of them, with known words spelled like them: 404, as the schema says."""
+    """All unknown words are named, with known words of similar spelling, with status 404 as in the schema."""
     answer = client.get("/neighbors", params={"word": ["beta3", "gama3", "zebra"]})
 
     assert answer.status_code == 404
@@ -173,7 +173,7 @@ def test_unknown_words_are_named(client: httpx.Client) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_422(query: str, said: str, client: httpx.Client) -> None:
-    """With the parameter named, and what was expected, before anything is computed."""
+    """The answer names the parameter and the expected value, before any computation."""
     answer = client.get(f"/neighbors?{query}")
 
     assert answer.status_code == 422
@@ -182,7 +182,7 @@ def test_what_cannot_be_asked_is_422(query: str, said: str, client: httpx.Client
 
 
 def test_the_page_shows_the_schema_offline(client: httpx.Client) -> None:
-    """Each path with an example that answers, and nothing is loaded from anywhere else."""
+    """The page has a working example for each path, and loads nothing from elsewhere."""
     page = client.get("/").text
     examples = re.findall(r'<a href="([^"]+)"', page)
 
@@ -195,7 +195,7 @@ def test_the_page_shows_the_schema_offline(client: httpx.Client) -> None:
 
 
 def test_a_new_champion_takes_over(models: Models, source: serving_app.Source, client: httpx.Client) -> None:
-    """At the next look; a run that is served by its id stays."""
+    """A new champion is served after the next look; a run served by its id stays."""
     one = serving_app.Source(models.workspace, models.runs[0][:8])
     models.promote(2)
     assert client.get("/model").json()["run"] == models.runs[0]
@@ -211,7 +211,7 @@ def test_a_new_champion_takes_over(models: Models, source: serving_app.Source, c
 def test_what_is_there_stays_while_the_registry_is_away(
     source: serving_app.Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is said once, not at every look."""
+    """The old vectors stay, and the log says so only once."""
     run = source.now.run
     monkeypatch.setattr(source, "_uri", "sqlite:////dev/null/mlflow.db")
     source.look()
@@ -222,13 +222,13 @@ def test_what_is_there_stays_while_the_registry_is_away(
 
 
 def test_the_table_is_mapped(source: serving_app.Source) -> None:
-    """What is asked is the file, not a copy of it."""
+    """Requests read the mapped file, not a copy."""
     assert isinstance(source.now.learnt.table, np.memmap)
     assert np.shares_memory(source.now.space.vectors._table, source.now.learnt.table)
 
 
 def test_nobody_to_serve(models: Models, tmp_path: Path) -> None:
-    """No runs, no champion, no such run: one message each."""
+    """No runs, no champion and an unknown run each give an error."""
     with pytest.raises(TrackingError, match="no runs yet"):
         serving_app.Source(tmp_path, "champion")
     with pytest.raises(InputError, match="the model 'others' has no champion"):
@@ -238,7 +238,7 @@ def test_nobody_to_serve(models: Models, tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken(models: Models) -> None:
-    """Another one is proposed."""
+    """The error proposes another port."""
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(PipelineError, match=r"is taken\.\nChoose another: w2v serve --port"),
@@ -247,7 +247,7 @@ def test_a_port_that_is_taken(models: Models) -> None:
 
 
 def test_the_command_serves_until_ctrl_c(models: Models, tmp_path: Path) -> None:
-    """It says where, answers, and ends with 0."""
+    """The command prints its address, answers, and exits with 0."""
     log = tmp_path / "log"
     with log.open("wb") as stream:
         words = [W2V, "serve", "--workspace", models.workspace, "--port", "0"]
@@ -271,7 +271,7 @@ def test_the_command_serves_until_ctrl_c(models: Models, tmp_path: Path) -> None
 
 
 def test_others_are_not_answered(port: int, client: httpx.Client) -> None:
-    """401 without the password or with a wrong one, 403 by another name or for a foreign page; the health is open."""
+    """401 without or with a wrong password, 403 for other names and foreign pages; the health page is open."""
     address = f"http://127.0.0.1:{port}"
 
     def status(path: str = "/neighbors?word=beta3", **said: Any) -> int:
@@ -287,7 +287,7 @@ def test_others_are_not_answered(port: int, client: httpx.Client) -> None:
 
 
 def test_the_password_stays_with_the_workspace(models: Models, door: serving_app.Door) -> None:
-    """The same after a restart, in files that no other account can read; one that others could read is changed."""
+    """It is the same after a restart, in private files; one that others could have read is replaced."""
     again = serving_app.Door(models.workspace, "127.0.0.1")
     folder = models.workspace / "serve"
     modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
@@ -300,7 +300,7 @@ def test_the_password_stays_with_the_workspace(models: Models, door: serving_app
 
 
 def test_nobody_is_let_in_from_outside_without_a_password(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its own name: --host wants one of the user's, which is never printed; it opens no links of another one."""
+    """--host needs a password of the user, which is never printed; it invalidates links of another one."""
     monkeypatch.delenv(serving_app.PASSWORD, raising=False)
     with pytest.raises(
         PipelineError, match=r"0\.0\.0\.0 lets other machines reach(?s:.*)expected  a password in W2V_SERVE_PASS"
@@ -329,8 +329,8 @@ def chromium() -> Iterator[Browser]:
 def test_the_page_works_for_its_user_and_no_foreign_page_gets_in(
     served: serving_app.Source, door: serving_app.Door, chromium: Browser, tmp_path: Path
 ) -> None:
-    """In one browser: the link opens the page, its box and its examples answer; what two pages of other origins try on
-    the server, with the visitor's cookie, does not reach the vectors.
+    """In one browser, the link opens the page and its examples work; attacks of two foreign pages with the visitor's
+    cookie do not reach the vectors.
     """
     reached: list[tuple[str, str]] = []
     inside = app(served)
