@@ -77,7 +77,7 @@ def main(words: int = 100_000, dimensions: int = 100) -> None:
             assert server.stdout
             port = next(int(found[1]) for line in server.stdout if (found := re.search(r":(\d+) ", line)))
             print(f"the command answers {time.perf_counter() - started:.1f} s after it was typed")
-            authorization = f"Bearer {app.Door(workspace, '127.0.0.1').lock.credential}"
+            authorization = f"Bearer {app.Access(workspace, '127.0.0.1').lock.credential}"
             for batch in (1, 100):
                 for clients in (1, 4):
                     rate = ask(port, words, batch, clients, authorization)

@@ -191,7 +191,7 @@ class Guard:
         return checked
 
 
-def told(port: int, hosts: Iterable[str], lock: Lock | None) -> dict[str, str]:
+def guard_environment(port: int, hosts: Iterable[str], lock: Lock | None) -> dict[str, str]:
     """Return the environment variables for a process that serves `guarded(app)`."""
     known = [lock.credential, lock.key] if lock else []
     return {SETTINGS: json.dumps({"port": port, "hosts": list(hosts), "lock": known})}

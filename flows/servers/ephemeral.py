@@ -22,7 +22,7 @@ from typing import IO
 import httpx
 import psutil
 
-from flows.access.guard import Guard, Lock, authorities, told
+from flows.access.guard import Guard, Lock, authorities, guard_environment
 from flows.servers import preflight, stand_in
 from flows.servers.settings import PATIENT
 from tasks.engine import waiting
@@ -63,7 +63,7 @@ def ensure_server() -> None:
         return
     os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", PATIENCE)
     _serving = Temporary()
-    atexit.register(_serving.end)  # before Prefect registers what it still sends at the end, hence after that
+    atexit.register(_serving.end)  # registered before Prefect's own exit handler, so it runs after that
     _serving.wait()
     os.environ |= {"PREFECT_API_URL": f"{_serving.address}/api", "PREFECT_API_AUTH_STRING": _serving.lock.credential}
 
@@ -136,7 +136,7 @@ class Temporary:
             if self._ending.is_set():
                 return False
             number = self._socket.fileno()
-            about = ABOUT | told(self._port, self._names, self.lock)
+            about = ABOUT | guard_environment(self._port, self._names, self.lock)
             self._server = subprocess.Popen(
                 [*COMMAND, str(number)], pass_fds=[number], process_group=0, env=os.environ | about,
                 stdin=subprocess.PIPE, stdout=output, stderr=output,

@@ -1,6 +1,6 @@
 """MLflow's server behind our guard: `mlflow server --app-name w2v`, an entry point in pyproject.toml.
 
-Its environment is that of `flows.access.guard.told`. Without a lock there, MLflow checks its users' passwords itself.
+Its environment is that of `guard_environment`. Without a lock there, MLflow checks its users' passwords itself.
 """
 
 from importlib.metadata import entry_points

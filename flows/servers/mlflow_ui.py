@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from flows.access.guard import Lock, told
+from flows.access.guard import Lock, guard_environment
 from flows.access.network import hosts
 from flows.servers import mlflow_server
 from tasks.engine.environment import MODULE
@@ -33,7 +33,7 @@ def mlflow_ui(workspace: Path, port: int) -> None:
     command += ["--uvicorn-opts", mlflow_server.OPTIONS, "--app-name", app]
     # one worker and no job runner: two processes instead of fifteen
     about = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": uri}
-    about |= told(port, hosts("127.0.0.1", port), lock)
+    about |= guard_environment(port, hosts("127.0.0.1", port), lock)
     # in its own process group, it does not receive Ctrl-C itself and prints no "aborted"
     with subprocess.Popen(
         command,

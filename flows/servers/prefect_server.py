@@ -1,6 +1,6 @@
 """Prefect's server behind our guard: the same program as `prefect server start`, for authenticated callers only.
 
-python -m flows.servers.prefect_server     (standard input: the socket to listen on; environment: access.guard.told)
+python -m flows.servers.prefect_server     (standard input: the socket to listen on; environment: guard_environment)
 """
 
 import os

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flows.access.credentials import KEY, lock
-from flows.access.guard import told
+from flows.access.guard import guard_environment
 from flows.access.network import LOOPBACK, hosts, keep_users, mlflow_passwords, prefect_password
 from flows.servers.mlflow_server import NAME, OPTIONS
 from flows.servers.settings import PATIENT
@@ -66,8 +66,8 @@ def _prefect(service: Service, own: dict[str, str]) -> Part:
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
     command = [*MODULE, "flows.servers.prefect_server"]
-    guard = told(service.prefect_port, ours, lock("prefect", own, prefect_password()))
-    return Part("prefect", command, settings | PATIENT | guard)
+    guard = guard_environment(service.prefect_port, ours, lock("prefect", own, prefect_password()))
+    return Part("prefect", command, settings | guard)
 
 
 def _mlflow(service: Service, own: dict[str, str]) -> Part:
@@ -90,7 +90,7 @@ def _mlflow(service: Service, own: dict[str, str]) -> Part:
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if passwords:  # MLflow checks its users' passwords itself
         settings |= passwords | keep_users(Path(service.workspace, "service"))
-    settings |= told(service.mlflow_port, ours, None if passwords else lock("mlflow", own))
+    settings |= guard_environment(service.mlflow_port, ours, None if passwords else lock("mlflow", own))
     return Part("mlflow", command, settings)
 
 

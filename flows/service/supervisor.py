@@ -47,7 +47,7 @@ def supervise(service: Service) -> None:
     """
     place = Place(Path(service.workspace))
     stopping = threading.Event()
-    kept: list[Kept] = []
+    kept: list[Supervised] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if not ignored(number):
             signal.signal(number, lambda *_: stopping.set())
@@ -77,26 +77,26 @@ def supervise(service: Service) -> None:
             log.info("stopped")
 
 
-def _prepare(service: Service, place: Place, state: State) -> "list[Kept]":
+def _prepare(service: Service, place: Place, state: State) -> "list[Supervised]":
     """Return the parts with their credentials; this process needs them too, for its health checks."""
     state.asks = passwords_asked_for()
     addresses = {"PREFECT_API_URL": f"{state.prefect}/api", "MLFLOW_TRACKING_URI": state.mlflow}
     own = credentials.make(place.folder, addresses)
     check_ports(service.host, service.ports)
-    listening = doors(service)
-    kept = [Kept(part, place, state, service.patience, listening.get(part.name)) for part in parts(service, own)]
+    listening = sockets(service)
+    kept = [Supervised(part, place, state, service.patience, listening.get(part.name)) for part in parts(service, own)]
     place.enter(state)
     return kept
 
 
-def doors(service: Service) -> dict[str, socket.socket]:
+def sockets(service: Service) -> dict[str, socket.socket]:
     """Listen on the ports of both servers, on the service's host; return the sockets by server."""
     return {
         server: socket.create_server((service.host, port), backlog=BACKLOG) for server, port in service.ports.items()
     }
 
 
-def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
+def _start(kept: "list[Supervised]", stopping: threading.Event) -> None:
     """Start both servers, and the worker when they answer. Raises PipelineError if a part ends, or is too slow."""
     *servers, worker = kept
     for group in (servers, [worker]):
@@ -113,7 +113,7 @@ def _start(kept: "list[Kept]", stopping: threading.Event) -> None:
                     each.look_after()
 
 
-class Kept:
+class Supervised:
     """One part, and its current process.
 
     A server listens on the supervisor's socket. So while it is down, no other account can take its port and receive the
@@ -121,9 +121,9 @@ class Kept:
     """
 
     def __init__(
-        self, part: Part, place: Place, state: State, patience: float, door: socket.socket | None = None
+        self, part: Part, place: Place, state: State, patience: float, listening: socket.socket | None = None
     ) -> None:
-        self.name, self._door = part.name, door
+        self.name, self._socket = part.name, listening
         self._part, self._place, self._state, self._patience = part, place, state, patience
         self._process: subprocess.Popen[str] | None = None
         self._copied, self._copying = Copied(lambda line: None), threading.Thread()
@@ -140,7 +140,7 @@ class Kept:
         ours = {MARK: str(self._place.folder), "TMPDIR": str(self._place.temporary)}
         self._process = subprocess.Popen(
             self._part.command, env=os.environ | self._part.environment | ours,
-            stdin=self._door.fileno() if self._door else subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stdin=self._socket.fileno() if self._socket else subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0,
         )  # fmt: skip
         self._asked = self._heard = time.monotonic()
@@ -226,8 +226,8 @@ class Kept:
         """Record an answer, and lengthen the queue of waiting connections, which the server has shortened."""
         self._heard, self._limit = time.monotonic(), self._patience
         self.progress.renew(self._limit)
-        if self._door:
-            self._door.listen(BACKLOG)
+        if self._socket:
+            self._socket.listen(BACKLOG)
 
     def _processes(self) -> list[psutil.Process]:
         with suppress(psutil.Error):

@@ -83,7 +83,7 @@ class Source:
         return Served(run_id, version, learnt, Space(learnt, SCORES // threads(words)))
 
 
-class Door:
+class Access:
     """Access to the server: with the user's password, or with a random one that is kept in the workspace."""
 
     def __init__(self, workspace: Path, host: str) -> None:
@@ -109,7 +109,7 @@ class Door:
         """Return the application behind our limits and our guard."""
         return Guard(Bounded(inside, HEALTH), port, hosts(self.host, port), self.lock, health=HEALTH)
 
-    def told(self, port: int) -> str:
+    def directions(self, port: int) -> str:
         """Return the link for a browser and a command for a shell, which shows no password in the list of processes."""
         name = "127.0.0.1" if self.host == "0.0.0.0" else f"[{self.host}]" if ":" in self.host else self.host
         page = f"http://{name}:{port}"
@@ -127,15 +127,15 @@ def serve(workspace: Path, name: str, port: int, host: str = LOOPBACK) -> None:
     Raises TrackingError or InputError if there is no such run, PipelineError if the port is taken, or if other machines
     may reach the server without a password.
     """
-    door = Door(workspace, host)
+    access = Access(workspace, host)
     source = Source(workspace, name)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the end of each response is delayed by 40 ms
     threading.Thread(target=source.follow, daemon=True).start()
-    inside = door.guarded(app(source), port)
+    inside = access.guarded(app(source), port)
     server = uvicorn.Server(uvicorn.Config(inside, log_level="warning", access_log=False, lifespan="on", **limits()))
-    print(f"{source.about}\nserved on http://{host}:{port}  (Ctrl-C stops it)\n{door.told(port)}", flush=True)
+    print(f"{source.about}\nserved on http://{host}:{port}  (Ctrl-C stops it)\n{access.directions(port)}", flush=True)
     if not _is_local(host):
         print("open to other machines, without encryption", flush=True)
     with threadpool_limits(1, "blas"), contextlib.suppress(KeyboardInterrupt):  # requests share the cores already

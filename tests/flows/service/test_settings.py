@@ -24,7 +24,7 @@ from flows.access.network import check_ports, hosts, keep_users, mlflow_password
 from flows.service import control, supervisor, units
 from flows.service.components import Part, Service, parts
 from flows.service.state import Place, State, clock, join
-from flows.service.supervisor import Kept
+from flows.service.supervisor import Supervised
 from flows.service.units import command, compose, systemd
 from tasks.errors import PipelineError
 from tests.support.paths import PROJECT
@@ -88,11 +88,11 @@ def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
     """Both servers answer only to this machine's names, wherever they listen."""
     mlflow = parts(service, OWN)[1]
     with ExitStack() as stack:
-        doors = [
-            stack.enter_context(door)
-            for door in supervisor.doors(service._replace(prefect_port=0, mlflow_port=0)).values()
+        listening = [
+            stack.enter_context(each)
+            for each in supervisor.sockets(service._replace(prefect_port=0, mlflow_port=0)).values()
         ]
-        assert {door.getsockname()[0] for door in doors} == {"127.0.0.1"}
+        assert {each.getsockname()[0] for each in listening} == {"127.0.0.1"}
 
     assert mlflow.command[mlflow.command.index("--allowed-hosts") + 1] == "localhost:5100,127.0.0.1:5100"
 
@@ -160,7 +160,7 @@ def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: py
     monkeypatch.setattr(supervisor, "SOON", 0.2)
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
-    kept = Kept(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state, service.patience)
+    kept = Supervised(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state, service.patience)
     starts = [time.monotonic()]
     kept.start()
     while len(starts) < 4:
@@ -208,7 +208,7 @@ def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: 
     code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('there', flush=True); sys.stdin.read()"
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
-    kept = Kept(Part("worker", [sys.executable, "-c", f"{code}; input()"], {}), place, state, service.patience)
+    kept = Supervised(Part("worker", [sys.executable, "-c", f"{code}; input()"], {}), place, state, service.patience)
     kept.start()
     while len(place.processes()) < 1:
         time.sleep(0.01)
@@ -303,8 +303,8 @@ def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch
     left.write_text("horse-battery")
     (place.temporary / "of-a-flow-run-at-work").touch()
     say = Part("worker", [sys.executable, "-c", "import tempfile; print(tempfile.gettempdir())"], {})
-    kept = Kept(say, place, State("http://127.0.0.1:1", "http://127.0.0.1:1", 0, 0, []), 1)
-    monkeypatch.setattr(kept, "_copy", lambda process, copied: None)
+    kept = Supervised(say, place, State("http://127.0.0.1:1", "http://127.0.0.1:1", 0, 0, []), 1)
+    monkeypatch.setattr(kept, "_copy", lambda process: None)
     kept.start()
     assert kept._process
     with kept._process as process:

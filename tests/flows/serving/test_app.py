@@ -80,29 +80,29 @@ def source(models: Models, served: serving_app.Source) -> serving_app.Source:
     return served
 
 
-def listening(inside: Any, door: serving_app.Door) -> AbstractContextManager[int]:
+def listening(inside: Any, access: serving_app.Access) -> AbstractContextManager[int]:
     """Serve in a thread, as `w2v serve` does; give the port."""
-    return in_thread(lambda port: door.guarded(inside, port), **limits())
+    return in_thread(lambda port: access.guarded(inside, port), **limits())
 
 
 @pytest.fixture(scope="module")
-def door(models: Models) -> serving_app.Door:
+def access(models: Models) -> serving_app.Access:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(serving_app.PASSWORD, raising=False)
-        return serving_app.Door(models.workspace, "127.0.0.1")
+        return serving_app.Access(models.workspace, "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
-def port(served: serving_app.Source, door: serving_app.Door) -> Iterator[int]:
-    with listening(app(served), door) as port:
+def port(served: serving_app.Source, access: serving_app.Access) -> Iterator[int]:
+    with listening(app(served), access) as port:
         yield port
 
 
 @pytest.fixture(scope="module")
-def client(port: int, door: serving_app.Door) -> Iterator[httpx.Client]:
+def client(port: int, access: serving_app.Access) -> Iterator[httpx.Client]:
     """A client with the password."""
-    assert door.netrc
-    address, auth = f"http://127.0.0.1:{port}", httpx.NetRCAuth(str(door.netrc))
+    assert access.netrc
+    address, auth = f"http://127.0.0.1:{port}", httpx.NetRCAuth(str(access.netrc))
     with httpx.Client(base_url=address, auth=auth, trust_env=False, timeout=3000) as found:
         yield found
 
@@ -286,17 +286,17 @@ def test_others_are_not_answered(port: int, client: httpx.Client) -> None:
     assert client.get("/health?x=1").headers["content-type"] == "application/json"
 
 
-def test_the_password_stays_with_the_workspace(models: Models, door: serving_app.Door) -> None:
+def test_the_password_stays_with_the_workspace(models: Models, access: serving_app.Access) -> None:
     """It is the same after a restart, in private files; one that others could have read is replaced."""
-    again = serving_app.Door(models.workspace, "127.0.0.1")
+    again = serving_app.Access(models.workspace, "127.0.0.1")
     folder = models.workspace / "serve"
     modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
     (folder / "netrc").chmod(0o644)
-    changed = serving_app.Door(models.workspace, "127.0.0.1")
+    changed = serving_app.Access(models.workspace, "127.0.0.1")
 
-    assert again.lock == door.lock
+    assert again.lock == access.lock
     assert modes == {"serve": 0o700, "netrc": 0o600, "key": 0o600}
-    assert changed.lock.credential != door.lock.credential
+    assert changed.lock.credential != access.lock.credential
 
 
 def test_nobody_is_let_in_from_outside_without_a_password(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,14 +309,14 @@ def test_nobody_is_let_in_from_outside_without_a_password(models: Models, monkey
     monkeypatch.setenv(serving_app.PASSWORD, "horse battery")
     with pytest.raises(PipelineError, match=r"203\.0\.113\.1 is not an address of this machine"):
         serving_app.serve(models.workspace, "champion", 0, "203.0.113.1")
-    doors = [serving_app.Door(models.workspace, "0.0.0.0")]
+    accesses = [serving_app.Access(models.workspace, "0.0.0.0")]
     monkeypatch.setenv(serving_app.PASSWORD, "staple")
-    doors.append(serving_app.Door(models.workspace, "0.0.0.0"))
+    accesses.append(serving_app.Access(models.workspace, "0.0.0.0"))
 
-    assert doors[0].lock.credential == "w2v:horse battery"
-    assert "horse" not in doors[0].told(5001)
-    assert "curl --config -" in doors[0].told(5001)
-    assert len({door.lock.link("http://127.0.0.1:5001/") for door in doors}) == 2
+    assert accesses[0].lock.credential == "w2v:horse battery"
+    assert "horse" not in accesses[0].directions(5001)
+    assert "curl --config -" in accesses[0].directions(5001)
+    assert len({access.lock.link("http://127.0.0.1:5001/") for access in accesses}) == 2
 
 
 @pytest.fixture(scope="module")
@@ -327,7 +327,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.mark.skipif(bool(MISSING), reason=MISSING)
 def test_the_page_works_for_its_user_and_no_foreign_page_gets_in(
-    served: serving_app.Source, door: serving_app.Door, chromium: Browser, tmp_path: Path
+    served: serving_app.Source, access: serving_app.Access, chromium: Browser, tmp_path: Path
 ) -> None:
     """In one browser, the link opens the page and its examples work; attacks of two foreign pages with the visitor's
     cookie do not reach the vectors.
@@ -340,11 +340,11 @@ def test_the_page_works_for_its_user_and_no_foreign_page_gets_in(
             reached.append((scope["method"], scope["path"]))
         await inside(scope, receive, send)
 
-    with elsewhere() as pages, listening(noting, door) as port:
+    with elsewhere() as pages, listening(noting, access) as port:
         address = f"http://127.0.0.1:{port}"
         chromium.open(f"{address}/")
         locked = chromium.run("return document.body.textContent")
-        chromium.open(door.lock.link(f"{address}/"))
+        chromium.open(access.lock.link(f"{address}/"))
         examples = chromium.wait(
             "Promise.all([...document.links].map(link => fetch(link.href).then(answer => answer.status))).then(done)"
         )
