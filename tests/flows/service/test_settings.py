@@ -259,7 +259,7 @@ def test_compose_gets_the_same_command(service: Service, monkeypatch: pytest.Mon
     assert set(VARIABLES) <= set(described["environment"])
     assert len(described["environment"]) == len(set(described["environment"]))
     assert "secret" not in text
-    assert "Never run" in text
+    assert "Not tested with Compose" in text
 
 
 def told_to_set() -> set[str]:
