@@ -192,7 +192,7 @@ class Evaluation(Section):
     domain: list[Text] = Field(
         [],
         description="Your own TOML or CSV files: pairs that should be closer than others, analogies, categories; "
-        "docs/operate.md describes them.",
+        "docs/how-to/own-text.md describes them.",
     )
     analogy_candidates: Count | None = Field(
         30_000, description="Answers to analogies are searched among this many most frequent words."
@@ -224,7 +224,7 @@ class Tracking(Section):
 
 
 class Promotion(Section):
-    """The rule by which a retrained model replaces the champion (docs/operate.md describes it)."""
+    """The rule by which a retrained model replaces the champion (docs/how-to/promote.md)."""
 
     automatic: bool = Field(
         True, description="Decide at the end of each retraining; if false, only `w2v promote` decides."
@@ -296,7 +296,8 @@ class Notify(Section):
         description="The environment variable that holds a webhook's address, which is a secret.",
     )
     block: Text | None = Field(
-        None, description="A notification block of Prefect, `type/name`: e-mail, Slack and others (docs/operate.md)."
+        None,
+        description="A notification block of Prefect, `type/name`: e-mail, Slack and others (docs/how-to/notify.md).",
     )
     on: list[Event] = Field(
         ["failure", "rejection", "no-learning", "drift", "promotion", "late", "lost"],

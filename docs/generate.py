@@ -43,7 +43,12 @@ def cli() -> str:
     """Each command with its arguments and options."""
     group: Any = typer.main.get_command(app)
     parts = [_head("Command line", meanings.CLI)]
-    parts.append(_table(["command", "does"], [[f"[`{name}`](#{name})", each.help] for name, each in _commands(group)]))
+    parts.append(
+        _table(
+            ["command", "does"],
+            [[f"[`{name}`](#{name})", each.help.partition("\n\n")[0]] for name, each in _commands(group)],
+        )
+    )
     parts.append("## Options before the command\n\n" + _options(group))
     for name, each in _commands(group):
         arguments = [parameter for parameter in each.params if parameter.param_type_name == "argument"]

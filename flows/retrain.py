@@ -51,7 +51,7 @@ def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> Non
         session.tag_flow_run(config, str(flow_run.id), {NOT_ON_PAGE: missing})
     session.finish_flow_run(config, str(flow_run.id), status)
     if state.is_completed() and ephemeral.replaced():
-        with suppress(PipelineError), server() as client:  # it is gone again: Prefect's page lacks more than this
+        with suppress(PipelineError), server() as client:  # if the server is gone again, more is missing anyway
             FlowRuns(client).complete_tasks(flow_run)
 
 

@@ -42,7 +42,7 @@ def write(file: Path, content: str) -> None:
         raise PipelineError(
             f"{file.parent} cannot hold a secret\nexpected  a file that only its owner can read\n"
             "found     a file system without permissions\n"
-            "Choose a workspace on another file system, or set passwords: docs/operate.md, Who may reach it."
+            "Choose a workspace on another file system, or set passwords: docs/how-to/access.md."
         )
     os.replace(beside, file)
 

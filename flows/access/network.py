@@ -117,7 +117,7 @@ def check_passwords(host: str) -> None:
             f"--expose {host}: the servers need passwords\n"
             f"expected  {PREFECT_PASSWORD}=NAME:PASSWORD, {MLFLOW_NAME} and {MLFLOW_PASSWORD}\n"
             f"found     no {' and no '.join(missing)}\n"
-            f"Set them (docs/operate.md, Who may reach it), or leave the servers on {LOOPBACK}."
+            f"Set them (docs/how-to/access.md), or leave the servers on {LOOPBACK}."
         )
 
 

@@ -1,4 +1,4 @@
-"""Return runs, scores and neighbours as pandas frames, for notebooks; docs/notebook.md has examples."""
+"""Return runs, scores and neighbours as pandas frames, for notebooks; docs/how-to/notebook.md has examples."""
 
 from collections.abc import Sequence
 from pathlib import Path

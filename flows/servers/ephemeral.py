@@ -74,7 +74,7 @@ def missing() -> str:
 
 
 def replaced() -> bool:
-    """Whether a server of this command's was killed, and another has its records."""
+    """Return True if a server of this command was killed and another has its records."""
     return bool(_serving and _serving.replaced and not _serving.missing)
 
 

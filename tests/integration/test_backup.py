@@ -1,4 +1,4 @@
-"""A workspace is restored from a backup made as docs/operate.md describes: cold, or during a retraining."""
+"""A workspace is restored from a backup made cold or during a retraining, as docs/how-to/backup-upgrade.md says."""
 
 import shutil
 import sqlite3

@@ -1,4 +1,4 @@
-"""The code blocks of docs/notebook.md run, and the frames agree with MLflow and the vectors."""
+"""The code blocks of docs/how-to/notebook.md run, and the frames agree with MLflow and the vectors."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Both servers on PostgreSQL, MLflow's files on S3, with the settings of docs/operate.md; no secret is revealed."""
+"""Both servers on PostgreSQL, MLflow's files on S3, as docs/how-to/postgres-s3.md says; no secret is revealed."""
 
 import os
 import subprocess

@@ -264,7 +264,7 @@ def test_compose_gets_the_same_command(service: Service, monkeypatch: pytest.Mon
 
 def told_to_set() -> set[str]:
     """Return the variables of Prefect, MLflow, S3 and ours in the documentation and the code."""
-    docs = "".join((PROJECT / name).read_text() for name in ("README.md", "docs/operate.md"))
+    docs = "".join(page.read_text() for page in [PROJECT / "README.md", *(PROJECT / "docs").glob("how-to/*.md")])
     code = "".join(file.read_text() for room in ("flows", "tasks") for file in (PROJECT / room).rglob("*.py"))
     asked = re.findall(r'environ(?:\.get)?[\[(]"(\w+)"|"(W2V_[A-Z_]+)"', code)
     return {*re.findall(r"\b(?:W2V|MLFLOW|PREFECT|AWS)_[A-Z_]+[A-Z]\b", docs), *(a or b for a, b in asked)}
