@@ -14,7 +14,7 @@ from tasks.display import markdown
 directory.enter()  # for a worker, which runs this in a folder of its own
 
 
-@flow(name="reproduce", flow_run_name="run {run} once more", log_prints=True)
+@flow(name="reproduce", flow_run_name="reproduce run {run}", log_prints=True)
 @stoppable
 def reproduce(run: str, workspace: Path = Path("workspace"), settings: list[str] | None = None) -> str:
     """An MLflow run → its config → the same run in a new workspace → identical bit for bit, or the differences"""
@@ -27,7 +27,7 @@ def reproduce(run: str, workspace: Path = Path("workspace"), settings: list[str]
     return done.run_id
 
 
-@flow(name="gc", flow_run_name="what no run uses in {workspace}", log_prints=True)
+@flow(name="gc", flow_run_name="delete unused outputs in {workspace}", log_prints=True)
 def gc(workspace: Path = Path("workspace"), last: int = 5, days: float = 30, dry_run: bool = False) -> None:
     """Delete what no kept run uses: outputs, checkpoints, abandoned attempts"""
     collect(workspace, last, days, dry_run=dry_run)

@@ -17,7 +17,7 @@ directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
 
 
-@flow(name="reconcile", flow_run_name="what has stopped", on_failure=[failures.tell], on_crashed=[failures.tell])
+@flow(name="reconcile", flow_run_name="close dead runs", on_failure=[failures.tell], on_crashed=[failures.tell])
 def reconcile(config: Config) -> list[Lost]:
     """open in MLflow or Prefect → no process or no heartbeat → closed in both → notifications"""
     uri, limit = session.uri(config), config.runtime.lost_after

@@ -33,7 +33,11 @@ class Retained(NamedTuple):
 
 
 @flow(
-    name="retain", flow_run_name="what is kept", log_prints=True, on_failure=[failures.tell], on_crashed=[failures.tell]
+    name="retain",
+    flow_run_name="delete old runs and outputs",
+    log_prints=True,
+    on_failure=[failures.tell],
+    on_crashed=[failures.tell],
 )
 def retain(config: Config, dry_run: bool = False) -> Retained:
     """old MLflow runs → MLflow's trash → purged; old flow runs → deleted; stage outputs of no kept run → deleted"""

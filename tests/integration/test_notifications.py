@@ -304,7 +304,7 @@ def test_flow_runs_without_life(
     found = {each.name: each.why for each in reconcile(config.model_copy(update={"runtime": runtime}))}
 
     assert {"gone", "unheard"} <= set(found)
-    assert {"beats", "what has stopped"}.isdisjoint(found)
+    assert {"beats", "close dead runs"}.isdisjoint(found)
     assert "it has no heartbeat" in found["gone"]
     now = {name: client.read_flow_run(each.id).state.name for name, each in lifeless.items()}
     assert now == {"gone": "Crashed", "beats": "Running", "unheard": "Cancelled"}
