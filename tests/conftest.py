@@ -22,7 +22,7 @@ TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sk
 
 @pytest.fixture(scope="session", autouse=True)
 def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nobody is called, and nothing is written outside the session's folder."""
+    """Send no telemetry, and write nothing outside the session's folder."""
     settings = {
         "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -50,7 +50,7 @@ def prefect_server(quiet_home: None) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ninety lines, each of forty words of one of three topics."""
+    """Ninety lines of forty words; each line has the words of one of three topics."""
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("corpus") / "topics.txt"
     path.write_text("\n".join(" ".join(rng.choice(TOPICS[line % 3], 40)) for line in range(90)) + "\n")
@@ -59,7 +59,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's, empty: making it takes seconds."""
+    """An empty MLflow database, made once because that takes seconds."""
     path = tmp_path_factory.mktemp("database") / "mlflow.db"
     with reached(f"sqlite:///{path}"):
         return path
@@ -67,7 +67,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def workspace(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for the tests of a file."""
+    """A workspace shared by the tests of a file."""
     path = tmp_path_factory.mktemp("workspace")
     shutil.copy(database, path / "mlflow.db")
     return path
@@ -75,7 +75,7 @@ def workspace(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own(database: Path, tmp_path: Path) -> Path:
-    """A workspace of the test's own."""
+    """A workspace for one test."""
     (tmp_path / "ws").mkdir()
     shutil.copy(database, tmp_path / "ws" / "mlflow.db")
     return tmp_path / "ws"

@@ -1,4 +1,4 @@
-"""A workspace that an earlier version has written: everything that was in it works."""
+"""A workspace written by an earlier version: everything in it works."""
 
 import re
 import tarfile
@@ -30,7 +30,7 @@ def w2v(workspace: Path, *words: str) -> str:
 
 
 def test_runs_champions_and_decisions_are_known(workspace: Path) -> None:
-    """Both versions, who decided about them and why, and the champion with its run."""
+    """Both versions are known, the decisions about them, and the champion with its run."""
     told = w2v(workspace, "history")
 
     assert re.search(r"1 +promoted +– .*there was no champion", told)
@@ -39,7 +39,7 @@ def test_runs_champions_and_decisions_are_known(workspace: Path) -> None:
 
 
 def test_vectors_answer(workspace: Path) -> None:
-    """The neighbours of a word are of its own topic."""
+    """The neighbours of a word belong to its own topic."""
     words = re.findall(r"(\w+) 0?1?\.\d\d", w2v(workspace, "neighbors", "seaa", "-k", "5"))
 
     assert len(words) == 5
@@ -47,7 +47,7 @@ def test_vectors_answer(workspace: Path) -> None:
 
 
 def test_runs_are_compared(workspace: Path) -> None:
-    """Run against run, on the sets that both have."""
+    """The two runs are compared on the sets that both have."""
     versions = registry.model(session.runs_of(workspace), "vectors").versions.values()
     told = w2v(workspace, "compare", *(version.run_id for version in versions))
 
@@ -55,7 +55,7 @@ def test_runs_are_compared(workspace: Path) -> None:
 
 
 def test_decisions_are_made_and_taken_back(workspace: Path) -> None:
-    """An earlier version is promoted again, and the decision is rolled back."""
+    """An earlier version is promoted again, and then rolled back."""
     promoted = w2v(workspace, "promote", "1", "--because", "it was better")
     restored = w2v(workspace, "rollback")
 

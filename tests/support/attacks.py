@@ -1,4 +1,4 @@
-"""What a page of another origin can try on a server of this machine, in the browser of that server's user."""
+"""Attacks of a page of another origin on a server of this machine, in the browser of the server's user."""
 
 import json
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ class _Elsewhere(BaseHTTPRequestHandler):
 
 @contextmanager
 def elsewhere() -> Iterator[tuple[str, str]]:
-    """Two pages of another origin: of another site, and of another port of this machine."""
+    """Serve two pages of other origins: another site, and another port of this machine."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -74,7 +74,7 @@ def elsewhere() -> Iterator[tuple[str, str]]:
 
 
 def attack(browser: Browser, page: str, target: str, path: str, body: str) -> dict[str, str]:
-    """What each way says of its effect when the page tries it on a path of the target; the attacker sees no more."""
+    """Return the result of each attack as the attacking page sees it, for a path of the target."""
     said = {}
     browser.open(page)
     for way in WAYS:

@@ -23,7 +23,7 @@ class Browser:
         self._driver = driver
 
     def open(self, page: Path | str) -> None:
-        """A file or an address."""
+        """Open a file or an address."""
         self._driver.get(page.absolute().as_uri() if isinstance(page, Path) else page)
 
     @property
@@ -31,15 +31,15 @@ class Browser:
         return self._driver.current_url
 
     def run(self, script: str) -> Any:
-        """What the script returns."""
+        """Return what the script returns."""
         return self._driver.execute_script(script)
 
     def wait(self, script: str) -> Any:
-        """What the script hands to `done`, which it is to call."""
+        """Return what the script passes to `done`."""
         return self._driver.execute_async_script(f"const done = arguments[0]; {script}")
 
     def console(self) -> list[str]:
-        """What the page has said there, errors of loading included."""
+        """Return the console's messages, with errors of loading."""
         return [entry["message"] for entry in self._driver.get_log("browser")]
 
     def screenshot(self, file: Path) -> None:
@@ -48,7 +48,7 @@ class Browser:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """One browser with its driver, both gone at the end."""
+    """Start one browser with its driver; end both at the end."""
     driver = _started()
     try:
         yield Browser(driver)

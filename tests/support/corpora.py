@@ -9,7 +9,7 @@ from tasks.engine.store import Account, Dataset, Draft, joined
 
 
 def tokens_of(context: Context, shards: list[list[str]]) -> Dataset:
-    """A tokens dataset with one document a text."""
+    """Return a tokens dataset with one document for each text."""
 
     def work(draft: Draft) -> Account:
         document = 0
@@ -25,7 +25,7 @@ def tokens_of(context: Context, shards: list[list[str]]) -> Dataset:
 
 
 def tokens_in_parts(context: Context, parts: list[list[list[str]]]) -> Dataset:
-    """The same, in parts of some shards."""
+    """Return the same dataset in several parts, each of several shards."""
     made = [tokens_of(context, shards) for shards in parts]
 
     def join(draft: Draft) -> Account:

@@ -125,7 +125,7 @@ CHECKED = {
 
 
 def damaged(whole: bytes, draw: random.Random) -> bytes:
-    """One kind of damage, or two."""
+    """Return the bytes with one or two kinds of damage."""
     content = bytearray(whole)
     for _ in range(draw.choice([1, 1, 2])):
         place, size = draw.randrange(1, len(content)), draw.choice([1, 1, 8, 512])  # of no bytes, nothing is said
@@ -162,7 +162,7 @@ def outcome(content: bytes, name: str, whole: list[Document]) -> str:
 
 
 def main(kind: str, count: int, seed: int) -> dict[str, float]:
-    """What became of `count` damaged files, and the most memory and time that one took."""
+    """Print the outcomes of `count` damaged files, and the largest memory and time for one."""
     whole = WHOLE[kind]()
     expected = documents(whole, kind)
     counts: Counter[str] = Counter(refused=0, counted=0, changed=0, same=0)

@@ -1,4 +1,4 @@
-"""Work that is started and killed, started and killed, and in the end held against work that nobody has disturbed."""
+"""Work that is killed and started again repeatedly, and then compared with the same work without kills."""
 
 import multiprocessing
 import os
@@ -42,12 +42,12 @@ NAMES = re.compile(r"(?<=^reproductions/)[0-9a-f]{32}|(?<=^sweeps/)[0-9a-f]{8}|(
 
 
 class Killing:
-    """One workspace, in which some work is started and killed, started and killed."""
+    """One workspace, in which some work is repeatedly started and killed."""
 
     def __init__(
         self, folder: Path, settings: list[str], begun: Path | None, work: str = "retrain", server: str = ""
     ) -> None:
-        """`begun` is MLflow's database, or the workspace as it was in this very folder before the work."""
+        """Start from `begun`: MLflow's database, or the workspace as it was in this folder before the work."""
         shutil.rmtree(folder, ignore_errors=True)
         self.workspace, self._log, self._temporary = folder / "ws", folder / "log", folder / "tmp"
         self._temporary.mkdir(parents=True)
@@ -61,7 +61,7 @@ class Killing:
         self._work, self._server = work, server
 
     def attempt(self, *, change: int = 0, seconds: float = 600) -> int | None:
-        """Kill it before that change to its files, or when it has lasted so long; its exit code."""
+        """Kill the work before a given change to its files, or after some time; return its exit code."""
         arguments = (self._work, self.settings, self.workspace, self._log, change, self._server)
         process: ForkServerProcess = FRESH.Process(target=attempt, args=arguments)
         process.start()
@@ -72,7 +72,7 @@ class Killing:
         return process.exitcode
 
     def retrain(self, seconds: float) -> int:
-        """The same with `w2v retrain` and its Prefect server."""
+        """Kill a real `w2v retrain` with its Prefect server in the same way."""
         words = [word for each in self.settings for word in ("--set", each)]
         with self._log.open("wb") as log:
             process = subprocess.Popen(
@@ -91,12 +91,12 @@ class Killing:
 
     @property
     def stage(self) -> str:
-        """After which stage it was hit."""
+        """Return the stage after which it was killed."""
         done = [stage for stage in STAGES if list(self.workspace.glob(f"store/{stage}/*/manifest.json"))]
         return f"after {done[-1]}" if done else "before ingestion"
 
     def state(self) -> dict[str, Any]:
-        """All that must be the same, and all that must not be there."""
+        """Return all that must be the same, and all that must not be there."""
         with ProcessPoolExecutor(1, mp_context=FRESH) as pool:  # MLflow keeps a database open, also one that is gone
             found = pool.submit(state_of, self.workspace).result()
         found["leftovers"] += [path.name for path in self._temporary.rglob("*")]
@@ -146,7 +146,7 @@ def run_of(client: MlflowClient, run: Run) -> dict[str, Any]:
 
 
 def model_of(workspace: Path, name: str, runs: dict[str, Any]) -> Any:
-    """Each version by its run, who has which alias, and what was decided."""
+    """Return each version by its run, the aliases, and the decisions."""
     model = registry.model(f"sqlite:///{workspace}/mlflow.db", name)
     recipes = {number: runs[version.run_id]["recipe"] for number, version in model.versions.items()}
     decided = [(recipes[each.version], each.verdict, each.against) for each in model.history]
@@ -154,7 +154,7 @@ def model_of(workspace: Path, name: str, runs: dict[str, Any]) -> Any:
 
 
 def differences(found: Any, expected: Any, place: str = "") -> list[str]:
-    """Where the two states are not the same."""
+    """Return the differences between two states."""
     if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
         return [line for key in found for line in differences(found[key], expected[key], f"{place}/{key}")]
     if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
@@ -164,7 +164,7 @@ def differences(found: Any, expected: Any, place: str = "") -> list[str]:
 
 
 def named(path: Path) -> str:
-    """Without the names of runs and times, which are never the same."""
+    """Return the text without names of runs and times, which always differ."""
     return NAMES.sub("…", str(path))
 
 
@@ -173,7 +173,7 @@ def artifacts(folder: Path) -> list[str]:
 
 
 class Undisturbed(NamedTuple):
-    """What a work comes to that nobody kills."""
+    """The result of a work that is not killed."""
 
     folder: Path
     settings: list[str]
@@ -189,7 +189,7 @@ class Undisturbed(NamedTuple):
 
 
 def undisturbed(folder: Path, corpus: Path, work: str = "retrain", server: str = "") -> Undisturbed:
-    """Do it once; what it starts from is prepared before."""
+    """Do the work once, from a prepared start."""
     begun, place = folder / "mlflow.db", folder / "killed"
     settings = [f"ingestion.source={corpus}", "ingestion.text_documents=line", *SETTINGS]
     if work != "retrain":  # what it is made of was killed often enough

@@ -1,4 +1,4 @@
-"""Where the project and the shared data beside it lie."""
+"""Paths of the project and of the shared data beside it."""
 
 from pathlib import Path
 

@@ -64,7 +64,7 @@ def _backfill(settings: list[str]) -> None:
 
 
 def _reproduce(settings: list[str]) -> None:
-    """What was reproduced is not reproduced again."""
+    """Reproduce the run, unless that is done."""
     workspace = _workspace(load(None, settings))
     (run,) = [run for run in _runs(workspace) if session.REPRODUCES not in run.data.tags]
     with suppress(InputError):
@@ -76,7 +76,7 @@ def _sync(settings: list[str]) -> None:
 
 
 def _promote(settings: list[str]) -> None:
-    """The second version against the first. What is champion already cannot be promoted."""
+    """Promote the second version, unless it is champion already."""
     with suppress(InputError):
         workspace = _workspace(load(None, settings))
         promotion.promote(Console(quiet=True), workspace, "vectors", "2", accept_drift=False, because="a test")
@@ -89,7 +89,7 @@ WORK: dict[str, Callable[[list[str]], None]] = {
 
 
 def prepare(work: str, settings: list[str]) -> None:
-    """What has to be there before the work starts."""
+    """Make what a work needs before it starts."""
     quiet()
     config = load(None, settings)
     if work in ("reproduce", "promote"):
@@ -138,7 +138,7 @@ def attempt(work: str, settings: list[str], folder: Path, log: Path, last: int, 
 
 
 class Changes:
-    """Counts what Python does to the files below a folder; Parquet and SQLite are written by others, in between."""
+    """Count Python's changes to files below a folder; Parquet and SQLite write their files by other means."""
 
     def __init__(self, folder: Path, last: int) -> None:
         self._folder, self._last = str(folder.absolute()), last

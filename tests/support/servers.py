@@ -1,4 +1,4 @@
-"""Real servers, which a test starts, stops and starts again at the same address."""
+"""Real servers that a test starts and stops, and starts again at the same address."""
 
 import os
 import resource
@@ -23,7 +23,7 @@ QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_SERVER_ENABLE_JOB_
 
 
 class Server:
-    """One process on a port of its own."""
+    """One process on its own port."""
 
     def __init__(self, words: Sequence[str], health: str, log: Path, environment: dict[str, str]) -> None:
         self.port = free_port()
@@ -47,7 +47,7 @@ class Server:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """As a restart of its host would."""
+        """Stop the server as a restart of its host does."""
         if self._process:
             self._process.terminate()
             try:
@@ -69,7 +69,7 @@ def prefect(folder: Path, **environment: str) -> Server:
 
 @contextmanager
 def running(*servers: "Server | Postgres") -> Iterator[None]:
-    """All of them, started at once."""
+    """Start all the servers at once."""
     try:
         for server in servers:
             server.start()
@@ -90,7 +90,7 @@ def answers(address: str) -> bool:
 
 @contextmanager
 def idle(port: int, number: int) -> Iterator[None]:
-    """So many connections that say nothing; the oldest is made again each millisecond."""
+    """Hold so many idle connections; each millisecond the oldest is replaced."""
     most, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed < number + 500:
         pytest.skip(f"this process may have {allowed:,} files open")
@@ -121,7 +121,7 @@ def idle(port: int, number: int) -> Iterator[None]:
 
 
 def is_let_go(connection: socket.socket) -> bool:
-    """Whether the server ends the connection before the test's own time is over."""
+    """Return True if the server closes the connection before the test's own timeout."""
     try:
         while connection.recv(1 << 16):
             pass
@@ -141,7 +141,7 @@ def free_port() -> int:
 
 @contextmanager
 def in_thread(guarded: Callable[[int], Any], **settings: Any) -> Iterator[int]:
-    """Serve an ASGI application, which is made for its port, until the end; the port."""
+    """Serve an ASGI application, which is made for its port, until the end; give the port."""
     import uvicorn
 
     with socket.create_server(("127.0.0.1", 0)) as entrance:
@@ -163,7 +163,7 @@ BUCKET, SECRET = "vectors", "s3-secret-in-no-log"
 
 @contextmanager
 def s3(folder: Path) -> Iterator[dict[str, str]]:
-    """An S3 server with a bucket, and the environment of whoever may write to it."""
+    """Start an S3 server with a bucket; give the environment of an account that may write to it."""
     import boto3
 
     server = Server([str(BIN / "moto_server")], "/moto-api/", folder / "s3.log", {})
@@ -177,7 +177,7 @@ def s3(folder: Path) -> Iterator[dict[str, str]]:
 
 
 class Postgres:
-    """A database server for the role `w2v`, which is no superuser and owns its databases."""
+    """A PostgreSQL server for the role `w2v`, which owns its databases and is no superuser."""
 
     PASSWORD = "in-no-log"
     DATABASES = ("prefect", "mlflow", "prefect_of_service", "mlflow_of_service")
@@ -190,7 +190,7 @@ class Postgres:
 
     @staticmethod
     def programs() -> Path | None:
-        """Where Debian's package puts them, newest version last; or wherever they are found."""
+        """Return the folder of the programs: Debian's, of the newest version, or that on the PATH."""
         found = shutil.which("initdb")
         versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
         return versions[-1].parent if versions else Path(found).parent if found else None
@@ -235,7 +235,7 @@ class Postgres:
 
 
 def files_below(folder: Path) -> dict[Path, bytes]:
-    """The content of each file. Others write there meanwhile: what is gone by then is left out."""
+    """Return the content of each file; files that are deleted meanwhile are left out."""
     found: dict[Path, bytes] = {}
     for place, _, names in os.walk(folder):
         for path in (Path(place, name) for name in names):

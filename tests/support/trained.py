@@ -1,4 +1,4 @@
-"""Finished stages with vectors of one's own choosing, for tests of what comes after the training."""
+"""Finished stages with given vectors, for tests of what follows the training."""
 
 from typing import Any
 
@@ -82,7 +82,7 @@ def finished_stages(
     text: str = "alpha beta",
     earlier: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
-    """What `publish` takes: these vectors, judged by the sets of the config."""
+    """Return the arguments of `publish`: these vectors, evaluated on the sets of the config."""
     documents = {"document": [0], "source": ["a"], "text": [text]}
     tokens = {"document": [0], "tokens": [text.split()]}
     size = len(words)

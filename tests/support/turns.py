@@ -1,4 +1,4 @@
-"""A process that has its turn at a result, for tests of what others do meanwhile."""
+"""A process that is making a result, for tests of processes that wait for it."""
 
 import time
 from uuid import uuid4
@@ -11,7 +11,7 @@ from tasks.tracking.single_flight import Turn
 
 
 def work(config: Config, recipe: str, seconds: float) -> Turn:
-    """Begin; unless another process has made the result, take so long to make it."""
+    """Begin the run; unless another process has made the result, take some time to make it."""
     quiet()
     flow_run_id = str(uuid4())
     turn = session.begin(config, flow_run_id, recipe=recipe)

@@ -1,4 +1,4 @@
-"""A webhook and a mailbox that listen, for whoever tests what is told."""
+"""A webhook and a mail server that record messages, for tests of notifications."""
 
 import socketserver
 import threading
@@ -44,7 +44,7 @@ class Mailbox:
         mailbox = self
 
         class Handler(socketserver.StreamRequestHandler):
-            """As much of SMTP as it takes to receive mail."""
+            """The part of SMTP that is needed to receive mail."""
 
             def handle(self) -> None:
                 self.wfile.write(b"220 here\r\n")
