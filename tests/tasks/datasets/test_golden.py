@@ -96,6 +96,6 @@ def test_config_of_a_newer_version_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"version": "x"}'])
 def test_what_is_no_config_is_said(text: str) -> None:
-    """Rubbish is one clear message."""
+    """A file that is not a config gives one clear message."""
     with pytest.raises(ConfigError, match="run 1 is not a config logged by a run"):
         migrations.read(text, "run 1")
