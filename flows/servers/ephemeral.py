@@ -41,7 +41,7 @@ ABOUT = {  # as Prefect sets for its own temporary server
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
-    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # seconds to wait for a locked database
+    **PATIENT,
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # not shown: we search it for the cause of a failure
 }
 WITHOUT = "The work continues without it: everything is recorded in MLflow, and nothing in Prefect."

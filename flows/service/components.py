@@ -67,7 +67,7 @@ def _prefect(service: Service, own: dict[str, str]) -> Part:
     }
     command = [*MODULE, "flows.servers.prefect_server"]
     guard = guard_environment(service.prefect_port, ours, lock("prefect", own, prefect_password()))
-    return Part("prefect", command, settings | guard)
+    return Part("prefect", command, settings | PATIENT | guard)
 
 
 def _mlflow(service: Service, own: dict[str, str]) -> Part:

@@ -131,7 +131,7 @@ def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
         for name, life in state.lives.items() if state else ():
             if life.ended not in ("", said[name]):
                 said[name] = life.ended
-                print(f"  {name:<8} {life.ended}; it is started again", flush=True)
+                print(f"  {name:<8} {life.ended}; it is restarted", flush=True)
         time.sleep(0.5)
 
 

@@ -16,6 +16,7 @@ PERIOD = 60.0  # seconds
 SAME, MOST = 20, 1_000  # lines
 LONGEST = 10_000  # characters of a line; a longer line is split
 KINDS = 1_000  # kinds of lines that are counted separately
+LAST = 100  # lines searched for the cause of an end, which is followed by SQL and the last words of each server
 NUMBER = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+", re.IGNORECASE)
 
 
@@ -31,11 +32,12 @@ class Copied:
 
     @property
     def cause(self) -> Refusal | None:
-        """The cause that the last lines give."""
+        """Return the cause of a failure in the last lines, if any."""
         return in_last(list(self._last))
 
     def line(self, text: str) -> None:
         """Pass a line on, or count it if its limit is reached."""
+        self._last.append(text)
         if self._clock() - self._since > PERIOD:
             self.tell()
         kind = NUMBER.sub("…", text)[:200]

@@ -175,16 +175,16 @@ class Supervised:
 
     @property
     def cause_passes(self) -> bool:
-        """Whether the process has ended for a cause that passes by itself, such as a database that is locked."""
+        """Return True if the process has ended for a temporary cause, such as a locked database."""
         cause = self._cause if self.ended else None
         return cause is not None and cause.passes
 
     @property
     def _cause(self) -> Refusal | None:
-        """What a server says of it; the worker has no database."""
-        if not self._door:
+        """Return the cause in a server's last lines; the worker has no database."""
+        if not self._socket:
             return None
-        self._copying.join(SOON)  # its last words may be on their way
+        self._copying.join(SOON)  # its last lines may not be copied yet
         return self._copied.cause
 
     def answers(self) -> bool:

@@ -7,8 +7,7 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from configs.schema import Config
-from flows import seeds
-from flows.cli import comparison
+from flows.cli import comparison, outcomes
 from flows.retrain import retrain
 from flows.seeds import Seeds, retrain_seeds
 from tasks.comparison.seeds import noise
@@ -97,7 +96,7 @@ def test_two_seeds_compared(workspace: Path, config: Config, two: Seeds, capsys:
     ids = [run.run_id for run in two.runs.values()]
     found, page = comparison.compare(workspace, ids, None)
     comparison.show(Console(width=200), found, page)
-    seeds.show(Console(width=200), two)
+    outcomes.show_seeds(Console(width=200), two)
     said = capsys.readouterr().out
 
     assert found.differing == {"seed": ["11", "12"]}

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from configs.loading import load
 from configs.schema import Config
-from flows import sweep as sweeps
+from flows.cli import outcomes
 from flows.planning.plan import plan
 from flows.retrain import retrain
 from flows.sweep import Swept, sweep
@@ -134,7 +134,7 @@ def test_the_terminal_names_the_best_and_the_next_step(
     base: Config, done: Swept, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The output has one line a candidate, and the command that trains the best."""
-    sweeps.show(Console(width=200), base, done)
+    outcomes.show_swept(Console(width=200), base, done)
     said = capsys.readouterr().out
 
     assert [line.split()[0] for line in said.splitlines()[2:6]] == ["1", "2", "3", "–"]

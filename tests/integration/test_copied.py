@@ -48,7 +48,7 @@ def test_a_flood_is_counted(log: Copied, said: list[str], clock: Clock) -> None:
 
 
 def test_a_flood_of_different_lines_is_counted_too(log: Copied, said: list[str]) -> None:
-    """At most MOST lines are copied; the others are summed up in few lines."""
+    """At most MOST lines are copied; the others are summed up in one line at the end."""
     for number in range(5_000):
         log.line("x" * (number % 97) + "y" * (number // 97))
     log.tell()

@@ -1,4 +1,4 @@
-"""Prefect's database while another process has locked it: waited for, told, and used as soon as it is free."""
+"""Prefect's database locked by another process: commands wait for it, say so, and use it as soon as it is free."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ MINUTE = 65.0  # seconds: longer than the server itself waits
 
 @contextmanager
 def locked(database: Path) -> Iterator[Callable[[], None]]:
-    """By another process; what lets it go."""
+    """Lock the database from another process; give the function that releases it."""
     words = [sys.executable, "-c", LOCK, str(database)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
@@ -80,7 +80,7 @@ def test_a_service_waits(corpus: Path, tmp_path: Path) -> None:
         with locked(database) as let_go, said.open("wb") as stream:
             words = [W2V, "up", "topics.toml", "--workspace", "ws", *box.ports]
             process = subprocess.Popen(words, cwd=tmp_path, env=box.environment, stdout=stream, stderr=stream)
-            until(lambda: "its database is locked by another process; it is started again" in said.read_text())
+            until(lambda: "its database is locked by another process; it is restarted" in said.read_text())
             assert process.poll() is None
             let_go()
             assert process.wait(600) == 0, said.read_text()

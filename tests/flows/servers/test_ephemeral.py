@@ -270,7 +270,7 @@ def test_a_server_of_ones_own_that_is_busy_is_waited_for(
 @pytest.mark.parametrize("own_server", [(0, 401)], indirect=True)
 def test_a_server_of_ones_own_that_refuses_us_is_no_absent_one(own_server: str) -> None:
     """The error names the variable with name and password."""
-    with pytest.raises(PipelineError, match=r"refuses who we say we are\n.*\n.*PREFECT_API_AUTH_STRING"):
+    with pytest.raises(PipelineError, match=r"refuses the name and password\n.*\n.*PREFECT_API_AUTH_STRING"):
         ephemeral.ensure_server()
 
 

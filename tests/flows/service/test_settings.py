@@ -181,14 +181,14 @@ def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: py
 def test_a_server_whose_database_is_locked_is_started_again(
     says: str, code: int, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As often as it takes, with the cause in the state; what ends for another cause is an error."""
+    """It is restarted until it works, with the cause in the state; another cause is an error."""
     monkeypatch.setattr(supervisor, "SOON", 0.2)
-    monkeypatch.setattr(Kept, "answers", lambda kept: kept.name == "worker" or state.lives["prefect"].starts > 2)
+    monkeypatch.setattr(Supervised, "answers", lambda kept: kept.name == "worker" or state.lives["prefect"].starts > 2)
     state, place = State("", "", os.getpid(), 0.0, []), Place(Path(service.workspace))
     dying = Part("prefect", [sys.executable, "-c", f"print({says!r}); print('[SQL: …]'); raise SystemExit(3)"], {})
     with socket.create_server(("127.0.0.1", 0)) as door:
-        server = Kept(dying, place, state, service.patience, door)
-        worker = Kept(Part("worker", ["sleep", "60"], {}), place, state, service.patience)
+        server = Supervised(dying, place, state, service.patience, door)
+        worker = Supervised(Part("worker", ["sleep", "60"], {}), place, state, service.patience)
         try:
             if code:
                 with pytest.raises(PipelineError, match=r"prefect does not start: ended with exit code 3$"):
@@ -304,7 +304,7 @@ def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch
     (place.temporary / "of-a-flow-run-at-work").touch()
     say = Part("worker", [sys.executable, "-c", "import tempfile; print(tempfile.gettempdir())"], {})
     kept = Supervised(say, place, State("http://127.0.0.1:1", "http://127.0.0.1:1", 0, 0, []), 1)
-    monkeypatch.setattr(kept, "_copy", lambda process: None)
+    monkeypatch.setattr(kept, "_copy", lambda process, copied: None)
     kept.start()
     assert kept._process
     with kept._process as process:
