@@ -13,7 +13,7 @@ from tasks.engine.file_lock import Held
 from tasks.errors import InputError, TrackingError
 from tasks.evaluation import learning
 from tasks.orchestration import artifacts
-from tasks.promotion import rule as promotion_rule
+from tasks.promotion.rule import measure, merits, objections
 from tasks.tracking import registry
 from tasks.tracking.client import reached
 from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Figures, Model, Version
@@ -38,20 +38,20 @@ def decide(
         raise InputError(f"version {version.number} of {model.name!r} is the champion already.")
     challenger = published.load(model.uri, version.run_id)
     faults = learning.faults(challenger.judged.facts, rule)
-    figures, against, merits = None, faults, ["there is no champion yet"]
+    figures, against, reasons = None, faults, ["there is no champion yet"]
     if champion:
         try:
-            figures = promotion_rule.measure(challenger, published.load(model.uri, champion.run_id), rule.gates)
-            against = faults + promotion_rule.objections(figures, rule, accept_drift=accept_drift)
-            merits = promotion_rule.merits(figures)
+            figures = measure(challenger, published.load(model.uri, champion.run_id), rule.gates)
+            against = faults + objections(figures, rule, accept_drift=accept_drift)
+            reasons = merits(figures)
         except TrackingError as error:
             against = [*faults, f"the champion cannot be compared: {str(error).splitlines()[0]}"]
     if because:
         verdict, why = "promoted", "; against the rule: ".join([because, *against])
-    elif against or not merits:
+    elif against or not reasons:
         verdict, why = "kept back", "; ".join(against) or "no gate is better, and its data are not newer"
     else:
-        verdict, why = "promoted", "; ".join(merits)
+        verdict, why = "promoted", "; ".join(reasons)
     return _decision(version, champion, verdict, why, figures, faults)
 
 
