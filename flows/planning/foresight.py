@@ -62,7 +62,7 @@ def _of(config: Config) -> str:
 
 
 def _held_out(config: Config, seen: estimate.Seen) -> Iterator[str]:
-    """That no document will be kept from training, where all are seen and some are asked for."""
+    """Yield a warning if documents are to be held out, all documents were seen, and none is held out."""
     fraction, number = config.windows.held_out_fraction, int(seen.corpus.documents) if seen.corpus else 0
     if seen.whole and fraction and not held_out_documents(number, fraction).any():
         yield f"none of {number:,} documents is held out, so J(θ) will not be known. {notes.HOLD_OUT}"

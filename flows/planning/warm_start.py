@@ -77,7 +77,7 @@ def _last(config: Config) -> tuple[Path | None, str]:
     if not _found(config, last.stage, last.key):
         raise InputError(
             f"training.warm_start: the last vectors are not in this store\nexpected  {last.path}\n"
-            "found     nothing that verifies\n"
+            "found     no intact output\n"
             "Run `w2v retrain` with the config that made them, or once without training.warm_start."
         )
     return last.path / VECTORS, f"the last vectors, {last.key}"
