@@ -94,7 +94,8 @@ def test_the_wheel_has_all_and_nothing_else(built: Path) -> None:
     names = set(ZipFile(built).namelist())
 
     assert {
-        "flows/prefect.yaml", "flows/templates/serving.html", "tasks/templates/comparison.html",
+        "flows/deployment/prefect.yaml", "flows/serving/templates/serving.html",
+        "tasks/comparison/templates/comparison.html",
         "configs/quickstart.toml", *(f"{name}/py.typed" for name in ("flows", "tasks", "configs", "w2v_core")),
     } <= names  # fmt: skip
     assert any(name.endswith("licenses/LICENSE") for name in names)
