@@ -31,7 +31,7 @@ from flows.reconcile import reconcile
 from flows.retain import retain
 from flows.retrain import retrain
 from tasks import notifications
-from tasks.errors import InputError
+from tasks.errors import TrainingError
 from tasks.maintenance.orphans import close_lost
 from tasks.orchestration import flow_runs as orchestration_flow_runs
 from tasks.tracking import heartbeat, session
@@ -145,20 +145,18 @@ def mlflow_runs(workspace: Path) -> list[Any]:
 
 
 @pytest.mark.usefixtures("watched")
-def test_a_failure_is_told(config: Config, webhook: Webhook, tmp_path: Path) -> None:
+def test_a_failure_is_told(config: Config, webhook: Webhook) -> None:
     """The message has the run, the stage, the cause and the command that continues; a dead webhook does no further
     harm.
     """
-    nothing = tmp_path / "nothing.txt"
-    nothing.write_text("")
-    strict = config.ingestion.model_copy(update={"source": str(nothing)})
-    with pytest.raises(InputError):
-        retrain(config.model_copy(update={"ingestion": strict, "name": "of nothing"}))
+    steep = config.training.model_copy(update={"learning_rate": 1e9, "damping": 1e9, "objective": "softmax"})
+    with pytest.raises(TrainingError):
+        retrain(config.model_copy(update={"training": steep, "name": "too steep"}))
 
     (told,) = webhook.of("failure")[-1:]
-    assert told["title"].startswith("of nothing: vectors from ")
-    assert told["title"].endswith("nothing.txt, by hand failed in ingestion")
-    assert "nothing.txt: there are no documents" in told["body"]
+    assert told["title"].startswith("too steep: vectors from ")
+    assert told["title"].endswith(", by hand failed in training")
+    assert "training diverged in epoch" in told["body"]
     assert "goes on where it stopped" in told["body"]
     assert f"/{told['run']}?" in told["link"]
 
