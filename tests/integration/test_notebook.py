@@ -1,6 +1,5 @@
 """The code blocks of docs/how-to/notebook.md run, and the frames agree with MLflow and the vectors."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from flows.query import frames, vectors
 from flows.retrain import retrain
 from tasks.errors import InputError, TrackingError
 from tasks.tracking import session
+from tests.support.pages import blocks
 from tests.support.paths import PROJECT
 
 PAGE = PROJECT / "docs" / "how-to" / "notebook.md"
@@ -36,7 +36,7 @@ def notebook(config: Config, said: dict[str, Any], tmp_path: Path, monkeypatch: 
         monkeypatch.chdir(tmp_path)
         (tmp_path / "workspace").symlink_to(config.runtime.workspace)
         (tmp_path / "own.toml").write_text(toml(config, "the same"))
-        for block in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for block in blocks(PAGE, "python"):
             exec(compile(block, str(PAGE), "exec"), said)
     return said
 

@@ -1,0 +1,70 @@
+"""The tutorial runs as it stands, and the names that its runs have in MLflow are those of the reference."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from tests.support.pages import blocks
+from tests.support.paths import PROJECT
+
+PAGE = PROJECT / "docs" / "tutorial.md"
+NAMES = PROJECT / "docs" / "reference" / "metrics-and-tags.md"
+
+
+@pytest.fixture(scope="module")
+def folder(prefect_server: None, database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all blocks have run, as one script; MLflow's tables, which take seconds to make, were there."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    (folder / "workspace").mkdir()
+    (folder / "workspace" / "mlflow.db").write_bytes(database.read_bytes())
+    script = "\n".join(f"echo '# block {number}'\n{block}" for number, block in enumerate(blocks(PAGE, "sh")))
+    ours = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": ours, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "output").write_text(done.stdout, encoding="utf-8")
+    return folder
+
+
+def test_it_says_what_the_page_says(folder: Path) -> None:
+    """The same again is nothing to do, runs are compared, and the first version ends as the champion."""
+    output = dict(re.findall(r"^# block (\d+)\n(.*?)(?=^# block|\Z)", (folder / "output").read_text(), re.M | re.S))
+
+    assert len(output) == len(blocks(PAGE, "sh"))
+    assert "schema" in output["0"]
+    assert "nothing to do" in output["2"]
+    assert "version 1 is champion" in output["5"]
+    assert "P(B better)" in output["7"]
+    assert "version 2 is champion" in output["9"]
+    assert "version 1 is champion" in output["10"]
+
+
+def test_every_name_in_mlflow_is_on_the_page(folder: Path) -> None:
+    """Metrics, tags and artifacts; a part in capitals, or an ellipsis, stands for any text."""
+    page = NAMES.read_text(encoding="utf-8")
+    known = {title: _patterns(part) for title, part in re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.M | re.S)}
+    with closing(sqlite3.connect(folder / "workspace" / "mlflow.db")) as tables:
+        metrics = {name for (name,) in tables.execute("SELECT DISTINCT key FROM metrics")}
+        tags = {name for of in ("tags", "model_version_tags") for (name,) in tables.execute(f"SELECT key FROM {of}")}
+        runs = [run for (run,) in tables.execute("SELECT run_uuid FROM runs")]
+    artifacts = {
+        file.name for run in runs for file in (folder / "workspace" / "mlartifacts" / run / "artifacts").iterdir()
+    }
+
+    assert len(runs) == 3
+    for title, names in {"Metrics": metrics, "Tags": tags, "Artifacts": artifacts}.items():
+        assert not [name for name in names if not re.fullmatch(known[title], name)], title
+
+
+def _patterns(part: str) -> str:
+    names = [re.escape(name.removesuffix("/")) for name in re.findall(r"^\| `(.*?)` \|", part, re.MULTILINE)]
+    return "|".join(re.sub(r"[A-Z]{3,}|…", ".*", name) for name in names)
