@@ -57,10 +57,11 @@ def test_the_hooks_are_programs_of_the_environment() -> None:
 def test_the_papers_name_files_that_exist() -> None:
     """Each path in code type of the guides is there."""
     rooms = "flows|tasks|w2v_core|configs|tests|docs|benchmarks"
-    for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "w2v_core/README.md"):
+    pages = [str(page.relative_to(PROJECT)) for page in (PROJECT / "docs").rglob("*.md")]
+    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "w2v_core/README.md", *pages):
         paths = re.findall(rf"`((?:{rooms})/[\w/.-]*)`", read(name))
 
-        assert not [path for path in paths if not (PROJECT / path).exists()]
+        assert not [path for path in paths if not (PROJECT / path).exists()], name
 
 
 def test_the_core_needs_what_the_application_allows() -> None:
