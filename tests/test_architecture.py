@@ -9,7 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from flows.cli.main import app
 from tasks.engine import environment
 from tests.support.paths import PROJECT
 
@@ -112,11 +114,7 @@ def test_help_answers_at_once() -> None:
     assert "retrain" in answer.stdout
 
 
-COMMANDS = [
-    "retrain", "plan", "neighbors", "analogy", "serve", "compare", "export",
-    "sweep", "verify", "reproduce", "promote", "rollback", "history", "deploy", "ui", "gc", "close", "doctor",
-    "up", "down", "status", "unit",
-]  # fmt: skip
+COMMANDS = sorted(get_command(app).commands)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
