@@ -19,6 +19,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 
 from tests.integration.test_cli import PROJECT, W2V, checkpoints, client, settings, statuses, w2v, wait_until
+from tests.support.servers import answers, free_port
 
 # single windows are slow enough to be caught at it
 SLOW = ["training.batch_size=1", "training.epochs=6", "runtime.checkpoint_interval=0.2"]
@@ -176,6 +177,22 @@ def test_each_command_that_waits_ends_well(
 
 def stored(workspace: Path) -> set[Path]:
     return set(workspace.glob("store/*/*/*"))
+
+
+@pytest.mark.parametrize("command", ["serve", pytest.param("ui", marks=pytest.mark.long)])
+def test_each_command_that_serves_ends_well(command: str, retrained: tuple[Path, str], tmp_path: Path) -> None:
+    """As Ctrl-C ends it: exit code 0, the port is free, and no process is left."""
+    log, port = tmp_path / "log", free_port()
+    terminal = Terminal(log)
+    process = terminal.start(W2V, command, "--workspace", retrained[0], "--port", str(port))
+    with ended(process):
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), log, process)
+        children = psutil.Process(process.pid).children(recursive=True)
+        terminal.close()
+
+        assert process.wait(timeout=300) == 0, log.read_text()
+    assert not answers(f"http://127.0.0.1:{port}/health")
+    assert not [child for child in children if child.is_running()]
 
 
 @pytest.mark.usefixtures("prefect_server")
