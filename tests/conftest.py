@@ -1,7 +1,7 @@
 """What tests share: a quiet home, a real Prefect server once a session, and a small corpus.
 
-Started in the background or under `nohup`, tests hear Ctrl-C like any others: a shell has such a command ignore SIGINT,
-and each process that it starts inherits that, but not a handler.
+Started in the background or under `nohup`, tests hear Ctrl-C and closed terminals like any others: such a command
+ignores SIGINT or SIGHUP, and each process that it starts inherits that, but not a handler.
 """
 
 import shutil
@@ -17,6 +17,10 @@ from configs.schema import Config
 from tasks.tracking.client import reached
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if (
+    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+):  # a handler of the tests' own, which their children do not inherit
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky", "sun")]
 
 

@@ -82,7 +82,7 @@ def test_a_disk_that_fills_up_during_a_retraining(own: Path, corpus: Path, disk:
 
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "the disk is full" in failed.stderr
-    assert "w2v gc" in failed.stderr
+    assert "w2v gc" in failed.stderr or "Free some space" in failed.stderr  # in the store, or in MLflow
     assert "Traceback" not in failed.stderr
 
     (disk / "filler").unlink()

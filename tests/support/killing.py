@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,7 +68,9 @@ class Killing:
         process.start()
         process.join(seconds)
         if process.is_alive():
-            os.killpg(process.pid or 0, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended since, or has no group yet
+                os.killpg(process.pid or 0, signal.SIGKILL)
+            process.kill()
             process.join()
         return process.exitcode
 
