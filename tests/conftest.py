@@ -17,9 +17,7 @@ from configs.schema import Config
 from tasks.tracking.client import reached
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if (
-    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-):  # a handler of the tests' own, which their children do not inherit
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # a handler of our own, which children do not inherit
     signal.signal(signal.SIGHUP, lambda number, frame: None)
 TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky", "sun")]
 
