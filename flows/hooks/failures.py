@@ -1,5 +1,6 @@
 """Notify about a flow run that failed or crashed: which one, where, why, and how to continue."""
 
+import time
 from typing import Any
 
 from prefect.client.schemas.filters import (
@@ -9,7 +10,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.flows import Flow
 from pydantic import ValidationError
 
@@ -21,6 +22,7 @@ from tasks.orchestration.flow_runs import server
 from tasks.tracking import session
 from tasks.tracking.run import Run
 
+CATCHING_UP = 5.0  # seconds that Prefect's server has to learn the states of tasks
 SAID_BY_PREFECT = "Flow run encountered an exception: "
 
 
@@ -33,7 +35,9 @@ def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     except ValidationError:  # which may be why the flow failed
         config = None
     run = _run(config, flow_run) if config else None
-    message = notifications.of_failure(flow_run.name, _place(flow_run), _error(state), run, again(flow_run))
+    message = notifications.of_failure(
+        flow_run.name, _place(flow_run, crashed=state.is_crashed()), _error(state), run, again(flow_run)
+    )
     notifications.tell(config.notify if config else Notify(), message)
 
 
@@ -45,18 +49,31 @@ def _run(config: Config, flow_run: FlowRun) -> Run | None:
     return Run(session.uri(config), run_id) if run_id else None
 
 
-def _place(flow_run: FlowRun) -> str:
-    """Return the names of the tasks that failed, crashed or were still running, or "the flow" if there are none."""
+def _place(flow_run: FlowRun, *, crashed: bool) -> str:
+    """Return the names of the tasks that failed or crashed, else of those still running, or "the flow".
+
+    Prefect's server learns the states of tasks a little later than they change. So while it still shows a task as
+    running, and none as failed, it is asked again; not after a crash, when what was running was stopped by it.
+    """
+    deadline = time.monotonic() + (0 if crashed else CATCHING_UP)
+    while True:
+        try:
+            tasks = _unfinished(flow_run)
+        except PipelineError:  # Prefect is unreachable: report what we know anyway
+            tasks = []
+        failed = [task for task in tasks if task.state_type != StateType.RUNNING]
+        if failed or not tasks or time.monotonic() > deadline:
+            return ", ".join(sorted(task.name for task in failed or tasks)) or "the flow"
+        time.sleep(0.2)
+
+
+def _unfinished(flow_run: FlowRun) -> list[TaskRun]:
     badly = TaskRunFilterStateType(any_=[StateType.FAILED, StateType.CRASHED, StateType.RUNNING])
-    try:
-        with server() as client:
-            tasks = client.read_task_runs(
-                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
-                task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=badly)),
-            )
-    except PipelineError:  # Prefect is unreachable: report what we know anyway
-        tasks = []
-    return ", ".join(sorted(task.name for task in tasks)) or "the flow"
+    with server() as client:
+        return client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
+            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=badly)),
+        )
 
 
 def _error(state: State[Any]) -> str:

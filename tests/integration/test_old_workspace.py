@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from tasks.engine import scratch
 from tasks.tracking import registry, session
 from tests.support.paths import PROJECT
 
@@ -20,6 +21,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(OLD) as archive:
         archive.extractall(folder, filter="data")
     return folder / "workspace"
+
+
+@pytest.fixture(autouse=True)
+def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the commands from choosing a temporary folder, which would last as long as the tests."""
+    monkeypatch.setattr(scratch, "settle", lambda workspace: None)
 
 
 def w2v(workspace: Path, *words: str) -> str:
