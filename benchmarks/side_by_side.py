@@ -11,7 +11,6 @@ import argparse
 import json
 import lzma
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import pyarrow as pa
 
 from benchmarks.page import HERE, OURS, PEER, PROJECT, frame, read_scenarios, write_page
 from tasks.comparison.runs import verdicts
+from tasks.engine.environment import describe
 from tasks.evaluation.datasets import read_analogies, read_pairs
 from tasks.evaluation.judging import Space, analogies, pairs
 from tasks.evaluation.scores import figures
@@ -165,7 +165,10 @@ def scores(items: pa.Table) -> dict[str, float]:
 
 
 def machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    """Return the processor, its kernels of BLAS, and Python's version, for the page of results."""
+    about = describe()
+    kernels = ", ".join(about["kernels"]["blas"])
+    return f"{os.cpu_count()} cores, {about['cpu']['model']} ({kernels}), Python {about['python']}"
 
 
 if __name__ == "__main__":
