@@ -86,11 +86,10 @@ def options(
 
 def load(path: Path, settings: list[str] | None, workspace: Path | None = None) -> "Config":
     """Read a config file with its overrides, and prepare this process for it."""
+    from configs.experiments import read
     from configs.loading import check_once
 
     check_once(settings or [])
-    from configs.experiments import read
-
     config = read(path, placed(settings or [], workspace))
     prepare(config)
     return config
