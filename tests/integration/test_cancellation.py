@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,10 @@ from prefect.states import State
 from configs.schema import Config
 from flows.retrain import retrain
 from tests.support.paths import PROJECT
+from tests.support.servers import until
 
 SERVE = "from flows.retrain import retrain; retrain.serve(name='here')"
 CHECKPOINTS = "store/training/*/checkpoints/*/state.json"
-
-
-def until(found: Callable[[], Any], seconds: float = 600) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return value
 
 
 @pytest.fixture

@@ -18,18 +18,14 @@ from flows.cli.app import app
 from tasks.engine import scratch
 from tests.integration.test_cli import settings, statuses, w2v
 from tests.integration.test_closed_terminal import SLOW
+from tests.support.disks import small_disk
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """One of 40 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "w2v-test", str(place)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk can be mounted by root alone, and not in every container")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with small_disk(tmp_path / "disk", 40) as place:
+        yield place
 
 
 @pytest.mark.usefixtures("prefect_server")

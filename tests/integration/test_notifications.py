@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from tasks.orchestration import flow_runs as orchestration_flow_runs
 from tasks.tracking import heartbeat, session
 from tests.support import servers
 from tests.support.paths import PROJECT
+from tests.support.servers import until
 from tests.support.webhook import SECRET, Mailbox, Webhook, listening
 
 W2V = Path(sys.executable).parent / "w2v"
@@ -46,14 +47,6 @@ QUICK = [
     "vocabulary.min_count=1", "vocabulary.subsample=0", "training.vector_size=8", "training.damping=0.5",
     "training.batch_size=1", "training.epochs=20", "runtime.checkpoint_interval=0.2", "runtime.lost_after=4",
 ]  # fmt: skip
-
-
-def until(found: Callable[[], Any], seconds: float = 600) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return value
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from mlflow import MlflowClient
 
 from configs.loading import load
 from flows.service.state import Place
-from tests.support.servers import files_below
+from tests.support.servers import files_below, free_port, until
 
 W2V = Path(sys.executable).parent / "w2v"
 # told to the servers by the environment, and to be found nowhere else
@@ -98,20 +98,6 @@ class Box:
     def runs(self) -> list[tuple[str, str]]:
         records = MlflowClient(f"sqlite:///{self.workspace}/mlflow.db").search_runs(["1"])
         return [(record.info.run_id, record.info.status) for record in records]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(found: Callable[[], Any], seconds: float = 600) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    return value
 
 
 @pytest.fixture(scope="module")

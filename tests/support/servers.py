@@ -132,6 +132,15 @@ def is_let_go(connection: socket.socket) -> bool:
     return True
 
 
+def until(found: Callable[[], Any], seconds: float = 600) -> Any:
+    """Ask again and again until the answer is true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return value
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

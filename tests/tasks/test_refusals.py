@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from tasks import refusals
 from tasks.errors import TrackingError, Unreachable
 from tasks.tracking.client import reached
+from tests.support.disks import small_disk
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +39,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk of 3 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "w2v-test", str(place)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk can be mounted by root alone, and not in every container")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with small_disk(tmp_path / "disk", 3) as place:
+        yield place
 
 
 def tagged(database: Path) -> None:

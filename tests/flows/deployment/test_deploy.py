@@ -4,11 +4,9 @@ import csv
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +28,7 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.support.servers import answers
+from tests.support.servers import answers, free_port, until
 
 W2V = Path(sys.executable).parent / "w2v"
 EVERY = 10  # seconds between two hours of the schedule
@@ -42,20 +40,6 @@ training = {{vector_size = 8, epochs = 2, batch_size = 32, damping = 0.5}}
 tracking = {{uri = "http://127.0.0.1:{port}"}}
 schedule = {{cron = "* * * * * */{every}", timezone = "Europe/Berlin"}}
 """
-
-
-def until(found: Callable[[], Any], seconds: float = 600) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return value
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager
