@@ -4,8 +4,10 @@ Started in the background or under `nohup`, tests hear Ctrl-C and closed termina
 ignores SIGINT or SIGHUP, and each process that it starts inherits that, but not a handler.
 """
 
+import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from tasks.tracking.client import reached
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # a handler of our own, which children do not inherit
     signal.signal(signal.SIGHUP, lambda number, frame: None)
+TEMPORARY = {name: os.environ.get(name) for name in ("TMPDIR", "MPLCONFIGDIR")}  # of the process when it started
 TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky", "sun")]
 
 
@@ -38,6 +41,17 @@ def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.delenv("W2V_WORKSPACE", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder() -> None:
+    """Undo what commands called in this process leave: they write temporary files to a folder until it ends."""
+    tempfile.tempdir = None
+    for name, value in TEMPORARY.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @pytest.fixture(scope="session")
