@@ -14,7 +14,9 @@ from tasks.evaluation.judging import Space
 from tasks.vectors import tables
 from tasks.vectors.tables import Vectors
 
-Neighbors = dict[str, list[tuple[str, float]]]
+Named = tuple[str, float]  # a word and its cosine
+Neighbors = dict[str, list[Named]]
+MORE = 8  # answers beside the k best whose cosines differ from theirs by rounding alone
 HINTS = 3  # unknown words for which similar spellings are suggested
 
 
@@ -68,8 +70,14 @@ def make_latest(workspace: Path, vectors: Dataset) -> None:
 
 def neighbors(space: Space, words: list[str], k: int) -> Neighbors:
     """Return the k words most similar to each word. Raises UnknownWord."""
-    found = space.vectors.most_similar(rows_of(space, words), k)
-    return {word: _named(space, *answer) for word, answer in zip(words, zip(*found, strict=True), strict=True)}
+    return dict(zip(words, nearest(space, rows_of(space, words), k), strict=True))
+
+
+def nearest(space: Space, rows: np.ndarray, k: int) -> list[list[Named]]:
+    """Return the k words most similar to the word of each row; the same bits however many rows are asked at once."""
+    found = space.vectors.most_similar(rows, k + MORE)
+    ranked = space.vectors.ranked(space.vectors.rows(rows), found, k)
+    return [_named(space, *answer) for answer in zip(*ranked, strict=True)]
 
 
 def analogy(space: Space, a: str, b: str, c: str, k: int) -> Neighbors:
@@ -102,5 +110,5 @@ def _spellings(space: Space, word: str) -> list[str]:
     return difflib.get_close_matches(word, like, n=3, cutoff=0.75)
 
 
-def _named(space: Space, rows: np.ndarray, scores: np.ndarray) -> list[tuple[str, float]]:
+def _named(space: Space, rows: np.ndarray, scores: np.ndarray) -> list[Named]:
     return list(zip(space.words[rows].tolist(), scores.tolist(), strict=True))

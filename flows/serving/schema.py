@@ -12,8 +12,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from flows.query import vectors
+from flows.serving.batches import Batches
 from tasks.errors import InputError, UnknownWord
 from tasks.evaluation.judging import Space
 from tasks.vectors.tables import Vectors as Learnt
@@ -22,7 +24,7 @@ HEALTH = "/health"
 MOST = 1_000  # words, or neighbours of a word, in one request
 ANSWERS = 20_000  # words × neighbours in one request
 NUMBERS = 50_000  # words × dimensions in one request
-SCORES = 1 << 21  # scores in memory at a time, for all requests together
+SCORES = 1 << 22  # scores in memory at a time, for all requests together
 FIRST = 200  # rank of the first word in the examples; more frequent words have little meaning
 
 
@@ -112,16 +114,18 @@ ABOUT = (
 
 
 def threads(words: int) -> int:
-    """Return the number of requests to compute at once, so that their scores stay within SCORES."""
-    return max(1, min(os.cpu_count() or 1, 8, SCORES // max(1, words)))
+    """Return the number of products at once: one core is left for HTTP, and their scores stay within SCORES."""
+    return max(1, min((os.cpu_count() or 1) - 1, 8, SCORES // max(1, words)))
 
 
 def app(source: Source) -> FastAPI:
     """Return the application; the schema is at /openapi.json, and / is a page that shows it without a network."""
 
+    batches = Batches(threads(len(source.now.space)), SCORES // threads(len(source.now.space)))
+
     @asynccontextmanager
     async def few_threads(api: FastAPI) -> AsyncIterator[None]:
-        current_default_thread_limiter().total_tokens = threads(len(source.now.space))
+        current_default_thread_limiter().total_tokens = threads(len(source.now.space)) + 1
         yield
 
     api = FastAPI(
@@ -173,11 +177,15 @@ def app(source: Source) -> FastAPI:
         return _said(Vectors(run=now.run, answers=answers))
 
     @api.get("/neighbors", summary="The words most similar to each word", responses=unknown, response_model=Neighbors)
-    def neighbors(word: Words, k: Many = 10) -> Response:
+    async def neighbors(word: Words, k: Many = 10) -> Response:
         now = source.now
         _check("word", len(word), "k", min(k, len(now.space)), ANSWERS)
-        found = vectors.neighbors(now.space, word, k)
-        return _said(Neighbors(run=now.run, answers=[Near(word=each, **_columns(found[each])) for each in word]))
+        rows = now.space.rows(word)
+        if (rows < 0).any():
+            rows = await run_in_threadpool(vectors.rows_of, now.space, word)  # raises UnknownWord, with similar words
+        found = await batches.nearest(now.space, rows, k)
+        answers = [Near(word=each, **_columns(near)) for each, near in zip(word, found, strict=True)]
+        return _said(Neighbors(run=now.run, answers=answers))
 
     @api.get("/analogy", summary="What is to c as b is to a", responses=unknown)
     def analogy(a: str, b: str, c: str, k: Many = 5) -> Analogy:

@@ -81,6 +81,17 @@ class Vectors:
             self._elements,
         )  # fmt: skip
 
+    def ranked(self, query: Floats, found: Answers, k: int) -> Answers:
+        """Return the k best of the answers found to each query (Q, D), with cosines of the same bits for any Q.
+
+        A product of matrices adds in an order that depends on their sizes, so the last bit of its cosines does, too.
+        """
+        query = query / _length(query)[:, None]
+        words = np.sort(found.word, axis=1)  # of equal cosines the more frequent word comes first
+        score = np.array([np.einsum("kd,d->k", self.rows(row), unit) for row, unit in zip(words, query, strict=True)])
+        best = np.argsort(-score.reshape(words.shape), kind="stable")[:, :k]
+        return Answers(*(np.take_along_axis(column, best, axis=1) for column in (words, score.reshape(words.shape))))
+
     def cos_add(self, a: Integers, b: Integers, c: Integers, k: int, candidates: int | None = None) -> Answers:
         """Return the k best answers by 3CosAdd to a : b :: c : ?, each (Q,)."""
         # argmax cos(d, b̂ − â + ĉ) is a nearest-neighbour search: the offset from a to b, taken from c.

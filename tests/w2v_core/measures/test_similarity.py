@@ -106,9 +106,24 @@ def test_equal_scores_go_by_the_row(words: int, k: int, part: int, seed: int) ->
         assert cosines[better] > cosines[worse] or better < worse
 
 
+def test_ranked_cosines_do_not_depend_on_what_else_is_asked() -> None:
+    """Asked alone or with 64 others, with more answers to choose from, a word has the same neighbours to the bit."""
+    found = Vectors(table(3_000, 0))
+    asked = np.arange(65)
+    together = found.ranked(found.rows(asked), found.most_similar(asked, 30), 10)
+    alone = [found.ranked(found.rows(asked[[q]]), found.most_similar(asked[[q]], 12), 10) for q in asked]
+
+    np.testing.assert_array_equal(together.word, np.concatenate([each.word for each in alone]))
+    np.testing.assert_array_equal(together.score, np.concatenate([each.score for each in alone]))
+    np.testing.assert_allclose(together.score, found.most_similar(asked, 10).score, atol=1e-6)
+
+
 def test_no_question_no_answer() -> None:
     """An empty batch gives an empty batch."""
-    assert ROYAL.most_similar(np.empty(0, np.intp), 3).word.shape == (0, 3)
+    none = ROYAL.most_similar(np.empty(0, np.intp), 3)
+
+    assert none.word.shape == (0, 3)
+    assert ROYAL.ranked(np.empty((0, 3)), none, 2).word.shape == (0, 2)
 
 
 def test_no_question_copies_the_table() -> None:
