@@ -1,18 +1,15 @@
 """How quickly `w2v serve` is ready and answers: python -m benchmarks.serving [WORDS [DIMENSIONS]]
 
 A model of so many invented words is published in a folder of its own, served by the command in a process of its own,
-and asked by one client and by four, for neighbours of one word and of a hundred at a time.
+and asked for neighbours by wrk, as fast as it answers, and by hey, at a given rate. Both are packages of Debian.
 """
 
-import http.client
-import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +18,11 @@ import pyarrow.parquet as pq
 
 from configs.schema import Config, Ingestion, Runtime
 from flows.serving import app
-from tasks.promotion import decision
-from tasks.tracking import models, registry, session
+from tasks.tracking import models, session
+from tasks.tracking.client import reached
 from tasks.tracking.run import Run
 
-SECONDS = 5.0  # of asking, each way
+SECONDS = 10  # of asking, each way
 
 
 def publish(workspace: Path, words: int, dimensions: int) -> None:
@@ -41,25 +38,39 @@ def publish(workspace: Path, words: int, dimensions: int) -> None:
         pq.write_table(known, place / "vocabulary.parquet")
         run.files(Path(folder))
         number = models.register(run, models.log_model(run, place, {}), "vectors", {})
-    model = registry.model(run.uri, "vectors")
-    registry.settle(model, decision.decide(model, model.version(number), config.promotion))
+    with reached(run.uri) as client:
+        client.set_registered_model_alias("vectors", "champion", number)
 
 
-def ask(port: int, words: int, batch: int, clients: int, authorization: str) -> float:
-    """Words a second."""
-    until = time.perf_counter() + SECONDS
+def closed(port: int, words: int, batch: int, clients: int, authorization: str, folder: Path) -> str:
+    """Ask at random words, each client again as soon as it has its answer, by wrk."""
+    script = folder / "ask.lua"
+    script.write_text(f"""
+        wrk.headers["Authorization"] = "{authorization}"
+        request = function()
+            local asked = {{}}
+            for n = 1, {batch} do asked[n] = "word=w" .. math.random(0, {words - 1}) end
+            return wrk.format("GET", "/neighbors?" .. table.concat(asked, "&"))
+        end""")
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{SECONDS}s", "--latency", "-s", script, f"http://127.0.0.1:{port}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in said, said
+    rate, slow = (re.search(words, said) for words in (r"Requests/sec:\s+([\d.]+)", r"99%\s+(\S+)"))
+    assert rate, said
+    assert slow, said
+    return f"{float(rate[1]):,.0f} requests/s, {batch * float(rate[1]):,.0f} words/s, 99% within {slow[1]}"
 
-    def client(number: int) -> int:
-        rng, answered = np.random.default_rng(number), 0
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        while time.perf_counter() < until:
-            asked = "&".join(f"word=w{row}" for row in rng.integers(words, size=batch))
-            connection.request("GET", f"/neighbors?{asked}", headers={"Authorization": authorization})
-            answered += len(json.loads(connection.getresponse().read())["answers"])
-        return answered
 
-    with ThreadPoolExecutor(clients) as pool:
-        return sum(pool.map(client, range(clients))) / SECONDS
+def opened(port: int, rate: int, authorization: str) -> str:
+    """Ask for one word `rate` times a second, whether the answers have come or not, by hey."""
+    command = ["hey", "-z", f"{SECONDS}s", "-c", "50", "-q", str(rate // 50), "-H", f"Authorization: {authorization}"]
+    said = subprocess.run(
+        [*command, f"http://127.0.0.1:{port}/neighbors?word=w7"], capture_output=True, text=True, check=True
+    ).stdout
+    reached, slow = (re.search(words, said) for words in (r"Requests/sec:\s+([\d.]+)", r"99% in ([\d.]+) secs"))
+    assert reached, said
+    assert slow, said
+    return f"{float(reached[1]):,.0f} requests/s, 99% within {1e3 * float(slow[1]):,.0f} ms"
 
 
 def main(words: int = 100_000, dimensions: int = 100) -> None:
@@ -78,11 +89,11 @@ def main(words: int = 100_000, dimensions: int = 100) -> None:
             port = next(int(found[1]) for line in server.stdout if (found := re.search(r":(\d+) ", line)))
             print(f"the command answers {time.perf_counter() - started:.1f} s after it was typed")
             authorization = f"Bearer {app.Access(workspace, '127.0.0.1').lock.credential}"
-            for batch in (1, 100):
-                for clients in (1, 4):
-                    rate = ask(port, words, batch, clients, authorization)
-                    asked = f"{clients} clients, {batch} words a request"
-                    print(f"{asked}: {rate / batch:,.0f} requests/s, {rate:,.0f} words/s", flush=True)
+            for batch, clients in (1, 1), (1, 8), (1, 32), (100, 4):
+                said = closed(port, words, batch, clients, authorization, workspace)
+                print(f"{clients} clients, {batch} words a request: {said}", flush=True)
+            for rate in (250, 500, 1_000):
+                print(f"one word a request, {rate} requests/s asked: {opened(port, rate, authorization)}", flush=True)
             server.terminate()
 
 
