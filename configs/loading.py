@@ -50,15 +50,15 @@ def load(path: str | Path | None, settings: Iterable[str] = ()) -> Config:
     which names each wrong key, its place, what was expected and found, and the nearest known key.
     """
     settings = list(settings)
-    values = _values(Path(path)) if path else {}
-    config = check(set_values(values, settings), str(path or "the defaults"), settings)
+    content = values(Path(path)) if path else {}
+    config = check(set_values(content, settings), str(path or "the defaults"), settings)
     changes = [setting.partition(".")[2] or setting for setting in settings if setting.startswith(TELLING)]
     named = any(setting.startswith("name=") for setting in settings)
     name = config.name if named or not changes else shortened(CONTROL.sub(" ", " ".join([config.name, *changes])))
     return config.model_copy(update={"name": name})
 
 
-def _values(path: Path) -> dict[str, Any]:
+def values(path: Path) -> dict[str, Any]:
     """Read the values of a TOML file. Raises ConfigError if it cannot be read or is not TOML."""
     if path.exists() and not path.is_file() and not path.is_dir():
         raise ConfigError(f"{path} is not a config\nexpected  a TOML file\nfound     a pipe, a socket or a device")

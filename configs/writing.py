@@ -7,9 +7,10 @@ from configs.schema import Config
 
 def toml(config: Config, comment: str) -> str:
     """Return TOML text that `load` reads as the same config, with the comment at its top."""
-    lines = [f"# {_printable(line)}\n" for line in comment.splitlines()]
+    lines = [f"# {printable(line)}\n" for line in comment.splitlines()]
     return "".join(lines) + tomli_w.dumps(config.model_dump(mode="json", exclude_defaults=True))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return the text with a blank for each character that a comment cannot hold."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -14,7 +14,7 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 def words_of(name: str) -> list[str]:
     """Return the shortest valid arguments of a command."""
-    values = {"from": "2026-01-01", "to": "2026-01-02", "grid": "seed=1,2", "manager": "systemd"}
+    values = {"from": "2026-01-01", "to": "2026-01-02", "grid": "seed=1,2", "manager": "systemd", "what": "show"}
     words = [name]
     for parameter in COMMANDS[name].params:
         if parameter.required:
