@@ -13,9 +13,9 @@ from urllib.parse import unquote
 MASK = "…"
 LEAST = 3  # characters: shorter parts of a secret are not masked on their own
 
-_SCHEME = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]+://|https?:/", re.IGNORECASE
-)  # a pathlib.Path drops one of the two slashes
+# Of a long text without an address only so many letters are looked through from each one. The second form is what
+# pathlib.Path makes of an address: it drops one of the two slashes.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,40}://|https?:/", re.IGNORECASE)
 # schemes where a name before the host is a user or a container
 _NAMED = {
     "postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle", "cockroachdb", "ssh", "sftp", "hdfs", "viewfs",
