@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
+from w2v_core.arrays import Integers
 from w2v_core.examples import Mixture, Problems
-from w2v_core.sparse import Integers
 from w2v_core.windows import Windows, pairs
 
 

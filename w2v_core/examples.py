@@ -19,7 +19,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.sparse import Floats, Integers, Rows
+from w2v_core.arrays import Floats, Integers
+from w2v_core.sparse import Rows
 from w2v_core.windows import Windows
 
 

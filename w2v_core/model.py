@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from w2v_core.sparse import Floats
+from w2v_core.arrays import Floats
 
 
 class Model(NamedTuple):

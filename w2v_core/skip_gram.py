@@ -8,8 +8,8 @@ Source   Mikolov et al. 2013a (arXiv:1301.3781), section 3.2.
 
 import numpy as np
 
+from w2v_core.arrays import Integers
 from w2v_core.examples import Mixture, Problems
-from w2v_core.sparse import Integers
 from w2v_core.windows import Windows, pairs
 
 

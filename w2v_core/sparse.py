@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-Floats = NDArray[np.floating]  # float32; float64 in gradient checks
-Integers = NDArray[np.integer]
+from w2v_core.arrays import Floats, Integers
 
 CHUNK = 1 << 9  # rows gathered at a time: they stay in the cache, which is twice as fast
 DENSE = 1 << 13  # entries B · R up to which a dense matrix is faster than a sparse one

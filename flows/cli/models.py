@@ -23,9 +23,9 @@ def promote(
     The rule is [promotion] in the config of the version's run. The exit code is 1 if the version is kept back.
     """
     enter(workspace)
-    from flows.cli import promotion, report
+    from flows.cli import promotion, tables
 
-    raise typer.Exit(promotion.promote(report.console, workspace, model, version, accept_drift, because))
+    raise typer.Exit(promotion.promote(tables.console, workspace, model, version, accept_drift, because))
 
 
 @app.command()
@@ -36,14 +36,14 @@ def rollback(
 ) -> None:
     """Make the previous champion the champion again."""
     enter(workspace)
-    from flows.cli import promotion, report
+    from flows.cli import promotion, tables
 
-    promotion.rollback(report.console, workspace, model, because)
+    promotion.rollback(tables.console, workspace, model, because)
 
 
 @app.command()
 def history(model: Model = "vectors", workspace: Workspace = Path("workspace")) -> None:
     """List every decision about the champion: when, by whom, and why."""
-    from flows.cli import promotion, report
+    from flows.cli import promotion, tables
 
-    promotion.history(report.console, workspace, model)
+    promotion.history(tables.console, workspace, model)

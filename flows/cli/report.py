@@ -3,19 +3,14 @@
 import logging
 import os
 import shlex
-import sys
 from pathlib import Path
-
-from rich.console import Console
-from rich.text import Text
 
 from configs.addresses import shown
 from configs.schema import Config
-from flows.cli.tables import cell, say, table
+from flows.cli.tables import console, say, show_neighbors, table
 from flows.planning import cost, foresight
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import Plan
-from tasks.display.terminal import one_line
 from tasks.engine import progress
 from tasks.engine.stage import Context
 from tasks.evaluation.datasets import judging_files
@@ -24,9 +19,6 @@ from tasks.text import patterns
 from tasks.tracking import session
 
 log = logging.getLogger("w2v")
-WIDTH = None if sys.stdout.isatty() else 10_000  # a line is a line in a file
-console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
-Neighbors = dict[str, list[tuple[str, float]]]
 WORDS = 12  # shown of each sampled document in the plan
 UNJUDGED = (
     "These vectors were not evaluated on any word set, so no later version can replace the champion automatically: "
@@ -70,16 +62,6 @@ def show_reused(planned: Plan, done: Retrained) -> None:
         if step.output:
             progress.reused(step.label, step.output)
     log.info("nothing to do: run %s already holds this result", done.run_id)
-
-
-def show_neighbors(neighbors: Neighbors) -> None:
-    """Print one line a word: its neighbours, nearest first, with their cosine similarity."""
-    rows = []
-    for word, near in neighbors.items():
-        parts = [part for neighbor, cosine in near for part in (f"{one_line(neighbor)} ", (f"{cosine:.2f}  ", "dim"))]
-        rows.append([cell(word, "bold"), Text.assemble(*parts)])
-    console.print()
-    console.print(table([], rows))
 
 
 def warn(foreseen: foresight.Foreseen) -> None:

@@ -37,9 +37,9 @@ def retrain(
     if seeds > 1:
         serve()
         from flows import seeds as variants
-        from flows.cli import outcomes
+        from flows.cli import outcomes, tables
 
-        outcomes.show_seeds(report.console, variants.retrain_seeds(loaded, seeds))
+        outcomes.show_seeds(tables.console, variants.retrain_seeds(loaded, seeds))
         return
     # always record the run on a permanent server; do not start a temporary one just to record a no-op
     done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(begun, planned)
@@ -94,9 +94,9 @@ def sweep(
     report.warn(foresight.foresee(loaded, plan.plan(loaded)))
     serve()
     from flows import sweep as sweeps
-    from flows.cli import outcomes
+    from flows.cli import outcomes, tables
 
-    outcomes.show_swept(report.console, loaded, sweeps.sweep(loaded, grid, random, by, keep_one_in, output))
+    outcomes.show_swept(tables.console, loaded, sweeps.sweep(loaded, grid, random, by, keep_one_in, output))
 
 
 @app.command()
@@ -118,10 +118,10 @@ def backfill(
     """
     loaded = load(config, settings, workspace)
     from flows import backfill
-    from flows.cli import outcomes, report
+    from flows.cli import outcomes, tables
 
     wanted = backfill.partitions(loaded, first.date(), last.date(), skip_missing=skip_missing)
-    outcomes.show_filled(report.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
+    outcomes.show_filled(tables.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
 
 
 @app.command()

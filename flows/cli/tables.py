@@ -1,12 +1,16 @@
 """Print paragraphs and tables in a terminal; text from outside is never read as markup."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tasks.display.terminal import one_line, visible
+
+WIDTH = None if sys.stdout.isatty() else 10_000  # a line is a line in a file
+console = Console(highlight=False, markup=False, emoji=False, width=WIDTH)
 
 
 def say(console: Console, *parts: str | tuple[str, str]) -> None:
@@ -29,3 +33,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequ
     for row in rows:
         lines.add_row(*(each if isinstance(each, Text) else cell(each) for each in row))
     return lines
+
+
+def show_neighbors(neighbors: Mapping[str, Sequence[tuple[str, float]]]) -> None:
+    """Print one line a word: its neighbours, nearest first, with their cosine similarity."""
+    rows = []
+    for word, near in neighbors.items():
+        parts = [part for neighbor, cosine in near for part in (f"{one_line(neighbor)} ", (f"{cosine:.2f}  ", "dim"))]
+        rows.append([cell(word, "bold"), Text.assemble(*parts)])
+    console.print()
+    console.print(table([], rows))

@@ -26,10 +26,10 @@ def neighbors(
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Show the nearest neighbours of each WORD, by cosine similarity."""
-    from flows.cli import report
+    from flows.cli import tables
     from flows.query import vectors
 
-    report.show_neighbors(vectors.neighbors(vectors.space(workspace, run, epoch), words, k))
+    tables.show_neighbors(vectors.neighbors(vectors.space(workspace, run, epoch), words, k))
 
 
 @app.command()
@@ -37,10 +37,10 @@ def analogy(
     a: str, b: str, c: str, k: Many = 5, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
 ) -> None:
     """Complete an analogy: A is to B as C is to …"""
-    from flows.cli import report
+    from flows.cli import tables
     from flows.query import vectors
 
-    report.show_neighbors(vectors.analogy(vectors.space(workspace, run, epoch), a, b, c, k))
+    tables.show_neighbors(vectors.analogy(vectors.space(workspace, run, epoch), a, b, c, k))
 
 
 @app.command()
@@ -84,9 +84,9 @@ def compare(
     if len(set(runs)) < max(2, len(runs)):
         raise typer.BadParameter("name two or more different runs", param_hint="RUN RUN…")
     enter(workspace)
-    from flows.cli import comparison, report
+    from flows.cli import comparison, tables
 
-    comparison.show(report.console, *comparison.compare(workspace, runs, output))
+    comparison.show(tables.console, *comparison.compare(workspace, runs, output))
 
 
 @app.command()

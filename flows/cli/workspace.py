@@ -100,9 +100,9 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, worksp
     session.runs_of_config(loaded)
     serve()
     from flows import reconcile
-    from flows.cli import outcomes, report
+    from flows.cli import outcomes, tables
 
-    outcomes.show_closed(report.console, reconcile.reconcile.fn(loaded))
+    outcomes.show_closed(tables.console, reconcile.reconcile.fn(loaded))
 
 
 @app.command()

@@ -8,8 +8,6 @@ from flows.planning.pipeline import Outputs
 from tasks.engine.file_lock import Held
 from tasks.engine.stage import Context
 from tasks.maintenance import integrity
-from tasks.promotion.task import promotion
-from tasks.publication import publish
 from tasks.tracking import session
 from tasks.tracking.run import Run
 
@@ -24,6 +22,9 @@ def mend(config: Config, outputs: Outputs, run_id: str) -> None:
         gone = integrity.gone(Run(uri, run_id), name)
         if not gone:
             return
+        from tasks.promotion.task import promotion  # imports Prefect and Matplotlib, seldom needed
+        from tasks.publication import publish
+
         more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
         log.warning("⚠ run %s lacks %s%s: it is published again", run_id, ", ".join(gone[:NAMED]), more)
         context = Context(runtime=config.runtime, tracking_uri=uri, run_id=run_id)

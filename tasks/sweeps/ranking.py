@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from configs.grids import Change, described
 from configs.loading import ConfigError
@@ -134,7 +133,7 @@ def mean_ranks(sweep: Sweep) -> list[float]:
         rows = [row for row, each in enumerate(sweep.ranked) if each.rung == rung and each.run_id]
         peers = [sweep.ranked[row] for row in rows]
         scores = [score for score in sweep.scores if all(score in each.metrics for each in peers)]
-        table = [rankdata([loss(each, score) for each in peers]) for score in scores]
+        table = [_ranks([loss(each, score) for each in peers]) for score in scores]
         for row, mean in zip(rows, np.mean(table, axis=0), strict=True) if table else ():
             means[row] = float(mean)
     return means
@@ -143,7 +142,7 @@ def mean_ranks(sweep: Sweep) -> list[float]:
 def mattered(results: Sequence[Result], by: str) -> list[Mattered]:
     """Return the keys, the most influential first. Ranks are used, since one bad value would dominate the rest."""
     done = [result for result in results if result.run_id]
-    ranks = rankdata([loss(result, by) for result in done])
+    ranks = _ranks([loss(result, by) for result in done])
     found = [Mattered(key, explained(ranks, [result.change[key] for result in done])) for key in results[0].change]
     return sorted(found, key=lambda each: -1 if each.share is None else each.share, reverse=True)
 
@@ -158,6 +157,14 @@ def explained(ranks: NDArray[np.float64], values: Sequence[Any]) -> float | None
     parts = [ranks[np.array(groups) == group] for group in set(groups)]
     within = sum(float(((part - part.mean()) ** 2).sum()) for part in parts)
     return max(0.0, 1 - within / (n - k) * (n - 1) / everything)
+
+
+def _ranks(losses: Sequence[float]) -> NDArray[np.float64]:
+    """Return the rank of each loss, from 1; equal ones share the mean of theirs."""
+    from scipy.stats import rankdata  # takes a second to import, and most commands only check the name of a score
+
+    ranks: NDArray[np.float64] = rankdata(losses)
+    return ranks
 
 
 def _groups(values: Sequence[Any]) -> list[int]:

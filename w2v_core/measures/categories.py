@@ -7,7 +7,7 @@ Source   The nearest-centroid classifier, judged by leave-one-out.
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.sparse import Floats, Integers
+from w2v_core.arrays import Floats, Integers
 
 
 def nearest_category(unit: Floats, category: Integers) -> tuple[NDArray[np.intp], Floats]:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
 
+from w2v_core.arrays import Floats
 from w2v_core.measures.similarity import Vectors
-from w2v_core.sparse import Floats
 
 
 class Change(NamedTuple):

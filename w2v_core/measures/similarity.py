@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.sparse import Floats, Integers
+from w2v_core.arrays import Floats, Integers
 
 ELEMENTS = 1 << 22  # scores held at a time
 PART = 256  # scores in a part: the search for the best begins with the highest score of each part

@@ -12,9 +12,9 @@ Source   Morin & Bengio 2005 (AISTATS); Mikolov et al. 2013b (arXiv:1310.4546), 
 import numpy as np
 from numpy.typing import NDArray
 
+from w2v_core.arrays import Floats, Integers
 from w2v_core.examples import Gradients
 from w2v_core.objectives import huffman, logistic
-from w2v_core.sparse import Floats, Integers
 
 
 class HierarchicalSoftmax:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.sparse import Integers
+from w2v_core.arrays import Integers
 
 
 class Paths(NamedTuple):

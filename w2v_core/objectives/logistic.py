@@ -12,8 +12,9 @@ Source   Logistic regression by maximum likelihood. It is softmax between two wo
 import numpy as np
 from numpy.typing import NDArray
 
+from w2v_core.arrays import Floats, Integers
 from w2v_core.examples import Gradients
-from w2v_core.sparse import CHUNK, Floats, Integers, Rows, matrix
+from w2v_core.sparse import CHUNK, Rows, matrix
 
 LARGEST = 80.0  # beyond ±80 the sigmoid is 0 or 1, and exp would underflow in float32
 

@@ -12,10 +12,10 @@ Source   Mikolov et al. 2013b (arXiv:1310.4546), eq. 4, sign flipped: we minimis
 
 import numpy as np
 
+from w2v_core.arrays import Floats, Integers
 from w2v_core.examples import Gradients
 from w2v_core.objectives import logistic
 from w2v_core.objectives.softmax import Softmax
-from w2v_core.sparse import Floats, Integers
 from w2v_core.vocabulary import Noise
 
 

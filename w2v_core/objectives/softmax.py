@@ -17,8 +17,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from w2v_core.arrays import Floats, Integers
 from w2v_core.examples import Gradients
-from w2v_core.sparse import Floats, Integers, Rows
+from w2v_core.sparse import Rows
 
 ELEMENTS = 1 << 22  # scores held at a time
 LEAST = -80.0  # exp of anything lower is nothing beside exp(0), and would underflow in float32

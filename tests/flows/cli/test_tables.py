@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from flows.cli import report
+from flows.cli import tables
 from flows.cli.tables import say, table
 from tests.support.paths import PROJECT
 
@@ -39,8 +39,8 @@ def test_markup_in_words_is_shown(console: Console) -> None:
 
 def test_neighbours_of_brackets(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """A finished retraining whose words look like markup prints its table without an error."""
-    monkeypatch.setattr(report, "console", console)
-    report.show_neighbors({word: [(other, 0.5) for other in NASTY] for word in NASTY})
+    monkeypatch.setattr(tables, "console", console)
+    tables.show_neighbors({word: [(other, 0.5) for other in NASTY] for word in NASTY})
 
     line = "  ".join(f"{other} 0.50" for other in SHOWN)
     assert all(line in each for each in printed(console).splitlines()[1:])
