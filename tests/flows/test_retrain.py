@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -166,7 +167,7 @@ def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
 
 
 def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained, tmp_path: Path) -> None:
-    """The command names reused stages and the run, and makes nothing in Prefect's home."""
+    """The command names reused stages and the run, makes nothing in Prefect's home, and does not import Prefect."""
     sections = config.model_dump(mode="json", exclude_none=True)
     name = sections.pop("name")
     values = [f"{section}.{key}={json.dumps(value)}" for section, each in sections.items() if isinstance(each, dict)
@@ -174,10 +175,12 @@ def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained
     environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
     answer = subprocess.run(
         [W2V, "retrain", *(word for value in [f"name={name}", *values] for word in ("--set", value))],
-        env=environment | {"PREFECT_HOME": str(tmp_path / "prefect")}, capture_output=True, text=True,
+        env=environment | {"PREFECT_HOME": str(tmp_path / "prefect"), "PYTHONPROFILEIMPORTTIME": "1"},
+        capture_output=True, text=True,
     )  # fmt: skip
 
     assert answer.returncode == 0, answer.stderr
+    assert not re.search(r"^import time: .*\| +(prefect|matplotlib|scipy\.stats)$", answer.stderr, re.MULTILINE)
     assert answer.stderr.count("(reused)") == len(STAGES) + 2 - 2  # the three draws have one line together
     assert "windows in 3 draws" in answer.stderr
     assert f"nothing to do: run {first.run_id} already holds this result" in answer.stderr
