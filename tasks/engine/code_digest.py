@@ -22,12 +22,12 @@ EXEMPT = ("tasks.engine", "tasks.tracking", "tasks.errors", "configs")
 @functools.cache
 def code_digest(module: str) -> str:
     """Return the digest of the meaning of a module and of every own module that it imports, directly or not."""
-    return digest_of(
-        {
-            name: blake2b(meaning(path.read_text("utf-8")).encode(), digest_size=16).hexdigest()
-            for name, path in closure(module).items()
-        }
-    )
+    return digest_of({name: _digest_of_source(path.read_text("utf-8")) for name, path in closure(module).items()})
+
+
+@functools.cache  # stages share most of their modules
+def _digest_of_source(source: str) -> str:
+    return blake2b(meaning(source).encode(), digest_size=16).hexdigest()
 
 
 def closure(module: str) -> dict[str, Path]:
@@ -48,6 +48,7 @@ def exempt(module: str) -> bool:
     return any(f"{module}.".startswith(f"{each}.") for each in EXEMPT)
 
 
+@functools.cache
 def own_imports(source: str, module: str) -> list[str]:
     """Return the own modules that a source imports, at the top or inside functions.
 
