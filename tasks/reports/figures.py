@@ -30,6 +30,7 @@ PALETTE = (
 
 WORDS = 450  # words on the map
 FIRST = 60  # rank of the first word: those before are function words, which form one cluster
+FEWEST = 30  # words that t-SNE and k-means are worth; fewer are placed by principal components, in one colour
 SHORTEST = 3  # letters of a word on the map
 FAMILIES = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans Devanagari", "Noto Sans Thai")
 LARGE, SMALL = 15.0, 7.5  # font sizes in points of the most and the least frequent word
@@ -80,9 +81,11 @@ def _fonts() -> Fonts:
 
 def clusters(unit: NDArray[np.float32]) -> NDArray[np.int32]:
     """Return the index of each word's colour."""
+    if len(unit) < FEWEST:
+        return np.zeros(len(unit), np.int32)
     from sklearn.cluster import KMeans
 
-    kmeans = KMeans(min(len(PALETTE), len(unit)), n_init=4, random_state=0)
+    kmeans = KMeans(len(PALETTE), n_init=4, random_state=0)
     with threadpool_limits(1):  # on a busy machine, OpenMP threads wait for one another and take four times as long
         groups: NDArray[np.int32] = kmeans.fit_predict(unit)
     return groups
@@ -90,14 +93,28 @@ def clusters(unit: NDArray[np.float32]) -> NDArray[np.int32]:
 
 def layout(unit: NDArray[np.float32]) -> Places:
     """Return the position of each word in the unit square."""
+    places = _tsne(unit) if len(unit) >= FEWEST else _principal_components(unit)
+    ranks = places.argsort(axis=0).argsort(axis=0) / len(places)  # halfway to even spacing: fewer clumps and gaps
+    span = np.ptp(places, axis=0)
+    return np.asarray((ranks + (places - places.min(axis=0)) / np.maximum(span, 1e-12)) / 2, np.float64)
+
+
+def _tsne(unit: NDArray[np.float32]) -> Places:
     from sklearn.manifold import TSNE
 
     tsne = TSNE(perplexity=min(15, (len(unit) - 1) / 3), metric="cosine", init="random", random_state=0)
     with threadpool_limits(1):
-        places = tsne.fit_transform(unit)
-    ranks = places.argsort(axis=0).argsort(axis=0) / len(places)  # halfway to even spacing: fewer clumps and gaps
-    span = np.ptp(places, axis=0)
-    return np.asarray((ranks + (places - places.min(axis=0)) / span) / 2, np.float64)
+        places: Places = tsne.fit_transform(unit)
+    return places
+
+
+def _principal_components(unit: NDArray[np.float32]) -> Places:
+    """Return the first two principal components; the second is 0 where there is but one."""
+    places = np.zeros((len(unit), 2))
+    components = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+    first = (components.U * components.S)[:, :2]
+    places[:, : first.shape[1]] = first
+    return places
 
 
 def _label(axes: Axes, words: list[str], places: Places, sizes: NDArray[np.float64], colors: list[str]) -> None:

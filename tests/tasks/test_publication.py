@@ -465,7 +465,7 @@ def test_words_of_the_map_do_not_overlap() -> None:
     assert len(boxes) > 45
 
 
-@pytest.mark.parametrize("count", [1, 3, 5])
+@pytest.mark.parametrize("count", [1, 3, 5, 29, 30])
 def test_few_words_are_a_map_too(count: int) -> None:
     """Any number of words gives a map."""
     assert figures.word_map(WORDS[:count], clustered()[:count].astype(np.float32)).axes
