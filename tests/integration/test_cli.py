@@ -24,6 +24,7 @@ from tasks.engine.kernels import CONTRARY, PINNED
 from tasks.engine.stage import Context
 from tasks.ingestion.sources import BATCH
 from tasks.ingestion.stage import ingestion
+from tests.support.commands import called
 from tests.support.paths import PROJECT
 from tests.support.servers import answers, free_port
 
@@ -76,24 +77,29 @@ def test_wrong_use_is_2_and_failed_work_is_1(words: list[str], code: int, messag
     place = ["--workspace", tmp_path] if words[0] in {"compare", "neighbors", "ui"} else []
     if words[0] in {"plan", "retrain"} and words[1:2] != ["--no-such-option"]:
         place = ["--set", f"runtime.workspace={tmp_path}"]
-    answer = w2v(*words, *place)
+    answer = called(*words, *place)
 
     assert answer.returncode == code
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
-def test_debug_shows_where() -> None:
-    """--debug shows the traceback."""
-    assert "Traceback" in w2v("--debug", "retrain", "nowhere.toml").stderr
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_the_program_gives_message_and_exit_code(debug: list[str]) -> None:
+    """As for `called` above; --debug shows the traceback."""
+    answer = w2v(*debug, "retrain", "nowhere.toml")
+
+    assert answer.returncode == 2
+    assert "nowhere.toml: cannot read this config" in answer.stderr
+    assert ("Traceback" in answer.stderr) == bool(debug)
 
 
 @pytest.mark.parametrize("debug", [[], ["--debug"]])
 def test_secrets_of_addresses_are_not_printed(debug: list[str], tmp_path: Path) -> None:
     """Secrets are masked in settings, places, errors of libraries and tracebacks."""
-    refused = w2v(*debug, "plan", "--set", "tracking.uri=postgresql://me:hunter 2@host/db")
+    refused = called(*debug, "plan", "--set", "tracking.uri=postgresql://me:hunter 2@host/db")
     wrong = {"MLFLOW_TRACKING_URI": "http://me:hunter2/x@[half/?token=hunter3", "PREFECT_HOME": str(tmp_path / "home")}
-    unread = w2v(*debug, "history", "--workspace", str(tmp_path), env=os.environ | wrong)
+    unread = called(*debug, "history", "--workspace", str(tmp_path), **wrong)
 
     assert refused.returncode == 2
     assert unread.returncode == 1
@@ -103,7 +109,7 @@ def test_secrets_of_addresses_are_not_printed(debug: list[str], tmp_path: Path) 
 
 def test_plan_starts_nothing(corpus: Path, tmp_path: Path) -> None:
     """Every stage is listed with its expected cost, and the store stays empty."""
-    answer = w2v("plan", *settings(corpus, tmp_path / "ws"))
+    answer = called("plan", *settings(corpus, tmp_path / "ws"))
 
     assert answer.returncode == 0, answer.stderr
     assert all(stage in answer.stdout for stage in ("ingestion", "windows-004", "training", "evaluation"))
@@ -115,9 +121,9 @@ def test_a_wrong_column_is_told_before_anything_starts(command: str, tmp_path: P
     """The error lists the source's columns before a server or a run exists."""
     (tmp_path / "reviews.csv").write_text("id,review\n1,good\n")
     workspace = tmp_path / "ws"
-    answer = w2v(
+    answer = called(
         command, "--set", f"ingestion.source={tmp_path / 'reviews.csv'}", "--set", f"runtime.workspace={workspace}",
-        env=os.environ | {"PREFECT_HOME": str(workspace / "prefect")},
+        PREFECT_HOME=str(workspace / "prefect"),
     )  # fmt: skip
 
     assert answer.returncode == 1
@@ -128,7 +134,7 @@ def test_a_wrong_column_is_told_before_anything_starts(command: str, tmp_path: P
 def test_plan_estimates_from_what_it_sees(tmp_path: Path) -> None:
     """Three rows are counted as three documents, not by the file's bytes; ingested text is counted exactly."""
     (tmp_path / "reviews.csv").write_text("text\n" + "".join(f"a review {n}\n" for n in range(3)))
-    answer = w2v(
+    answer = called(
         "plan", "--set", f"ingestion.source={tmp_path / 'reviews.csv'}", "--set", f"runtime.workspace={tmp_path}",
         "--set", "vocabulary.min_count=1", "--set", "windows.window=3",
     )  # fmt: skip
@@ -147,7 +153,7 @@ def test_plan_knows_what_is_new(tmp_path: Path) -> None:
         if name == "a":
             config = Ingestion(source=str(folder), text_documents="line")
             ingestion.compute(context=Context(runtime=Runtime(workspace=str(tmp_path))), config=config)
-    answer = w2v("plan", *settings(folder, tmp_path))
+    answer = called("plan", *settings(folder, tmp_path))
     said = {line.split()[1]: line for line in answer.stdout.splitlines() if line.startswith("+")}
 
     assert (folder / "b.txt").stat().st_size > BATCH
@@ -172,7 +178,7 @@ def test_plan_reads_what_later_stages_read(
     if text:
         file.write_text(text)
     value = str(file) if key == "vocabulary.fixed" else f'["{file}"]'
-    answer = w2v("plan", *settings(corpus, tmp_path / "ws", f"{key}={value}"))
+    answer = called("plan", *settings(corpus, tmp_path / "ws", f"{key}={value}"))
 
     assert answer.returncode == 1
     assert str(file) in answer.stderr
