@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 from flows.access import keys
-from flows.access.guard import Lock
+from flows.access.lock import Lock
 from flows.access.network import MLFLOW_NAME, MLFLOW_PASSWORD, PREFECT_PASSWORD, passwords_asked_for
 from tasks.errors import PipelineError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from configs.loading import ConfigError
-from flows.access.guard import authorities
+from flows.access.headers import authorities
 from tasks.errors import PipelineError
 from tasks.tracking.database_paths import address_of
 

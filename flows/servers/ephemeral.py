@@ -22,7 +22,9 @@ from typing import IO
 import httpx
 import psutil
 
-from flows.access.guard import Guard, Lock, authorities, guard_environment
+from flows.access.guard import Guard, guard_environment
+from flows.access.headers import authorities
+from flows.access.lock import Lock
 from flows.servers import preflight, stand_in
 from flows.servers.settings import PATIENT
 from tasks.engine import waiting

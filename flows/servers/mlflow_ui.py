@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from flows.access.guard import Lock, guard_environment
+from flows.access.guard import guard_environment
+from flows.access.lock import Lock
 from flows.access.network import hosts
 from flows.servers import mlflow_server
 from tasks.engine.environment import MODULE

@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from flows.access import keys
 from flows.access.admission import Bounded, limits
-from flows.access.guard import App, Guard, Lock
+from flows.access.guard import App, Guard
+from flows.access.lock import Lock
 from flows.access.network import LOOPBACK, hosts, names
 from flows.query import vectors
 from flows.serving.schema import HEALTH, SCORES, Served, app, threads

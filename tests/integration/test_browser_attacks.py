@@ -5,7 +5,9 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from flows.access.guard import App, Guard, Lock, Receive, Scope, Send, authorities
+from flows.access.guard import App, Guard, Receive, Scope, Send
+from flows.access.headers import authorities
+from flows.access.lock import Lock
 from tests.support.attacks import WAYS, attack, elsewhere
 from tests.support.browser import MISSING, Browser, browser
 from tests.support.servers import in_thread

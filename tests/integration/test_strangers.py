@@ -26,7 +26,9 @@ import resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 2048))
 import uvicorn
 from flows.access import strangers
-from flows.access.guard import Guard, Lock, authorities
+from flows.access.guard import Guard
+from flows.access.headers import authorities
+from flows.access.lock import Lock
 async def app(scope, receive, send):
     if scope["type"] == "http":
         body = b"x" * ({LONG} if scope["path"] == "/long" else 1)

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flows.access.guard import CALLER, Guard, Lock, Message, Receive, Scope, Send, authorities
+from flows.access.guard import CALLER, Guard, Message, Receive, Scope, Send
+from flows.access.headers import authorities
+from flows.access.lock import Lock
 
 PORT = 4200
 LOCK = Lock("boss:horse-battery", "key")
