@@ -13,7 +13,7 @@ from flows.service.components import DATABASE, PARTS, Service
 from flows.service.health import answers
 from flows.service.progress import Progress
 from flows.service.state import Place, clock
-from flows.service.supervisor import STOP, end
+from flows.service.supervised import STOP, end
 from tasks.engine import scratch
 from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError

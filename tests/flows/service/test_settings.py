@@ -21,10 +21,10 @@ import yaml
 from sqlalchemy import create_engine, text
 
 from flows.access.network import check_ports, hosts, keep_users, mlflow_passwords, names, prefect_password, what_is_open
-from flows.service import control, supervisor, units
+from flows.service import control, supervised, supervisor, units
 from flows.service.components import Part, Service, parts
 from flows.service.state import Place, State, clock, join
-from flows.service.supervisor import Supervised
+from flows.service.supervised import Supervised
 from flows.service.units import command, compose, systemd
 from tasks.errors import PipelineError
 from tests.support.paths import PROJECT
@@ -157,7 +157,8 @@ def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeyp
 
 def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """The delay doubles each time, and the state has how the process ended."""
-    monkeypatch.setattr(supervisor, "SOON", 0.2)
+    for module in (supervised, supervisor):
+        monkeypatch.setattr(module, "SOON", 0.2)
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
     kept = Supervised(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state, service.patience)
@@ -182,7 +183,8 @@ def test_a_server_whose_database_is_locked_is_started_again(
     says: str, code: int, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is restarted until it works, with the cause in the state; another cause is an error."""
-    monkeypatch.setattr(supervisor, "SOON", 0.2)
+    for module in (supervised, supervisor):
+        monkeypatch.setattr(module, "SOON", 0.2)
     monkeypatch.setattr(Supervised, "answers", lambda kept: kept.name == "worker" or state.lives["prefect"].starts > 2)
     state, place = State("", "", os.getpid(), 0.0, []), Place(Path(service.workspace))
     dying = Part("prefect", [sys.executable, "-c", f"print({says!r}); print('[SQL: …]'); raise SystemExit(3)"], {})
