@@ -4,8 +4,6 @@ Both databases hold absolute paths, which MLflow would read from and write to, w
 place is read from the databases themselves, so a backup, or a workspace of an earlier version, needs no mark.
 """
 
-import contextlib
-import json
 import logging
 import os
 import shutil
@@ -15,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -24,66 +21,12 @@ from tasks.engine.environment import Owner
 from tasks.engine.file_lock import Held
 from tasks.errors import StoreError
 from tasks.tracking.database_paths import ARTIFACTS, DATABASE, artifact_address, artifact_folder
+from tasks.tracking.moved import COMING, PLACES, WAIT, Move, change
 
 log = logging.getLogger("w2v")
 
-WAIT = 60  # seconds to wait for a database that another process writes to
 LOST = 600  # seconds without a heartbeat after which a run of another host is dead: the default of runtime.lost_after
-PLACES = {
-    "experiments": ("artifact_location",),
-    "runs": ("artifact_uri",),
-    "logged_models": ("artifact_location",),
-    "model_versions": ("source", "storage_location"),
-    "datasets": ("dataset_source",),
-    "trace_tags": ("value",),
-    "workspaces": ("default_artifact_root", "trace_archival_location"),
-}  # tables of MLflow and their columns with paths
-COMING = {
-    "deployment": ("parameters", "infra_overrides"),
-    "deployment_schedule": ("parameters",),
-    "flow_run": ("parameters", "job_variables"),
-}  # tables of Prefect and their columns with paths; of flow runs only those that have not ended
-OVER = "('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')"
 SERVICE = "W2V_SERVICE"  # variable of the service's own processes: the service's folder
-
-
-class Move(NamedTuple):
-    """A move of the workspace: its former place, as the database has it, and its present folder."""
-
-    before: str
-    here: Path
-
-    @property
-    def folder(self) -> Path:
-        """Return the former folder."""
-        return Path(self.before) if self.misread else artifact_folder(self.before) or Path(self.before)
-
-    @property
-    def misread(self) -> Path | None:
-        """Return the folder that MLflow used if it misread the path: an earlier version gave it `a%20b` unquoted."""
-        folder = artifact_folder(self.before)
-        return folder if folder and self.before.startswith("/") and folder != Path(self.before) else None
-
-    def apply(self, value: Any) -> Any:
-        """Return the value of a column with every path in the workspace updated. Other values stay as they are."""
-        if not isinstance(value, str):
-            return value
-        if value[:1] not in ("{", "["):
-            return _replaced(value, self.before, artifact_address(self.here))
-        try:
-            return json.dumps(self._within(json.loads(value)))
-        except ValueError:
-            return value
-
-    def _within(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self._within(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [self._within(each) for each in value]
-        if not isinstance(value, str):
-            return value
-        before, here = str(self.folder), str(self.here)
-        return _replaced(_replaced(value, before, here), f"sqlite:///{before}", f"sqlite:///{here}")
 
 
 def relocate(folder: Path) -> None:
@@ -105,7 +48,7 @@ def relocate(folder: Path) -> None:
                     _refuse_at_work(move, database)
                 if move.misread:
                     _copy_misplaced(move, move.misread, database)
-                count = _change(here / "prefect" / "prefect.db", COMING, move) + _change(database, PLACES, move)
+                count = change(here / "prefect" / "prefect.db", COMING, move) + change(database, PLACES, move)
                 _log_move(move, count, database)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
@@ -153,29 +96,6 @@ def _places_of_runs(reading: sqlite3.Connection, before: str) -> Iterator[str]:
     for (place,) in reading.execute("SELECT artifact_uri FROM runs WHERE artifact_uri IS NOT NULL"):
         if place.startswith(f"{before}/"):
             yield place.removeprefix(f"{before}/")
-
-
-def _change(database: Path, columns: dict[str, tuple[str, ...]], move: Move) -> int:
-    """Update these columns in one transaction; return the number of values changed, 0 without a database."""
-    if not database.exists():
-        return 0
-    changed = 0
-    with closing(sqlite3.connect(database, timeout=WAIT, isolation_level=None)) as writing:
-        writing.create_function("moved", 1, move.apply, deterministic=True)
-        writing.execute("BEGIN IMMEDIATE")
-        try:
-            for table, names in columns.items():
-                known = {row[1] for row in writing.execute(f'PRAGMA table_info("{table}")')}
-                open_only = f" AND state_type NOT IN {OVER}" if table == "flow_run" else ""
-                for name in known.intersection(names):
-                    statement = f"UPDATE {table} SET {name} = moved({name}) WHERE {name} != moved({name}){open_only}"
-                    changed += writing.execute(statement).rowcount
-            writing.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                writing.execute("ROLLBACK")
-            raise
-    return changed
 
 
 def _refuse_at_work(move: Move, database: Path) -> None:
@@ -248,11 +168,6 @@ def _log_move(move: Move, count: int, database: Path) -> None:
     left = sum(not (move.here / rest).exists() and (move.folder / rest).exists() for rest in rests)
     if left:
         log.warning("The files of %d runs are still there: copy %s/%s here", left, move.folder, ARTIFACTS)
-
-
-def _replaced(text: str, before: str, after: str) -> str:
-    """Return the path `text` with the folder `before` at its start replaced by `after`."""
-    return after + text.removeprefix(before) if text == before or text.startswith(f"{before}/") else text
 
 
 def _same(one: Path, other: Path) -> bool:
