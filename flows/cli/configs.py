@@ -35,9 +35,9 @@ def init(
     Shows the first documents as words. Settings given by --set are written too, such as the column that holds the
     text. An existing file is never overwritten.
     """
-    from flows.cli import beginning, report
+    from flows.cli import beginning, tables
 
-    beginning.write(report.console, source, list(settings or []), output, workspace)
+    beginning.write(tables.console, source, list(settings or []), output, workspace)
 
 
 @app.command()
