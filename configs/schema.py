@@ -13,6 +13,7 @@ from configs.section import Days, Fraction, NotNegative, Seconds, Text
 from configs.section import Section as Section
 from configs.stages import Evaluation as Evaluation
 from configs.stages import Ingestion as Ingestion
+from configs.stages import Phrases as Phrases
 from configs.stages import Tokenization as Tokenization
 from configs.stages import Training as Training
 from configs.stages import Vocabulary as Vocabulary
@@ -149,6 +150,7 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     ingestion: Ingestion
     tokenization: Tokenization = Tokenization()
+    phrases: Phrases = Field(Phrases(), exclude_if=lambda phrases: phrases == Phrases())  # as segmenter
     vocabulary: Vocabulary = Vocabulary()
     windows: Windows = Windows()
     training: Training = Training()

@@ -1,6 +1,6 @@
 """The sections that determine the result, one for each stage: they are part of the stages' keys."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,34 @@ class Tokenization(Section):
         description="Cuts Chinese, Japanese, Thai, Khmer, Lao and Burmese into words with dictionaries; needs the "
         "extra `segment`.",
     )
+
+
+class Phrases(Section):
+    """Words that belong together and become one word, such as `new_york`."""
+
+    passes: Annotated[int, Field(ge=0, le=5)] = Field(
+        0, description="0 leaves words as they are; 1 finds phrases of two words, 2 also phrases of these, and so on."
+    )
+    scoring: Literal["word2phrase", "npmi"] = Field(
+        "word2phrase",
+        description="The score of a pair: word2phrase's, or normalised pointwise mutual information (−1 … 1).",
+    )
+    threshold: Annotated[float, Field(ge=-1, le=1e9)] = Field(
+        100.0, description="Pairs that score more are phrases. For `npmi`, try 0.5."
+    )
+    min_count: Count = Field(5, description="Pairs that occur less often are no phrases.")
+    connectors: list[Text] = Field(
+        [], description="Words that may stand inside a phrase but not at its ends, such as `of`, at most four in a row."
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.scoring == "npmi" and self.threshold >= 1:
+            raise ValueError(
+                "expected  a threshold below 1, the highest score of npmi, such as 0.5\n"
+                f"found     {self.threshold:g}\nSet phrases.threshold too."
+            )
+        return self
 
 
 class Vocabulary(Section):

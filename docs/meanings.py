@@ -46,6 +46,17 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
         "Written by tokenization, read by vocabulary and windows. A row is a document, or a sentence of one.",
         {"document": "the document's number", "tokens": "its words, in order"},
     ),
+    "phrases": (
+        "Written by phrases (if `phrases.passes` is set), read to join the tokens. A row is a phrase, by pass, falling "
+        "count, then words.",
+        {
+            "pass": "the pass that found it, from 1",
+            "phrase": "the word that it becomes",
+            "words": "its words (a phrase of a pass before is one word)",
+            "count": "how often they follow each other",
+            "score": "by `phrases.scoring`",
+        },
+    ),
     "vocabulary": (
         "Written by vocabulary, read by windows, training and evaluation. A row is a word; its id is the row number, "
         "by falling count, then by word.",
@@ -186,6 +197,7 @@ NAMES: dict[str, dict[str, str]] = {
         "environment.json": "Python, packages, CPU, BLAS",
         "reproducibility.json": "the certificate: digests of data, config, code, lock and every file",
         "corpus.json": "what is new in the text",
+        "phrases.csv": "the phrases that became words (if `phrases.passes` is set)",
         "promotion/": "each decision about the version, with its figures",
         "vectors/": "`vectors.npy`, `vocabulary.parquet`, `vectors.txt.gz`, `vectors.bin`",
         "aligned/": "the same, rotated to the champion's axes (`promotion.align`)",

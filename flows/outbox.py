@@ -128,7 +128,7 @@ def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
 
 def _use(workspace: Path, name: str, outputs: Outputs) -> None:
     trained = outputs.trained
-    for each in (*trained[:4], *trained.draws, trained.vectors, outputs.evaluation):
+    for each in filter(None, (*trained[:4], *trained.draws, trained.vectors, trained.phrases, outputs.evaluation)):
         Uses(workspace).note(name, each.stage, each.key)
 
 
@@ -145,7 +145,7 @@ def _found(store: Store, file: Path, outputs: Outputs) -> Outputs:
 
     trained = outputs.trained
     draws = [find(draw) for draw in trained.draws]
-    others = {name: find(each) for name, each in trained._asdict().items() if name != "draws"}
+    others = {name: find(each) for name, each in trained._asdict().items() if each and name != "draws"}
     return Outputs(trained._replace(**others, draws=draws), find(outputs.evaluation))
 
 

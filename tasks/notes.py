@@ -17,6 +17,7 @@ def notes(manifests: Mapping[str, Manifest]) -> list[str]:
     facts = {name: manifest.facts for name, manifest in manifests.items()}
     return [
         *_of_text(facts["tokens"]),
+        *_of_phrases(facts.get("phrases", {})),
         *_of_lists(facts),
         *_of_loss(facts["evaluation"]),
         *_of_sets(facts["evaluation"]),
@@ -37,6 +38,12 @@ def clauses(shares: Mapping[str, float]) -> str:
 def _of_text(facts: Mapping[str, Any]) -> Iterator[str]:
     if warned := clauses(facts.get("spaceless", {})):
         yield warned
+
+
+def _of_phrases(facts: Mapping[str, Any]) -> Iterator[str]:
+    if facts:
+        named = ", such as " + " ".join(facts["examples"]) if facts["phrases"] else ": lower phrases.threshold"
+        yield f"{facts['phrases']:,} phrases became words{named}"
 
 
 def _of_lists(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -35,6 +35,7 @@ from tasks.tracking.session import ALIGNED, NEWS, PARENT, RESULT, VECTORS, param
 from tasks.vectors import formats, tables
 from tasks.vectors.tables import Vectors
 
+PHRASES = "phrases.csv"  # the artifact with the phrases of the text
 Rows = list[dict[str, Any]]
 
 log = logging.getLogger("w2v")
@@ -59,10 +60,12 @@ def publish(
     vectors: Dataset,
     evaluation: Dataset,
     context: Context,
+    phrases: Dataset | None = None,
 ) -> None:
     """Complete the run of `context`. Idempotent; the tag by which its result is found is set last."""
     run = Run(context.tracking_uri, context.run_id)
     stages = {"documents": documents, "tokens": tokens, "vocabulary": vocabulary, "held-out": held_out}
+    stages |= {"phrases": phrases} if phrases else {}
     stages |= {f"windows-{epoch:03d}": draw for epoch, draw in enumerate(draws)}
     stages |= {"vectors": vectors, "evaluation": evaluation}
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
@@ -85,6 +88,9 @@ def publish(
     ])  # fmt: skip
     with gathered(Path(context.runtime.workspace), run.id) as folder:
         write_artifacts(folder, config, learnt, vectors, evaluation, manifests, page)
+        if phrases:
+            found = contracts.read(phrases.path / "phrases.parquet", contracts.PHRASES)
+            spreadsheet.write(report_tables.phrases(found), folder / PHRASES)
         if aligned:
             (folder / ALIGNED).mkdir()
             _write_vectors(folder / ALIGNED, aligned.vectors)

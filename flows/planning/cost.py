@@ -51,6 +51,8 @@ def expect(config: Config, corpus: Corpus, found: Words) -> dict[str, Expected]:
     return {
         "ingestion": Expected(documents, 0.4 * text, BASE, 0.1 + text / 20e6),
         "tokenization": Expected(texts, 0.25 * text, BASE + 200e6, 0.1 + words / 4e6),
+        "phrases": Expected(0.1 * vocabulary, 5 * vocabulary, BASE + 200e6, 0.1 + config.phrases.passes * words / 2e6),
+        "joined": Expected(texts, 0.25 * text, BASE + 200e6, 0.1 + words / 2e6),
         "vocabulary": Expected(vocabulary, 20 * vocabulary, BASE + 200e6, 0.1 + words / 10e6),
         "windows-held-out": Expected(held_out, 2 * held_out, BASE + 200e6, 0.1 + words / 8e6),
         "windows": Expected(windows, 2 * windows, BASE + 200e6, 0.1 + words / 8e6),

@@ -8,6 +8,7 @@ from tasks.engine.stage import Stage
 from tasks.engine.store import Dataset, Manifest
 from tasks.evaluation.stage import evaluation
 from tasks.ingestion.stage import ingestion
+from tasks.phrases.stage import join, phrases
 from tasks.tokenization import tokenization
 from tasks.training.stage import training
 from tasks.vocabulary import vocabulary
@@ -27,6 +28,7 @@ class Trained(NamedTuple):
     held_out: Dataset
     draws: list[Dataset]
     vectors: Dataset
+    phrases: Dataset | None = None  # if phrases.passes is set
 
 
 class Outputs(NamedTuple):
@@ -37,6 +39,7 @@ class Outputs(NamedTuple):
     def named(self) -> dict[str, Manifest]:
         """Return the manifests that describe a result, by their names in a run."""
         told = {"tokens": self.trained.tokens, "vocabulary": self.trained.vocabulary, "vectors": self.trained.vectors}
+        told |= {"phrases": self.trained.phrases} if self.trained.phrases else {}
         return {name: dataset.manifest for name, dataset in (told | {"evaluation": self.evaluation}).items()}
 
 
@@ -76,6 +79,11 @@ def through_training(config: Config, do: Do, look: Look = lambda corpus: None) -
     """text → documents → tokens → vocabulary → windows → vectors"""
     documents = do(ingestion, config=config.ingestion)
     tokens = do(tokenization, documents=documents, config=config.tokenization)
+    found = None
+    if config.phrases.passes:
+        text = {"tokens": tokens, "config": config.phrases, "tokenization": config.tokenization}
+        found = do(phrases, **text)
+        tokens = do(join, **text, phrases=found)
     words = do(vocabulary, tokens=tokens, config=config.vocabulary, tokenization=config.tokenization)
     look(Corpus(documents, tokens, words))
     corpus = {"tokens": tokens, "vocabulary": words, "config": config.windows, "seed": config.seed}
@@ -91,4 +99,4 @@ def through_training(config: Config, do: Do, look: Look = lambda corpus: None) -
         window=config.windows.window,
         seed=config.seed,
     )
-    return Trained(documents, tokens, words, held_out, draws, vectors)
+    return Trained(documents, tokens, words, held_out, draws, vectors, found)

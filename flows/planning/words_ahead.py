@@ -13,6 +13,9 @@ from tasks import notes
 from tasks.datasets.word_lists import chosen
 from tasks.errors import InputError
 from tasks.ingestion.estimate import Seen
+from tasks.phrases.finding import find
+from tasks.phrases.stage import by_pass, connectors
+from tasks.phrases.text import Joiner, text_of, with_phrases
 from tasks.text.normalization import Rules
 from tasks.tokenization import clauses, no_word, scripts, tokenize
 from tasks.vocabulary import empty, frequent, sorted_counts
@@ -47,6 +50,8 @@ def counted(planned: Plan) -> Words | None:
 def count(config: Config, seen: Seen) -> Words:
     """Count the sampled texts. Raises InputError if these are the whole text and a stage would have no input."""
     lists = tokenized(config, seen.texts)["tokens"].combine_chunks()
+    if config.phrases.passes:
+        lists = _with_phrases(config, lists)
     flat = pc.list_flatten(lists).cast(pa.string())
     warnings = [notes.clauses(clauses(scripts(pa.array(seen.texts, pa.large_string())), config.tokenization))]
     if not len(flat):
@@ -83,6 +88,14 @@ def tokenized(config: Config, texts: Sequence[str | None]) -> pa.Table:
             f"tokenization.pattern\nexpected  an RE2 expression of one word, such as [a-z]+\n"
             f"found     {config.tokenization.pattern!r}: {error}\nRE2 has no look-around and no back-references."
         ) from error
+
+
+def _with_phrases(config: Config, lists: pa.Array) -> pa.Array:
+    """Return the words with the phrases of this text: exact if it is the whole text."""
+    between = connectors(config.phrases, config.tokenization)
+    text = text_of(lists)
+    found, _ = find(lambda joiners: [with_phrases(text, joiners)], config.phrases, between)
+    return with_phrases(text, [Joiner(each, between) for each in by_pass(found)]).lists()
 
 
 def _vocabulary(config: Config, every: pa.Table) -> tuple[pa.Table, int]:

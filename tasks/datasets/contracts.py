@@ -41,6 +41,13 @@ TOKENS = Contract(  # a row is a document, or a sentence of one
     "tokens", 1,
     pa.schema({"document": pa.int64(), "tokens": pa.large_list(pa.large_string())}),
 )  # fmt: skip
+PHRASES = Contract(  # a row is a phrase, by pass, falling count, then its words
+    "phrases", 1,
+    pa.schema({
+        "pass": pa.int32(), "phrase": pa.string(), "words": pa.list_(pa.string()), "count": pa.int64(),
+        "score": pa.float64(),
+    }),
+)  # fmt: skip
 VOCABULARY = Contract(  # a row is a word, by falling count, then word; its id is the row number
     "vocabulary", 1,
     pa.schema({"word": pa.string(), "count": pa.int64(), "keep_probability": pa.float32()}),

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from tasks.datasets import lines
 from tasks.datasets.files import digest_of_file
 from tasks.errors import InputError
-from tasks.text.normalization import Rules, forms
+from tasks.text.normalization import DELIMITER, Rules, forms
 
 FIRST = 5  # words that a message names
 
@@ -52,13 +52,19 @@ def read_words(path: str, key: str) -> list[str]:
 def chosen(path: str, key: str, text: pa.ChunkedArray, place: str, rules: Rules) -> WordList:
     """Return the words of the list in the form that the text has: as written, otherwise as the rules normalise them.
 
+    Several words of a line are one if they are a phrase of the text.
+
     Raises InputError if none of them is in the text, which the error calls `place`.
     """
     typed = read_words(path, key)
     found = forms(typed, rules)
-    wanted = [*typed, *(form[0] for form in found if len(form) == 1)]
+    joined = [DELIMITER.join(form) for form in found]  # several words may be a phrase
+    wanted = [*typed, *filter(None, joined)]
     known = set(text.filter(pc.is_in(text, value_set=pa.array(wanted, text.type))).to_pylist())
-    words = [word if word in known or len(form) != 1 else form[0] for word, form in zip(typed, found, strict=True)]
+    words = [
+        word if word in known or (len(form) != 1 and phrase not in known) else phrase
+        for word, form, phrase in zip(typed, found, joined, strict=True)
+    ]
     unknown = [each for each, word in zip(typed, words, strict=True) if word not in known]
     if not known:
         cut = [f"{word!r} is {len(form)} words there" for word, form in zip(typed, found, strict=True) if len(form) > 1]

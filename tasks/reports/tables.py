@@ -62,6 +62,12 @@ def neighbors(found: dict[str, list[tuple[str, float]]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def phrases(found: pa.Table) -> pd.DataFrame:
+    """Return a row per phrase: pass, phrase, count and score."""
+    frame: pd.DataFrame = found.drop_columns("words").to_pandas()
+    return frame
+
+
 def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     """Return the report page: settings, scores, neighbours, accounts of the stages, and where the files are."""
     facts = stages["evaluation"].facts

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 VERSION = 1  # of these rules; stored with each model
 KEY = b"tokenization"  # metadata key of the rules in a Parquet file
+DELIMITER = "_"  # between the words of a phrase, which is one word
 BREAK = "\0"  # between words; ingestion removes it from texts
 
 PARAGRAPH = "\u2029"  # ICU always ends a word here
@@ -79,7 +80,7 @@ class Rules(NamedTuple):
 
 
 class Lookup:
-    """Find the rows of words: as written, otherwise in the form that the rules give them.
+    """Find the rows of words: as written, otherwise in the form that the rules give them, several words as a phrase.
 
     Without rules, which older versions did not store, words are looked up in lower case.
     """
@@ -93,7 +94,7 @@ class Lookup:
         rows = [self.ids.get(word, -1) for word in words]
         missing = [place for place, row in enumerate(rows) if row < 0]
         for place, form in zip(missing, self.forms([words[place] for place in missing]), strict=True):
-            rows[place] = self.ids.get(form[0], -1) if len(form) == 1 else -1
+            rows[place] = self.ids.get(DELIMITER.join(form), -1)  # several words may be a phrase
         return rows
 
     def forms(self, words: Sequence[str]) -> list[list[str]]:

@@ -102,6 +102,15 @@ def test_questions_are_cut_as_the_text_was() -> None:
     assert Lookup(["paris"], Rules(lowercase=False)).rows(["Paris", "paris"]) == [-1, 0]
 
 
+def test_several_words_are_looked_up_as_a_phrase() -> None:
+    """Words that became one in the text are found as people write them; others are still no word."""
+    found = Lookup(["new_york", "new", "jean_luc_picard"], Rules())
+
+    assert found.rows(["New York", "new_york", "new-york", "New", "new town", "Jean-Luc Picard", "_"]) == [
+        0, 0, 0, 1, -1, 2, -1
+    ]  # fmt: skip
+
+
 def test_without_rules_lower_case_is_looked_up() -> None:
     """Without stored rules, words are looked up in lower case, as before."""
     assert Lookup(["i\u0307stanbul", "Bonn"], None).rows(["İstanbul", "Bonn", "bonn"]) == [0, 1, -1]

@@ -1,0 +1,1 @@
+"""The stage `phrases`: words that belong together become one word."""
