@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.sparse import Integers
+from w2v_core.arrays import Integers
 
 BETWEEN = 4  # connectors between two words, at most
 Mask = NDArray[np.bool_]
