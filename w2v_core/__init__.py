@@ -2,8 +2,9 @@
 
 May import: NumPy, SciPy and threadpoolctl.
 Read in this order: windows, vocabulary, model; examples, skip_gram, cbow; sparse, objectives; batches, training,
-factory; then fast, whose derivations stand at the head of each file; then measures. randomness and schedules are two
-small helpers. The public names below are loaded when they are first used (PEP 562); `__init__.pyi` types them.
+factory; then fast, whose derivations stand at the head of each file; then measures; and meeting, where several models
+become one. randomness and schedules are two small helpers. The public names below are loaded when they are first used
+(PEP 562); `__init__.pyi` types them.
 """
 
 from importlib import import_module
@@ -15,6 +16,7 @@ _PLACES = {
     "Settings": "training",
     "Vectors": "measures.similarity",
     "Windows": "windows",
+    "combine": "meeting",
     "draw": "windows",
     "generator": "randomness",
     "held_out_loss": "measures.likelihood",

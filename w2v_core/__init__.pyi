@@ -3,6 +3,7 @@ from w2v_core.factory import OBJECTIVES as OBJECTIVES
 from w2v_core.factory import learner as learner
 from w2v_core.measures.likelihood import held_out_loss as held_out_loss
 from w2v_core.measures.similarity import Vectors as Vectors
+from w2v_core.meeting import combine as combine
 from w2v_core.model import Model as Model
 from w2v_core.model import initial as initial
 from w2v_core.randomness import generator as generator
