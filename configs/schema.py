@@ -97,6 +97,11 @@ class Runtime(Section):
     training_threads: Annotated[int, Field(ge=1, le=256)] = Field(
         2, description="The number of threads of the training; more than two do not make it faster."
     )
+    workers: Annotated[int, Field(ge=0, le=1_024)] = Field(
+        0,
+        description="The number of processes that learn replicas (`training.replicas`); 0 uses every core, and 1 lets "
+        "them learn in turn in one process.",
+    )
     portable: bool = Field(
         False,
         description="Pin the kernels of BLAS and NumPy, for identical bits on every x86-64 CPU with AVX2.",

@@ -1,10 +1,12 @@
 """The sections that determine the result, one for each stage: they are part of the stages' keys."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from configs.section import Count, Fraction, Section, Text
+from configs.section import Count, Fraction, NotNegative, Section, Text
+
+REPLICATION = frozenset({"replicas", "meetings", "solo_windows"})  # keys of [training] that one model does not use
 
 
 class Ingestion(Section):
@@ -163,11 +165,52 @@ class Training(Section):
         "vectors.",
     )
 
+    replicas: Annotated[int, Field(ge=1, le=1_024)] = Field(
+        1,
+        description="Models that learn apart, each from its own part of the text, and are combined at every meeting; "
+        "they can use as many processes (docs/explanation/training-on-many.md).",
+    )
+    meetings: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        100, description="How often the replicas are combined during the training; fewer than 50 cost quality."
+    )
+    solo_windows: NotNegative = Field(
+        1_000_000, description="The windows from which a single model learns before there are replicas of it."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_replicas(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what only replicas use, for the same reason as above."""
+        alone = REPLICATION if self.replicas == 1 else frozenset()
+        return {key: value for key, value in dump(self).items() if key not in alone}
+
     @model_validator(mode="after")
     def _rates_in_order(self) -> "Training":
         if self.min_learning_rate > self.learning_rate:
             raise ValueError(f"min_learning_rate {self.min_learning_rate} is above learning_rate {self.learning_rate}")
         return self
+
+    @model_validator(mode="after")
+    def _replicas_have_blocks(self) -> "Training":
+        if self.replicas > 1 and (obstacle := self._obstacle()):
+            raise ValueError(
+                "expected  replicas = 1, or a training on blocks of windows: batch_size of at least block_length, and "
+                "negative sampling with shared_negatives, or skip-gram with hierarchical softmax\n"
+                f"found     replicas = {self.replicas} with {obstacle}\nChange one of them."
+            )
+        return self
+
+    def _obstacle(self) -> str:
+        """Return the setting because of which there are no blocks; "" if there are."""
+        tree = self.objective == "hierarchical_softmax"
+        obstacles = {
+            'batch_size = "full"': self.batch_size == "full",
+            f'objective = "{self.objective}"': self.objective == "softmax",
+            'architecture = "cbow" and objective = "hierarchical_softmax"': tree and self.architecture == "cbow",
+            "shared_negatives = 0": self.objective == "negative_sampling" and not self.shared_negatives,
+            f"batch_size = {self.batch_size} and block_length = {self.block_length}": self.batch_size != "full"
+            and self.batch_size < self.block_length,
+        }
+        return next((obstacle for obstacle, there in obstacles.items() if there), "")
 
 
 class Evaluation(Section):

@@ -1,11 +1,13 @@
 """Make the core's settings from the config, for training and evaluation alike."""
 
 from configs.schema import Training
+from configs.stages import REPLICATION
 from w2v_core.training import Settings
 
-FILES = {"warm_start", "frozen", "keep_epochs"}  # settings of files, which the core does not read or write
+# settings of files, which the core does not read or write, and of replicas, each of which trains as if alone
+OUTSIDE = {"warm_start", "frozen", "keep_epochs", *REPLICATION}
 
 
 def settings_of(config: Training, window: int, seed: int) -> Settings:
     """Return the core's settings for a training section."""
-    return Settings(window=window, seed=seed, **config.model_dump(exclude=FILES))
+    return Settings(window=window, seed=seed, **config.model_dump(exclude=OUTSIDE))

@@ -62,6 +62,6 @@ def adasum(a: Floats, b: Floats) -> Floats:
 
 def _kept(both: Floats, delta: Floats) -> Floats:
     """Return 1 − a·b / 2‖δ‖², the share of each row of `delta` that counts; 1 where the row is zero."""
-    squared = np.vecdot(delta, delta)
+    squared: Floats = np.vecdot(delta, delta)
     share = np.divide(both, 2 * squared, out=np.zeros_like(both), where=squared > TINY)
-    return np.float32(1) - share
+    return np.subtract(np.float32(1), share, out=squared)

@@ -109,9 +109,9 @@ def train(
         for shard, windows in enumerate(shards(epoch, here.shard), here.shard):
             if shard != here.shard:
                 here = Position(epoch, shard, windows=here.windows)
-            rate = partial(_rate, settings, epoch, total, here.windows - here.rows)
+            rate = partial(rate_at, settings, epoch, total, here.windows - here.rows)
             steps = learner.learn(windows, (epoch, shard), rate, here.step)
-            while step := _next(steps, here):
+            while step := next_step(steps, here):
                 used = rate(here.rows)
                 here = here._replace(
                     step=here.step + 1, windows=here.windows + step.windows, rows=here.rows + step.windows
@@ -121,10 +121,10 @@ def train(
             with np.errstate(invalid="ignore"):
                 finite = np.isfinite(model.theta.sum())  # one number that is not finite makes the sum so
             if not finite:
-                raise Diverged(_diverged(here, "vectors that are not finite numbers"))
+                raise Diverged(diverged(here, "vectors that are not finite numbers"))
 
 
-def _rate(settings: Settings, epoch: int, total: int, before: int, row: int) -> float:
+def rate_at(settings: Settings, epoch: int, total: int, before: int, row: int) -> float:
     """Return the rate at a row of a shard, before which the epoch has `before` rows. A full batch has a single rate."""
     within = 0.0 if settings.batch_size == "full" else (before + row) / total
     return schedules.learning_rate(
@@ -143,16 +143,17 @@ def _resumable(here: Position, total: int, settings: Settings) -> Position:
     return Position(here.epoch) if settings.batch_size == "full" else here
 
 
-def _next(steps: Iterator[Step], here: Position) -> Step | None:
+def next_step(steps: Iterator[Step], here: Position) -> Step | None:
     """Return the next step, None after the last. Raises Diverged at once if its loss is not finite."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         step = next(steps, None)
     if step and step.loss is not None and not math.isfinite(step.loss):
-        raise Diverged(_diverged(here, f"a loss of {step.loss}"))
+        raise Diverged(diverged(here, f"a loss of {step.loss}"))
     return step
 
 
-def _diverged(here: Position, found: str) -> str:
+def diverged(here: Position, found: str) -> str:
+    """Return the message of Diverged."""
     return (
         f"training diverged in epoch {here.epoch}, shard {here.shard}, step {here.step}\n"
         f"expected  finite numbers\nfound     {found}\n"

@@ -10,6 +10,7 @@ Points of the curve lie at fixed positions in the corpus, so the curve is as rep
 import functools
 import logging
 import shutil
+from contextlib import closing
 
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
@@ -56,10 +57,9 @@ def training(
         _tell_of_slowness()
     begin = start(words["word"].to_pylist(), config, seed, tokenization)
     settings = settings_of(config, window, seed)
-    keeping = tables.kept_epochs(config)
     windows = files.read_windows(held_out.files()[0])
-    session = TrainingSession(settings, begin, words, keeping, draws, windows, draft, context)
-    with threadpool_limits(1, "blas"), interruptible() as interrupt:
+    session = TrainingSession(settings, begin, words, config, draws, windows, draft, context)
+    with closing(session), threadpool_limits(1, "blas"), interruptible() as interrupt:
         draft.facts["environment"] = environment.describe()  # of the training, which may be published elsewhere
         try:
             while not session.paused and session.step():
@@ -74,7 +74,7 @@ def training(
     if session.paused:
         raise Paused(context.run_id, losses(session.curve.table))
     files.write_vectors(draft.file(tables.FINAL), words, session.model)
-    for name in map(tables.EARLIER.format, keeping):
+    for name in map(tables.EARLIER.format, tables.kept_epochs(config)):
         shutil.copyfile(session.checkpoints.folder / name, draft.file(name))
     contracts.write(draft.file("curve.parquet"), contracts.CURVE, session.curve.table)
     draft.facts.update(session.facts, **begin.facts, vector_size=config.vector_size)
