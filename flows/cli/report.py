@@ -17,6 +17,7 @@ from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.stage import new_share
 from tasks.text import patterns
 from tasks.tracking import session
+from tasks.training import workers
 
 log = logging.getLogger("w2v")
 WORDS = 12  # shown of each sampled document in the plan
@@ -98,6 +99,8 @@ def show_plan(config: Config, planned: Plan) -> None:
         rows += [[f"+ {name}", "runs", "", "", "", f"~{seconds:,.0f} s"] for name, seconds in about.items()]
     titles = ["rows", "disk", "memory", "time"]
     console.print(table(["stage", "", *titles], rows, right=titles))
+    if config.training.replicas > 1:
+        say(console, f"\ntraining  {workers.described(config.training, config.runtime)}")
     for warned in patterns.warnings(config.tokenization.pattern):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     if not foreseen.expected:

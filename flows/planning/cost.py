@@ -11,11 +11,14 @@ from flows.planning.plan import Plan
 from flows.planning.words_ahead import Words
 from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.estimate import Corpus, Seen, look, stored
+from tasks.training import workers
 from tasks.vectors.tables import kept_epochs
 
 SENTENCE = 20  # words
 BASE = 400e6  # bytes of memory: the interpreter and its libraries
 SERVER = 15.0  # seconds until a temporary Prefect server answers
+WORKER = 150e6  # bytes of memory: a process that learns replicas, without its table
+MET = 2e9  # bytes of replicas' tables that one process combines in a second
 PUBLICATION = 10.0  # seconds, mostly in MLflow's libraries
 
 
@@ -43,7 +46,7 @@ def expect(config: Config, corpus: Corpus, found: Words) -> dict[str, Expected]:
     vocabulary = min(config.vocabulary.max_size or found.vocabulary, found.vocabulary)
     training = config.training
     tables = vocabulary * training.vector_size * 8
-    step = _step(config, vocabulary)
+    step, shared = _step(config, vocabulary), _replicas(config, tables)
     judged = len(kept_epochs(training)) + 1  # the final vectors, and the kept ones of earlier epochs
     sets = len(judging_files(config.evaluation))
     texts = words / SENTENCE if config.tokenization.sentences else documents
@@ -58,12 +61,33 @@ def expect(config: Config, corpus: Corpus, found: Words) -> dict[str, Expected]:
         "windows": Expected(windows, 2 * windows, BASE + 200e6, 0.1 + words / 8e6),
         "training": Expected(
             vocabulary,
-            judged * tables,
-            BASE + 3 * tables + step,
-            1 + training.epochs * words / 1e6 * training.vector_size / 100,
+            judged * tables + shared.disk,
+            BASE + 3 * tables + step + shared.memory,
+            1 + training.epochs * words / 1e6 * training.vector_size / 100 / shared.speedup + shared.seconds,
         ),
         "evaluation": Expected(80 + 6e3 * sets, 1e4 + 3e5 * sets, BASE + 2 * tables, (1 + 5 * sets) * judged),
     }
+
+
+class Shared(NamedTuple):
+    """What replicas add to a training, and how much faster their workers are than the two threads of one model."""
+
+    disk: float  # bytes
+    memory: float  # bytes, of all workers
+    speedup: float
+    seconds: float  # of all meetings
+
+
+def _replicas(config: Config, tables: float) -> Shared:
+    replicas, processes = config.training.replicas, workers.number(config.training, config.runtime)
+    if replicas == 1:
+        return Shared(0.0, 0.0, 1.0, 0.0)
+    return Shared(
+        (replicas + 2) * tables,
+        tables + (processes * (WORKER + tables) if processes > 1 else 0.0),
+        max(1.0, processes / 2),
+        config.training.meetings * replicas * tables / MET / processes,
+    )
 
 
 def _step(config: Config, vocabulary: float) -> float:

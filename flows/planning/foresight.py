@@ -19,6 +19,7 @@ from tasks.ingestion import estimate
 from tasks.readers.documents import Document
 from tasks.sweeps import ranking
 from tasks.tracking import session
+from tasks.training import rounds
 from tasks.windows import held_out_documents
 
 IMPOSSIBLE = 2  # refuse at this multiple of the available amount: the estimates are orders of magnitude
@@ -45,6 +46,8 @@ def foresee(config: Config, planned: Plan) -> Foreseen:
         read = words_ahead.count(config, seen)
         warnings += [*read.warnings, *_held_out(config, seen)]
         found = read.grown(seen.corpus.characters / sum(map(len, seen.texts))) if seen.corpus else None
+    if found:
+        warnings += rounds.warnings(config.training, [int(found.windows)] * config.training.epochs)
     expected = cost.expect(config, seen.corpus, found) if seen.corpus and found else {}
     runs = {step.label: of_stage(expected, step.label) for step in planned.steps if not step.output}
     there = {label: each for label, each in runs.items() if each}

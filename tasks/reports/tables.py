@@ -95,8 +95,18 @@ def _summary(config: Config, stages: dict[str, Manifest]) -> str:
         f"from {stages['vocabulary'].facts['occurrences']:,} words of "
         f"{', '.join(map(code, [source] if isinstance(source, str) else source))}; "
         f"{_spaced(training.architecture)} with {_spaced(training.objective)}, window {config.windows.window}, "
-        f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}."
+        f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}"
+        f"{_replication(training.replicas, stages['vectors'].facts)}."
     )
+
+
+def _replication(replicas: int, facts: dict[str, Any]) -> str:
+    """Return how many models were combined, and who learnt them; "" for one model."""
+    if replicas == 1:
+        return ""
+    found = facts["replication"]
+    on = "1 worker" if found["workers"] == 1 else f"{found['workers']} workers"
+    return f"; {replicas} replicas on {on}, combined {found['meetings']:,} times"
 
 
 def _spaced(name: str) -> str:

@@ -17,14 +17,14 @@ from threadpoolctl import threadpool_limits
 
 from configs.schema import Tokenization, Training
 from tasks.datasets import contracts
-from tasks.engine import environment
+from tasks.engine import environment, progress
 from tasks.engine.interrupts import interruptible
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.errors import Paused, TrainingError
 from tasks.settings import settings_of
 from tasks.text.normalization import Rules
-from tasks.training import files
+from tasks.training import files, rounds
 from tasks.training.initialization import start, start_digests
 from tasks.training.session import TrainingSession
 from tasks.vectors import tables
@@ -58,6 +58,9 @@ def training(
     begin = start(words["word"].to_pylist(), config, seed, tokenization)
     settings = settings_of(config, window, seed)
     windows = files.read_windows(held_out.files()[0])
+    for text in rounds.warnings(config, [draw.manifest.account.written for draw in draws]):
+        if not progress.warned(text):
+            log.warning("⚠ %s", text)
     session = TrainingSession(settings, begin, words, config, draws, windows, draft, context)
     with closing(session), threadpool_limits(1, "blas"), interruptible() as interrupt:
         draft.facts["environment"] = environment.describe()  # of the training, which may be published elsewhere

@@ -28,6 +28,16 @@ def number(training: Training, runtime: Runtime) -> int:
     return min(training.replicas, runtime.workers or os.cpu_count() or 1)
 
 
+def described(training: Training, runtime: Runtime) -> str:
+    """Return who learns a training, for people."""
+    count = number(training, runtime)
+    where = f"{count} processes" if count > 1 else "one process, in turn"
+    return (
+        f"{training.replicas} replicas in {where}, combined {training.meetings:,} times after "
+        f"{training.solo_windows:,} windows alone"
+    )
+
+
 class Workers:
     """One or several workers; with one, the calls are made in this process."""
 
