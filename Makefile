@@ -10,7 +10,7 @@ WORKERS ?= 3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: retrain test docs reference benchmark agreement roofline theory lock
+.PHONY: retrain test docs reference benchmark agreement roofline scaling theory lock
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
@@ -38,6 +38,9 @@ agreement: .venv/ready
 
 roofline: .venv/ready
 	$(BIN)/python -m benchmarks.core $(ARGS)
+
+scaling: .venv/ready
+	$(BIN)/python -m benchmarks.scaling $(ARGS)
 
 theory: .venv/ready
 	$(BIN)/python -m benchmarks.batch_size $(ARGS)

@@ -110,6 +110,8 @@ class Apart:
         calls = [lesson.model_dump_json() for lesson in lessons]
         answers = yield from self._workers.results(replica.learn, calls, names)
         learnt = [Learnt.model_validate_json(answer) for answer in answers]
+        if said := next((each.diverged for each in learnt if each.diverged), ""):
+            raise Diverged(said)
         yield from self._meet(here, [lesson.end for lesson in lessons])
         return self._progress(here, learnt)
 

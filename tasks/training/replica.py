@@ -23,7 +23,7 @@ from w2v_core.factory import learner
 from w2v_core.fast.pipelined import InFlight
 from w2v_core.meeting import combine
 from w2v_core.model import Model
-from w2v_core.training import Position, Settings, next_step, rate_at
+from w2v_core.training import Diverged, Position, Settings, next_step, rate_at
 from w2v_core.windows import Windows
 
 COUNTS, FROZEN = "counts.npy", "frozen.npy"  # beside the tables
@@ -83,9 +83,10 @@ class Lesson(Record):
 class Learnt(Record):
     """What a lesson has measured."""
 
-    pairs: int
-    loss: float
-    updates: int
+    pairs: int = 0
+    loss: float = 0.0  # summed over these pairs
+    updates: int = 0
+    diverged: str = ""  # the message of Diverged
 
 
 class Meeting(Record):
@@ -105,7 +106,7 @@ class Stopped(Exception):
 
 
 def learn(call: str) -> str:
-    """Do a Lesson, given as JSON; return what it Learnt as JSON. Raises Diverged if a loss is not finite."""
+    """Do a Lesson, given as JSON; return what it Learnt as JSON."""
     lesson = Lesson.model_validate_json(call)
     lesson.source.check()
     settings = Settings(**lesson.settings)
@@ -120,11 +121,14 @@ def learn(call: str) -> str:
     here = Position(lesson.epoch, lesson.number)
     pairs, loss, updates = 0, 0.0, 0
     steps = teacher.learn(windows, (lesson.epoch, lesson.number), rate)
-    while step := next_step(steps, here):
-        here = here._replace(step=here.step + 1)
-        pairs, loss, updates = pairs + step.pairs, loss + (step.loss or 0.0), updates + step.updates
-        if (stopping := getattr(_own, "stopping", None)) and stopping.is_set():
-            raise Stopped
+    try:
+        while step := next_step(steps, here):
+            here = here._replace(step=here.step + 1)
+            pairs, loss, updates = pairs + step.pairs, loss + (step.loss or 0.0), updates + step.updates
+            if (stopping := getattr(_own, "stopping", None)) and stopping.is_set():
+                raise Stopped
+    except Diverged as error:
+        return Learnt(diverged=str(error)).model_dump_json()
     np.copyto(table(lesson.tables / lesson.end, "r+"), model.theta)
     return Learnt(pairs=pairs, loss=loss, updates=updates).model_dump_json()
 
