@@ -139,7 +139,8 @@ def meet(call: str) -> str:
     meeting.source.check()
     rows = slice(meeting.first, meeting.last)
     start, *ends = (_rows(meeting.tables / name) for name in (meeting.start, *meeting.ends))
-    _rows(meeting.tables / meeting.combined, "r+")[rows] = combine(start[rows], [end[rows] for end in ends])
+    with np.errstate(over="ignore", invalid="ignore"):  # the next θ is checked as a whole
+        _rows(meeting.tables / meeting.combined, "r+")[rows] = combine(start[rows], [end[rows] for end in ends])
     return ""
 
 
