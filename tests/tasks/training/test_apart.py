@@ -1,6 +1,5 @@
 """Training by replicas: the result depends on the plan of its rounds, never on who computes them."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -27,7 +26,7 @@ from tasks.training.replica import Meeting, Shard, Source
 from tasks.training.session import TrainingSession
 from tasks.training.workers import Workers
 from tasks.vectors import tables
-from tests.support.replicas import SETTINGS, train
+from tests.support.replicas import SETTINGS, die, train
 from w2v_core.factory import learner
 from w2v_core.fast.pipelined import InFlight
 from w2v_core.model import initial
@@ -210,7 +209,7 @@ def test_a_killed_driver_goes_on(tmp_path: Path, kills: int) -> None:
 def test_a_call_lost_three_times_fails(tmp_path: Path) -> None:
     """A call that takes its worker with it each time ends the stage, and the message names it and the next step."""
     with Workers(2) as workers, pytest.raises(TrainingError, match=r"^round 7 was lost(?s:.*)fewer runtime\.workers"):
-        for _ in workers.results(os._exit, ["a", "b"], ["round 7", "round 8"]):  # type: ignore[arg-type]
+        for _ in workers.results(die, ["a", "b"], ["round 7", "round 8"]):
             pass
 
 
