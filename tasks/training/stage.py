@@ -28,7 +28,7 @@ from tasks.training import files, rounds
 from tasks.training.initialization import start, start_digests
 from tasks.training.session import TrainingSession
 from tasks.vectors import tables
-from w2v_core.fast.blocks import IN_PLACE
+from w2v_core.fast.adding import IN_PLACE
 from w2v_core.training import Diverged
 
 log = logging.getLogger("w2v")

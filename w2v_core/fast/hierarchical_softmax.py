@@ -19,7 +19,9 @@ Source   Morin & Bengio 2005 (AISTATS); Mikolov et al. 2013b (arXiv:1310.4546), 
 import numpy as np
 from numpy.typing import NDArray
 
-from w2v_core.fast.blocks import Batch, Blocks, Floats, Integers, band, softplus
+from w2v_core.fast.adding import Floats
+from w2v_core.fast.blocks import Batch, Blocks, band, front, softplus
+from w2v_core.fast.shard import Integers, Shard
 from w2v_core.model import Model
 from w2v_core.objectives import huffman
 from w2v_core.objectives.huffman import Paths
@@ -61,27 +63,31 @@ class TreeBlocks(Blocks):
         fixed = np.stack([frozen, np.zeros_like(frozen)], axis=1).ravel()  # nodes are not words
         around = settings.block_length + 2 * settings.window
         super().__init__(settings, model, fixed, nodes - upper + around * int(self.low_length.max(initial=0)))
-        # A step's weights are one of these lines: reach of its word, minus that, or zeros for a step that is not there.
-        # So both w and w⁺ − w⁻ are looked up by number, without arithmetic.
-        self.lines = np.zeros((self.blocks, 2 * around + 1, self.length), np.float32)
+        # A step's w is the line of its word in `reach`, and w⁺ the same where it turns left; else a line of zeros. So
+        # both are looked up by number, without arithmetic.
+        self.lines = np.zeros((self.blocks, around + 1, self.length), np.float32)
         self.reach = self.lines[:, :around]
         self.band = band(self.reach, settings.window)
-        self._surplus = np.zeros_like(self._weight)  # w⁺ − w⁻
+        rows = self._place.size
+        self._row, self._terms = np.zeros(rows, np.intp), np.zeros(rows, np.float32)
+        self._weight, self._yes, self._term = np.zeros((3, self._scores.size), np.float32)
 
     def draw(self, sets: int, *, rng: np.random.Generator) -> Integers:
         """Return no noise words, (sets, 0): the softmax is exact."""
         return np.empty((sets, 0), np.int32)
 
-    def weigh(self, batch: Batch, near: NDArray[np.bool_]) -> int:
+    def begin(self, stack: Shard, noise: Integers) -> None:
+        """Keep the blocks of a round: their paths, as rows, would take too much room."""
+        self.stack = stack
+
+    def prepare(self, batch: Batch) -> int:
         """Lay out the upper nodes and the lower steps of all words around; return the number of pairs."""
-        around, upper = self.around, len(self.upper_row)
-        lines, reach = self.lines[: self.used], self.reach[: self.used]
-        # Write reach through its diagonals, and its negative below it.
+        around, upper, stack = self.around, len(self.upper_row), self.stack.blocks(batch.at)
+        lines, reach, near = self.lines[: self.used], self.reach[: self.used], stack.near()
         self.band[:, : self.used] = near
-        np.negative(reach, out=lines[:, around:-1])
 
         # List the lower steps of all words around, block by block, word by word: the ragged gather of huffman.Paths.of.
-        word = batch.stack.row[:, self.sources :] >> 1  # (B, T + 2m)
+        word = stack.row[:, self.sources :] >> 1  # (B, T + 2m)
         length = self.low_length[word].ravel()
         size = length.reshape(word.shape).sum(axis=1)
         before = np.cumsum(length) - length
@@ -89,39 +95,48 @@ class TreeBlocks(Blocks):
         line = np.repeat(np.arange(lines[..., 0].size).reshape(lines.shape[:2])[:, :around].ravel(), length)
 
         # Rows: the sources, the upper nodes, then each block's steps; a block with fewer is filled up with any row, 1.
-        self.lay_out(upper + int(size.max()))
-        taken = np.arange(upper, self.weight.shape[1]) < upper + size[:, None]
-        self.row[:, : self.sources] = batch.stack.row[:, : self.sources]
+        candidates = upper + int(size.max())
+        taken = np.arange(upper, candidates) < upper + size[:, None]
+        self.row = front(self._row, (self.used, self.sources + candidates))
+        self.row[:, : self.sources] = stack.row[:, : self.sources]
         row = self.row[:, self.sources :]
         row[:, :upper] = self.upper_row
         row[:, upper:] = 1
         row[:, upper:][taken] = self.low_row[step]
 
-        # Lower steps: w = reach of their word; w⁺ − w⁻ is the same where it turns left, and its negative where right.
-        self.surplus = self._surplus[: self.weight.size].reshape(self.weight.shape)
-        place = np.full(row.shape, 2 * around)  # a line of zeros
+        # Lower steps: w = reach of their word; w⁺ is the same where it turns left, and 0 where right.
+        shape = (self.used, candidates, self.length)
+        self.weight, self.yes = front(self._weight, shape), front(self._yes, shape)
+        place = np.full(row.shape, around)  # a line of zeros
         place[:, upper:][taken] = line
         lines.reshape(-1, self.length).take(place, axis=0, out=self.weight, mode="clip")
-        place[:, upper:][taken] += around * self.low_code[step]
-        lines.reshape(-1, self.length).take(place, axis=0, out=self.surplus, mode="clip")
+        place[:, upper:][taken] = np.where(self.low_code[step], around, line)
+        lines.reshape(-1, self.length).take(place, axis=0, out=self.yes, mode="clip")
 
-        # Upper nodes: several words around share one, so their turns are summed: (L − R)·reach and (L + R)·reach.
-        turn = self.turn[word].astype(np.float32).transpose(0, 2, 1)
-        np.matmul(turn, reach, out=self.surplus[:, :upper])
-        np.matmul(abs(turn), reach, out=self.weight[:, :upper])
+        # Upper nodes: several words around share one, so their turns are summed: L·reach and (L + R)·reach.
+        turn = self.turn[word].transpose(0, 2, 1)
+        np.matmul((turn > 0).astype(np.float32), reach, out=self.yes[:, :upper])
+        np.matmul((turn != 0).astype(np.float32), reach, out=self.weight[:, :upper])
+
+        # A candidate takes part in the questions of its row of weights, a hidden vector in those of its column.
+        self.terms = front(self._terms, self.row.shape)
+        np.matmul(self.weight, np.ones(self.length, np.float32), out=self.terms[:, self.sources :])
+        np.matmul(np.ones(candidates, np.float32), self.weight, out=self.terms[:, : self.sources])
         return int(np.count_nonzero(near))
 
-    def answer(self, tanh: Floats) -> None:
-        """Replace tanh(S/2) by w · tanh(S/2) − (w⁺ − w⁻), in place."""
-        tanh *= self.weight
-        tanh -= self.surplus
+    def answer(self, scores: Floats) -> None:
+        """Replace S by w · σ(S) − w⁺, in place."""
+        # w · σ(s) = w / (1 + e^−s).
+        np.exp(np.negative(scores, out=scores), out=scores)
+        scores += 1
+        np.divide(self.weight, scores, out=scores)
+        scores -= self.yes
 
-    def loss_of(self, scores: Floats, terms: Floats) -> float:
+    def loss_of(self, scores: Floats) -> float:
         """Return Σ w · log(1 + exp(s)) − w⁺ · s, in nats."""
         # log σ(s) = s − log(1 + e^s) and log σ(−s) = −log(1 + e^s): one softplus serves both answers.
-        np.add(self.weight, self.surplus, out=terms)  # 2 · w⁺
-        terms *= scores
-        true = terms.sum(dtype=np.float64) / 2
-        softplus(scores, terms)
-        terms *= self.weight
-        return float(terms.sum(dtype=np.float64) - true)
+        term = front(self._term, scores.shape)
+        true = np.multiply(self.yes, scores, out=term).sum(dtype=np.float64)
+        softplus(scores.copy(), term)
+        term *= self.weight
+        return float(term.sum(dtype=np.float64) - true)

@@ -20,7 +20,8 @@ from threading import Condition
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from w2v_core.fast.blocks import Batch, Blocks, Shard
+from w2v_core.fast.blocks import Batch, Blocks
+from w2v_core.fast.shard import Shard
 from w2v_core.randomness import generator
 from w2v_core.training import Step
 from w2v_core.windows import Windows
@@ -51,21 +52,24 @@ class InFlight:
         # Blocks are shuffled, if at all, not windows: the products need neighbours side by side.
         order = generator(self.settings.seed, "order", *place).permutation(len(shard)) if lane.random_order else None
 
-        def batches_of(numbers: range) -> Iterator[Batch]:
-            """Yield the batches of one lane in a round; their noise words are drawn together."""
+        def batches_of(lane: Blocks, numbers: range) -> Iterator[Batch]:
+            """Yield the batches of one lane in a round; what can be is computed for all of them together."""
+            if not numbers:
+                return
+            at = np.add.outer(np.array(numbers) * blocks, np.arange(blocks)).ravel()
+            at = at[at < len(shard)]  # the last batch may be short
             rng = generator(self.settings.seed, "training", *place, numbers.start)
-            noise = lane.draw(len(numbers) * blocks, rng=rng)
-            for number, words in zip(numbers, noise.reshape(len(numbers), blocks, noise.shape[1]), strict=True):
-                at = slice(number * blocks, (number + 1) * blocks)
-                stack = shard.blocks(at if order is None else order[at])
-                yield Batch(number, stack, words[: len(stack)], learning_rate(number * size), number % MEASURED == 0)
+            lane.begin(shard.blocks(at if order is None else order[at]), lane.draw(len(at), rng=rng))
+            for count, number in enumerate(numbers):
+                own = slice(count * blocks, min((count + 1) * blocks, len(at)))
+                yield Batch(number, own, learning_rate(number * size), number % MEASURED == 0)
 
         # The products are small: BLAS threads would cost more than they save, and two threads of ours fill two cores.
         with self.libraries.limit(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:
             for start in range(first * ROUND, batches, ROUND):
                 # Even batches go to the first lane, odd ones to the second.
                 numbers = range(start, min(start + ROUND, batches))
-                work = list(zip(self.lanes, (batches_of(numbers[0::2]), batches_of(numbers[1::2])), strict=True))
+                work = [(lane, batches_of(lane, numbers[number::2])) for number, lane in enumerate(self.lanes)]
                 # Both ways make the same gathers and updates in the same order; only who makes them differs.
                 if self.threads > 1:
                     self._together(pool, work, _Turns(numbers))

@@ -22,6 +22,7 @@ class Strata:
 
     def __init__(self, probability: NDArray[np.float64], strata: int) -> None:
         """Cut `probability` (V,), which sums to one, into K = `strata` parts of 1/K."""
+        self.strata = strata
         # Lay the words on a line of length 1. Cut it at the ends of the words and at the borders of the strata: each
         # piece, an entry, then belongs to one word and to one stratum.
         border = np.arange(1, strata) / strata

@@ -27,7 +27,7 @@ from tasks.vocabulary import vocabulary
 from tasks.windows import windows
 from tests.support.corpora import tokens_of
 from w2v_core import batches
-from w2v_core.fast import blocks, pipelined
+from w2v_core.fast import adding, pipelined
 
 TOPICS = [[f"{topic}{number}" for number in range(8)] for topic in ("sea", "sky")]
 # sixteen words share 64 windows: without strong damping their steps overshoot
@@ -263,7 +263,7 @@ def test_a_scipy_without_the_product_in_place_is_said_once(
 ) -> None:
     """Training works without SciPy's in-place product and warns once."""
     monkeypatch.setattr(module, "IN_PLACE", False)
-    monkeypatch.setattr(blocks, "coo_matmat_dense", None)
+    monkeypatch.setattr(adding, "coo_matmat_dense", None)
     module._tell_of_slowness.cache_clear()
     for name in ("one", "two"):
         train(workspace(tmp_path, name), epochs=1)

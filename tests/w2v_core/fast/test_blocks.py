@@ -16,8 +16,8 @@ from scipy.sparse import _sparsetools
 from tests.w2v_core import oracles
 from tests.w2v_core.oracles import Corpus
 from w2v_core import factory
-from w2v_core.fast import blocks, hierarchical_softmax, pipelined
-from w2v_core.fast.blocks import Floats, Integers, _add_rows
+from w2v_core.fast import adding, blocks, hierarchical_softmax, pipelined
+from w2v_core.fast.adding import Floats, Places, add_rows
 from w2v_core.fast.pipelined import InFlight
 from w2v_core.fast.stratified import Strata
 from w2v_core.model import Model
@@ -90,15 +90,15 @@ def oracle_gradient(
     return gradient, terms, loss
 
 
-def oracle_noise(config: Settings, strata: Strata, batches: int, blocks: int) -> dict[int, NDArray[np.int32]]:
+def oracle_noise(config: Settings, strata: Strata, batches: int, each: int) -> dict[int, NDArray[np.int32]]:
     """Return the noise words of each batch, (blocks, K); those of every other batch of a round are drawn together."""
     drawn = {}
     for start in range(0, batches, pipelined.ROUND):
         for lane in (0, 1):
             numbers = range(start + lane, min(start + pipelined.ROUND, batches), 2)
             rng = generator(config.seed, "training", 0, 0, start + lane)
-            words = strata.draw(len(numbers) * blocks, rng=rng)
-            drawn |= {number: words[i * blocks : (i + 1) * blocks] for i, number in enumerate(numbers)}
+            words = strata.draw(len(numbers) * each, rng=rng)
+            drawn |= {number: words[i * each : (i + 1) * each] for i, number in enumerate(numbers)}
     return drawn
 
 
@@ -111,11 +111,11 @@ def oracle(config: Settings, corpus: Corpus, model: Model) -> tuple[Table, list[
     assert size != "full"
     drawn = oracle_noise(config, strata, -(-len(corpus.windows) // size), size // length)
     every = np.arange(len(corpus.windows))
-    blocks = [every[first : first + length] for first in every[::length]]
+    parts = [every[first : first + length] for first in every[::length]]
     if config.objective == "hierarchical_softmax":
-        blocks = [blocks[block] for block in generator(config.seed, "order", 0, 0).permutation(len(blocks))]
+        parts = [parts[block] for block in generator(config.seed, "order", 0, 0).permutation(len(parts))]
     for batch, start in enumerate(range(0, len(corpus.windows), size)):
-        taken = blocks[batch * size // length : (batch + 1) * size // length]
+        taken = parts[batch * size // length : (batch + 1) * size // length]
         rows = np.concatenate(taken)
         words = drawn[batch][: len(taken)]
         often = np.array([np.bincount(block, minlength=len(theta)) for block in words]).repeat(config.block_length, 0)
@@ -260,13 +260,43 @@ def test_frozen_words_stay() -> None:
     assert (model.theta[~frozen] != before[~frozen]).any(axis=(1, 2)).all()
 
 
+@ways
+def test_both_ways_of_multiplying_agree(
+    objective: str, architecture: str, combination: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores from Hᵀ as it lies, and from a copy of it, lead to the same vectors up to rounding."""
+    corpus = oracles.random_corpus(30, 300)
+    config, lying, across = configured(objective, architecture, combination), model_for(corpus), model_for(corpus)
+    monkeypatch.setattr(blocks, "reads_across", lambda: False)
+    list(learn(config, corpus, lying))
+
+    monkeypatch.setattr(blocks, "reads_across", lambda: True)
+    list(learn(config, corpus, across))
+
+    np.testing.assert_allclose(across.theta, lying.theta, rtol=1e-4, atol=1e-6)
+
+
+@ways
+def test_scores_of_any_size_are_safe(objective: str, architecture: str, combination: str) -> None:
+    """Scores of ±10⁴ give finite numbers without a warning, though e^±s is 0 or infinite."""
+    corpus = oracles.random_corpus(30, 300)
+    model = model_for(corpus)
+    model.theta[:] = np.sign(model.theta) * 100
+    learner = factory.learner(configured(objective, architecture, combination), model, corpus.counts, lambda epoch: 300)
+
+    steps = list(learner.learn(corpus.windows, (0, 0), lambda rows: 1e-6))
+
+    assert np.isfinite(model.theta).all()
+    assert sum(step.loss or 0 for step in steps) > 10_000
+
+
 def test_rows_that_repeat_are_all_added() -> None:
     """The sparse product in place equals np.add.at."""
     table, row, scale, gradient, place = repeating_rows()
     expected = table.astype(np.float64)
     np.add.at(expected, row, scale[:, None] * gradient[place])
 
-    _add_rows(table, row, scale, gradient, place)
+    add_rows(table, row, scale, gradient, place)
 
     np.testing.assert_allclose(table, expected, rtol=1e-5)
 
@@ -283,21 +313,21 @@ def test_scipy_may_lose_its_private_product(monkeypatch: pytest.MonkeyPatch) -> 
 
     (usual, *update), (other, *_) = repeating_rows(), repeating_rows()
     expected = trained()
-    _add_rows(usual, *update)
+    add_rows(usual, *update)
 
     monkeypatch.delattr(_sparsetools, "coo_matmat_dense")
-    without = runpy.run_path(str(blocks.__file__))
+    without = runpy.run_path(str(adding.__file__))
     assert not without["IN_PLACE"]
 
-    monkeypatch.setattr(blocks, "coo_matmat_dense", without["coo_matmat_dense"])
-    _add_rows(other, *update)
+    monkeypatch.setattr(adding, "coo_matmat_dense", without["coo_matmat_dense"])
+    add_rows(other, *update)
     assert other.tobytes() == usual.tobytes()
     assert trained().tobytes() == expected.tobytes()
 
 
-def repeating_rows() -> tuple[Floats, Integers, Floats, Floats, Integers]:
+def repeating_rows() -> tuple[Floats, Places, Floats, Floats, Places]:
     """Return a table, and gradients to add to some of its rows."""
     rng = np.random.default_rng(0)
     table, gradient = rng.random((7, 3), np.float32), rng.random((50, 3), np.float32)
-    row, place = rng.integers(7, size=20, dtype=np.int32), rng.permutation(50)[:20].astype(np.int32)
+    row, place = rng.integers(7, size=20), rng.permutation(50)[:20]
     return table, row, rng.random(20, np.float32), gradient, place
