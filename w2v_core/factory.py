@@ -28,12 +28,12 @@ ARCHITECTURES: dict[str, Callable[[Settings], Architecture]] = {
     "skip_gram": lambda settings: skip_gram.problems,
     "cbow": lambda settings: partial(cbow.problems, combination=settings.combination),
 }
-OBJECTIVES: dict[str, Callable[[Settings, Counts], Objective]] = {
-    "softmax": lambda settings, counts: Softmax(),
-    "negative_sampling": lambda settings, counts: NegativeSampling(
+OBJECTIVES: dict[str, Callable[[Settings, Counts, int], Objective]] = {
+    "softmax": lambda settings, counts, threads: Softmax(threads),
+    "negative_sampling": lambda settings, counts, threads: NegativeSampling(
         Noise(counts, settings.noise_exponent), settings.negatives
     ),
-    "hierarchical_softmax": lambda settings, counts: HierarchicalSoftmax(counts),
+    "hierarchical_softmax": lambda settings, counts, threads: HierarchicalSoftmax(counts),
 }
 BLOCKS: dict[str, Callable[[Settings, Model, Counts, NDArray[np.bool_]], tuple[Blocks, Blocks] | None]] = {
     "negative_sampling": negative_sampling.lanes,
@@ -46,9 +46,9 @@ def architecture(settings: Settings) -> Architecture:
     return ARCHITECTURES[settings.architecture](settings)
 
 
-def objective(settings: Settings, counts: Counts) -> Objective:
+def objective(settings: Settings, counts: Counts, threads: int = 1) -> Objective:
     """Return the objective of these settings over words with `counts` (V,). Raises KeyError for an unknown name."""
-    return OBJECTIVES[settings.objective](settings, counts)
+    return OBJECTIVES[settings.objective](settings, counts, threads)
 
 
 def learner(
@@ -72,7 +72,7 @@ def learner(
         lanes = BLOCKS[settings.objective](settings, model, counts, frozen)
         if lanes:
             return InFlight(lanes, threads=threads)
-    problems, judge = architecture(settings), objective(settings, counts)
+    problems, judge = architecture(settings), objective(settings, counts, threads)
     if settings.batch_size == "full":
         return FullBatch(settings, model, problems, judge, frozen, rows)
     return MiniBatches(settings, model, problems, judge, frozen)

@@ -13,6 +13,8 @@ Source   Mikolov et al. 2013b (arXiv:1310.4546), eq. 2, sign flipped: we minimis
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from w2v_core.examples import Gradients
 from w2v_core.sparse import Rows
 
 ELEMENTS = 1 << 22  # scores held at a time
+PART_ROWS, PART_WORDS = 128, 2048  # what a thread takes at a time
 LEAST = -80.0  # exp of anything lower is nothing beside exp(0), and would underflow in float32
 
 
@@ -30,6 +33,10 @@ class Softmax:
 
     outputs_are_words = True
 
+    def __init__(self, threads: int = 1) -> None:
+        """Share the work among `threads`; they change no bit."""
+        self.threads = threads
+
     def gradients(
         self, hidden: Floats, row: Integers, target: Integers, output: Floats, *, rng: np.random.Generator
     ) -> Gradients:
@@ -37,27 +44,51 @@ class Softmax:
 
         For damping, each pair counts as two terms: its target, and one noise word drawn from p.
         """
+        words = len(output)
         loss = np.zeros(len(row))
-        d_hidden, d_output = np.zeros_like(hidden), np.zeros_like(output)
-        terms = np.bincount(target, minlength=len(output)).astype(hidden.dtype)
+        d_hidden, d_output = np.empty_like(hidden), np.zeros_like(output)
         pairs_of_row = np.bincount(row, minlength=len(hidden)).astype(hidden.dtype)
-        for rows, pairs in _chunks(row, len(hidden), len(output)):
-            here, word = row[pairs] - rows.start, target[pairs]
+        terms = 2 * np.bincount(target, minlength=words).astype(hidden.dtype)
+
+        def by_rows(chunk: slice, d_scores: Floats, rows: slice) -> None:
+            """Write d_scores and d_hidden of these rows, and the loss of their pairs."""
+            first, last = np.searchsorted(row, [rows.start, rows.stop])  # `row` does not decrease
+            pairs, here = slice(first, last), row[first:last] - rows.start
             # s_w = u_w·h of every word beside every hidden vector, one matrix product.
-            scores = hidden[rows] @ output.T
-            log_z = _log_sum_exp(scores)
-            # −log P = log Z − s at the target; and p = exp(s − log Z), which cannot overflow, as s ≤ log Z.
-            loss[pairs] = log_z[here] - scores[here, word]
-            probability = _exp(scores - log_z[:, None].astype(scores.dtype))
-            terms += pairs_of_row[rows] @ probability
+            scores = d_scores[rows.start - chunk.start : rows.stop - chunk.start]
+            np.matmul(hidden[rows], output.T, out=scores)
+            # −log P = log Z − s at the target, with Z = Σ e^(s − a) · e^a for the largest score a, so that no exp
+            # exceeds 1.
+            largest = scores.max(axis=1)
+            scores -= largest[:, None]
+            loss[pairs] = -scores[here, target[pairs]]
+            total = _exp(scores).sum(axis=1, dtype=np.float64)
+            loss[pairs] += np.log(total)[here]
             # d_score = n·p − Σ y: what the n pairs of a row expect, minus what they saw.
-            d_scores = pairs_of_row[rows, None] * probability
-            np.subtract.at(d_scores, (here, word), 1)
-            # The chain rule through s = u·h, for all words and all rows: d_h = d_s·U, d_U = d_sᵀ·h.
-            d_hidden[rows] = d_scores @ output
-            d_output += d_scores.T @ hidden[rows]
+            scores *= (pairs_of_row[rows] / total).astype(scores.dtype)[:, None]
+            np.subtract.at(scores, (here, target[pairs]), 1)
+            # The chain rule through s = u·h, for all words: d_h = d_s·U.
+            np.matmul(scores, output, out=d_hidden[rows])
+
+        def by_words(chunk: slice, d_scores: Floats, part: slice) -> None:
+            """Add what these rows tell of the words of one part: d_U = d_sᵀ·h for all rows, and their terms n·p."""
+            d_output[part] += d_scores[:, part].T @ hidden[chunk]
+            terms[part] += d_scores[:, part].sum(axis=0)
+
+        rows_at_a_time = max(1, ELEMENTS // words)
+        d_scores = np.empty((min(len(hidden), rows_at_a_time), words), hidden.dtype)
+        with ThreadPoolExecutor(self.threads) as pool:
+            # Parts are the same for any number of threads, and none writes where another does: so are the bits.
+            for chunk in _slices(0, len(hidden), rows_at_a_time):
+                here = d_scores[: chunk.stop - chunk.start]
+                for work, parts in (
+                    (by_rows, _slices(chunk.start, chunk.stop, PART_ROWS)),
+                    (by_words, _slices(0, words, PART_WORDS)),
+                ):
+                    for done in [pool.submit(copy_context().run, work, chunk, here, part) for part in parts]:
+                        done.result()
         # The softmax touches every word, so the gradient has all V rows.
-        return Gradients(loss, d_hidden, 2 * pairs_of_row, Rows(np.arange(len(output)), d_output, terms))
+        return Gradients(loss, d_hidden, 2 * pairs_of_row, Rows(np.arange(words), d_output, terms))
 
     def loss(self, hidden: Floats, row: Integers, target: Integers, output: Floats) -> NDArray[np.float64]:
         """Return −log P of each pair, (P,), in nats: in float64 whatever the tables are."""
@@ -90,11 +121,7 @@ def _exp(scores: Floats) -> Floats:
     return np.exp(scores, out=scores)
 
 
-def _chunks(row: Integers, hidden: int, words: int) -> Iterator[tuple[slice, slice]]:
-    """Yield slices of the hidden vectors, each with the slice of the pairs that use them."""
-    # `row` does not decrease, so the pairs of a slice of rows lie together too.
-    step = max(1, ELEMENTS // words)
-    for start in range(0, hidden, step):
-        rows = slice(start, min(start + step, hidden))
-        first, last = np.searchsorted(row, [rows.start, rows.stop])
-        yield rows, slice(int(first), int(last))
+def _slices(start: int, stop: int, step: int) -> Iterator[slice]:
+    """Yield the parts of start … stop, of `step` numbers each."""
+    for first in range(start, stop, step):
+        yield slice(first, min(first + step, stop))
