@@ -56,7 +56,7 @@ def main() -> None:
     work = options.work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     text = cut_text(options.text, MEGABYTES, work)
-    gensim, _ = contestants(options.peers, peer=True)
+    gensim = next(contestants(options, {"peer": True, "architecture": "", "objective": ""}))
     defaults, scenarios = read_scenarios()
     cases = [
         {**defaults, **scenarios[name], "epochs": EPOCHS, "threads": 1, "seed": seed, "shrink_windows": False,

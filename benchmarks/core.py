@@ -13,6 +13,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from hashlib import blake2b
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,11 @@ ROUNDS = 5
 THREADS = (1, 2, 3, 8)
 LARGE = 2048  # rows and columns of a large product
 COPIED = 64 << 20  # bytes: more than any cache holds
-PARTS = {"rows, weights, terms": "prepare", "products, tanh": "multiply", "adding to the table": "update"}
+PARTS = {
+    "rows, weights, terms": ("begin", "prepare"),
+    "products, σ": ("multiply",),
+    "adding to the table": ("update",),
+}
 
 
 def main() -> None:
@@ -115,8 +120,8 @@ class Corpus:
 
             return run
 
-        for part, method in PARTS.items():
-            for lane in learner.lanes:
+        for part, methods in PARTS.items():
+            for lane, method in product(learner.lanes, methods):
                 setattr(lane, method, timed(part, getattr(lane, method)))
         whole = self.time(learner)
         spent["noise words, gathering, the rest"] = whole - sum(spent.values())

@@ -81,12 +81,18 @@ def write_page() -> None:
 
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Means over the seeds, a row a figure, our ratio to gensim's, the standard deviation between seeds (±)."""
+    """Means over the seeds, a row a figure, our ratio to each other, the standard deviation between seeds (±)."""
     by_name = pd.DataFrame(rows).drop(columns=["seed", "stages"], errors="ignore").groupby("name", sort=False)
     means = by_name.mean().T
     if len(rows) > len(means.columns):
         means = means.join(by_name.std().T.add_suffix(" ±"))
-    return means.assign(ratio=means[OURS] / means[PEER]) if PEER in means else means
+    others = [name for name in by_name.groups if name != OURS]
+    return means.assign(**{ratio(name): means[OURS] / means[name] for name in others})
+
+
+def ratio(name: str) -> str:
+    """The column of our ratio to a contestant; gensim's is what all pages speak of."""
+    return "ratio" if name == PEER else f"ratio to {name}"
 
 
 def section(record: dict[str, Any]) -> str:

@@ -1,10 +1,11 @@
-"""Train on the same text with this project and with gensim, in turns: docs/explanation/benchmarks.md.
+"""Train on the same text with this project, with gensim and with fastText, in turns: docs/explanation/benchmarks.md.
 
     make benchmark                                      every scenario of scenarios.toml
     make benchmark ARGS="wikipedia-40mb --text FILE"    one of them, on a text of one's own
+    make benchmark ARGS="--pword2vec BINARY"            pWord2Vec too, where it can (PWORD2VEC in the environment)
 
 Each contestant is a process of its own; its peak memory is that of its whole process tree, sampled ten times a
-second. Scores are computed by one program for both. gensim lives in an environment of its own, made on first use.
+second. Scores are computed by one program for all. The peers live in an environment of their own, made on first use.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from tasks.vectors.tables import Vectors
 
 SHARED = PROJECT.parent / "shared"
 DOCUMENT_WORDS = 1_000
+PEERS = ["gensim>=4.4,<5", "fasttext-wheel==0.9.2"]
 SIMILARITY, ANALOGIES = ("wordsim353", "simlex999", "men3000"), "google-analogies"
 
 
@@ -46,7 +48,7 @@ def main() -> None:
     for name in options.scenarios or scenarios:
         scenario = {**defaults, **scenarios[name], "threads": os.cpu_count()}
         text = cut_text(options.text, scenario["megabytes"], work)
-        record = measure(name, scenario, text, options.peers, work)
+        record = measure(name, scenario, text, options, work)
         record |= {"name": name, "scenario": scenario, "text": options.text.name, "machine": machine()}
         (HERE / "results").mkdir(exist_ok=True)
         (HERE / "results" / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
@@ -59,6 +61,7 @@ def parse(scenarios: list[str]) -> argparse.Namespace:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(scenarios))
     parser.add_argument("--text", type=Path, default=SHARED / "data" / "enwiki-2015-100mb.txt.xz")
     parser.add_argument("--peers", type=Path, default=HERE / ".peers", help="the peers' virtual environment")
+    parser.add_argument("--pword2vec", default=os.environ.get("PWORD2VEC"), metavar="BINARY", help="also as PWORD2VEC")
     parser.add_argument("--work", type=Path, default=HERE / ".work")
     options = parser.parse_args()
     if unknown := [name for name in options.scenarios if name not in scenarios]:
@@ -68,12 +71,12 @@ def parse(scenarios: list[str]) -> argparse.Namespace:
     return options
 
 
-def measure(name: str, scenario: dict[str, Any], text: Path, peers: Path, work: Path) -> dict[str, Any]:
+def measure(name: str, scenario: dict[str, Any], text: Path, options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """A row for each contestant and seed, in turns; how the scores differ, and how many neighbours are the same."""
     rows, differences, spaces = [], [], {}
     for seed in scenario["seeds"]:
         judged = {}
-        for contestant, python, program in contestants(peers, peer=scenario["peer"]):
+        for contestant, python, program in contestants(options, scenario):
             output = work / f"{contestant}-{seed}"
             shutil.rmtree(f"{output}-workspace", ignore_errors=True)  # nothing is reused
             print(f"{name}: {contestant}, seed {seed} …", flush=True)
@@ -108,14 +111,26 @@ def cut_text(source: Path, megabytes: int, work: Path) -> Path:
     return target
 
 
-def contestants(peers: Path, *, peer: bool) -> Iterator[tuple[str, Path, list[str]]]:
-    python = peers / "bin" / "python"
-    if peer and not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", peers], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "gensim>=4.4,<5"], check=True)
-    if peer:
+def contestants(options: argparse.Namespace, scenario: dict[str, Any]) -> Iterator[tuple[str, Path, list[str]]]:
+    """Each contestant's name, its Python and its program: the peers that have what the scenario asks for, then ours."""
+    python = options.peers / "bin" / "python"
+    if scenario["peer"]:
+        install(options.peers)
         yield PEER, python, [str(HERE / "peer_gensim.py")]
+        yield "fastText", python, [str(HERE / "peer_fasttext.py")]
+    asked = scenario["architecture"], scenario["objective"]
+    if scenario["peer"] and options.pword2vec and asked == ("skip_gram", "negative_sampling"):
+        yield "pWord2Vec", python, [str(HERE / "peer_pword2vec.py"), options.pword2vec]
     yield OURS, Path(sys.executable), ["-m", "benchmarks.ours"]
+
+
+def install(peers: Path) -> None:
+    """Make the peers' environment, or add what it lacks."""
+    python = peers / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", peers], check=True)
+    if subprocess.run([python, "-c", "import gensim, fasttext"], capture_output=True, check=False).returncode:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
 
 
 def run(python: Path, program: list[str], text: Path, output: Path, settings: dict[str, Any]) -> dict[str, Any]:
