@@ -97,10 +97,19 @@ class Runtime(Section):
     training_threads: Annotated[int, Field(ge=1, le=256)] = Field(
         2, description="The number of threads of the training; more than two do not make it faster."
     )
+    engine: Literal["threads", "processes", "dask"] | None = Field(
+        None,
+        description="What prepares the text, part by part: threads, processes of this machine, or a Dask cluster "
+        "(extra `dask`). By default processes if there are more than two cores and at least 8 parts, else threads.",
+    )
     workers: Annotated[int, Field(ge=0, le=1_024)] = Field(
         0,
-        description="The number of processes that learn replicas (`training.replicas`); 0 uses every core, and 1 lets "
-        "them learn in turn in one process.",
+        description="The number of workers: parts of the text that `engine` makes at once (0 stands for `threads`), "
+        "and processes that learn replicas (`training.replicas`; 0 uses every core, and 1 lets them learn in turn in "
+        "one process).",
+    )
+    engine_address: Annotated[str, Field(pattern="^((tcp|tls|ucx)://[^/]+)?$")] = Field(
+        "", description="The scheduler of a running Dask cluster, such as tcp://host:8786; empty starts one here."
     )
     portable: bool = Field(
         False,
@@ -111,6 +120,15 @@ class Runtime(Section):
     lost_after: Seconds = Field(
         600.0, description="Seconds without a heartbeat after which `w2v reconcile` closes a run (20 heartbeats)."
     )
+
+    @model_validator(mode="after")
+    def _address_of_dask(self) -> Self:
+        if self.engine_address and self.engine != "dask":
+            raise ValueError(
+                f"expected  engine_address only with engine = 'dask'\nfound     engine = {self.engine!r}, "
+                f"engine_address = {self.engine_address!r}"
+            )
+        return self
 
 
 class Notify(Section):

@@ -5,6 +5,8 @@ PipelineError            the command line prints it as one message and exits wit
 │   └── UnknownWord      a query contains words without vectors
 ├── ContractError        a dataset does not match its contract, or is damaged
 ├── StoreError           the store cannot be read or written
+├── EngineError          a worker cannot run a call, or the engine that runs the workers is lost
+├── DeterminismError     the same work gave two results
 ├── TrainingError        training overflowed
 ├── Paused               training reached the epoch to pause after
 └── TrackingError        MLflow does not know the run, or refuses a request
@@ -52,6 +54,14 @@ class ContractError(PipelineError):
 
 
 class StoreError(PipelineError):
+    pass
+
+
+class EngineError(PipelineError):
+    pass
+
+
+class DeterminismError(PipelineError):
     pass
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from operator import add
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from tasks.text import patterns, segmenters
 from tasks.text.normalization import Rules, normalized, spaceless, words
 
 log = logging.getLogger("w2v")
+FILES = 4  # of documents, 2 MB of text each by default, that become one part of tokens: a second's work
 SAMPLED, BEGINNING = 100, 1_000  # texts of a file, and characters of each, that are sampled for their script
 SENTENCE_END = r"""[.!?…]+["'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*|\n\s*\n"""
 
@@ -48,9 +50,9 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     """
     for warning in patterns.warnings(config.pattern):
         log.warning(warning)
-    sizes = [part.manifest.account.written for part in documents.parts]
-    each = ({"documents": part, "config": config} for part in documents.parts)
-    draft.parts = _part.parts(each, sizes, draft, context)
+    cut = [piece for part in documents.parts for piece in _slices(part)]
+    each = ({"documents": part, "first": first, "config": config} for part, first, _ in cut)
+    draft.parts = _part.parts(each, [rows for _, _, rows in cut], draft, context)
     account = joined(draft.parts)
     facts = [part.manifest.facts for part in draft.parts]
     draft.facts.update({name: sum(each[name] for each in facts) for name in ("tokens", "rows")})
@@ -64,17 +66,28 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     return account
 
 
+def _slices(part: Dataset) -> Iterator[tuple[Dataset, int, int]]:
+    """Yield the pieces of a part that are tokenized apart: the part, the number of the first file, the documents."""
+    rows = [file.rows or 0 for file in part.manifest.files if file.name.endswith(".parquet")]
+    for first in range(0, max(1, len(rows)), FILES):
+        yield part, first, sum(rows[first : first + FILES])
+
+
 @stage("tokenization", outside=_segmenter)
-def _part(documents: Dataset, config: Tokenization, draft: Draft, context: Context) -> Account:
+def _part(documents: Dataset, first: int, config: Tokenization, draft: Draft, context: Context) -> Account:
+    """Write the tokens of FILES files of a part from number `first` on; the documents are numbered from 0 again."""
+    files = documents.files()[first : first + FILES]
+    before = contracts.read(files[0], contracts.DOCUMENTS, ["document"])["document"][0].as_py() if first else 0
+
     def tokenize_file(file: Path) -> Counts:
         table = contracts.read(file, contracts.DOCUMENTS, ["document", "text"])
-        tokens = tokenize(table["document"].combine_chunks(), table["text"].combine_chunks(), config)
-        rows = contracts.write(draft.file(file.name), contracts.TOKENS, tokens)
+        document = pc.subtract(table["document"].combine_chunks(), before)
+        tokens = tokenize(document, table["text"].combine_chunks(), config)
+        rows = contracts.write(draft.file(f"part-{files.index(file):05d}.parquet"), contracts.TOKENS, tokens)
         with_words = pc.count_distinct(tokens["document"]).as_py()
         total = pc.sum(pc.list_value_length(tokens["tokens"])).as_py() or 0
         return Counts(len(table), with_words, rows, total, scripts(table["text"].combine_chunks()))
 
-    files = documents.files()
     total = Counts(0, 0, 0, 0, Counter())
     for done, counts in enumerate(ordered_map(tokenize_file, files, context.threads), start=1):
         total = Counts(*map(add, total, counts))

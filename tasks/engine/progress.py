@@ -108,7 +108,7 @@ def reused(name: str, dataset: "Dataset") -> None:
 def drawn(draws: "list[Dataset]", *, reused: bool) -> None:
     """Log one line for the draws of windows of all epochs; `reused` if all of them come from the store."""
     rows = sum(draw.manifest.account.written for draw in draws)
-    size = sum(file.bytes for draw in draws for file in draw.manifest.files) / 1e6
+    size = sum(file.bytes for draw in draws for part in draw.parts for file in part.manifest.files) / 1e6
     mark, end = ("=", "  (reused)") if reused else ("✓", "")
     count = "1 draw" if len(draws) == 1 else f"{len(draws)} draws"
     log.info("%s %-12s %s windows in %s, %.1f MB%s", mark, "windows", f"{rows:,}", count, size, end)

@@ -9,6 +9,7 @@ Prefect's page shows a reused stage as cached, and never returns an output that 
 
 import functools
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -18,13 +19,14 @@ from pydantic import BaseModel
 
 from configs.schema import Runtime, Training
 from tasks.datasets.files import digest_of
-from tasks.engine import kernels, progress
+from tasks.engine import call, kernels, progress
 from tasks.engine.allocator import give_back
+from tasks.engine.call import Answer, Report
 from tasks.engine.code_digest import code_digest
+from tasks.engine.executors import Call
 from tasks.engine.leases import Uses
+from tasks.engine.parts import Shares, arrived, run
 from tasks.engine.store import Account, Dataset, Draft, Record, Store
-
-Reporter = Callable[[float, float, str], None]
 
 
 class Context(Record):
@@ -51,9 +53,10 @@ class Stage:
 
     def __init__(self, name: str, work: Callable[..., Account], outside: Callable[[Any], Any], *, rounds: bool) -> None:
         self.name = name
-        self._work = work
+        self.work = work
         self._outside = outside
         self._rounds = rounds
+        self.place = f"{work.__module__}:{work.__name__}"  # where a worker finds it
         functools.update_wrapper(self, work)
 
     def inputs(self, **arguments: Any) -> dict[str, Any]:
@@ -65,8 +68,8 @@ class Stage:
         if self._rounds:
             parts["kernels"] = kernels.kernels()
         outside = self._outside(arguments.get("config"))
-        code = code_digest(self._work.__module__)
-        return {"stage": self.name, "work": self._work.__name__, "code": code, "outside": outside, **parts}
+        code = code_digest(self.work.__module__)
+        return {"stage": self.name, "work": self.work.__name__, "code": code, "outside": outside, **parts}
 
     def label(self, arguments: dict[str, Any]) -> str:
         """Return the name for people: `windows-003` for the fourth draw, the stage's own name where it runs once."""
@@ -89,7 +92,7 @@ class Stage:
             return done
         with progress.reporting(self.label(arguments)) as report:
             started = time.perf_counter()
-            dataset = self._make(inputs, arguments, context, report)
+            dataset = self.make(inputs, arguments, context, report)
             report.finish(dataset, time.perf_counter() - started)
         return dataset
 
@@ -98,30 +101,45 @@ class Stage:
     ) -> list[Dataset]:
         """Return the outputs for each of these arguments, to be parts of another stage's output.
 
-        Parts that the store has are reused. `sizes` weigh the parts in the progress that is reported to `draft`.
+        Parts that the store has are reused; the engine makes the others, several at once. `sizes` weigh the parts in
+        the progress that is reported to `draft`.
         """
-        made: list[Dataset] = []
-        new = 0
+        keys: list[str] = []
+        made: dict[str, Dataset] = {}
+        missing: dict[str, int] = {}  # the number of the first part with that key: equal parts are made once
+        calls: list[Call] = []
         for number, arguments in enumerate(each):
-            before, size = sum(sizes[:number]), sizes[number]
-            which = f"part {number + 1} of {len(sizes)}: " if len(sizes) > 1 else ""
-
-            def report(
-                done: float, total: float, text: str, before: float = before, size: float = size, which: str = which
-            ) -> None:
-                draft.report(before + size * done / total, sum(sizes), which + text)
-
             inputs = self.inputs(**arguments)
-            found = self._look_up(context, digest_of(inputs))
-            made.append(found or self._make(inputs, arguments, context, report))
-            new += found is None
-        if 0 < new < len(made):
-            progress.partly(self.name, new, len(made))
-        return made
+            keys.append(key := digest_of(inputs))
+            if key in made or key in missing:
+                continue
+            if found := self._look_up(context, key):
+                made[key] = found
+            else:
+                missing[key] = number
+                calls.append(self._call(inputs, arguments, context, f"part {number + 1} of {len(sizes)}"))
+        report = Shares(sizes, list(missing.values()), draft.report)
+        for key, answer in zip(missing, run(calls, context.runtime, report), strict=True):
+            place = context.store.root / self.name / key
+            made[key] = arrived(context.store.find(self.name, key), answer, place)
+        if 0 < len(missing) < len(made):
+            progress.partly(self.name, len(missing), len(made))
+        return [made[key] for key in keys]
 
-    def _make(self, inputs: dict[str, Any], arguments: dict[str, Any], context: Context, report: Reporter) -> Dataset:
+    def _call(self, inputs: dict[str, Any], arguments: dict[str, Any], context: Context, which: str) -> Call:
+        def make(report: Report, threads: int) -> Answer:
+            own = context.model_copy(
+                update={"runtime": context.runtime.model_copy(update={"threads": threads or context.threads})}
+            )
+            return Answer(self.make(inputs, arguments, own, report).digest, socket.gethostname())
+
+        return Call(f"{self.name}, {which}", make, lambda: call.text_of(self.place, inputs, arguments, context.runtime))
+
+    def make(self, inputs: dict[str, Any], arguments: dict[str, Any], context: Context, report: Report) -> Dataset:
+        """Make the output whose key is made of `inputs`, unless another process has just made it."""
+
         def work(draft: Draft) -> Account:
-            return self._work(**arguments, context=context, draft=draft)
+            return self.work(**arguments, context=context, draft=draft)
 
         return context.store.make(self.name, digest_of(inputs), inputs, work, report)
 

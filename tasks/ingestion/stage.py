@@ -20,8 +20,9 @@ from tasks.engine import progress
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, Record, joined
 from tasks.errors import InputError
+from tasks.ingestion import copies
 from tasks.ingestion.applicable import check_applicable
-from tasks.ingestion.deduplication import ANY, DIGEST, Losses, Sieve, check
+from tasks.ingestion.deduplication import Losses, Sieve, check
 from tasks.ingestion.downloads import fetched
 from tasks.ingestion.sources import Source, batches, named, source_digests, sources
 from tasks.ingestion.unread import summary, unread_files
@@ -30,7 +31,6 @@ from tasks.readers.documents import Document
 from tasks.readers.reading import read, read_installed
 
 REPORT_DOCUMENTS = 500  # documents between two progress reports
-DIGESTS = "digests"  # name of a file with the digest of each document's text
 
 
 @stage("ingestion", outside=source_digests)
@@ -43,11 +43,12 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     cut = batches(planned)
     each = ({"files": files, "config": _alone(config)} for files in cut)
     found = _batch.parts(each, [_size(files) for files in cut], draft, context)
-    repeated = list(_repeated(found))
-    draft.parts = [
-        _without.parts([{"documents": batch, "repeated": Rows.of(rows)}], [1], draft, context)[0] if rows else batch
-        for batch, rows in zip(found, repeated, strict=True)
+    repeated = copies.repeated([batch.path for batch in found])
+    pruned = [
+        {"documents": batch, "repeated": Rows.of(rows)} for batch, rows in zip(found, repeated, strict=True) if rows
     ]
+    shorter = iter(_without.parts(pruned, [1] * len(pruned), draft, context))
+    draft.parts = [next(shorter) if rows else batch for batch, rows in zip(found, repeated, strict=True)]
 
     account, kept = joined(found), joined(draft.parts).written
     account.left_out["duplicate"] += account.written - kept
@@ -89,7 +90,7 @@ class Rows(Record):
 def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Context) -> Account:
     """Read some files, keep each text once among them, and store digests to find its copies in other batches."""
     sieve = Sieve(config)
-    with open(draft.file(DIGESTS), "wb") as digests:
+    with open(draft.file(copies.FILE), "wb") as digests:
 
         def kept() -> Iterator[Document]:
             for document, digest in sieve(_read_all(files, config, draft, context)):
@@ -122,23 +123,9 @@ def _size(files: Sequence[Source]) -> int:
     return sum(file.size for file in files) or 1
 
 
-def _repeated(batches: Iterable[Dataset]) -> Iterator[list[int]]:
-    """Yield, for each batch, the rows whose text occurs in an earlier batch."""
-    seen: set[bytes] = set()
-    for batch in batches:
-        digests = _digests(batch)
-        yield [row for row, digest in enumerate(digests) if digest in seen]
-        seen.update(digest for digest in digests if digest != ANY)
-
-
-def _digests(batch: Dataset) -> list[bytes]:
-    content = (batch.path / DIGESTS).read_bytes()
-    return [content[start : start + DIGEST] for start in range(0, len(content), DIGEST)]
-
-
 def _repetitions(found: Sequence[Dataset]) -> str:
     """Return a note that repeated texts were kept; empty if the user asked for that or none could repeat."""
-    kept = any(ANY in _digests(batch) for batch in found)
+    kept = any(copies.placeholders(copies.digests(batch.path)).any() for batch in found)
     return "lines and rows that repeat others are kept: ingestion.duplicates" if kept else ""
 
 
@@ -153,14 +140,15 @@ def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dic
     for batch, rows in zip(found, repeated, strict=True):
         facts = batch.manifest.facts
         if "duplicate" not in first and (facts["repeated"] or rows):
-            digest = bytes.fromhex(facts["repeated"]) or _digests(batch)[rows[0]]
+            digest = bytes.fromhex(facts["repeated"]) or copies.digests(batch.path)[rows[0]].tobytes()
             if not facts["repeated"]:
                 first["duplicate"] = _name(batch, rows[0])
         first = facts["losses"]["first"] | first
     if not digest:
         return first, ""
-    every = ((batch, _digests(batch)) for batch in found)
-    return first, next(_name(batch, digests.index(digest)) for batch, digests in every if digest in digests)
+    wanted = np.frombuffer(digest, copies.HALVES)[0]
+    rows_of = ((batch, np.flatnonzero(copies.digests(batch.path) == wanted)) for batch in found)
+    return first, next(_name(batch, int(rows[0])) for batch, rows in rows_of if len(rows))
 
 
 def _name(batch: Dataset, row: int) -> str:
