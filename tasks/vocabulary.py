@@ -1,7 +1,6 @@
 """tokens → vocabulary: choose the words that get a vector, and the probability to keep each occurrence."""
 
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,13 @@ from tasks.datasets import contracts
 from tasks.datasets.word_lists import chosen, list_digest
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
+from tasks.engine.threads import ordered_map
 from tasks.errors import InputError
 from tasks.text.normalization import Rules
 from w2v_core.vocabulary import keep_probabilities
 
 TEXT = Tokenization()
+MERGED = 16  # parts whose counts are in memory at once, beside the sum
 
 
 @stage("vocabulary", outside=lambda config: list_digest(config.fixed, "vocabulary.fixed"))
@@ -28,7 +29,9 @@ def vocabulary(
 
     The words of a fixed vocabulary are normalised as `tokenization` normalised the text.
     """
-    counted = _count(tokens.files(), context.threads, draft)
+    sizes = [part.manifest.facts["tokens"] for part in tokens.parts]
+    parts = _counts.parts(({"tokens": part} for part in tokens.parts), sizes, draft, context)
+    counted = sorted_counts(_merged(parts))
     occurrences = pc.sum(counted["count"]).as_py() or 0
     kept = _fixed(counted, config.fixed, tokenization, draft) if config.fixed else frequent(counted, config)
     counts = kept["count"].to_numpy()
@@ -44,26 +47,44 @@ def vocabulary(
     return Account(unit="occurrences", read=occurrences, written=covered, left_out={reason: occurrences - covered})
 
 
-def _count(files: list[Path], threads: int, draft: Draft) -> pa.Table:
-    """Return every word with its count, merged over the shards."""
-    merged: Counter[str] = Counter()
-    with ThreadPoolExecutor(threads) as pool:
-        for done, (words, counts) in enumerate(pool.map(_count_shard, files), start=1):
-            merged.update(dict(zip(words, counts, strict=True)))
-            draft.report(done, len(files), f"{len(merged):,} distinct words")
-    return sorted_counts(merged)
+@stage("vocabulary")
+def _counts(tokens: Dataset, draft: Draft, context: Context) -> Account:
+    """Write each word of a part with its count, by word."""
+    files = tokens.files()
+    shards = []
+    for done, shard in enumerate(ordered_map(_count_shard, files, context.threads), start=1):
+        shards.append(shard)
+        draft.report(done, len(files), f"{len(shard):,} words")
+    counted = _summed(shards).sort_by("word") if shards else contracts.COUNTS.schema.empty_table()
+    contracts.write(draft.file("counts.parquet"), contracts.COUNTS, counted)
+    occurrences = pc.sum(counted["count"]).as_py() or 0
+    return Account(unit="occurrences", read=occurrences, written=occurrences)
 
 
-def _count_shard(file: Path) -> tuple[list[str], list[int]]:
+def _count_shard(file: Path) -> pa.Table:
     words = contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"]
     counts = pc.value_counts(pc.list_flatten(words))
-    return counts.field("values").to_pylist(), counts.field("counts").to_pylist()
+    return pa.table({"word": counts.field("values").cast(pa.string()), "count": counts.field("counts")})
 
 
-def sorted_counts(counts: dict[str, int]) -> pa.Table:
-    """Return the counts as a table, by falling count, then word."""
-    table = pa.table({"word": pa.array(counts.keys(), pa.string()), "count": pa.array(counts.values(), pa.int64())})
-    return table.sort_by([("count", "descending"), ("word", "ascending")])
+def _merged(parts: Sequence[Dataset]) -> pa.Table:
+    """Return the sum of the counts of all parts; as integers, their sums do not depend on the order."""
+    total = contracts.COUNTS.schema.empty_table()
+    for start in range(0, len(parts), MERGED):
+        files = [file for part in parts[start : start + MERGED] for file in part.files()]
+        total = _summed([total, *(contracts.read(file, contracts.COUNTS) for file in files)])
+    return total
+
+
+def _summed(tables: Sequence[pa.Table]) -> pa.Table:
+    joined = pa.concat_tables(table.cast(contracts.COUNTS.schema) for table in tables)
+    summed = joined.group_by("word", use_threads=False).aggregate([("count", "sum")])
+    return summed.select(["word", "count_sum"]).rename_columns(["word", "count"])
+
+
+def sorted_counts(counts: pa.Table) -> pa.Table:
+    """Return the columns `word` and `count` by falling count, then word."""
+    return counts.sort_by([("count", "descending"), ("word", "ascending")])
 
 
 def frequent(counted: pa.Table, config: Vocabulary) -> pa.Table:

@@ -57,7 +57,7 @@ def count(config: Config, seen: Seen) -> Words:
     if not len(flat):
         return _nothing(seen, no_word(len(seen.texts), config.tokenization))
     found = pc.value_counts(flat)
-    every = sorted_counts(dict(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)))
+    every = sorted_counts(pa.table({"word": found.field("values"), "count": found.field("counts")}))
     try:
         known, listed = _vocabulary(config, every)
     except InputError as error:

@@ -48,6 +48,10 @@ PHRASES = Contract(  # a row is a phrase, by pass, falling count, then its words
         "score": pa.float64(),
     }),
 )  # fmt: skip
+COUNTS = Contract(  # a row is a word of one part of the tokens, by word
+    "counts", 1,
+    pa.schema({"word": pa.string(), "count": pa.int64()}),
+)  # fmt: skip
 VOCABULARY = Contract(  # a row is a word, by falling count, then word; its id is the row number
     "vocabulary", 1,
     pa.schema({"word": pa.string(), "count": pa.int64(), "keep_probability": pa.float32()}),
