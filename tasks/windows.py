@@ -1,6 +1,6 @@
 """tokens, vocabulary → windows: one draw of the whole corpus for one epoch, or the held-out windows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from configs.schema import Windows as Extraction
 from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
-from tasks.engine.store import Account, Dataset, Draft
+from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
 from tasks.errors import InputError
 from w2v_core.randomness import generator
@@ -23,19 +23,18 @@ FEW_DOCUMENTS = 20  # with fewer, none must be held out
 
 
 class Shard(NamedTuple):
-    """A file of the tokens, with the counts before it."""
+    """A file of a part of the tokens, with the rows of the part before it."""
 
     number: int
     file: Path
     rows: int
-    documents: int  # in earlier parts
 
 
 class Positions(NamedTuple):
     """The known words of one shard of tokens that take part, in order."""
 
     words: int  # including those outside the vocabulary
-    row: NDArray[np.int32]  # row of the tokens dataset: a document or a sentence
+    row: NDArray[np.int32]  # row of the part: a document or a sentence
     word: NDArray[np.int32]
 
 
@@ -49,17 +48,56 @@ def windows(
     draft: Draft,
     context: Context,
 ) -> Account:
-    """Write the draw of `epoch`, or for None the held-out windows, whose rows with radius 0 are only context."""
+    """Write the draw of `epoch`, or for None the held-out windows, whose rows with radius 0 are only context.
+
+    A draw is made part by part, each addressed by the content of its tokens, so that a corpus that grows anywhere keeps
+    the draws of what it had.
+    """
+    parts = tokens.parts
+    shared = {"vocabulary": vocabulary, "config": config, "seed": seed, "epoch": epoch}
+    held_out = _held_out(parts, config.held_out_fraction)
+    each = ({"tokens": part, "held_out": rows, **shared} for part, rows in zip(parts, held_out, strict=True))
+    made = _part.parts(each, [part.manifest.facts["tokens"] for part in parts], draft, context)
+    account = joined(made)
+    draft.facts.update(words=account.read, epoch=epoch)
+    if epoch is None:
+        rows = _judge_some(_joined(list(_apart(made))), config.held_out_windows)
+        contracts.write(draft.file("part-00000.parquet"), contracts.WINDOWS, pa.table(vars(rows)))
+        return account
+
+    longest = max(part.manifest.facts["longest"] for part in made)
+    if longest < max(2, config.window):
+        raise InputError(too_wide(config.window, longest))
+    if not account.written:
+        raise InputError(_none_left(account.read - account.left_out["unknown"]))
+    draft.parts = made
+    return account
+
+
+@stage("windows")
+def _part(
+    tokens: Dataset,
+    vocabulary: Dataset,
+    held_out: list[int] | None,
+    config: Extraction,
+    seed: int,
+    epoch: int | None,
+    draft: Draft,
+    context: Context,
+) -> Account:
+    """Write the draw of one part, or its held-out positions. `held_out` are its documents if they are chosen for it."""
     table = contracts.read(vocabulary.files()[0], contracts.VOCABULARY)
     keep = table["keep_probability"].to_numpy()
-    held_out = held_out_documents(tokens.manifest.account.read, config.held_out_fraction)
+    spared = _own(tokens, config.held_out_fraction)
+    if held_out is not None:
+        spared = np.isin(np.arange(len(spared)), held_out)
     words = known = longest = 0
 
     def draw_shard(shard: Shard) -> tuple[Positions, Windows]:
-        found = _positions(shard, table["word"], held_out, inside=epoch is None)
+        found = _positions(shard, table["word"], spared, inside=epoch is None)
         if epoch is None:
             return found, everything(found.row, found.word, config.window)
-        rng = generator(seed, "windows", epoch, shard.number)
+        rng = generator(seed, "windows", epoch, int(tokens.digest, 16), shard.number)
         return found, draw(found.row, found.word, keep, config.window, rng=rng)
 
     def drawn() -> Iterator[Windows]:
@@ -69,27 +107,42 @@ def windows(
             longest = max(longest, _longest(found.row))
             yield shard
 
-    if epoch is None:
-        shards = iter([_judge_some(_joined(list(drawn())), config.held_out_windows)])
-    else:
-        shards = _cut(drawn(), config.shard_rows)
     written = 0
-    for number, shard in enumerate(shards):
+    for number, shard in enumerate(_cut(drawn(), config.shard_rows)):
         contracts.write(draft.file(f"part-{number:05d}.parquet"), contracts.WINDOWS, pa.table(vars(shard)))
         written += len(shard)
-        draft.report(words, tokens.manifest.facts["tokens"], f"{written:,} windows")
-
-    if epoch is not None and longest < max(2, config.window):
-        raise InputError(too_wide(config.window, longest))
-    if epoch is not None and not written:
-        raise InputError(_none_left(known))
-    draft.facts.update(words=words, epoch=epoch)
+        draft.report(words, max(words, tokens.manifest.facts["tokens"]), f"{written:,} windows")
+    draft.facts.update(longest=longest)
     left_out = {"unknown": words - known, "subsampled": known - written}
     return Account(unit="windows", read=words, written=written, left_out=left_out)
 
 
+def _held_out(parts: Sequence[Dataset], fraction: float) -> list[list[int] | None]:
+    """Return, for each part, the documents to hold out, or None for those of its own choice.
+
+    A part chooses by its content, so documents stay held out when the corpus grows before or behind them. Of a corpus
+    with FEW_DOCUMENTS or more at least one is held out, of a smaller one those that `held_out_documents` says.
+    """
+    counts = [part.manifest.account.read for part in parts]
+    if sum(counts) >= FEW_DOCUMENTS and (not fraction or any(_own(part, fraction).any() for part in parts)):
+        return [None for _ in parts]
+    chosen = np.flatnonzero(held_out_documents(sum(counts), fraction))
+    ends = np.cumsum(counts)
+    return [
+        (chosen[(chosen >= end - n) & (chosen < end)] - (end - n)).tolist() for n, end in zip(counts, ends, strict=True)
+    ]
+
+
+def _own(part: Dataset, fraction: float) -> NDArray[np.bool_]:
+    """Return which documents of a part its own choice holds out."""
+    chosen: NDArray[np.bool_] = (
+        generator(0, "held-out", int(part.digest, 16)).random(part.manifest.account.read) < fraction
+    )
+    return chosen
+
+
 def held_out_documents(documents: int, fraction: float) -> NDArray[np.bool_]:
-    """Return which documents are held out: the same ones each time, also after the corpus has grown."""
+    """Return which documents of a small corpus are held out: the same ones each time, also after it has grown."""
     priority = generator(0, "held-out").random(documents)
     chosen = priority < fraction
     if fraction and documents >= FEW_DOCUMENTS and not chosen.any():
@@ -98,20 +151,17 @@ def held_out_documents(documents: int, fraction: float) -> NDArray[np.bool_]:
 
 
 def _shards(tokens: Dataset) -> Iterator[Shard]:
-    number = rows = documents = 0
-    for part in tokens.parts:
-        for file in part.manifest.files:
-            yield Shard(number, part.path / file.name, rows, documents)
-            number += 1
-            rows += file.rows or 0
-        documents += part.manifest.account.read
+    rows = 0
+    for number, file in enumerate(tokens.manifest.files):
+        yield Shard(number, tokens.path / file.name, rows)
+        rows += file.rows or 0
 
 
 def _positions(shard: Shard, vocabulary: pa.ChunkedArray, held_out: NDArray[np.bool_], *, inside: bool) -> Positions:
     table = contracts.read_tokens(shard.file)
     lists = table["tokens"]
     lengths = pc.list_value_length(lists).to_numpy()
-    takes_part = np.repeat(held_out[shard.documents + table["document"].to_numpy()] == inside, lengths)
+    takes_part = np.repeat(held_out[table["document"].to_numpy()] == inside, lengths)
     row = np.repeat(np.arange(shard.rows, shard.rows + len(table), dtype=np.int32), lengths)
     word = _ids(pc.list_flatten(lists), vocabulary)
     used = takes_part & (word >= 0)
@@ -134,11 +184,25 @@ def _cut(shards: Iterable[Windows], rows: int) -> Iterator[Windows]:
     for shard in shards:
         waiting.append(shard)
         while sum(map(len, waiting)) > rows:
-            joined = _joined(waiting)
-            end = int(np.searchsorted(joined.document, joined.document[rows - 1], side="right"))
-            yield joined[:end]
-            waiting = [joined[end:]]
-    yield _joined(waiting)
+            whole = _joined(waiting)
+            end = int(np.searchsorted(whole.document, whole.document[rows - 1], side="right"))
+            yield whole[:end]
+            waiting = [whole[end:]]
+    if sum(map(len, waiting)):
+        yield _joined(waiting)
+
+
+def _apart(parts: Iterable[Dataset]) -> Iterator[Windows]:
+    """Yield the rows of all parts, with documents numbered through: a window ends with its document."""
+    before = 0
+    yield Windows(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.uint8))
+    for part in parts:
+        for file in part.files():
+            columns = [column.to_numpy() for column in contracts.read(file, contracts.WINDOWS).columns]
+            shard = Windows(columns[0] + np.int32(before), *columns[1:])
+            yield shard
+            last = int(shard.document[-1])
+        before = last + 1 if part.manifest.files else before
 
 
 def _joined(shards: list[Windows]) -> Windows:

@@ -51,18 +51,46 @@ def test_training_and_held_out_share_no_document(context: Context) -> None:
     assert training | held_out == set(range(60))
 
 
-@pytest.mark.parametrize("epoch", [0, None])
-def test_parts_are_one_corpus(context: Context, epoch: int | None) -> None:
-    """Tokens in several parts give the same draw and held-out documents as in one part."""
+def draws(context: Context, parts: list[list[list[str]]], epoch: int | None, words: Dataset) -> Dataset:
     config = Windows(held_out_fraction=0.1)
-    drawn = []
-    for tokens in (tokens_of(context, SHARDS), tokens_in_parts(context, [SHARDS[:1], SHARDS[1:]])):
-        words = vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1))
-        arguments = {"tokens": tokens, "vocabulary": words, "config": config}
-        drawn.append(windows.compute(context=context, **arguments, seed=1, epoch=epoch))
+    tokens = tokens_in_parts(context, parts)
+    return windows.compute(context=context, tokens=tokens, vocabulary=words, config=config, seed=1, epoch=epoch)
 
-    assert drawn[0].path != drawn[1].path
-    assert drawn[0].digest == drawn[1].digest
+
+@pytest.fixture
+def words(context: Context) -> Dataset:
+    tokens = tokens_of(context, SHARDS)
+    return vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1))
+
+
+def test_a_part_keeps_its_draw_wherever_it_stands(context: Context, words: Dataset) -> None:
+    """A corpus that grows at its front or its end draws only the new part, and none twice that it has twice."""
+    first, second = SHARDS[:2], SHARDS[2:]
+    both, turned, twice = (
+        draws(context, parts, 0, words).parts for parts in ([first, second], [second, first], [first] * 2)
+    )
+
+    assert turned == [both[1], both[0]]
+    assert twice == [both[0]] * 2
+
+
+def test_documents_stay_held_out_wherever_their_part_stands(context: Context, words: Dataset) -> None:
+    """The held-out windows of a corpus are those of its parts, in their order, and no two documents are joined."""
+    first, second = SHARDS[:1], SHARDS[1:]
+    both, turned = (columns(draws(context, parts, None, words)) for parts in ([first, second], [second, first]))
+
+    assert sorted(both["center"]) == sorted(turned["center"])
+    assert len(set(both["document"])) == len(both["document"]) // 30
+    assert (np.diff(both["document"]) >= 0).all()
+
+
+def test_at_least_one_document_is_held_out(context: Context, words: Dataset) -> None:
+    """Of twenty documents or more, even if no part chooses one."""
+    config = Windows(held_out_fraction=1e-9)
+    tokens = tokens_in_parts(context, [SHARDS[:1], SHARDS[1:]])
+    made = windows.compute(context=context, tokens=tokens, vocabulary=words, config=config, seed=1, epoch=None)
+
+    assert len(columns(made)["center"]) == 30
 
 
 def test_a_draw_without_windows_is_refused(context: Context) -> None:
