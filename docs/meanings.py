@@ -44,7 +44,11 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "tokens": (
         "Written by tokenization, read by vocabulary and windows. A row is a document, or a sentence of one.",
-        {"document": "the document's number", "tokens": "its words, in order"},
+        {"document": "the document's number in its part", "tokens": "its words, in order"},
+    ),
+    "counts": (
+        "Written by vocabulary, once for each part of the tokens, and read by it. A row is a word of the part, by word.",
+        {"word": "the word", "count": "its occurrences in the part"},
     ),
     "phrases": (
         "Written by phrases (if `phrases.passes` is set), read to join the tokens. A row is a phrase, by pass, falling "
@@ -71,7 +75,7 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
         "evaluation. A row is a window: a kept position, in the order of the corpus. Its context is the rows at most "
         "`radius` away in the same document.",
         {
-            "document": "the row of the tokens dataset",
+            "document": "the row of its part of the tokens; of a held-out draw, a number that only tells documents apart",
             "center": "the id of the word",
             "radius": "the reach of the context, in words; 0 is context only",
         },
@@ -217,6 +221,8 @@ CLASSES = {
     "UnknownWord": "A query contains words without a vector.",
     "ContractError": "A dataset does not match its contract, or is damaged.",
     "StoreError": "The store cannot be read or written.",
+    "EngineError": "A worker cannot run a call, or refuses it, or the engine that runs the workers is lost.",
+    "DeterminismError": "The same work gave two results, on one host or on two.",
     "TrainingError": "The training diverged.",
     "TrackingError": "MLflow does not know the run, or refuses the request.",
     "Unreachable": "MLflow does not answer, and may do so later.",

@@ -19,8 +19,8 @@ from tests.support.paths import PROJECT
 
 GOLDEN = PROJECT / "tests" / "golden"
 CONTRACTS = [
-    contracts.DOCUMENTS, contracts.TOKENS, contracts.VOCABULARY, contracts.WINDOWS, contracts.CURVE,
-    contracts.EVALUATION, contracts.vectors(2),
+    contracts.DOCUMENTS, contracts.TOKENS, contracts.COUNTS, contracts.VOCABULARY, contracts.WINDOWS,
+    contracts.CURVE, contracts.EVALUATION, contracts.vectors(2),
 ]  # fmt: skip
 
 
