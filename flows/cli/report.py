@@ -111,5 +111,8 @@ def show_plan(config: Config, planned: Plan) -> None:
     for warned in foreseen.warnings:
         say(console, (f"⚠ {warned}", "bold yellow"))
     say(console, f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}")
+    if foreseen.engine and not planned.nothing_to_do:
+        chosen, memory = foreseen.engine
+        say(console, f"engine {chosen} at the preparation of the text, ~{memory / 1e6:,.0f} MB each")
     if planned.nothing_to_do:
         say(console, "nothing to do: `w2v retrain` would only print the run that already holds this result")

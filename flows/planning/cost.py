@@ -9,6 +9,7 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows.planning.plan import Plan
 from flows.planning.words_ahead import Words
+from tasks.engine.executors import Choice, choice
 from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.estimate import Corpus, Seen, look, stored
 from tasks.training import workers
@@ -20,6 +21,9 @@ SERVER = 15.0  # seconds until a temporary Prefect server answers
 WORKER = 150e6  # bytes of memory: a process that learns replicas, without its table
 MET = 2e9  # bytes of replicas' tables that one process combines in a second
 PUBLICATION = 10.0  # seconds, mostly in MLflow's libraries
+PART = 8e6  # characters of text in a part, about; many small files make parts of half that size
+WORKER = 100e6  # bytes of memory of a worker process without a part
+OF_A_PART = 150e6  # bytes of memory for a part at work
 
 
 class Expected(NamedTuple):
@@ -37,6 +41,12 @@ def seen(config: Config, planned: Plan) -> Seen:
     if planned.text_to_come:
         return look(config.ingestion, Path(config.runtime.workspace))
     return stored(planned.outputs.trained.documents)
+
+
+def engine(config: Config, corpus: Corpus) -> tuple[Choice, float]:
+    """Return the engine that is expected to prepare the text, and the memory of each worker beside this process."""
+    found = choice(config.runtime, max(1, round(corpus.characters / PART)))
+    return found, OF_A_PART + (0 if found.engine == "threads" else WORKER)
 
 
 def expect(config: Config, corpus: Corpus, found: Words) -> dict[str, Expected]:

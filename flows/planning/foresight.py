@@ -14,6 +14,7 @@ from flows.planning.cost import Expected
 from flows.planning.plan import Plan
 from tasks import notes
 from tasks.datasets.files import digest_of
+from tasks.engine.executors import Choice
 from tasks.errors import Unreachable
 from tasks.ingestion import estimate
 from tasks.readers.documents import Document
@@ -34,6 +35,7 @@ class Foreseen(NamedTuple):
 
     expected: dict[str, Expected]
     warnings: list[str]
+    engine: tuple[Choice, float] | None  # and the memory of each worker; None if the size of the text is not known
 
 
 def foresee(config: Config, planned: Plan) -> Foreseen:
@@ -52,7 +54,10 @@ def foresee(config: Config, planned: Plan) -> Foreseen:
     runs = {step.label: of_stage(expected, step.label) for step in planned.steps if not step.output}
     there = {label: each for label, each in runs.items() if each}
     _FORESEEN.add(_of(config))
-    return Foreseen(expected, [*warnings, *(_sizes(config, there) if there else [])])
+    engine = cost.engine(config, seen.corpus) if seen.corpus else None
+    if engine and "tokenization" in runs:
+        warnings += _workers(*engine)
+    return Foreseen(expected, [*warnings, *(_sizes(config, there) if there else [])], engine)
 
 
 def foresee_once(config: Config, planned: Plan) -> list[str]:
@@ -136,6 +141,15 @@ def _sizes(config: Config, runs: dict[str, Expected]) -> Iterator[str]:
     seconds = sum(each.seconds for each in runs.values())
     if seconds > LONG:
         yield f"this will take about {seconds / 86_400:,.0f} days: fewer training.epochs take less"
+
+
+def _workers(chosen: Choice, each: float) -> Iterator[str]:
+    """Yield a warning if all workers of this machine together need more memory than it has."""
+    memory, wanted = psutil.virtual_memory().total, cost.BASE + chosen.workers * each
+    if wanted > memory:
+        fits = max(1, int((memory - cost.BASE) / each))
+        amounts = f"about {wanted / 1e6:,.0f} MB of {memory / 1e6:,.0f} MB"
+        yield f"memory of {chosen}: {amounts}; runtime.workers={fits} would fit"
 
 
 def _tight(what: str, wanted: float, there: float, fits: str) -> str:
