@@ -19,14 +19,15 @@ from pydantic import BaseModel
 
 from configs.schema import Runtime, Training
 from tasks.datasets.files import digest_of
-from tasks.engine import call, kernels, progress
+from tasks.engine import kernels, progress
 from tasks.engine.allocator import give_back
-from tasks.engine.call import Answer, Report
 from tasks.engine.code_digest import code_digest
-from tasks.engine.executors import Call
 from tasks.engine.leases import Uses
-from tasks.engine.parts import Shares, arrived, run
 from tasks.engine.store import Account, Dataset, Draft, Record, Store
+from tasks.engine.workers import call
+from tasks.engine.workers.call import Answer, Report
+from tasks.engine.workers.executors import Call
+from tasks.engine.workers.parts import Shares, arrived, run
 
 
 class Context(Record):

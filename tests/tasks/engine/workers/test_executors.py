@@ -14,12 +14,12 @@ import pytest
 
 from configs.loading import ConfigError, check
 from configs.schema import Runtime, Vocabulary
-from tasks.engine import executors
-from tasks.engine.call import Answer
-from tasks.engine.executors import Choice, choice
-from tasks.engine.parts import arrived
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
+from tasks.engine.workers import executors
+from tasks.engine.workers.call import Answer
+from tasks.engine.workers.executors import Choice, choice
+from tasks.engine.workers.parts import arrived
 from tasks.errors import DeterminismError, EngineError, InputError
 from tests.support.paths import PROJECT
 from tests.support.stages import demo, roundings
@@ -185,7 +185,7 @@ def test_idle_workers_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     executors.end_idle()
     monkeypatch.setattr(executors, "IDLE", 0.5)
     squares(on(tmp_path, "processes"))
-    children = [each for each in psutil.Process().children() if "tasks.engine.worker" in each.cmdline()]
+    children = [each for each in psutil.Process().children() if "tasks.engine.workers.child" in each.cmdline()]
     _, alive = psutil.wait_procs(children, 30)
 
     assert children

@@ -9,10 +9,10 @@ from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from configs.schema import Runtime
-from tasks.engine import call
-from tasks.engine.call import Answer, Report
-from tasks.engine.executors import Call, Engine
-from tasks.engine.processes import WorkerLost
+from tasks.engine.workers import call
+from tasks.engine.workers.call import Answer, Report
+from tasks.engine.workers.executors import Call, Engine
+from tasks.engine.workers.processes import WorkerLost
 from tasks.errors import EngineError
 
 CONNECTING = 30.0  # seconds for the scheduler to answer at the start

@@ -12,7 +12,7 @@ import time
 from queue import SimpleQueue
 from typing import IO
 
-from tasks.engine import call
+from tasks.engine.workers import call
 
 TOLD = 0.2  # seconds between two messages about the progress of a call
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from configs.schema import Runtime
-from tasks.engine.call import Answer, Report
-from tasks.engine.executors import Call, Choice, Progress, choice, ordered
 from tasks.engine.store import Dataset
+from tasks.engine.workers.call import Answer, Report
+from tasks.engine.workers.executors import Call, Choice, Progress, choice, ordered
 from tasks.errors import DeterminismError, EngineError
 
 

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from configs.schema import Runtime
-from tasks.engine import call
-from tasks.engine.call import Answer, Report
-from tasks.engine.processes import Processes, WorkerLost
+from tasks.engine.workers import call
+from tasks.engine.workers.call import Answer, Report
+from tasks.engine.workers.processes import Processes, WorkerLost
 from tasks.errors import EngineError
 
 MANY = 8  # calls at once, from which a process a core pays
@@ -212,7 +212,7 @@ def _start(chosen: Choice, runtime: Runtime) -> Engine:
         return Threads(chosen.workers, runtime.threads or os.cpu_count() or 1)
     if chosen.engine == "processes":
         return Engine(Processes(chosen.workers), chosen.workers)
-    from tasks.engine import dask_cluster
+    from tasks.engine.workers import dask_cluster
 
     return dask_cluster.Cluster(chosen.workers, runtime)
 
