@@ -89,7 +89,7 @@ def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
         if not (store.root / place).exists():
             gone += 1
             continue
-        output = store.find(*place.split("/"))
+        output = store.find(*place.split("/"), read=True)
         same += (good := output is not None and output.digest == certificate["stages"][name])
         if not good:
             fault = "does not verify" if output is None else "has other content"

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from tasks.datasets import verified
 from tasks.datasets.files import digest_of, digest_of_file, sync, undamaged, write_whole
 from tasks.engine.file_lock import Held
 from tasks.errors import ContractError, StoreError
@@ -155,9 +156,10 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
-    def find(self, stage: str, key: str) -> Dataset | None:
+    def find(self, stage: str, key: str, *, read: bool = False) -> Dataset | None:
         """Return the finished output; None if there is none, or if a file is missing or its bytes have changed.
 
+        Bytes that were verified, and of which nothing has changed since, are not read again, unless `read` is set.
         Raises StoreError if its manifest has another version: that is not damage, and must not be deleted.
         """
         path = self.root / stage / key
@@ -165,9 +167,9 @@ class Store:
             manifest = _read_manifest(path)
         except (FileNotFoundError, ContractError):
             return None
-        if not all(_verifies(path, file) for file in manifest.files):
+        if not _verifies(path, manifest, read=read):
             return None
-        parts = [self.find(stage, part.key) for part in manifest.parts]
+        parts = [self.find(stage, part.key, read=read) for part in manifest.parts]
         if [part and part.digest for part in parts] != [part.digest for part in manifest.parts]:
             return None
         return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
@@ -212,6 +214,7 @@ class Store:
                         facts=draft.facts,
                     )
                     _commit(path, manifest)
+                    verified.note(path, [file.name for file in files])
                 except BaseException:
                     _sweep(path)  # frees the space on a full disk
                     raise
@@ -262,8 +265,17 @@ def _check_version(path: Path, values: Any) -> None:
         )
 
 
-def _verifies(folder: Path, file: File) -> bool:
-    path = folder / file.name
+def _verifies(folder: Path, manifest: Manifest, *, read: bool) -> bool:
+    names = [file.name for file in manifest.files]
+    if not names or (not read and verified.noted(folder, names)):
+        return True
+    good = all(_whole(folder / file.name, file) for file in manifest.files)
+    if good:
+        verified.note(folder, names)
+    return good
+
+
+def _whole(path: Path, file: File) -> bool:
     return path.is_file() and path.stat().st_size == file.bytes and digest_of_file(path) == file.digest
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import multiprocessing
+import os
 import shutil
 import subprocess
 import time
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.datasets.files import digest_of
+from tasks.datasets import verified
+from tasks.datasets.files import digest_of, digest_of_file
+from tasks.engine import store as stores
 from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, Store, joined, latest
 from tasks.errors import StoreError
 
@@ -66,6 +69,64 @@ def test_damaged_output_is_computed_again(tmp_path: Path, damage: str) -> None:
     assert store.find("demo", KEY) == made
 
 
+def untouched(path: Path, content: bytes) -> None:
+    """Change the bytes of a file as a disk does: nothing else about it changes but the time of its inode's change."""
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    with open(path, "r+b") as file:
+        file.write(content)
+    os.utime(path, ns=times)
+
+
+def test_bytes_are_read_again_only_if_something_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second look-up reads no byte; after a new start of the system the first one reads all; `read` always does."""
+    store, read = Store(tmp_path), []
+    made = make(store)
+    time.sleep(0.1)
+    store.find("demo", KEY)
+    monkeypatch.setattr(stores, "digest_of_file", lambda path: read.append(path.name) or digest_of_file(path))
+
+    assert store.find("demo", KEY) == made
+    assert read == []
+    assert store.find("demo", KEY, read=True) == made
+    assert read == ["part.txt"]
+    monkeypatch.setattr(verified, "_boot", lambda: "another")
+    assert [store.find("demo", KEY) for _ in range(2)] == [made, made]
+    assert read == ["part.txt"] * 2
+
+
+def test_a_change_that_keeps_size_and_time_is_noticed(tmp_path: Path) -> None:
+    """Even if a program sets the time of the last change back."""
+    store = Store(tmp_path)
+    made = make(store)
+    time.sleep(0.1)
+    store.find("demo", KEY)
+    untouched(made.path / "part.txt", b"ONE\ntwo\n")
+
+    assert store.find("demo", KEY) is None
+
+
+def test_a_change_right_after_the_work_is_noticed(tmp_path: Path) -> None:
+    """Within the smallest difference of two times: a file is noted only once it is older than that."""
+    store = Store(tmp_path)
+    for number in range(20):
+        made = store.make("demo", digest_of(number), {}, write_two_rows, silent)
+        untouched(made.path / "part.txt", b"ONE\ntwo\n")
+
+        assert store.find("demo", made.key) is None
+
+
+@pytest.mark.parametrize("noise", [b"", b"[]", b'{"a": 1}', b"\xff"])
+def test_a_damaged_note_means_reading(noise: bytes, tmp_path: Path) -> None:
+    """The output is verified, and noted anew."""
+    store = Store(tmp_path)
+    made = make(store)
+    time.sleep(0.1)
+    (made.path / verified.NOTE).write_bytes(noise)
+
+    assert store.find("demo", KEY) == made
+    assert verified.noted(made.path, ["part.txt"])
+
+
 def test_an_abandoned_attempt_is_deleted(tmp_path: Path) -> None:
     """Files that a killed attempt left are not in the finished output."""
     store = Store(tmp_path)
@@ -74,7 +135,7 @@ def test_an_abandoned_attempt_is_deleted(tmp_path: Path) -> None:
 
     made = make(store)
 
-    assert sorted(path.name for path in made.path.iterdir()) == [MANIFEST, "part.txt"]
+    assert {path.name for path in made.path.iterdir()} - {verified.NOTE} == {MANIFEST, "part.txt"}
 
 
 def test_failed_work_leaves_no_output(tmp_path: Path) -> None:
