@@ -10,6 +10,7 @@ from tasks.datasets.files import digest_of
 from tasks.engine import kernels
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
+from tasks.engine.workers import executors
 from tasks.evaluation.stage import check_sets
 from tasks.tracking import session
 
@@ -42,6 +43,7 @@ def plan(config: Config) -> Plan:
     Raises InputError for a file that a stage needs and that is missing or cannot be read.
     """
     kernels.check(config.runtime)
+    executors.check(config.runtime)
     context = Context(runtime=config.runtime)
     steps: list[Step] = []
 

@@ -17,7 +17,6 @@ from tasks.errors import EngineError
 
 CONNECTING = 30.0  # seconds for the scheduler to answer at the start
 LOST = 30.0  # seconds without the scheduler after which it counts as lost
-EXTRA = "The extra `dask` is needed: pip install 'w2v-retraining[dask]'."
 
 
 class Cluster(Engine):
@@ -25,11 +24,9 @@ class Cluster(Engine):
 
     def __init__(self, workers: int, runtime: Runtime) -> None:
         """Join the cluster at runtime.engine_address, or start one of `workers` processes."""
-        try:
-            from distributed import Client, LocalCluster
-            from distributed.scheduler import KilledWorker
-        except ImportError as error:
-            raise EngineError(f"runtime.engine = 'dask'\nfound     {error}\n{EXTRA}") from error
+        from distributed import Client, LocalCluster
+        from distributed.scheduler import KilledWorker
+
         self._killed = KilledWorker
         self._address = runtime.engine_address or "the cluster of this command"
         self._local: Any = None

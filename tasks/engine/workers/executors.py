@@ -7,12 +7,18 @@ function of references, its output exists if and only if its manifest does, and 
 import atexit
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+import psutil
+
+from configs.loading import ConfigError
 from configs.schema import Runtime
 from tasks.engine.workers import call
 from tasks.engine.workers.call import Answer, Report
@@ -63,6 +69,34 @@ def choice(runtime: Runtime, calls: int) -> Choice:
     cores = runtime.threads or os.cpu_count() or 1
     engine = runtime.engine or ("processes" if cores > 2 and calls >= MANY else "threads")
     return Choice(engine, 0 if runtime.engine_address else runtime.workers or cores)
+
+
+def check(runtime: Runtime) -> None:
+    """Raise ConfigError if the engine cannot be used as the config says; start nothing."""
+    if runtime.engine != "dask":
+        return
+    if find_spec("distributed") is None:
+        raise ConfigError(
+            "runtime.engine = 'dask'\nexpected  the extra `dask`\nfound     no package `distributed`\n"
+            "Install it: pip install 'w2v-retraining[dask]'. Or choose another engine."
+        )
+    if runtime.engine_address and not getattr(runtime, "remote", "") and not _here(runtime.engine_address):
+        raise ConfigError(
+            f"runtime.engine_address = {runtime.engine_address!r}\n"
+            "expected  runtime.remote, a store that this host shares with the workers of another one\n"
+            "found     none\nSet it, such as --set runtime.remote=s3://bucket/prefix."
+        )
+
+
+def _here(address: str) -> bool:
+    """Return whether an address is one of this host."""
+    host = urlsplit(address).hostname or ""
+    own = {each.address for every in psutil.net_if_addrs().values() for each in every}
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(found & own)
 
 
 def ordered(calls: Sequence[Call], runtime: Runtime, report: Callable[[Progress], None]) -> Iterator[Answer]:

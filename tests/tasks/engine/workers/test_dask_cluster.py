@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from configs.loading import ConfigError
 from configs.schema import Runtime, Vocabulary
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
@@ -36,7 +37,8 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.address = f"tcp://127.0.0.1:{free_port()}"
-        self._folder, self.processes = folder, [self._start("dask_scheduler", "--no-dashboard", *self._at())]
+        self._folder = folder
+        self.processes = [self._start("dask_scheduler", "--no-dashboard", *self._at())]
         for _ in range(2):
             self.add_worker()
 
@@ -128,3 +130,11 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: 
 
     with pytest.raises(EngineError, match=rf"the Dask scheduler at {address} is lost\nexpected(?s:.*)Start it again"):
         squares(tmp_path, engine="dask", engine_address=address)
+
+
+def test_another_host_needs_a_shared_store() -> None:
+    """A scheduler elsewhere is refused before anything starts; one of this host is not."""
+    executors.check(Runtime(engine="dask", engine_address="tcp://127.0.0.1:8786"))
+
+    with pytest.raises(ConfigError, match=r"engine_address = 'tcp://192\.0\.2\.77:8786'\nexpected  runtime\.remote"):
+        executors.check(Runtime(engine="dask", engine_address="tcp://192.0.2.77:8786"))
