@@ -4,9 +4,9 @@
 `tracking` on do not: the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from configs.names import Cron, ModelName, Name, Zone
 from configs.section import Days, Fraction, NotNegative, Seconds, Text

@@ -47,7 +47,8 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
         {"document": "the document's number in its part", "tokens": "its words, in order"},
     ),
     "counts": (
-        "Written by vocabulary, once for each part of the tokens, and read by it. A row is a word of the part, by word.",
+        "Written by vocabulary, once for each part of the tokens, and read by it. A row is a word of the part, "
+        "in the order of the words.",
         {"word": "the word", "count": "its occurrences in the part"},
     ),
     "phrases": (
@@ -75,7 +76,7 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
         "evaluation. A row is a window: a kept position, in the order of the corpus. Its context is the rows at most "
         "`radius` away in the same document.",
         {
-            "document": "the row of its part of the tokens; of a held-out draw, a number that only tells documents apart",
+            "document": "the row of its part of the tokens; in the held-out draw, a number that tells documents apart",
             "center": "the id of the word",
             "radius": "the reach of the context, in words; 0 is context only",
         },
