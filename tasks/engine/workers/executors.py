@@ -150,7 +150,7 @@ class _Turns:
             except Exception as error:  # raised when its turn comes
                 self._ended[number] = error
         self._engine.check()
-        self._report(self._progress)
+        self._report(dict(self._progress))  # a copy: threads add to it
 
     def _again(self, number: int, error: Exception) -> None:
         name, said = self._calls[number].name, str(error) or type(error).__name__

@@ -24,12 +24,14 @@ class Shares:
         """Report the progress of all calls that have begun."""
         if not progress:
             return
-        done = sum(self._sizes[self._numbers[call]] * part / total for call, (part, total, _) in progress.items())
+        done = sum(
+            self._sizes[self._numbers[call]] * part / (total or 1) for call, (part, total, _) in progress.items()
+        )
         at_work = [call for call, (part, total, _) in progress.items() if part < total] or [max(progress)]
         first = min(at_work)
         which = f"part {self._numbers[first] + 1} of {len(self._sizes)}" if len(self._sizes) > 1 else ""
         head = ", ".join(filter(None, [which, self.workers]))
-        self._report(self._there + done, sum(self._sizes), ": ".join(filter(None, [head, progress[first][2]])))
+        self._report(self._there + done, sum(self._sizes) or 1, ": ".join(filter(None, [head, progress[first][2]])))
 
     def alone(self, done: float, total: float, text: str) -> None:
         """Report the progress of the only call."""
