@@ -97,7 +97,8 @@ class NoiseBlocks(Blocks):
         each = self.share * np.bincount(self.skipped // length, minlength=blocks * shared)  # of a noise word
         of_window = self.skipped // (shared * length) * length + self.skipped % length
         less = self.share * np.bincount(of_window, minlength=blocks * length)  # of a window
-        hidden = self.pairs_of * np.float32(1 + self.settings.negatives) - less.reshape(blocks, length)
+        hidden = self.pairs_of * np.float32(1 + self.settings.negatives)
+        hidden -= less.reshape(blocks, length)
         self.all_terms = np.zeros(self.rows.shape, np.float32)
         sources, true_words, noise_words = np.split(self.all_terms, [self.sources, self.sources + self.true], axis=1)
         noise_words[:] = self.share * self.pairs_of.sum(axis=1)[:, None] - each.reshape(noise.shape)
