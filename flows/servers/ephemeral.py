@@ -129,7 +129,7 @@ class Temporary:
         self.missing = said
         log.warning("⚠ there is no temporary Prefect server: %s. %s\n%s", said, way, WITHOUT)
         app = Guard(stand_in.StandIn(), self._port, self._names, self.lock, health=HEALTH, sockets=True)
-        stand_in.answer_on(self._socket, app)
+        stand_in.answer_on(self._socket, app, BACKLOG)
         self._answered.set()
 
     def _start(self, output: IO[bytes]) -> bool:

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -81,13 +82,22 @@ async def _swallow(scope: Message, receive: Receive, send: Send) -> None:
             await send({"type": "websocket.send", "text": '{"type": "auth_success"}'})
 
 
-def answer_on(listening: socket.socket, app: App) -> None:
-    """Serve the application on the socket, in a thread, until this process ends."""
+def answer_on(listening: socket.socket, app: App, backlog: int) -> None:
+    """Serve the guarded application on the socket, in a thread, until this process ends.
+
+    Unknown callers are limited, so that files of this process are left for its work.
+    """
     import uvicorn
 
+    from flows.access import strangers
+
     # no log_config: to configure logging flushes Prefect's handlers, and Prefect waits for us meanwhile
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
-    threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, **strangers.limits()))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    listening.listen(backlog)  # the server has set a shorter queue
 
 
 def _now() -> str:

@@ -3,17 +3,19 @@ start.
 """
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -22,11 +24,13 @@ from mlflow import MlflowClient
 from prefect import Flow, Task
 from prefect.states import Running
 
+from flows.access import strangers
 from flows.servers import ephemeral
 from flows.servers.ephemeral import Temporary
 from tasks.engine import waiting
 from tasks.errors import PipelineError
 from tasks.orchestration.flow_runs import FlowRuns, server
+from tests.support.servers import is_let_go
 
 W2V = Path(sys.executable).parent / "w2v"
 # small batches, so that the training lasts
@@ -217,6 +221,21 @@ def test_a_server_that_does_not_start_is_done_without(
         made = client.post("/flow_runs/", json={"name": "of nobody"}).json()
         assert client.get(f"/flow_runs/{made['id']}").json()["name"] == "of nobody"
     assert httpx.get(f"{instead.address}/api/flow_runs/{made['id']}").status_code == 401
+
+
+@pytest.mark.parametrize("instead", ["raise SystemExit(3)"], indirect=True)
+def test_strangers_do_not_take_the_files_of_the_work(instead: Temporary, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in, which is in the process of the work, closes the oldest connection of one stranger too many."""
+    monkeypatch.setattr(strangers, "WAITING", 20)
+    instead.wait()
+    name, _, password = instead.lock.credential.partition(":")
+    port = urlsplit(instead.address).port
+    with ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 20)) for _ in range(30)]
+        answer = httpx.post(f"{instead.address}/api/flow_runs/", json={"name": "of nobody"}, auth=(name, password))
+
+        assert answer.status_code == 201
+        assert all(is_let_go(connection) for connection in idle[:10])
 
 
 class Site(BaseHTTPRequestHandler):
