@@ -1,15 +1,10 @@
 """Closed terminals, and shells in which signals are ignored: how commands end then."""
 
-import fcntl
-import os
-import pty
-import select
 import shutil
 import signal
 import sqlite3
 import subprocess
-import termios
-import threading
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,57 +13,12 @@ import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from tests.integration.test_cli import PROJECT, W2V, checkpoints, client, settings, statuses, w2v, wait_until
+from tests.integration.test_cli import PROJECT, QUICK, W2V, checkpoints, client, settings, statuses, w2v, wait_until
 from tests.support.servers import answers, free_port
+from tests.support.terminals import Terminal, ended
 
 # single windows are slow enough to be caught at it
 SLOW = ["training.batch_size=1", "training.epochs=6", "runtime.checkpoint_interval=0.2"]
-
-
-class Terminal:
-    """A pseudo-terminal with one command; its output is copied to the log."""
-
-    def __init__(self, log: Path) -> None:
-        self._ours, self._theirs = pty.openpty()
-        self._closing = threading.Event()
-        self._reader = threading.Thread(target=self._copy, args=(log,))
-        log.touch()
-
-    def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[bytes]:
-        """Start the command with this as its controlling terminal."""
-        process = subprocess.Popen(
-            [*map(str, words)], cwd=PROJECT, env=os.environ | environment, start_new_session=True,
-            stdin=self._theirs, stdout=self._theirs, stderr=self._theirs,
-            preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
-        )  # fmt: skip
-        os.close(self._theirs)
-        self._reader.start()
-        return process
-
-    def close(self) -> None:
-        self._closing.set()
-        self._reader.join()
-        os.close(self._ours)
-
-    def _copy(self, log: Path) -> None:
-        with log.open("ab", buffering=0) as stream:
-            while not self._closing.is_set():
-                if select.select([self._ours], [], [], 0.1)[0]:
-                    try:
-                        stream.write(os.read(self._ours, 4096))
-                    except OSError:  # the command has ended
-                        return
-
-
-@contextmanager
-def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the command, however the test ends."""
-    try:
-        yield
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 @pytest.mark.parametrize("before", ["in training", pytest.param("between stages", marks=pytest.mark.long)])
@@ -159,7 +109,9 @@ def test_each_command_that_waits_ends_well(
     """While a command waits for a locked database, a closed terminal loses nothing and leaves no process."""
     place, log = tmp_path / "ws", tmp_path / "log"
     shutil.copytree(retrained[0], place)
-    assert w2v("history", "--workspace", place).returncode == 0  # it is told where it is now
+    assert w2v("history", "--workspace", place).returncode == 0  # relocates it, while its database is free
+    if command == "sync":
+        keep_a_result(corpus, place)
     before, terminal = stored(place), Terminal(log)
     words = settings(corpus, place) if command == "retain" else ["--workspace", place]
     with locked(place / "mlflow.db"):
@@ -175,8 +127,17 @@ def test_each_command_that_waits_ends_well(
     assert not (place / "tmp").exists()
 
 
+def keep_a_result(corpus: Path, workspace: Path) -> None:
+    """Make a result that waits in the workspace until MLflow can be told of it."""
+    some = [f"ingestion.source={corpus}", "ingestion.text_documents=line", *QUICK, f"runtime.workspace={workspace}"]
+    make = f"from tests.support.retraining import prepare; prepare('sync', {some})"
+    subprocess.run([sys.executable, "-c", make], cwd=PROJECT, check=True)
+
+    assert list(workspace.glob("waiting/*.json"))
+
+
 def stored(workspace: Path) -> set[Path]:
-    return set(workspace.glob("store/*/*/*"))
+    return {*workspace.glob("store/*/*/*"), *workspace.glob("waiting/*.json")}
 
 
 @pytest.mark.parametrize("command", ["serve", pytest.param("ui", marks=pytest.mark.long)])
