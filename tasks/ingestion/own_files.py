@@ -12,8 +12,9 @@ log = logging.getLogger("w2v")
 
 # the names at the top of a workspace
 CONTENTS = frozenset({
-    "comparisons", "downloads", "mlartifacts", "prefect", "prefect-results", "reproductions", "service", "store",
-    "sweeps", "tmp", "unpublished", "uses", "waiting", LATEST, "promotion.lock", "reproduces", "runs.lock",
+    "comparisons", "downloads", "matplotlib", "mlartifacts", "prefect", "prefect-results", "reproductions", "serve",
+    "service", "store", "sweeps", "tmp", "unpublished", "uses", "waiting", LATEST, "promotion.lock", "reproduces",
+    "runs.lock",
     *("mlflow.db" + end for end in ("", ".lock", ".partial", "-shm", "-wal", "-journal")),
 })  # fmt: skip
 # any of these marks a workspace: with MLflow on a server there is no database, and a new one has no store

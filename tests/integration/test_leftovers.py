@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL
 
 from tasks.engine import environment as engine_environment
 from tasks.engine import scratch
+from tasks.ingestion.own_files import CONTENTS
 from tests.integration.test_cli import QUICK, W2V
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -81,7 +82,9 @@ def machine(tmp_path: Path) -> Machine:
 def test_a_whole_scenario_leaves_nothing_outside_the_workspace(
     machine: Machine, own: Path, corpus: Path, tmp_path: Path
 ) -> None:
-    """Two retrainings, with a temporary server and with a champion, and all commands on their runs."""
+    """Two retrainings, with a temporary server and with a champion, and all commands on their runs; what they leave in
+    the workspace has names that are known there as no text of the user's.
+    """
     server = {"PREFECT_API_URL": PREFECT_API_URL.value()}
     machine.w2v("retrain", *words(corpus, own))
     machine.w2v("retrain", *words(corpus, own, "seed=2"), **server)
@@ -98,6 +101,7 @@ def test_a_whole_scenario_leaves_nothing_outside_the_workspace(
 
     assert machine.left() == []
     assert not (own / "tmp").exists()
+    assert {path.name for path in own.iterdir()} <= CONTENTS
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from configs.loading import load
 from flows.service.state import Place
+from tasks.ingestion.own_files import CONTENTS
 from tasks.tracking.database_paths import address_of
 from tests.integration.test_moved_workspace import content, protect
 from tests.integration.test_service import W2V, Box
@@ -134,4 +135,5 @@ def test_a_service_on_the_move(corpus: Path, database: Path, tmp_path: Path) -> 
         *(p.parent.name for p in (first, copied, moved)),
         "topics.toml",
     }
+    assert {path.name for path in moved.iterdir()} <= CONTENTS  # so the workspace can be in the user's folder of texts
     assert not [*first.parent.iterdir(), *copied.parent.iterdir()]
