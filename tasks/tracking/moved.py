@@ -7,9 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasks.tracking.database_lock import patiently
 from tasks.tracking.database_paths import artifact_address, artifact_folder
 
-WAIT = 60  # seconds to wait for a database that another process writes to
+SOON, WAIT = 1, 60  # seconds to wait for a database that another process writes to: before that is logged; in all
 PLACES = {
     "experiments": ("artifact_location",),
     "runs": ("artifact_uri",),
@@ -68,10 +69,12 @@ class Move(NamedTuple):
 
 def change(database: Path, columns: dict[str, tuple[str, ...]], move: Move) -> int:
     """Update these columns in one transaction; return the number of values changed, 0 without a database."""
-    if not database.exists():
-        return 0
+    return patiently(str(database), lambda: _update(database, columns, move)) if database.exists() else 0
+
+
+def _update(database: Path, columns: dict[str, tuple[str, ...]], move: Move) -> int:
     changed = 0
-    with closing(sqlite3.connect(database, timeout=WAIT, isolation_level=None)) as writing:
+    with closing(sqlite3.connect(database, timeout=SOON, isolation_level=None)) as writing:
         writing.create_function("moved", 1, move.apply, deterministic=True)
         writing.execute("BEGIN IMMEDIATE")
         try:

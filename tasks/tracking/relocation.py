@@ -20,8 +20,10 @@ from tasks.engine import environment
 from tasks.engine.environment import Owner
 from tasks.engine.file_lock import Held
 from tasks.errors import StoreError
+from tasks.refusals import LOCKED, cause
+from tasks.tracking.database_lock import patiently
 from tasks.tracking.database_paths import ARTIFACTS, DATABASE, artifact_address, artifact_folder
-from tasks.tracking.moved import COMING, PLACES, WAIT, Move, change
+from tasks.tracking.moved import COMING, PLACES, SOON, WAIT, Move, change
 
 log = logging.getLogger("w2v")
 
@@ -33,8 +35,8 @@ def relocate(folder: Path) -> None:
     """Update the paths in the databases of a workspace that was moved or copied, and log it in one line.
 
     Does nothing if it was not moved, or has no database of MLflow's. Each database is changed in one transaction,
-    MLflow's last, as its paths tell that the workspace was moved. Raises StoreError if a run or the service still works
-    in the folder under its former name, or if the databases cannot be written.
+    MLflow's last, as its paths tell that the workspace was moved. Waits for a locked one. Raises StoreError if a run or
+    the service still works in the folder under its former name, or if the databases cannot be written.
     """
     here, database = folder.absolute(), folder.absolute() / DATABASE
     if not database.exists() or not _former_places(database, here):
@@ -60,13 +62,19 @@ def relocate(folder: Path) -> None:
 
 def _former_places(database: Path, here: Path) -> list[str]:
     """Return the former places of the workspace that the database names."""
-    with closing(_reading(database)) as reading:
+    return patiently(str(database), lambda: _read_former_places(database, here))
+
+
+def _read_former_places(database: Path, here: Path) -> list[str]:
+    with closing(_reading(database, SOON)) as reading:
         try:
             said = [row[0] for row in reading.execute("SELECT DISTINCT artifact_location FROM experiments")]
             found = dict.fromkeys(filter(None, map(_workspace, filter(None, said))))
             return [before for before in found if _is_former(before, here, reading)]
-        except sqlite3.Error:  # not MLflow's, damaged or locked: MLflow reports it itself
-            return []
+        except sqlite3.Error as error:
+            if cause(error) == LOCKED:
+                raise
+            return []  # not MLflow's, or damaged: MLflow reports it itself
 
 
 def _workspace(location: str) -> str | None:
@@ -177,6 +185,6 @@ def _same(one: Path, other: Path) -> bool:
         return False
 
 
-def _reading(database: Path) -> sqlite3.Connection:
+def _reading(database: Path, timeout: float = WAIT) -> sqlite3.Connection:
     """Open the database, for writing where possible: SQLite must roll back what a killed process has half written."""
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT)
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=timeout)

@@ -6,8 +6,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +18,11 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from tasks.errors import StoreError, TrackingError
-from tasks.tracking import ownership, session
+from tasks.tracking import heartbeat, ownership, session
 from tasks.tracking.client import reached
 from tasks.tracking.database_paths import address_of, artifact_address, artifact_folder
-from tasks.tracking.relocation import PLACES, relocate
+from tasks.tracking.moved import PLACES
+from tasks.tracking.relocation import LOST, SERVICE, relocate
 from tasks.tracking.run import Run
 
 # columns of MLflow's tables that are named as if they held a place, and hold none of the workspace
@@ -112,14 +116,10 @@ def test_a_move_there_and_back(way: str, original: Path, tmp_path: Path) -> None
     assert mentions(original / "mlflow.db", there) == set()
 
 
-@pytest.mark.parametrize("name", ["100%25", "elsewhere"])
-def test_an_old_workspace_with_a_percent_sign(
-    name: str, database: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """An earlier version gave MLflow the unquoted path, and files went to `100%`: they are fetched, once, there or
-    where the workspace is now; the folder with that name, which may be another workspace, is left alone.
-    """
-    old, other = tmp_path / "100%25", tmp_path / "100%"
+@pytest.fixture
+def misread(database: Path, tmp_path: Path) -> Path:
+    """Create a workspace as an earlier version did: it gave MLflow the unquoted path, and files went to `100%`."""
+    old = tmp_path / "100%25"
     old.mkdir()
     shutil.copy(database, old)
     (tmp_path / "report.md").write_text("words")
@@ -127,20 +127,58 @@ def test_an_old_workspace_with_a_percent_sign(
         client = MlflowClient(f"sqlite:///{old}/mlflow.db")
     experiment = client.create_experiment("e", artifact_location=f"{old}/mlartifacts")
     client.log_artifact(client.create_run(experiment).info.run_id, str(tmp_path / "report.md"))
-    assert list(other.rglob("report.md"))
-    (other / "mlflow.db").touch()
+    (tmp_path / "100%" / "mlflow.db").touch()
+
+    assert list((tmp_path / "100%").rglob("report.md"))
+    return old
+
+
+@pytest.mark.parametrize("name", ["100%25", "elsewhere"])
+def test_an_old_workspace_with_a_percent_sign(
+    name: str, misread: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Files are fetched, once, there or where the workspace is now; the folder that they went to, which may be another
+    workspace, is left alone.
+    """
+    other = tmp_path / "100%"
     before, place = content(other), tmp_path / name
-    if place != old:
-        old.rename(place)
+    if place != misread:
+        misread.rename(place)
 
     assert files_of(place) == {"report.md"}
     assert files_of(place) == {"report.md"}
     assert content(other) == before
-    moved = f"moved from {old} to {place}: 2 places relocated"
-    said = f"{place}: 2 places written as MLflow reads them" if place == old else moved
+    moved = f"moved from {misread} to {place}: 2 places relocated"
+    said = f"{place}: 2 places written as MLflow reads them" if place == misread else moved
     assert caplog.messages == [
         f"The files of 1 runs were copied from {other}, where MLflow had put them", f"workspace {said}"
     ]  # fmt: skip
+
+
+def test_a_killed_fetch_is_completed(misread: Path, tmp_path: Path) -> None:
+    """Files that are whole are not fetched again, and half fetched ones are deleted."""
+    (there,) = (path.parent for path in (tmp_path / "100%").rglob("report.md"))
+    place = misread / there.relative_to(tmp_path / "100%")
+    half = place.with_name(f"{place.name}.partial")
+    half.mkdir(parents=True)
+    (half / "half").touch()
+    copied = shutil.copytree(misread, tmp_path / "copy")
+    (copied / place.relative_to(misread)).mkdir()
+    (copied / place.relative_to(misread) / "whole").touch()
+
+    assert files_of(misread) == {"report.md"}
+    assert files_of(copied) == {"whole"}
+
+
+def test_an_old_workspace_at_work_is_not_changed(misread: Path) -> None:
+    """Its files may still go to the other folder."""
+    address = f"sqlite:///{misread}/mlflow.db"
+    (run,) = MlflowClient(address).search_runs(["1"])
+    for name, value in ownership.owner_tags().items():
+        MlflowClient(address).set_tag(run.info.run_id, name, value)
+
+    with pytest.raises(StoreError, match=f"run {run.info.run_id} is at work in this workspace"):
+        relocate(misread)
 
 
 def test_copies_are_used_in_turn(original: Path, tmp_path: Path) -> None:
@@ -152,13 +190,27 @@ def test_copies_are_used_in_turn(original: Path, tmp_path: Path) -> None:
             assert not any(mentions(place / "mlflow.db", each) - {"params.value"} for each in copies if each != place)
 
 
+@pytest.fixture(params=["link", "mount"])
+def also(original: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Another name of the workspace's folder."""
+    place = tmp_path / "also"
+    if request.param == "link":
+        place.symlink_to(original)
+        yield place
+    else:
+        place.mkdir()
+        if subprocess.run(["mount", "--bind", str(original), str(place)], capture_output=True).returncode:
+            pytest.skip("a folder can be mounted by root alone, and not in every container")
+        yield place
+        subprocess.run(["umount", str(place)], check=True)
+
+
 def test_another_name_of_the_same_folder_is_no_move(
-    original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    original: Path, also: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With a link, or a mount beside the folder, nothing is changed."""
-    (tmp_path / "link").symlink_to(original)
     before = (original / "mlflow.db").read_bytes()
-    relocate(tmp_path / "link")
+    relocate(also)
 
     assert (original / "mlflow.db").read_bytes() == before
     assert not caplog.messages
@@ -244,6 +296,24 @@ def test_what_cannot_be_written_is_not_half_written(original: Path, tmp_path: Pa
     assert mentions(moved / "mlflow.db", original) == {"params.value"}
 
 
+@pytest.mark.parametrize("name", ["mlflow.db", "prefect/prefect.db"])
+def test_a_locked_database_is_waited_for(
+    name: str, original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user is told of it soon; a locked workspace is not taken for one that was not moved."""
+    moved = shutil.move(original, tmp_path / "moved")
+    (moved / "prefect").mkdir()
+    with closing(sqlite3.connect(moved / name, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        threading.Timer(4, other.rollback).start()
+        relocate(moved)
+
+    assert caplog.messages == [
+        f"waiting for {moved / name}, which another process has locked …",
+        f"workspace moved from {original} to {moved}: 6 places relocated",
+    ]
+
+
 def test_a_workspace_is_not_moved_from_under_a_run(original: Path, tmp_path: Path) -> None:
     """Nor while the service is at work; a copy of a workspace at work may be opened."""
     run = run_of(original)
@@ -262,6 +332,46 @@ def test_a_workspace_is_not_moved_from_under_a_run(original: Path, tmp_path: Pat
     relocate(moved)
 
     assert files_of(moved) == {"report.md"}
+
+
+def test_the_service_itself_may_relocate(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes know their folder from the environment; the service of another workspace is another."""
+    moved = shutil.move(original, tmp_path / "moved")
+    (moved / "service").mkdir()
+    with FileLock(moved / "service" / ".lock"):
+        monkeypatch.setenv(SERVICE, str(original / "service"))
+        with pytest.raises(StoreError, match="the service is at work"):
+            relocate(moved)
+        monkeypatch.setenv(SERVICE, str(moved / "service"))
+        relocate(moved)
+
+    assert files_of(moved) == {"report.md"}
+
+
+@pytest.mark.parametrize(("age", "at_work"), [(LOST - 60, True), (LOST + 60, False), (None, False)])
+def test_a_run_of_another_host_is_judged_by_its_heartbeat(
+    age: float | None, at_work: bool, original: Path, tmp_path: Path
+) -> None:
+    """Without a recent one, the run is dead, and the workspace may be relocated."""
+    tags = ownership.owner_tags() | {ownership.HOST: "other"}
+    beat = tags.pop(heartbeat.BEAT)
+    if age is not None:
+        tags[heartbeat.BEAT] = (datetime.fromisoformat(beat) - timedelta(seconds=age)).isoformat()
+    run_of(original).tag(tags)
+    moved = shutil.move(original, tmp_path / "moved")
+    with pytest.raises(StoreError, match="is at work") if at_work else nullcontext():
+        relocate(moved)
+
+    assert bool(mentions(moved / "mlflow.db", original) - {"params.value"}) == at_work
+
+
+@pytest.mark.parametrize("content", [b"no database" * 1_000, b""])
+def test_another_file_is_left_to_mlflow(content: bytes, tmp_path: Path) -> None:
+    """If the file is damaged, or has no tables of MLflow's, MLflow says so."""
+    (tmp_path / "mlflow.db").write_bytes(content)
+    relocate(tmp_path)
+
+    assert (tmp_path / "mlflow.db").read_bytes() == content
 
 
 def test_the_columns_that_hold_places_are_known(database: Path) -> None:
