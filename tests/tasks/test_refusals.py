@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from tasks import refusals
+from tasks.engine import waiting
 from tasks.errors import TrackingError, Unreachable
 from tasks.tracking.client import reached
 from tests.support.disks import small_disk
@@ -137,28 +138,30 @@ def test_a_read_only_disk_is_told(made: Path, disk: Path) -> None:
         tagged(database)
 
 
-def test_a_lock_is_waited_for(made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("seconds", [3, pytest.param(40, marks=pytest.mark.long)])  # MLflow itself waits for 20
+def test_a_lock_is_waited_for(seconds: float, made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Waiting for a lock is logged once, and ends with the other process."""
     database = tmp_path / "runs.db"
     shutil.copy(made, database)
     other = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
-    threading.Timer(3, other.close).start()
+    threading.Timer(seconds, other.close).start()
     began = time.monotonic()
     tagged(database)
 
-    assert time.monotonic() - began > 2.5
+    assert time.monotonic() - began > seconds - 0.5
     assert caplog.text.count(f"waiting for {database}, which another process has locked") == 1
 
 
 class Site(BaseHTTPRequestHandler):
-    """A server without a good answer."""
+    """A server without a good answer, which takes so many seconds."""
 
-    def __init__(self, status: int, *arguments: object) -> None:
-        self.status = status
+    def __init__(self, status: int, *arguments: object, seconds: float = 0) -> None:
+        self.status, self.seconds = status, seconds
         super().__init__(*arguments)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
+        time.sleep(self.seconds)
         self.send_response(200 if self.path == "/health" else self.status)
         self.end_headers()
         self.wfile.write(b"no")
@@ -187,6 +190,23 @@ def test_a_server_tells_what_is_wrong(
         with pytest.raises(kind, match=said), reached(f"{scheme}://127.0.0.1:{server.server_port}") as client:
             client.search_experiments(max_results=1)
         server.shutdown()
+
+
+@pytest.mark.parametrize("seconds", [1, pytest.param(12, marks=pytest.mark.long)])
+def test_a_busy_server_is_not_an_absent_one(
+    seconds: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user is told that the command waits for it, and then what it has answered."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(waiting, "SOON", 0.5)
+    with HTTPServer(("127.0.0.1", 0), partial(Site, 401, seconds=seconds)) as server, caplog.at_level("INFO", "w2v"):
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(TrackingError, match="refuses the name and password"), reached(address) as client:
+            client.search_experiments(max_results=1)
+        server.shutdown()
+
+    assert f"waiting for MLflow at {address} (load " in caplog.text
 
 
 def test_a_certificate_that_is_not_trusted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

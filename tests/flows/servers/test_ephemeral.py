@@ -274,7 +274,7 @@ def test_a_server_of_ones_own_is_left_alone(own_server: str) -> None:
     assert os.environ["PREFECT_API_URL"] == own_server
 
 
-@pytest.mark.parametrize("own_server", [(0.6, 200)], indirect=True)
+@pytest.mark.parametrize("own_server", [(0.6, 200), pytest.param((12, 200), marks=pytest.mark.long)], indirect=True)
 def test_a_server_of_ones_own_that_is_busy_is_waited_for(
     own_server: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
