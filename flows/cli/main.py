@@ -36,11 +36,16 @@ def main() -> None:
             print(GO_ON, file=sys.stderr)
             sys.exit(INTERRUPTED)
         from configs.addresses import shown
-        from configs.loading import ConfigError
 
         said = traceback.format_exc().rstrip() if debug else f"error: {_message(error)}"
         print(visible(shown(said, *os.environ.values())), file=sys.stderr)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        sys.exit(_code(error))
+
+
+def _code(error: Exception) -> int:
+    from configs.loading import ConfigError
+
+    return 2 if isinstance(error, ConfigError) else 1
 
 
 def _message(error: Exception) -> str:
