@@ -166,6 +166,20 @@ def test_the_same_twice_at_once_is_one_run(config: Config, own: Path) -> None:
     assert len(MlflowClient(f"sqlite:///{own}/mlflow.db").search_model_versions("name = 'vectors'")) == 1
 
 
+def test_the_folder_of_the_workspace_can_be_the_source(
+    config: Config, own: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ingestion.source=.` is the user's text, not what a retraining writes there: the second time nothing is to do."""
+    shutil.copy(corpus, own.parent)
+    monkeypatch.chdir(own.parent)
+    source = config.ingestion.model_copy(update={"source": "."})
+    runtime = config.runtime.model_copy(update={"workspace": own.name})
+    here = config.model_copy(update={"ingestion": source, "runtime": runtime})
+    retrain(here)
+
+    assert plan(here).nothing_to_do
+
+
 def test_nothing_to_do_is_said_without_a_server(config: Config, first: Retrained, tmp_path: Path) -> None:
     """The command names reused stages and the run, makes nothing in Prefect's home, and does not import Prefect."""
     sections = config.model_dump(mode="json", exclude_none=True)
