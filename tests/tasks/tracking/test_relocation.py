@@ -24,6 +24,7 @@ from tasks.tracking.database_paths import address_of, artifact_address, artifact
 from tasks.tracking.moved import PLACES
 from tasks.tracking.relocation import LOST, SERVICE, relocate
 from tasks.tracking.run import Run
+from tests.support.disks import small_disk
 
 # columns of MLflow's tables that are named as if they held a place, and hold none of the workspace
 ELSEWHERE = {
@@ -296,6 +297,16 @@ def test_what_cannot_be_written_is_not_half_written(original: Path, tmp_path: Pa
     assert mentions(moved / "mlflow.db", original) == {"params.value"}
 
 
+def test_a_copy_that_cannot_be_written_is_told(original: Path, tmp_path: Path) -> None:
+    """It is not used as it is, as a run in it would write into the original."""
+    with small_disk(tmp_path / "disk", 9) as disk:
+        copy = shutil.copytree(original, disk / "copy")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+        with pytest.raises(StoreError, match="expected  a folder and databases that can be written"):
+            relocate(copy)
+
+
 @pytest.mark.parametrize("name", ["mlflow.db", "prefect/prefect.db"])
 def test_a_locked_database_is_waited_for(
     name: str, original: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -312,6 +323,18 @@ def test_a_locked_database_is_waited_for(
         f"waiting for {moved / name}, which another process has locked …",
         f"workspace moved from {original} to {moved}: 6 places relocated",
     ]
+
+
+def test_one_process_relocates_at_a_time(original: Path, tmp_path: Path) -> None:
+    """Another one waits, and has nothing to do then."""
+    moved = shutil.move(original, tmp_path / "moved")
+    lock = FileLock(moved / "mlflow.db.lock", thread_local=False)
+    lock.acquire()
+    threading.Timer(2, lock.release).start()
+    relocate(moved)
+
+    assert not lock.is_locked
+    assert files_of(moved) == {"report.md"}
 
 
 def test_a_workspace_is_not_moved_from_under_a_run(original: Path, tmp_path: Path) -> None:
