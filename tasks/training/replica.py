@@ -8,6 +8,7 @@ bit: it reads θ, and writes a file that only this call writes.
 import functools
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +182,14 @@ def _no_rows(epoch: int) -> int:
 
 def windows_of(shards: Sequence[Shard], rows: range, reach: int) -> Windows:
     """Return these windows of an epoch, with `reach` rows around that serve only as context."""
-    parts, at = [], []
+    parts: list[Windows] = []
+    at: list[NDArray[np.intp]] = []
     for shard in shards:
         first, last = max(shard.first, rows.start - reach), min(shard.last, rows.stop + reach)
-        parts.append(_read(shard.file)[first - shard.first : last - shard.first])
+        part = _read(shard.file)[first - shard.first : last - shard.first]
+        # No document goes on in the next file, whose own numbers may begin anew.
+        after = parts[-1].document.max() + 1 if parts else 0
+        parts.append(replace(part, document=part.document - part.document.min() + after))
         at.append(np.arange(first, last))
     document, center, radius = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("document", "center", "radius")

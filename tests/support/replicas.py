@@ -16,9 +16,8 @@ from tasks.windows import windows
 from tests.support.corpora import tokens_of
 
 TOPICS = [[f"{topic}{number}" for number in range(8)] for topic in ("sea", "sky")]
-EPOCHS = 2
 SETTINGS: dict[str, Any] = {
-    "vector_size": 8, "epochs": EPOCHS, "batch_size": 64, "block_length": 16, "shared_negatives": 8, "damping": 0.5,
+    "vector_size": 8, "epochs": 2, "batch_size": 64, "block_length": 16, "shared_negatives": 8, "damping": 0.5,
     "keep_epochs": 2, "replicas": 4, "meetings": 12, "solo_windows": 500,
 }  # fmt: skip
 
@@ -31,13 +30,14 @@ def train(workspace: Path, *, pause_after: int = 0, runtime: dict[str, Any] | No
     rng = np.random.default_rng(0)
     tokens = tokens_of(context, [[" ".join(rng.choice(TOPICS[number % 2], 30)) for number in range(60)]])
     words = vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1, subsample=0.0))
+    config = Training(**{**SETTINGS, **settings})
     drawn = {"tokens": tokens, "vocabulary": words, "config": Windows(shard_rows=400), "seed": 1}
     return training.compute(
         context=context,
         vocabulary=words,
-        draws=[windows.compute(context=context, **drawn, epoch=epoch) for epoch in range(EPOCHS)],
+        draws=[windows.compute(context=context, **drawn, epoch=epoch) for epoch in range(config.epochs)],
         held_out=windows.compute(context=context, **drawn, epoch=None),
-        config=Training(**{**SETTINGS, **settings}),
+        config=config,
         window=5,
         seed=1,
     )
