@@ -7,12 +7,15 @@ ignores SIGINT or SIGHUP, and each process that it starts inherits that, but not
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from configs.loading import check
 from configs.schema import Config
@@ -54,14 +57,47 @@ def own_temporary_folder() -> None:
             os.environ[name] = value
 
 
-@pytest.fixture(scope="session")
-def prefect_server(quiet_home: None) -> Iterator[None]:
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a path that the first of the workers makes for all of them."""
+    folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path, made = folder / name, folder / f"made-{name}"
+    with FileLock(folder / f"making-{name}"):
+        if not made.exists():
+            make(path)
+            made.touch()
+    return path
 
+
+@pytest.fixture(scope="session")
+def prefect_database(quiet_home: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty Prefect database with all its tables, whose migrations take seconds."""
+
+    def make(path: Path) -> None:
+        words = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+        address = f"sqlite+aiosqlite:///{path}"
+        environment = os.environ | {"PREFECT_SERVER_DATABASE_CONNECTION_URL": address}
+        subprocess.run(words, env=environment, check=True, capture_output=True)
+
+    return once(tmp_path_factory, "prefect.db", make)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(prefect_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A server of this process, and its database; temporary servers of commands find theirs in Prefect's home."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing import utilities
+
+    folder, home = tmp_path_factory.mktemp("server"), Path(os.environ["PREFECT_HOME"])
+    shutil.copy(prefect_database, folder / "prefect-test.db")  # the name that the harness gives it
+    if not (home / "prefect.db").exists():
+        shutil.copy(prefect_database, home / "prefect.db")
     heartless = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})  # its thread ends up to 1 s after its run
-    with prefect_test_harness(server_startup_timeout=600), heartless:
-        yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utilities, "mkdtemp", lambda: str(folder))
+        with utilities.prefect_test_harness(server_startup_timeout=600), heartless:
+            yield
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +112,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database, made once because that takes seconds."""
-    path = tmp_path_factory.mktemp("database") / "mlflow.db"
-    with reached(f"sqlite:///{path}"):
-        return path
+
+    def make(path: Path) -> None:
+        with reached(f"sqlite:///{path}"):
+            pass
+
+    return once(tmp_path_factory, "mlflow.db", make)
 
 
 @pytest.fixture(scope="module")
