@@ -13,7 +13,9 @@ import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from tests.integration.test_cli import PROJECT, QUICK, W2V, checkpoints, client, settings, statuses, w2v, wait_until
+from tests.integration.test_cli import PROJECT, QUICK, W2V, checkpoints, client, settings, statuses, wait_until
+from tests.support.commands import called
+from tests.support.retraining import retrain
 from tests.support.servers import answers, free_port
 from tests.support.terminals import Terminal, ended
 
@@ -45,8 +47,7 @@ def test_a_closed_terminal_leaves_a_checkpoint_and_a_killed_run(
 @pytest.fixture(scope="module")
 def retrained(workspace: Path, corpus: Path) -> tuple[Path, str]:
     """A workspace with the result of the slow training, and the run's id."""
-    done = w2v("retrain", *settings(corpus, workspace, *SLOW))
-    assert done.returncode == 0, done.stderr
+    retrain(settings(corpus, workspace, *SLOW)[1::2])
     (run,) = client(workspace).search_runs(["1"])
     return workspace, run.info.run_id
 
@@ -109,7 +110,7 @@ def test_each_command_that_waits_ends_well(
     """While a command waits for a locked database, a closed terminal loses nothing and leaves no process."""
     place, log = tmp_path / "ws", tmp_path / "log"
     shutil.copytree(retrained[0], place)
-    assert w2v("history", "--workspace", place).returncode == 0  # relocates it, while its database is free
+    assert called("history", "--workspace", place).returncode == 0  # relocates it, while its database is free
     if command == "sync":
         keep_a_result(corpus, place)
     before, terminal = stored(place), Terminal(log)
@@ -145,7 +146,9 @@ def test_each_command_that_serves_ends_well(command: str, retrained: tuple[Path,
     """As Ctrl-C ends it: exit code 0, the port is free, and no process is left."""
     log, port = tmp_path / "log", free_port()
     terminal = Terminal(log)
-    process = terminal.start(W2V, command, "--workspace", retrained[0], "--port", str(port))
+    place, run = retrained
+    of_run = ["--run", run] if command == "serve" else []
+    process = terminal.start(W2V, command, "--workspace", place, "--port", str(port), *of_run)
     with ended(process):
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), log, process)
         children = psutil.Process(process.pid).children(recursive=True)
