@@ -20,6 +20,7 @@ from flows.retrain import retrain
 from flows.sweep import Swept, sweep
 from tasks.tracking import session
 from tasks.tracking.names import LOSS
+from tests.support.commands import called
 
 W2V = Path(sys.executable).parent / "w2v"
 RATES = ["training.learning_rate=0.02,0.05,0.1,1e30"]  # the last one diverges
@@ -153,10 +154,7 @@ def test_the_same_sweep_again_is_nothing_to_do(base: Config, done: Swept) -> Non
 def test_a_grid_is_refused_before_anything_starts(tmp_path: Path) -> None:
     """One wrong value gives exit code 2, and neither a store nor a database is made."""
     words = ["--set", "ingestion.source=text.txt", "--set", f"runtime.workspace={tmp_path}"]
-    answer = subprocess.run(
-        [W2V, "sweep", *words, "--grid", "training.epochs=5,0"], capture_output=True, text=True,
-        env=os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")},
-    )  # fmt: skip
+    answer = called("sweep", *words, "--grid", "training.epochs=5,0", PREFECT_HOME=str(tmp_path / "prefect"))
 
     assert answer.returncode == 2
     assert "--grid training.epochs=0: training.epochs\nexpected  a whole number, at least 1" in answer.stderr

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +20,7 @@ from tasks.engine import scratch
 from tests.integration.test_cli import client, settings, statuses, w2v
 from tests.integration.test_closed_terminal import SLOW
 from tests.support.disks import small_disk
+from tests.support.paths import PROJECT
 
 # a library that is loaded before the C library: each file is written through a fifth of a second late, and counted
 LATE = """
@@ -49,12 +51,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.usefixtures("prefect_server")
 def test_a_disk_that_cannot_be_written(own: Path, corpus: Path, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command that writes there names the cause and the next step; one that only reads may do its work."""
-    server = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value()}
     place = disk / "ws"
     shutil.copytree(own, place)
-    for seed in (1, 2):  # by other processes: none of this one has its files open
-        done = w2v("retrain", *settings(corpus, place, f"seed={seed}"), env=server)
-        assert done.returncode == 0, done.stderr
+    code = "import sys; from tests.support.retraining import retrain\n"
+    code += "for seed in (1, 2): retrain([*sys.argv[1:], f'seed={seed}'])"
+    made = [sys.executable, "-c", code, *settings(corpus, place)[1::2]]
+    subprocess.run(made, cwd=PROJECT, check=True)  # another process: this one has none of its files open
     with closing(sqlite3.connect(place / "mlflow.db")) as database:
         runs = [run for (run,) in database.execute("SELECT run_uuid FROM runs")]
     monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())

@@ -41,6 +41,7 @@ def test_a_retraining_at_work_keeps_what_it_found(
     while list(workspace.glob(CHECKPOINTS)):
         collect(workspace, 0, 0, dry_run=False)
         sweeps += 1
+        time.sleep(0.5)  # the training wants a core too
 
     assert second.wait() == 0, log.read_text()
     assert sweeps > 1
