@@ -1,6 +1,7 @@
 """Notifications, and the closing of dead runs, with real servers and really killed processes."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,9 +58,10 @@ def webhook() -> Iterator[Webhook]:
 
 
 @pytest.fixture(scope="module")
-def server(quiet_home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(prefect_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prefect server with all its services, also those for late runs and missing heartbeats."""
     folder = tmp_path_factory.mktemp("server")
+    shutil.copy(prefect_database, folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
