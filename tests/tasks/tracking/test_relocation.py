@@ -21,7 +21,7 @@ from tasks.errors import StoreError, TrackingError
 from tasks.tracking import heartbeat, ownership, session
 from tasks.tracking.client import reached
 from tasks.tracking.database_paths import address_of, artifact_address, artifact_folder
-from tasks.tracking.moved import PLACES
+from tasks.tracking.moved import PLACES, Move
 from tasks.tracking.relocation import LOST, SERVICE, relocate
 from tasks.tracking.run import Run
 from tests.support.disks import small_disk
@@ -275,6 +275,20 @@ def test_what_prefect_is_still_to_run_moves(original: Path, tmp_path: Path) -> N
     expected = {"config": {"runtime": {"workspace": str(moved)}, "source": f"{original}-text"}}
     assert (json.loads(found[0]), *found[1:]) == (expected, str(original), str(original))
     assert [json.loads(row[0]) for row in rows] == [expected, json.loads(parameters)]
+
+
+def test_paths_within_parameters_are_rewritten(tmp_path: Path) -> None:
+    """Also in lists and in addresses of databases; other paths and words stay."""
+    before, here = tmp_path / "a", tmp_path / "b"
+    move = Move(artifact_address(before), here)
+    said = [{"uri": f"sqlite:///{before}/mlflow.db"}, str(before), f"{before}c", 7]
+
+    assert json.loads(move.apply(json.dumps(said))) == [
+        {"uri": f"sqlite:///{here}/mlflow.db"},
+        str(here),
+        f"{before}c",
+        7,
+    ]
 
 
 def test_what_cannot_be_written_is_not_half_written(original: Path, tmp_path: Path) -> None:
