@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,13 +65,15 @@ def place(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(place: Path) -> Iterator[str]:
+def server(place: Path, database: Path, prefect_database: Path) -> Iterator[str]:
     """A Prefect server with all services; the one of other tests has no scheduler."""
     port = free_port()
+    (place.parent / "server").mkdir()
+    shutil.copy(prefect_database, place.parent / "server")
+    shutil.copy(database, place)
     command = ["-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--port", str(port)]
     home = {"PREFECT_HOME": str(place.parent / "server"), "PREFECT_UI_ENABLED": "0"}
     with process(*command, folder=place, log=place.parent / "server.log", **home):
-        MlflowClient(f"sqlite:///{place}/mlflow.db").search_experiments()  # makes its tables meanwhile
         until(lambda: answers(f"http://127.0.0.1:{port}/api/health"))
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
             yield f"http://127.0.0.1:{port}/api"
