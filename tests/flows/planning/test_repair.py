@@ -64,7 +64,7 @@ def finished(workspace: Path) -> Finished:
     stages = finished_stages(config, context, WORDS, TABLE, earlier=TABLE)
     publish.fn(config=config, **stages, context=context)
     promotion.fn(config=config, context=context)
-    outputs = Outputs(Trained(**{name: stages[name] for name in Trained._fields}), stages["evaluation"])
+    outputs = Outputs(Trained(**{name: stages.get(name) for name in Trained._fields}), stages["evaluation"])
     return Finished(config, outputs, run_id, uri, MlflowClient(uri))
 
 
