@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from configs.names import Cron, ModelName, Name, Zone
+from configs.remotes import address
 from configs.section import Days, Fraction, NotNegative, Seconds, Text
 from configs.section import Section as Section
 from configs.stages import Evaluation as Evaluation
@@ -90,6 +91,11 @@ class Runtime(Section):
 
     workspace: Annotated[Text, AfterValidator(lambda text: str(folder(text)))] = Field(
         "workspace", description="The folder of the store, the tracking database and Prefect's files."
+    )
+    remote: Annotated[str, Field(max_length=1_000), AfterValidator(address)] = Field(
+        "",
+        description="A store that several machines share, `s3://bucket/prefix`, `gs://bucket/prefix` or "
+        "`file:///mnt/folder`; each output is also put there (docs/how-to/share-store.md).",
     )
     threads: Annotated[int, Field(ge=0, le=1_024)] = Field(
         0, description="The number of threads of the stages other than training; 0 uses every core."
