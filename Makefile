@@ -56,4 +56,4 @@ theory: .venv/ready
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra dev --extra postgres --extra s3 --extra segment --extra dask pyproject.toml --output-file requirements.lock
+		--extra dev --extra postgres --extra remote --extra s3 --extra segment --extra dask pyproject.toml --output-file requirements.lock

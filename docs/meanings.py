@@ -222,6 +222,7 @@ CLASSES = {
     "UnknownWord": "A query contains words without a vector.",
     "ContractError": "A dataset does not match its contract, or is damaged.",
     "StoreError": "The store cannot be read or written.",
+    "RemoteError": "The store that machines share cannot be reached, or refuses.",
     "EngineError": "A worker cannot run a call, or refuses it, or the engine that runs the workers is lost.",
     "DeterminismError": "The same work gave two results, on one host or on two.",
     "TrainingError": "The training diverged.",

@@ -5,6 +5,7 @@ PipelineError            the command line prints it as one message and exits wit
 │   └── UnknownWord      a query contains words without vectors
 ├── ContractError        a dataset does not match its contract, or is damaged
 ├── StoreError           the store cannot be read or written
+│   └── RemoteError      the store that hosts share cannot be reached, or refuses
 ├── EngineError          a worker cannot run a call, or the engine that runs the workers is lost
 ├── DeterminismError     the same work gave two results
 ├── TrainingError        training overflowed
@@ -55,6 +56,13 @@ class ContractError(PipelineError):
 
 class StoreError(PipelineError):
     pass
+
+
+class RemoteError(StoreError):
+    def __init__(self, message: str = "", *, new: bool = True) -> None:
+        """`new` is false if the store was not asked, since it failed a moment ago and that was said then."""
+        super().__init__(message)
+        self.new = new
 
 
 class EngineError(PipelineError):

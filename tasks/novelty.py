@@ -38,7 +38,7 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
     except (TrackingError, ValidationError) as error:  # an older version, or deleted: train anyway
         log.warning("  %-12s unknown: the champion's corpus cannot be read: %s", "novelty", str(error).splitlines()[0])
         return
-    table = contracts.read(vocabulary.path / "vocabulary.parquet", contracts.VOCABULARY, ["word", "count"])
+    table = contracts.read(vocabulary.file("vocabulary.parquet"), contracts.VOCABULARY, ["word", "count"])
     now = _corpus(documents.manifest, vocabulary.manifest, table)
     news = corpora.compare(champion.number, before, now, corpora.outside(tokens.files(), before.words))
     run.document("corpus.json", news.model_dump(mode="json"))

@@ -68,6 +68,8 @@ def publish(
     stages |= {"phrases": phrases} if phrases else {}
     stages |= {f"windows-{epoch:03d}": draw for epoch, draw in enumerate(draws)}
     stages |= {"vectors": vectors, "evaluation": evaluation}
+    for dataset in (vocabulary, vectors, evaluation):
+        dataset.fetch()
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
     judged = manifests["evaluation"]
     learnt = tables.load(vectors)
@@ -89,7 +91,7 @@ def publish(
     with gathered(Path(context.runtime.workspace), run.id) as folder:
         write_artifacts(folder, config, learnt, vectors, evaluation, manifests, page)
         if phrases:
-            found = contracts.read(phrases.path / "phrases.parquet", contracts.PHRASES)
+            found = contracts.read(phrases.file("phrases.parquet"), contracts.PHRASES)
             spreadsheet.write(report_tables.phrases(found), folder / PHRASES)
         if aligned:
             (folder / ALIGNED).mkdir()

@@ -11,7 +11,7 @@ import functools
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Context(Record):
     @property
     def store(self) -> Store:
         """Return the store of the workspace."""
-        return Store(Path(self.runtime.workspace) / "store")
+        return Store(Path(self.runtime.workspace) / "store", self.runtime.remote)
 
     @property
     def threads(self) -> int:
@@ -114,7 +114,7 @@ class Stage:
             keys.append(key := digest_of(inputs))
             if key in made or key in missing:
                 continue
-            if found := self._look_up(context, key):
+            if found := self._look_up(context, key, part=True):
                 made[key] = found
             else:
                 missing[key] = number
@@ -140,6 +140,8 @@ class Stage:
         """Make the output whose key is made of `inputs`, unless another process has just made it."""
 
         def work(draft: Draft) -> Account:
+            for output in _outputs(arguments.values()):
+                output.fetch()
             return self.work(**arguments, context=context, draft=draft)
 
         return context.store.make(self.name, digest_of(inputs), inputs, work, report)
@@ -166,11 +168,20 @@ class Stage:
         dataset: Dataset = run(context=context, **arguments)
         return done or dataset  # Prefect's record has the path that the store had then, `done` the path it has now
 
-    def _look_up(self, context: Context, key: str) -> Dataset | None:
-        """Return the finished output or None, after leasing it to the context's run."""
-        if context.run_id:
-            Uses(context.store.root.parent).note(context.run_id, self.name, key)
-        return context.store.find(self.name, key)
+    def _look_up(self, context: Context, key: str, *, part: bool = False) -> Dataset | None:
+        """Return the finished output or None, after leasing it to the context's run, and put it into the remote.
+
+        There the lease of an output protects its parts. So a part is leased only while it may have none.
+        """
+        store = context.store
+        if not context.run_id:
+            return store.find(self.name, key)
+        remote = "" if part and store.shared(self.name, key) else store.remote
+        Uses(store.root.parent, remote).note(context.run_id, self.name, key)
+        found = store.find(self.name, key)
+        if found:
+            store.share(found)
+        return found
 
 
 def stage(
@@ -182,6 +193,15 @@ def stage(
     sums floating-point numbers in an order that depends on the CPU.
     """
     return lambda work: Stage(name, work, outside, rounds=rounds)
+
+
+def _outputs(values: Iterable[Any]) -> Iterator[Dataset]:
+    """Yield the datasets among these arguments, and those in lists."""
+    for value in values:
+        if isinstance(value, Dataset):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _outputs(value)
 
 
 def _part(value: Any) -> Any:

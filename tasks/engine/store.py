@@ -3,133 +3,51 @@
 The key is a digest of everything that can change the result. A folder whose manifest exists and verifies is the
 result; anything else in it is an abandoned attempt, which the next attempt deletes. One process at a time computes a
 key; the lock is the operating system's and ends with the process that holds it.
+
+A remote is a second tier, which hosts share: each output is also put there, and one that is there is found. Then its
+manifest is here and its files follow when they are read.
 """
 
 import errno
-import json
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from filelock import Timeout
 
 from tasks.datasets import verified
-from tasks.datasets.files import digest_of, digest_of_file, sync, undamaged, write_whole
+from tasks.datasets.files import sync, write_whole
 from tasks.engine.file_lock import Held
+from tasks.engine.outputs import remote, sharing
+from tasks.engine.outputs.dataset import LATEST, Dataset, joined, latest
+from tasks.engine.outputs.manifest import (
+    KEY_LENGTH,
+    MANIFEST,
+    MANIFEST_VERSION,
+    Account,
+    File,
+    Manifest,
+    Part,
+    Record,
+    entry,
+    read_manifest,
+)  # fmt: skip
 from tasks.errors import ContractError, StoreError
 
-MANIFEST = "manifest.json"
+__all__ = [
+    "CHECKPOINTS", "KEY_LENGTH", "LATEST", "MANIFEST", "MANIFEST_VERSION",
+    "SHARED",
+    "Account", "Dataset", "Draft", "File",
+    "Manifest", "Part", "Record", "Store", "joined", "latest",
+]  # fmt: skip
+
 CHECKPOINTS = "checkpoints"  # kept when an attempt is deleted: the stage itself decides which of them it can use
-LATEST = "latest.json"  # in the workspace: names the training output of the last retraining
-MANIFEST_VERSION = 1
-KEY_LENGTH = 32  # hex digits
-
-
-class Record(BaseModel):
-    """A frozen model that refuses unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class File(Record):
-    """A file of an output, with the digest of its bytes."""
-
-    name: str
-    digest: str
-    bytes: int
-    rows: int | None = None
-
-
-class Account(Record):
-    """The account of a stage: items read, items written, and items left out by reason. read = written + left out."""
-
-    unit: str
-    read: int
-    written: int
-    left_out: dict[str, int] = {}
-
-    def check(self) -> None:
-        """Raise AssertionError if the account does not balance."""
-        if self.read != self.written + sum(self.left_out.values()):
-            raise AssertionError(f"the account does not balance: {self}")
-
-
-class Part(Record):
-    """A reference to another output of the same stage that this output consists of."""
-
-    key: str
-    digest: str
-
-
-class Manifest(Record):
-    """The table of contents of an output."""
-
-    version: int = MANIFEST_VERSION
-    stage: str
-    key: str
-    inputs: dict[str, Any]  # what the key was made of
-    files: list[File]
-    parts: list[Part] = []  # in order; an output with parts has no files of its own
-    account: Account
-    facts: dict[str, Any]  # small figures for later stages and for people
-
-    @property
-    def digest(self) -> str:
-        """Return the digest of the content alone: two keys with the same files have the same digest."""
-        return digest_of([(file.name, file.digest) for file in self.files] + [part.digest for part in self.parts])
-
-
-class Dataset(Record):
-    """A reference to one stage's finished output, passed from task to task."""
-
-    stage: str
-    key: str
-    path: Path
-    digest: str
-
-    @property
-    def manifest(self) -> Manifest:
-        """Return the manifest, read from the disk. Raises ContractError or StoreError if it is not valid."""
-        return _read_manifest(self.path)
-
-    @property
-    def parts(self) -> list["Dataset"]:
-        """Return the outputs that this one consists of, which others may share; itself alone if it has no parts."""
-        found = [
-            self.model_copy(update={**dict(part), "path": self.path.with_name(part.key)})
-            for part in self.manifest.parts
-        ]
-        return found or [self]
-
-    def files(self, suffix: str = ".parquet") -> list[Path]:
-        """Return the files of all parts with this suffix, in order."""
-        names = [(part.path, file.name) for part in self.parts for file in part.manifest.files]
-        return [path / name for path, name in names if name.endswith(suffix)]
-
-
-def joined(parts: Sequence[Dataset]) -> Account:
-    """Return the sum of the accounts of all parts."""
-    accounts = [part.manifest.account for part in parts]
-    left_out: Counter[str] = Counter()
-    for account in accounts:
-        left_out.update(account.left_out)
-    read, written = (sum(getattr(account, name) for account in accounts) for name in ("read", "written"))
-    return Account(unit=accounts[0].unit, read=read, written=written, left_out=left_out)
-
-
-def latest(workspace: Path) -> Dataset | None:
-    """Return the training output of the last retraining, None if there is none; its path is where the store is now."""
-    try:
-        content = (workspace / LATEST).read_bytes()
-    except FileNotFoundError:
-        return None
-    with undamaged(workspace / LATEST, "Delete it: the next `w2v retrain` writes it again."):
-        noted = Dataset.model_validate_json(content)
-    return noted.model_copy(update={"path": workspace.absolute() / "store" / noted.stage / noted.key})
+SHARED = ".shared"  # suffix of a file beside an output: the remote had it when the file was written
+FRESH = 86_400.0  # seconds for which that is believed
 
 
 class Draft:
@@ -147,14 +65,15 @@ class Draft:
 
     def entries(self) -> list[File]:
         """Return the files written, by name, with their digests."""
-        return [_entry(path) for path in sorted(self.path.iterdir()) if path.is_file()]
+        return [entry(path) for path in sorted(self.path.iterdir()) if path.is_file()]
 
 
 class Store:
-    """The store below a folder."""
+    """The store below a folder, with the address of the remote behind it, or ""."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, remote: str = "") -> None:
         self.root = root.absolute()
+        self.remote = remote
 
     def find(self, stage: str, key: str, *, read: bool = False) -> Dataset | None:
         """Return the finished output; None if there is none, or if a file is missing or its bytes have changed.
@@ -162,17 +81,30 @@ class Store:
         Bytes that were verified, and of which nothing has changed since, are not read again, unless `read` is set.
         Raises StoreError if its manifest has another version: that is not damage, and must not be deleted.
         """
-        path = self.root / stage / key
+        return self._here(stage, key, read=read) or self._there(stage, key)
+
+    def share(self, output: Dataset) -> None:
+        """Put an output of this store, and its parts, into the remote unless they are there.
+
+        Raises DeterminismError if the remote has another result. If it cannot be reached, a later call does it.
+        """
+        if not self.remote or self.shared(output.stage, output.key):
+            return
+        parts = output.parts
+        for part in parts if parts != [output] else []:
+            self.share(part)
+        with remote.going_on():
+            sharing.push(remote.opened(self.remote), output.path, output.manifest)
+            self._mark(output.path)
+
+    def shared(self, stage: str, key: str) -> bool:
+        """Return whether the remote has had this output a short time ago."""
+        mark = (self.root / stage / key).with_suffix(SHARED)
         try:
-            manifest = _read_manifest(path)
-        except (FileNotFoundError, ContractError):
-            return None
-        if not _verifies(path, manifest, read=read):
-            return None
-        parts = [self.find(stage, part.key, read=read) for part in manifest.parts]
-        if [part and part.digest for part in parts] != [part.digest for part in manifest.parts]:
-            return None
-        return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
+            fresh = time.time() - mark.stat().st_mtime < FRESH
+            return bool(self.remote) and fresh and mark.read_text() == remote.opened(self.remote).identity
+        except FileNotFoundError:
+            return False
 
     def own(self, path: Path) -> Path:
         """Return a file of this store, named while the store was elsewhere, at its present path; others unchanged."""
@@ -195,7 +127,7 @@ class Store:
         with _explained_errors(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
             with Held(path.with_suffix(".lock")):
-                if done := self.find(stage, key):
+                if done := self._here(stage, key) or self._there(stage, key, locked=True):
                     return done
                 _sweep(path)
                 draft = Draft(path, report)
@@ -219,12 +151,56 @@ class Store:
                     _sweep(path)  # frees the space on a full disk
                     raise
                 shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
-        return Dataset(stage=stage, key=key, path=path, digest=manifest.digest)
+                path.with_suffix(SHARED).unlink(missing_ok=True)
+        made = Dataset(stage=stage, key=key, path=path, digest=manifest.digest, remote=self.remote)
+        self.share(made)
+        return made
 
+    def _here(self, stage: str, key: str, *, read: bool = False) -> Dataset | None:
+        """Return the output if all its files are here and verify; its parts may be in the remote."""
+        path = self.root / stage / key
+        try:
+            manifest = read_manifest(path)
+        except (FileNotFoundError, ContractError):
+            return None
+        return self._whole(path, manifest, read=read) if _verifies(path, manifest, read=read) else None
 
-def _entry(path: Path) -> File:
-    rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
-    return File(name=path.name, digest=digest_of_file(path), bytes=path.stat().st_size, rows=rows)
+    def _there(self, stage: str, key: str, *, locked: bool = False) -> Dataset | None:
+        """Return the output if the remote has it, after writing its manifest here."""
+        if not self.remote:
+            return None
+        with remote.going_on():
+            manifest = sharing.find(remote.opened(self.remote), stage, key)
+            if manifest and self._adopted(manifest, locked=locked):
+                return self._whole(self.root / stage / key, manifest)
+        return None
+
+    def _adopted(self, manifest: Manifest, *, locked: bool) -> bool:
+        """Write a manifest here; return False if another process computes the output at the moment."""
+        path = self.root / manifest.stage / manifest.key
+        with _explained_errors(self.root):
+            path.mkdir(parents=True, exist_ok=True)
+            try:
+                with nullcontext() if locked else Held(path.with_suffix(".lock"), timeout=0):
+                    for file in manifest.files:
+                        if not file.verifies(path):
+                            (path / file.name).unlink(missing_ok=True)
+                    write_whole(path / MANIFEST, manifest.model_dump_json(indent=1).encode())
+                    self._mark(path)
+            except Timeout:
+                return False
+        return True
+
+    def _whole(self, path: Path, manifest: Manifest, *, read: bool = False) -> Dataset | None:
+        """Return the output if all its parts are found."""
+        with ThreadPoolExecutor(remote.AT_ONCE if self.remote else 1) as pool:
+            parts = list(pool.map(lambda part: self.find(manifest.stage, part.key, read=read), manifest.parts))
+        if [part and part.digest for part in parts] != [part.digest for part in manifest.parts]:
+            return None
+        return Dataset(stage=manifest.stage, key=manifest.key, path=path, digest=manifest.digest, remote=self.remote)
+
+    def _mark(self, path: Path) -> None:
+        path.with_suffix(SHARED).write_text(remote.opened(self.remote).identity)
 
 
 def _commit(path: Path, manifest: Manifest) -> None:
@@ -245,38 +221,14 @@ def _sweep(path: Path) -> None:
             leftover.unlink()
 
 
-def _read_manifest(path: Path) -> Manifest:
-    text = (path / MANIFEST).read_bytes()
-    try:
-        values = json.loads(text)
-        _check_version(path / MANIFEST, values)
-        return Manifest.model_validate(values)
-    except ValueError as error:
-        raise ContractError(f"{path / MANIFEST} is not a manifest of version {MANIFEST_VERSION}: {error}") from error
-
-
-def _check_version(path: Path, values: Any) -> None:
-    found = values.get("version") if isinstance(values, dict) else None
-    if isinstance(found, int) and found != MANIFEST_VERSION:
-        raise StoreError(
-            f"{path} has another version\nexpected  version {MANIFEST_VERSION}\nfound     version {found}\n"
-            "Another release of w2v wrote this store: use that release, or choose another store with "
-            "--set runtime.workspace=FOLDER."
-        )
-
-
 def _verifies(folder: Path, manifest: Manifest, *, read: bool) -> bool:
     names = [file.name for file in manifest.files]
     if not names or (not read and verified.noted(folder, names)):
         return True
-    good = all(_whole(folder / file.name, file) for file in manifest.files)
+    good = all(file.verifies(folder) for file in manifest.files)
     if good:
         verified.note(folder, names)
     return good
-
-
-def _whole(path: Path, file: File) -> bool:
-    return path.is_file() and path.stat().st_size == file.bytes and digest_of_file(path) == file.digest
 
 
 @contextmanager

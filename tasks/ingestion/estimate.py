@@ -92,7 +92,7 @@ def stored(documents: Dataset) -> Seen:
     """Return the same for a text that was ingested already, reading its beginning from the store."""
     manifest = documents.manifest
     texts: list[str] = []
-    for file in documents.files():
+    for file in (file for part in documents.parts for file in part.files()):
         if sum(map(len, texts)) >= ENOUGH:
             break
         texts += contracts.read(file, contracts.DOCUMENTS, ["text"])["text"].to_pylist()

@@ -43,6 +43,8 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     cut = batches(planned)
     each = ({"files": files, "config": _alone(config)} for files in cut)
     found = _batch.parts(each, [_size(files) for files in cut], draft, context)
+    for batch in found:
+        batch.file(copies.FILE)  # fetched, if another machine has made the batch
     repeated = copies.repeated([batch.path for batch in found])
     pruned = [
         {"documents": batch, "repeated": Rows.of(rows)} for batch, rows in zip(found, repeated, strict=True) if rows

@@ -25,12 +25,12 @@ def dataset(name: str, parts: Sequence[Dataset], context: str, files: str = "*.p
 
     `context` is the stage that reads it.
     """
-    manifests = {leaf.path: leaf.manifest for part in parts for leaf in part.parts}
+    leaves = {leaf.path: leaf for part in parts for leaf in part.parts}
     digest = parts[0].digest if len(parts) == 1 else digest_of([part.digest for part in parts])
     held = {
         path / file.name: file
-        for path, manifest in manifests.items()
-        for file in manifest.files
+        for path, leaf in leaves.items()
+        for file in leaf.manifest.files
         if fnmatch(file.name, files)
     }
     profile = {
@@ -39,7 +39,8 @@ def dataset(name: str, parts: Sequence[Dataset], context: str, files: str = "*.p
         "files": len(held),
         "digests": [part.digest for part in parts],
     }
-    schema = pq.read_schema(next(iter(held)))
+    first = next(iter(held))
+    schema = pq.read_schema(leaves[first.parent].file(first.name))
     return _input(name, digest, parts[0].path, context, schema=_colspec(schema), profile=json.dumps(profile))
 
 
