@@ -19,6 +19,7 @@ from flows.planning.pipeline import Outputs
 from tasks.datasets.files import undamaged, write_whole
 from tasks.engine.file_lock import Held
 from tasks.engine.leases import Uses
+from tasks.engine.outputs.readiness import address_of, ready
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Record, Store
@@ -76,7 +77,7 @@ def keep(config: Config, flow_run_id: str, recipe: str, outputs: Outputs) -> Non
     file = Path(config.runtime.workspace) / FOLDER / f"{recipe}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, waiting.model_dump_json(indent=1).encode())
-    _use(file.parents[1], recipe, outputs)
+    _use(config, recipe, outputs)
     log.warning("The result is kept until MLflow can be reached: `w2v sync --workspace %s` uploads it", file.parents[1])
 
 
@@ -89,9 +90,27 @@ def sync(workspace: Path) -> list[str]:
         for file, waiting in sorted(files.items(), key=lambda each: each[1].when):
             runs.append(_upload(workspace, file, waiting))
             file.unlink()
-            Uses(workspace).forget(waiting.recipe)
+            Uses(workspace, waiting.config.runtime.remote).forget(waiting.recipe)
             log.info("✓ %s of %s is now run %s", waiting.config.name, f"{waiting.when:%Y-%m-%d %H:%M}", runs[-1])
     return runs
+
+
+def share(workspace: Path) -> int:
+    """Put what the workspace's runs use into the remote, where it was away before; return the number of outputs.
+
+    Raises StoreError if the remote cannot be used now.
+    """
+    store, uses = Store(workspace / "store", address_of(workspace)), Uses(workspace)
+    if not store.remote:
+        return 0
+    ready(workspace, store.remote)
+    with uses.lock:
+        places = [place.split("/") for place in sorted(uses.of(uses.runs()))]
+    missing = [place for place in places if not store.shared(*place)]
+    outputs = [output for place in missing if (output := Store(store.root).find(*place))]
+    for output in outputs:
+        store.share(output)
+    return len(outputs)
 
 
 def _read(file: Path) -> Waiting:
@@ -108,7 +127,7 @@ def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
             f"{file} belongs to another MLflow\nexpected  {waiting.place}\nfound     {_place(config)}\n"
             "Set MLFLOW_TRACKING_URI to the expected address; if that server has moved, change `place` in the file."
         )
-    outputs = _found(Store(workspace / "store"), file, waiting.outputs)
+    outputs = _found(Store(workspace / "store", runtime.remote), file, waiting.outputs)
     if finished := session.find_finished(config, outputs.evaluation.key):
         return finished
     session.close_abandoned(config)
@@ -116,7 +135,7 @@ def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
     run_id, made = session.begin(config, waiting.flow_run_id, name, waiting.recipe)
     if made:
         return run_id
-    _use(workspace, run_id, outputs)
+    _use(config, run_id, outputs)
     context = Context(runtime=runtime, tracking_uri=session.uri(config), run_id=run_id)
     novelty.fn(config, *outputs.trained[:3], context)
     publish.fn(config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
@@ -126,10 +145,10 @@ def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
     return run_id
 
 
-def _use(workspace: Path, name: str, outputs: Outputs) -> None:
-    trained = outputs.trained
+def _use(config: Config, name: str, outputs: Outputs) -> None:
+    trained, uses = outputs.trained, Uses(Path(config.runtime.workspace), config.runtime.remote)
     for each in filter(None, (*trained[:4], *trained.draws, trained.vectors, trained.phrases, outputs.evaluation)):
-        Uses(workspace).note(name, each.stage, each.key)
+        uses.note(name, each.stage, each.key)
 
 
 def _found(store: Store, file: Path, outputs: Outputs) -> Outputs:

@@ -72,8 +72,11 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     values["tracking"]["registered_model"] += "-reproduced"  # a copy must not compete with the original model
     if start := values["training"]["warm_start"]:  # the path may date from before the workspace was moved
         here = Store(workspace / "store").own(Path(start))
+        if not here.exists() and (remote := values["runtime"].get("remote")):
+            found = Store(workspace / "store", remote).find(*here.parts[-3:-1])
+            here = found.file(here.name) if found else here
         values["training"]["warm_start"] = str(here) if here.exists() else start
-    values["runtime"]["workspace"] = str(workspace / "reproductions" / run_id)
+    values["runtime"] |= {"workspace": str(workspace / "reproductions" / run_id), "remote": ""}  # nothing is reused
     config = check(set_values(values, settings), place, settings)
     _refuse_used(config, run_id)
     return Original(run, certificate, config)

@@ -132,7 +132,7 @@ class Climb:
         Run(session.uri(variant), done.run_id).tag({session.PARENT: self._parent})
         self.runs[done.run_id] = done
         if divisor > 1:  # a reused run is trained to its end: compare it at the epoch where the others pause
-            curve = contracts.read(done.outputs.trained.vectors.path / "curve.parquet", contracts.CURVE)
+            curve = contracts.read(done.outputs.trained.vectors.file("curve.parquet"), contracts.CURVE)
             return self._judged(Result(change, number, epochs, done.run_id, _at(epochs, losses(curve))), LOSS)
         metrics = done.outputs.evaluation.manifest.facts["metrics"]
         return self._judged(Result(change, number, epochs, done.run_id, metrics), self._by)

@@ -51,7 +51,7 @@ def show(config: Config, done: Retrained) -> None:
     option = "" if workspace == "workspace" else f" --workspace {shlex.quote(workspace)}"
     run = f"{done.run_id}  in" if done.run_id else f"not uploaded yet: `w2v sync{option}` uploads it to"
     say(console, f"\nMLflow run   {run} {shown(session.uri(config))}")
-    say(console, f"vectors      {done.outputs.trained.vectors.path / 'vectors.parquet'}")
+    say(console, f"vectors      {done.outputs.trained.vectors.file('vectors.parquet')}")
     say(console, f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…")
 
 
@@ -82,7 +82,9 @@ def show_plan(config: Config, planned: Plan) -> None:
     for step in planned.steps:
         wanted = foresight.of_stage(foreseen.expected, step.label)
         if step.output:
-            rows.append([f"= {step.label}", f"reused: {progress.summary(step.output)}"])
+            away = step.output.absent
+            where = f", from the remote ({away / 1e6:,.1f} MB)" if away else ""
+            rows.append([f"= {step.label}", f"reused: {progress.summary(step.output)}{where}"])
         elif wanted:
             share = news if step.label in ("ingestion", "tokenization") else 1.0
             rows.append([
@@ -114,5 +116,7 @@ def show_plan(config: Config, planned: Plan) -> None:
     if foreseen.engine and not planned.nothing_to_do:
         chosen, memory = foreseen.engine
         say(console, f"engine {chosen} at the preparation of the text, ~{memory / 1e6:,.0f} MB each")
+    if config.runtime.remote:
+        say(console, f"remote {config.runtime.remote}")
     if planned.nothing_to_do:
         say(console, "nothing to do: `w2v retrain` would only print the run that already holds this result")

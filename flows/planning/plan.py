@@ -8,6 +8,7 @@ from flows.planning.pipeline import Outputs, Retrained, pipeline
 from flows.query import vectors
 from tasks.datasets.files import digest_of
 from tasks.engine import kernels
+from tasks.engine.outputs.readiness import ready
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.engine.workers import executors
@@ -40,10 +41,12 @@ class Plan(NamedTuple):
 def plan(config: Config) -> Plan:
     """Look up every stage's output; a stage whose inputs do not exist yet has to run.
 
-    Raises InputError for a file that a stage needs and that is missing or cannot be read.
+    Raises InputError for a file that a stage needs and that is missing or cannot be read, StoreError if the remote
+    cannot be used.
     """
     kernels.check(config.runtime)
     executors.check(config.runtime)
+    ready(Path(config.runtime.workspace), config.runtime.remote)
     context = Context(runtime=config.runtime)
     steps: list[Step] = []
 

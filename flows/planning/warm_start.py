@@ -11,6 +11,7 @@ from configs.schema import Config
 from flows.planning.plan import recipe
 from tasks import certificate as certificates
 from tasks.datasets.files import digest_of
+from tasks.engine.outputs.readiness import ready
 from tasks.engine.store import Dataset, Store, latest
 from tasks.errors import InputError
 from tasks.tracking import registry, session
@@ -36,12 +37,13 @@ def chosen(config: Config) -> Start:
     asked = config.training.warm_start
     if asked not in (CHAMPION, LAST):
         return Start(config, {})
+    ready(Path(config.runtime.workspace), config.runtime.remote)
     occasion = digest_of([asked, recipe(_starting(config, None))])
     before = session.find_tagged(config, OCCASION, occasion)
     if before:
         named = before.data.params["training.warm_start"]
         file = None if named == "None" else _store_of(config).own(Path(named))
-        if file is None or _found(config, *file.parts[-3:-1]):
+        if file is None or _fetched(config, file):
             return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: before.data.tags[CHOSEN]})
     file, what = _champion(config) if asked == CHAMPION else _last(config)
     return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: what})
@@ -68,19 +70,25 @@ def _champion(config: Config) -> tuple[Path | None, str]:
             "The run used another workspace, or its output was deleted: rebuild it with `w2v reproduce`, "
             "or name a vectors.parquet."
         )
-    return found.path / VECTORS, f"version {champion.number} of {name!r}, run {champion.run_id}"
+    return found.file(VECTORS), f"version {champion.number} of {name!r}, run {champion.run_id}"
 
 
 def _last(config: Config) -> tuple[Path | None, str]:
     if (last := latest(Path(config.runtime.workspace))) is None:
         return None, "cold: nothing was trained here yet"
-    if not _found(config, last.stage, last.key):
+    found = _found(config, last.stage, last.key)
+    if not found:
         raise InputError(
             f"training.warm_start: the last vectors are not in this store\nexpected  {last.path}\n"
             "found     no intact output\n"
             "Run `w2v retrain` with the config that made them, or once without training.warm_start."
         )
-    return last.path / VECTORS, f"the last vectors, {last.key}"
+    return found.file(VECTORS), f"the last vectors, {last.key}"
+
+
+def _fetched(config: Config, file: Path) -> bool:
+    found = _found(config, *file.parts[-3:-1])
+    return found is not None and found.file(file.name) == file
 
 
 def _found(config: Config, stage: str, key: str) -> Dataset | None:
@@ -89,4 +97,4 @@ def _found(config: Config, stage: str, key: str) -> Dataset | None:
 
 
 def _store_of(config: Config) -> Store:
-    return Store(Path(config.runtime.workspace) / "store")
+    return Store(Path(config.runtime.workspace) / "store", config.runtime.remote)

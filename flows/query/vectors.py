@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.datasets.files import write_whole
 from tasks.engine import store
-from tasks.engine.store import LATEST, Dataset
+from tasks.engine.store import LATEST, MANIFEST, Dataset, Store
 from tasks.errors import InputError, UnknownWord
 from tasks.evaluation.judging import Space
 from tasks.vectors import tables
@@ -37,12 +37,15 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> V
         return of_run(uri, run_id, registered=registry.is_alias(run))
     if (latest := store.latest(workspace)) is None:
         raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.")
+    if latest.remote and not (latest.path / MANIFEST).exists():
+        Store(workspace / "store", latest.remote).find(latest.stage, latest.key)
     if not latest.path.exists():
         raise InputError(
             f"{workspace}: the vectors of the last retraining are not in the store any more\n"
             f"expected  {latest.path}\nfound     no such folder\n"
             "Rebuild them with the same `w2v retrain`, or name a --run, whose vectors MLflow holds."
         )
+    latest.fetch()
     if epoch and epoch not in (kept := tables.kept(latest)):
         raise tables.not_kept("the last retraining", epoch, kept)
     return tables.load(latest, epoch)
