@@ -1,6 +1,5 @@
 """`w2v retain`: delete what `[retention]` does not keep, in MLflow, in Prefect and in the store."""
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +11,10 @@ from flows import retention
 from flows.deployment import directory
 from flows.hooks import failures
 from tasks.display.terminal import visible
+from tasks.engine.outputs.readiness import address_of
 from tasks.maintenance import expiry
 from tasks.maintenance.expiry import Past, Removed
-from tasks.maintenance.garbage import Policy, Swept, sweep
-from tasks.maintenance.survey import survey
+from tasks.maintenance.garbage import Policy, Swept
 from tasks.orchestration.flow_runs import FlowRuns, server
 from tasks.tracking import session
 
@@ -29,7 +28,7 @@ class Retained(NamedTuple):
     kept: dict[str, str]  # the id of each kept MLflow run, with the reason
     trash: str  # what was purged from MLflow's trash, in words
     flow_runs: list[str]  # the names of Prefect's flow runs
-    swept: Swept
+    swept: list[Swept]  # of the store, and of the remote if there is one
 
 
 @flow(
@@ -48,7 +47,8 @@ def retain(config: Config, dry_run: bool = False) -> Retained:
     trash = "" if dry_run else expiry.purge(uri, policy.trash_days)
     flow_runs = _remove_flow_runs(past, kept, policy.flow_runs_days, dry_run=dry_run)
     outputs = Policy(policy.outputs_last, policy.outputs_days)
-    swept = sweep(workspace, outputs, functools.partial(survey, workspace), dry_run=dry_run)
+    address = config.runtime.remote or address_of(workspace)
+    swept = list(retention.sweep_all(workspace, address, outputs, dry_run=dry_run))
     done = Retained(removed, kept, trash, flow_runs, swept)
     show(config, done, dry_run)
     return done
@@ -68,7 +68,8 @@ def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *
 def show(config: Config, done: Retained, dry_run: bool) -> None:
     """Print one line for each deleted output and run, and the sums."""
     verb = "would be deleted" if dry_run else "deleted"
-    retention.show(Path(config.runtime.workspace), done.swept, dry_run)
+    for swept in done.swept:
+        retention.show(Path(config.runtime.workspace), swept, dry_run)
     for run, size in done.runs:
         print(visible(f"- MLflow run {run.id}  {size / 1e6:8.1f} MB  {run.name}, {run.status}"))
     size = sum(each.bytes for each in done.runs)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from tasks.engine.leases import Uses
-from tasks.engine.store import MANIFEST, Dataset, Store, latest
+from tasks.engine.store import MANIFEST, SHARED, Dataset, Store, latest
 from tasks.errors import ContractError
 from tasks.tracking.names import KEEP
 
@@ -55,7 +55,7 @@ class Policy(NamedTuple):
 
 
 class Garbage(NamedTuple):
-    """A folder to delete, with its size and the reason."""
+    """A folder to delete, with its size and the reason; in the remote, its path below the address."""
 
     path: Path
     bytes: int
@@ -66,15 +66,19 @@ class Swept(NamedTuple):
     garbage: list[Garbage]
     kept: dict[str, str]
     runs: list[Known]
+    remote: str = ""  # the address of the remote that was swept, "" for the workspace
 
 
-def sweep(workspace: Path, policy: Policy, ask: Callable[[list[str]], list[Known]], *, dry_run: bool) -> Swept:
+Ask = Callable[[list[str]], list[Known]]
+
+
+def sweep(workspace: Path, policy: Policy, ask: Ask, *, dry_run: bool) -> Swept:
     """Delete what no kept run uses; `ask` returns MLflow's records of the workspace's runs."""
     uses = Uses(workspace)
     with uses.lock:  # a run that starts now waits before it reads the store
         runs = ask(sorted({*uses.runs(), *(path.name for path in workspace.glob("unpublished/*/"))}))
         kept = policy.keeps(runs)
-        used = uses.of(kept) | _starts(workspace, [run for run in runs if run.id in kept]) | _latest(workspace)
+        used = uses.of(kept) | always(workspace, [run for run in runs if run.id in kept])
         noted = uses.of(uses.runs())
         used, noted = (places.union(*(_parts(workspace, place) for place in places)) for places in (used, noted))
         at_work = {run.id for run in runs if run.status in OPEN}
@@ -116,11 +120,17 @@ def _remove(path: Path) -> bool:
         with lock:
             (path / MANIFEST).unlink(missing_ok=True)  # first, so that a kill leaves an abandoned attempt
             shutil.rmtree(path)
+            path.with_suffix(SHARED).unlink(missing_ok=True)
             path.with_suffix(".lock").unlink()  # a process that waits for the lock notices and makes a new one
             (path.parents[2] / RESULTS / f"{path.parent.name}-{path.name}").unlink(missing_ok=True)
     except Timeout:
         return False
     return True
+
+
+def always(workspace: Path, runs: list[Known]) -> set[str]:
+    """Return what is used besides leased outputs: what these runs were warm-started from, and the last vectors."""
+    return _starts(workspace, runs) | _latest(workspace)
 
 
 def _latest(workspace: Path) -> set[str]:
