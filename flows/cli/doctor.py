@@ -10,16 +10,19 @@ from pathlib import Path
 import psutil
 
 from flows.service.state import Place
+from tasks.engine.outputs.readiness import address_of
+from tasks.engine.outputs.remote import RACES, opened, prove
 from tasks.engine.waiting import scaled
+from tasks.errors import StoreError
 
 PACKAGES = ("prefect", "mlflow", "numpy", "scipy", "pyarrow", "pandas", "pydantic", "fastapi", "sqlalchemy")
 ENOUGH_DISK = 2e9  # bytes; the quickstart needs a tenth of this
 
 
-def examine(workspace: Path) -> int:
+def examine(workspace: Path, remote: str = "") -> int:
     """Print one line a finding; return the exit code, 1 if something must be fixed."""
     problems = 0
-    for good, subject, finding in _findings(workspace):
+    for good, subject, finding in [*_findings(workspace), *_remote(remote or address_of(workspace))]:
         problems += not good
         print(f"{'✓' if good else '✗'} {subject:<11} {finding}")
     return int(problems > 0)
@@ -89,3 +92,14 @@ def _server(name: str, address: str | None, health: str, absent: str) -> tuple[b
         return answer.is_success, name, f"{address} answers {answer.status_code}"
     except httpx.HTTPError as error:
         return False, name, f"{address} does not answer ({type(error).__name__}): start it, or unset its variable"
+
+
+def _remote(address: str) -> list[tuple[bool, str, str]]:
+    """Prove that the remote honours put-if-absent, alone and in races of several writers."""
+    if not address:
+        return [(True, "remote", "no store is shared with other machines (runtime.remote)")]
+    try:
+        prove(opened(address), races=RACES)
+    except StoreError as error:
+        return [(False, "remote", str(error).replace("\n", "\n  "))]
+    return [(True, "remote", f"{address} answers, and keeps the first of several objects of one name")]

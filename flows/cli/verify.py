@@ -7,8 +7,12 @@ from typing import NamedTuple
 from tasks import certificate as certificates
 from tasks.certificate import Certificate
 from tasks.display.terminal import visible
+from tasks.engine.outputs import sharing
+from tasks.engine.outputs.manifest import read_manifest
+from tasks.engine.outputs.readiness import address_of
+from tasks.engine.outputs.remote import Remote, opened
 from tasks.engine.store import Store
-from tasks.errors import InputError
+from tasks.errors import ContractError, InputError
 from tasks.tracking import models, registry, session
 from tasks.tracking.run import Run
 
@@ -25,13 +29,13 @@ def examine(workspace: Path, run_id: str) -> int:
     """Print one line a finding, and what to do about faults; return the exit code, 1 if there are faults."""
     uri = session.runs_of(workspace)
     run = Run(uri, registry.run_id(uri, run_id))
-    findings = list(verify(run, Store(workspace / "store")))
+    findings = list(verify(run, Store(workspace / "store", address_of(workspace))))
     for finding in findings:
         print(visible(f"{SIGNS[finding.good]} {finding.subject:<13} {finding.text}"))
     faults = {finding.subject for finding in findings if finding.good is False}
     if faults & {"artifacts", "parameters", "scores", "epochs"}:
         print(f"\nThis run's data in MLflow were changed after it finished: `w2v reproduce {run.id}` rebuilds it.")
-    if "store" in faults:
+    if faults & {"store", "remote"}:
         print("\nDelete the folders named above: the next `w2v retrain` of the same config rebuilds them.")
     return int(bool(faults))
 
@@ -45,7 +49,9 @@ def verify(run: Run, store: Store) -> Iterator[Finding]:
     yield from _values("parameters", certificate["config"], parameters)
     yield from _values("scores", certificate["scores"], metrics)
     yield from _epochs(run, certificate)
-    yield from _outputs(store, certificate)
+    yield from _outputs(Store(store.root), certificate)
+    if store.remote:
+        yield from _shared(opened(store.remote), certificate)
 
 
 def _artifacts(run: Run, certificate: Certificate) -> Iterator[Finding]:
@@ -86,7 +92,7 @@ def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
     """Check the stage outputs in the store; one that was deleted can be rebuilt and is no fault."""
     gone = same = 0
     for name, place in certificate["store"].items():
-        if not (store.root / place).exists():
+        if not _here(store.root / place):
             gone += 1
             continue
         output = store.find(*place.split("/"), read=True)
@@ -99,3 +105,38 @@ def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
         yield Finding(same + gone == count, "store", f"{same} of {count - gone} stored stage outputs are as certified")
     if gone:
         yield Finding(None, "store", f"{gone} of {count} are not in the store: deleted, a retraining rebuilds them")
+
+
+def _here(path: Path) -> bool:
+    """Return whether the store has an output; a manifest alone is that of an output in the remote."""
+    try:
+        files = read_manifest(path).files
+    except FileNotFoundError:
+        return False
+    except ContractError:
+        return True
+    return not files or any((path / file.name).exists() for file in files)
+
+
+def _shared(remote: Remote, certificate: Certificate) -> Iterator[Finding]:
+    """Check the outputs in the remote, all bytes; one that is not there can be put there again and is no fault."""
+    gone = same = 0
+    places = certificate["store"]
+    for name, place in places.items():
+        manifest = sharing.manifest_of(remote, *place.split("/"))
+        if manifest is None:
+            gone += 1
+            continue
+        parts = sharing.manifests(remote, [f"{manifest.stage}/{part.key}" for part in manifest.parts])
+        whole = len(parts) == len({part.key for part in manifest.parts})
+        good = whole and all(sharing.verifies(remote, each) for each in (manifest, *parts.values()))
+        if good and manifest.digest == certificate["stages"][name]:
+            same += 1
+        else:
+            fault = "has other content" if good else "does not verify"
+            yield Finding(False, "remote", f"{name} {fault}: {remote.place(f'outputs/{place}')}")
+    if gone < len(places):
+        text = f"{same} of {len(places) - gone} shared stage outputs are as certified"
+        yield Finding(same + gone == len(places), "remote", text)
+    if gone:
+        yield Finding(None, "remote", f"{gone} of {len(places)} are not in {remote.address}")

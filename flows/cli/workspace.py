@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from configs import remotes
 from configs.experiments import QUICKSTART
 from configs.workspaces import placed
 from flows.cli.app import ConfigFile, Placed, Settings, Workspace, app, enter, load, serve
@@ -119,16 +120,19 @@ def alarms(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
 
 @app.command()
 def sync(workspace: Workspace = Path("workspace")) -> None:
-    """Upload results kept while MLflow could not be reached.
+    """Upload what was kept while MLflow or the shared store could not be reached.
 
     A retraining keeps its result in this way if tracking.required = false. After each upload, decide about promotion
     as the retraining would have.
     """
     enter(workspace)
     from flows import outbox
+    from tasks.engine.outputs import readiness
 
     runs = outbox.sync(workspace)
     print(f"{len(runs)} uploaded" if runs else f"nothing to upload in {workspace / outbox.FOLDER}")
+    if outputs := outbox.share(workspace):
+        print(f"{outputs} outputs put into {readiness.address_of(workspace)}")
 
 
 @app.command()
@@ -146,11 +150,21 @@ def close(
 
 
 @app.command()
-def doctor(workspace: Workspace = Path("workspace")) -> None:
+def doctor(
+    workspace: Workspace = Path("workspace"),
+    remote: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="A store to share; by default the one that the workspace uses.")
+    ] = "",
+) -> None:
     """Check this machine, and print details for a bug report.
 
-    Prints versions, servers, disk, cores and BLAS. The exit code is 1 if something must be fixed.
+    Prints versions, servers, disk, cores and BLAS, and checks that the shared store is fit for it. The exit code is 1
+    if something must be fixed.
     """
     from flows.cli import doctor
 
-    raise typer.Exit(doctor.examine(workspace))
+    try:
+        address = remotes.address(remote)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--remote") from None
+    raise typer.Exit(doctor.examine(workspace, address))

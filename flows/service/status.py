@@ -10,6 +10,7 @@ from flows.service.components import PARTS
 from flows.service.health import answers, ask, moment
 from flows.service.state import Life, Place, State, clock
 from tasks.display.terminal import visible
+from tasks.engine.outputs.readiness import address_of
 
 LAST = 5  # runs
 LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # not reconcile, which runs each 15 min
@@ -20,6 +21,8 @@ def show(workspace: Path) -> int:
     """Print the status; return the exit code, 1 if a part is down."""
     place = Place(workspace)
     state = place.state
+    if address := address_of(workspace):
+        print(f"remote {address}")
     if state is None:
         left = len(place.processes())
         print(f"{workspace}: the service is not up{f', but {left} of its processes still run' if left else ''}")

@@ -27,7 +27,8 @@ WANTED = [
     "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY",
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION",
     "AWS_DEFAULT_REGION", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",
-    "no_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "TZ",
+    "no_proxy", "all_proxy", "GOOGLE_APPLICATION_CREDENTIALS", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE", "TZ",
 ]  # fmt: skip
 FAMILIES = ("AWS_", "MLFLOW_", "PREFECT_", "W2V_")  # other variables with these prefixes, if they are set
 # `up` refuses the first; the second follows from the workspace, which is among its options; the service itself sets the
