@@ -12,7 +12,7 @@ import pytest
 
 from tasks.datasets import verified
 from tasks.datasets.files import digest_of, digest_of_file
-from tasks.engine import store as stores
+from tasks.engine.outputs import manifest as manifests
 from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, Store, joined, latest
 from tasks.errors import StoreError
 
@@ -83,7 +83,7 @@ def test_bytes_are_read_again_only_if_something_has_changed(tmp_path: Path, monk
     made = make(store)
     time.sleep(0.1)
     store.find("demo", KEY)
-    monkeypatch.setattr(stores, "digest_of_file", lambda path: read.append(path.name) or digest_of_file(path))
+    monkeypatch.setattr(manifests, "digest_of_file", lambda path: read.append(path.name) or digest_of_file(path))
 
     assert store.find("demo", KEY) == made
     assert read == []
