@@ -1,11 +1,10 @@
 """Make the core's settings from the config, for training and evaluation alike."""
 
 from configs.schema import Training
-from configs.stages import REPLICATION
 from w2v_core.training import Settings
 
 # settings of files, which the core does not read or write, and of replicas, each of which trains as if alone
-OUTSIDE = {"warm_start", "frozen", "keep_epochs", *REPLICATION}
+OUTSIDE = {"warm_start", "frozen", "keep_epochs", "replicas", "meetings", "solo_windows"}
 
 
 def settings_of(config: Training, window: int, seed: int) -> Settings:

@@ -19,6 +19,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tasks.datasets.verified import NOTE
 from tasks.tracking import registry
 from tasks.tracking.client import reached
 from tests.support.retraining import attempt, prepare
@@ -113,7 +114,7 @@ def state_of(workspace: Path) -> dict[str, Any]:
     return {
         "runs": sorted(runs.values(), key=lambda run: (run["recipe"], run["reproduces"])),
         "models": sorted(model_of(workspace, each.name, runs) for each in client.search_registered_models()),
-        "store": [path for path in store if not path.endswith(".lock")],
+        "store": [path for path in store if not path.endswith((".lock", NOTE))],
         "files": sorted(named(path.relative_to(workspace)) for path in workspace.glob("sweeps/*")),
         "leftovers": [path.name for path in workspace.rglob("*") if "partial" in path.name]
         + [path.name for path in workspace.glob("unpublished/*")]
