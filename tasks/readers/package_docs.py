@@ -5,6 +5,7 @@ Nothing is imported. The result depends on the versions of the distributions alo
 
 import ast
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from tasks.errors import InputError
 from tasks.readers.documents import Document, broken, row
 
 SUFFIXES = {".py", ".md", ".rst", ".txt"}
+_ONE_AT_A_TIME = threading.Lock()  # two threads that parse share a counter up to Python 3.11.7: SystemError (gh-106905)
 NO_DOCUMENTATION = re.compile(r"(^|/)(\.\.|[^/]*\.(dist|egg)-info|_?tests?|conftest\.py|test_[^/]*)(/|$)")
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 STATEMENT = ast.stmt | ast.ExceptHandler | ast.match_case
@@ -39,8 +41,9 @@ def documentation(distribution: str) -> tuple[str, list[metadata.PackagePath]]:
 def docstrings(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
     """Yield each docstring of a Python source, in order; a source that cannot be parsed counts as undecodable."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # warnings about invalid escape sequences
-            tree = ast.parse(stream.read())
+        source = stream.read()
+        with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):  # warnings about invalid escape sequences
+            tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError) as error:
         yield broken(name, f"line {getattr(error, 'lineno', 1)}", 0)
         return

@@ -24,7 +24,7 @@ from flows.service.state import ATTEMPTS
 from tests.integration.test_service import W2V, Box, until
 from tests.support.attacks import WAYS, attack, elsewhere
 from tests.support.browser import MISSING, Browser, browser
-from tests.support.servers import files_below, idle
+from tests.support.servers import files_below, free_port, idle
 from tests.support.webhook import Webhook, listening
 
 NOBODY = 65534
@@ -297,7 +297,7 @@ def test_the_temporary_server_and_ui_are_locked_too(box: Locked, database: Path,
         "import os, sys; from flows.servers import ephemeral as temporary; temporary.ensure_server();"
         "print(os.environ['PREFECT_API_URL'], os.environ['PREFECT_API_AUTH_STRING'], flush=True); sys.stdin.read()"
     )
-    ui = [W2V, "ui", "--workspace", "ws", "--port", str(box.mlflow + 1)]
+    ui = [W2V, "ui", "--workspace", "ws", "--port", str(free_port())]
     with (
         started(ui, folder, about) as said,
         started([sys.executable, "-c", code], Path.cwd(), about) as told,
