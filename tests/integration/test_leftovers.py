@@ -90,7 +90,7 @@ def test_a_whole_scenario_leaves_nothing_outside_the_workspace(
     machine.w2v("retrain", *words(corpus, own, "seed=2"), **server)
     client = MlflowClient(f"sqlite:///{own}/mlflow.db")
     runs = [run.info.run_id for run in client.search_runs(["1"])]
-    champion = client.get_registered_model("vectors").aliases.get("champion")
+    champion = str(client.get_registered_model("vectors").aliases.get("champion"))
     place = ["--workspace", own]
     machine.w2v("promote", "1" if champion == "2" else "2", "--because", "a test", *place, **server)
     machine.w2v("compare", *runs, *place)
