@@ -27,6 +27,7 @@ from configs.loading import load
 from configs.schema import Config
 from flows.servers import ephemeral
 from flows.servers.settings import quiet, settle
+from tasks.tracking import address
 
 HERE = Path(__file__).parent
 W2V = Path(sys.executable).parent / "w2v"
@@ -71,11 +72,11 @@ def fill_mlflow(config: Config, run_id: str, nights: int) -> None:
     """A run a night, the last one last night; each is kept back, and each thirtieth promoted."""
     from mlflow.entities import Metric, Param, RunTag
 
-    from tasks.tracking import registry, session
+    from tasks.tracking import names, registry
     from tasks.tracking.client import reached
     from tasks.tracking.registry import Decision
 
-    uri = session.uri(config)
+    uri = address.uri(config)
     with reached(uri) as client:
         real = client.get_run(run_id)
         curves = [point for name in real.data.metrics for point in client.get_metric_history(run_id, name)]
@@ -83,14 +84,14 @@ def fill_mlflow(config: Config, run_id: str, nights: int) -> None:
         for night in range(nights, 0, -1):
             start = now - night * DAY
             run = client.create_run(real.info.experiment_id, start_time=start, run_name=f"nightly {night}")
-            tags = real.data.tags | {"prefect.flow_run_id": flow_run_id(night), "result.key": str(uuid4())}
+            tags = real.data.tags | {names.FLOW_RUN: flow_run_id(night), names.RESULT: str(uuid4())}
             client.log_batch(
                 run.info.run_id,
                 [Metric(each.key, each.value, start, each.step) for each in curves],
                 [Param(*each) for each in real.data.params.items()],
                 [RunTag(*each) for each in tags.items()],
             )
-            client.log_text(run.info.run_id, "0" * 10_000, "report.md")
+            client.log_text(run.info.run_id, "0" * 10_000, names.REPORT)
             model = client.create_logged_model(real.info.experiment_id, "word-vectors", source_run_id=run.info.run_id)
             version = client.create_model_version(
                 "vectors", str(model.artifact_location), run.info.run_id, model_id=model.model_id
@@ -164,13 +165,12 @@ def figures(name: str, config: Config, settings: list[str]) -> dict[str, Any]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.sorting import FlowRunSort
 
-    from tasks.tracking import session
     from tasks.tracking.client import reached
 
     workspace = Path(config.runtime.workspace)
     option = ["--workspace", str(workspace)]
     words = [word for setting in settings for word in ("--set", setting)]
-    with reached(session.uri(config)) as client, get_client(sync_client=True) as prefect:
+    with reached(address.uri(config)) as client, get_client(sync_client=True) as prefect:
         runs = len(client.search_runs(["1"], max_results=5_000))
         queries = {
             "MLflow: the table of runs": lambda: client.search_runs(["1"], max_results=100),

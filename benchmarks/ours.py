@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from configs.loading import check
-from flows.planning.pipeline import through_training
+from flows.planning.pipeline import learn, prepare
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.vectors import tables
@@ -38,7 +38,7 @@ def main(text: str, output: str, settings: dict) -> None:
         seconds[stage.name] = seconds.get(stage.name, 0) + time.perf_counter() - started
         return dataset
 
-    trained = through_training(config, compute)
+    trained = learn(config, prepare(config, compute), compute)
     facts = trained.vectors.manifest.facts
     vectors = tables.load(trained.vectors)
     np.save(output + ".npy", vectors.table)

@@ -25,8 +25,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.page import HERE
 from benchmarks.side_by_side import SHARED, cut_text, machine
 from configs.loading import check
-from flows.planning.pipeline import through_training
-from tasks.engine.stage import Context
+from flows.planning.pipeline import learn, prepare
+from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.training import replica
 from tasks.training.replica import Meeting, Source
@@ -87,7 +87,12 @@ def train(text: Path, work: Path, *, replicas: int, **runtime: int) -> Dataset:
         "benchmark",
     )
     context = Context(runtime=config.runtime)
-    return through_training(config, lambda stage, **arguments: stage.compute(context=context, **arguments)).vectors
+
+    def compute(stage: Stage, **arguments: object) -> Dataset:
+        made: Dataset = stage.compute(context=context, **arguments)
+        return made
+
+    return learn(config, prepare(config, compute), compute).vectors
 
 
 def speed(made: Dataset) -> float:

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 
 from configs.schema import Config, Ingestion, Runtime
 from flows.serving import app
-from tasks.tracking import models, session
+from tasks.tracking import address, models, names
 from tasks.tracking.client import reached
 from tasks.tracking.run import Run
+from tasks.tracking.session import Tracker
 
 SECONDS = 10  # of asking, each way
 
@@ -28,9 +29,9 @@ SECONDS = 10  # of asking, each way
 def publish(workspace: Path, words: int, dimensions: int) -> None:
     """A run with these vectors, its model, and that as champion."""
     config = Config(ingestion=Ingestion(source="-"), runtime=Runtime(workspace=str(workspace)))
-    run = Run(session.uri(config), session.start(config, "serving"))
+    run = Run(address.uri(config), Tracker(config).begin(config, "serving").run_id)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / session.VECTORS
+        place = Path(folder) / names.VECTORS
         place.mkdir()
         table = np.random.default_rng(0).standard_normal((words, dimensions), dtype=np.float32)
         np.save(place / "vectors.npy", table, allow_pickle=False)

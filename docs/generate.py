@@ -26,6 +26,7 @@ from tasks import errors
 from tasks.datasets import contracts
 from tasks.engine import store
 from tasks.readers import page as formats
+from tasks.tracking import names
 from w2v_core import training
 
 FOLDER = Path(__file__).parent / "reference"
@@ -86,11 +87,17 @@ def datasets() -> str:
 def metrics_and_tags() -> str:
     """What a run holds in MLflow."""
     parts = [_head("Metrics, tags and artifacts", meanings.RUNS)]
-    for title, rows in meanings.NAMES.items():
-        parts.append(
-            f"## {title}\n\n" + _table(["name", "meaning"], [[f"`{name}`", text] for name, text in rows.items()])
-        )
+    tables = {"Metrics": names.METRICS, "Tags": names.TAGS, "Artifacts": names.ARTIFACTS}
+    for title, known in (tables | {"Parameters": names.PARAMETERS}).items():
+        rows = [[f"`{_filled(name)}`", meaning] for name, meaning in known.items()]
+        about = _wrapped(meanings.PARAMETERS) + "\n\n" if title == "Parameters" else ""
+        parts.append(f"## {title}\n\n{about}{_table(['name', 'meaning'], rows)}")
     return _page(parts)
+
+
+def _filled(name: str) -> str:
+    """A name's template as people read it: `similarity/{set}` as similarity/SET."""
+    return re.sub(r"{(\w+)}", lambda part: part[1].upper(), name)
 
 
 def error_classes() -> str:

@@ -1,4 +1,4 @@
-"""What the generated reference says and the code does not: introductions, columns, names in MLflow."""
+"""What the generated reference says and the code does not: introductions and columns."""
 
 CLI = """
 After the first `make`, `.venv/bin/w2v` is the command. RUN is the id of an MLflow run, its first six characters or
@@ -137,81 +137,12 @@ MANIFEST = {
 }
 
 RUNS = """
-What each run holds in MLflow. Parameters are `section.key` of everything that determines the result, and `seed`.
-A test trains a run and checks that every name it has is on this page.
+What each run holds in MLflow. A name in capitals stands for any: of a set of `[evaluation]`, of a score, a time. A test
+trains a run and checks that every name it has is on this page.
 """
-NAMES: dict[str, dict[str, str]] = {
-    "Metrics": {
-        "loss/held_out": "J(θ): the mean negative log-likelihood of a held-out window; less is better; a curve",
-        "loss/held_out_per_pair": "the same per (center, context) pair",
-        "loss/training": "mean loss per pair of the trained objective; comparable only within one objective; a curve",
-        "training/learning_rate": "the learning rate, a curve",
-        "speed/words_per_second": "words of the text per second of training, a curve",
-        "vectors/mean_cosine": "mean cosine of two frequent words; near 1 the vectors have collapsed",
-        "similarity/SET": "Spearman's ρ between people's scores and cosines, for each set of `evaluation.similarity`",
-        "analogy/SET.3cosadd": "share of right answers by 3CosAdd, for each set of `evaluation.analogies`",
-        "analogy/SET.3cosmul": "the same by 3CosMul",
-        "domain/SET.…": "share of right answers to the questions of `evaluation.domain`, by their kind",
-        "coverage/SET": "share of the items whose words are all in the vocabulary",
-        "interval/SET.….low": "lower end of the 95% interval of a score",
-        "interval/SET.….high": "upper end of it",
-        "corpus/documents_added": "documents more than the champion's corpus had",
-        "corpus/tokens_added": "words more than the champion's corpus had",
-        "corpus/outside": "share of the words that are not in the champion's vocabulary",
-        "corpus/divergence": "how far word frequencies differ from the champion's, in bits (Jensen–Shannon)",
-        "deviation/SET": "on the parent run of `--seeds`: standard deviation of a score over the seeds",
-        "alignment/cosine_before": "`promotion.align`: mean cosine with the champion's vectors before the rotation",
-        "alignment/cosine_after": "and after it",
-    },
-    "Tags": {
-        "config.name": "`name` of the config",
-        "config.digest": "equal digests, equal settings",
-        "corpus.news": "what is new in the text against the champion's",
-        "start": "the version, and its run, that a warm start began with",
-        "vectors.digest": "of the trained vectors",
-        "model.version": "the registered version, `MODEL/NUMBER`",
-        "promotion": "the latest verdict about that version",
-        "decision TIME": "on the registered version: a decision with its figures, JSON",
-        "run": "on the registered version: its run",
-        "config": "on the registered version: `name` of the config",
-        "aligned": "with `promotion.align`: the version whose axes the vectors have",
-        "w2v.nothing_learnt": "why no version of this run may become champion",
-        "result.recipe": "digest of data, config and code: equal recipes are one run, which is continued",
-        "result.key": "digest of the result; set last, when the run is complete",
-        "reproducibility.digest": "of the certificate",
-        "reproduces": "on a reproduction: the original run",
-        "reproduction": "and its verdict, `identical` or `different`",
-        "how to continue": "on a run that did not finish: the command that continues it",
-        "keep": "set by you: `w2v gc` and `w2v retain` keep the run (any value but `false`)",
-        "owner.host": "of the process that works, or worked, on the run",
-        "owner.pid": "its id",
-        "owner.started": "when it started",
-        "owner.command": "its command line",
-        "owner.beat": "the last heartbeat",
-        "claim": "on a run that waits for its turn",
-        "prefect.flow_run_id": "the flow run on Prefect's server",
-        "prefect.missing": "why Prefect has no record of the run",
-        "seeds": "on the parent run of `--seeds`: the seeds",
-        "git.dirty": "whether the checkout had changes",
-        "w2v.version": "the version that logged the run",
-        "mlflow.…": "MLflow's own: user, source, commit, parent run, description",
-    },
-    "Artifacts": {
-        "report.md": "what people read: settings, accounts, scores, neighbours",
-        "config.json": "the whole config",
-        "environment.json": "Python, packages, CPU, BLAS",
-        "reproducibility.json": "the certificate: digests of data, config, code, lock and every file",
-        "corpus.json": "what is new in the text",
-        "phrases.csv": "the phrases that became words (if `phrases.passes` is set)",
-        "promotion/": "each decision about the version, with its figures",
-        "vectors/": "`vectors.npy`, `vocabulary.parquet`, `vectors.txt.gz`, `vectors.bin`",
-        "aligned/": "the same, rotated to the champion's axes (`promotion.align`)",
-        "figures/": "`loss.png`, `words.png`",
-        "scores/": "`evaluation.parquet`, `analogies.csv`, `neighbors.csv`, `bands.csv`",
-        "manifests/": "the manifest of each stage's output",
-        "comparisons/": "pages of `w2v compare`",
-    },
-}
+PARAMETERS = """
+`section.key` of everything that determines the result. What later commands read:
+"""
 
 ERRORS = """
 An error of this program has four parts: the place, what was expected, what was found, and the next step. Programs

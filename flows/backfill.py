@@ -19,6 +19,7 @@ from flows.planning.plan import already_done, plan
 from flows.planning.warm_start import chosen
 from tasks.errors import InputError
 from tasks.ingestion.sources import missing
+from tasks.tracking.session import Tracker
 
 log = logging.getLogger("w2v")
 
@@ -75,14 +76,15 @@ def partitions(config: Config, first: date, last: date, *, skip_missing: bool) -
 def backfill(config: Config, wanted: list[Partition], *, alone: bool, serve: Callable[[], None]) -> list[Filled]:
     """Retrain once for each partition; call `serve` before the first that has to run."""
     server_of_ones_own = "PREFECT_API_URL" in os.environ
+    tracker = Tracker(config)
     filled: list[Filled] = []
     for number, partition in enumerate(wanted):
         log.info("· %s, %d of %d: %s", partition.day, number + 1, len(wanted), partition.source)
         variant = _variant(config, wanted[number : number + 1] if alone else wanted[: number + 1])
-        begun = chosen(variant).config
+        begun = chosen(variant, tracker).config
         planned = plan(begun)
-        foresee(begun, planned)
-        done = None if server_of_ones_own else already_done(begun, planned)
+        foresee(begun, tracker, planned)
+        done = None if server_of_ones_own else already_done(begun, tracker, planned)
         if done:
             log.info("nothing to do: run %s already holds this result", done.run_id)
         else:

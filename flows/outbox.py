@@ -27,7 +27,7 @@ from tasks.errors import StoreError, TrackingError
 from tasks.novelty import novelty
 from tasks.promotion.task import promotion
 from tasks.publication import publish
-from tasks.tracking import session
+from tasks.tracking.session import Tracker
 
 log = logging.getLogger("w2v")
 FOLDER = "waiting"
@@ -68,10 +68,10 @@ def patient(task: Task[P, R], config: Config) -> Task[P, R]:
     return task.with_options(retries=retries, retry_delay_seconds=PAUSE, retry_condition_fn=passes)
 
 
-def keep(config: Config, flow_run_id: str, recipe: str, outputs: Outputs) -> None:
+def keep(config: Config, tracker: Tracker, flow_run_id: str, recipe: str, outputs: Outputs) -> None:
     """Record a result for upload; the same result is recorded only once."""
     waiting = Waiting(
-        config=config, place=_place(config), flow_run_id=flow_run_id, recipe=recipe, when=datetime.now(UTC),
+        config=config, place=shown(tracker.uri), flow_run_id=flow_run_id, recipe=recipe, when=datetime.now(UTC),
         outputs=outputs,
     )  # fmt: skip
     file = Path(config.runtime.workspace) / FOLDER / f"{recipe}.json"
@@ -122,26 +122,27 @@ def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
     """Make the result's run, or complete the run that it had; if a run of the result exists by now, return that."""
     runtime = waiting.config.runtime.model_copy(update={"workspace": str(workspace)})
     config = waiting.config.model_copy(update={"runtime": runtime})
-    if _place(config) != waiting.place:
+    tracker = Tracker(config)
+    if shown(tracker.uri) != waiting.place:
         raise TrackingError(
-            f"{file} belongs to another MLflow\nexpected  {waiting.place}\nfound     {_place(config)}\n"
+            f"{file} belongs to another MLflow\nexpected  {waiting.place}\nfound     {shown(tracker.uri)}\n"
             "Set MLFLOW_TRACKING_URI to the expected address; if that server has moved, change `place` in the file."
         )
     outputs = _found(Store(workspace / "store", runtime.remote), file, waiting.outputs)
-    if finished := session.find_finished(config, outputs.evaluation.key):
+    if finished := tracker.find_finished(outputs.evaluation.key):
         return finished
-    session.close_abandoned(config)
+    tracker.close_abandoned()
     name = f"{config.name} {waiting.when.astimezone():%m-%d %H:%M:%S}"
-    run_id, made = session.begin(config, waiting.flow_run_id, name, waiting.recipe)
+    run_id, made = tracker.begin(config, waiting.flow_run_id, name, waiting.recipe)
     if made:
         return run_id
     _use(config, run_id, outputs)
-    context = Context(runtime=runtime, tracking_uri=session.uri(config), run_id=run_id)
+    context = Context(runtime=runtime, tracking_uri=tracker.uri, run_id=run_id)
     novelty.fn(config, *outputs.trained[:3], context)
     publish.fn(config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
     if config.promotion.automatic:
         promotion.fn(config, context)
-    session.finish_flow_run(config, waiting.flow_run_id, "FINISHED")
+    tracker.finish(waiting.flow_run_id, "FINISHED")
     return run_id
 
 
@@ -166,7 +167,3 @@ def _found(store: Store, file: Path, outputs: Outputs) -> Outputs:
     draws = [find(draw) for draw in trained.draws]
     others = {name: find(each) for name, each in trained._asdict().items() if each and name != "draws"}
     return Outputs(trained._replace(**others, draws=draws), find(outputs.evaluation))
-
-
-def _place(config: Config) -> str:
-    return shown(session.uri(config))

@@ -11,7 +11,7 @@ from flows.hooks import failures
 from tasks import notifications
 from tasks.maintenance.orphans import Lost, close_lost, close_lost_flow_runs
 from tasks.orchestration.flow_runs import FlowRuns, server
-from tasks.tracking import session
+from tasks.tracking import address
 
 directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
@@ -20,7 +20,7 @@ log = logging.getLogger("w2v")
 @flow(name="reconcile", flow_run_name="close dead runs", on_failure=[failures.tell], on_crashed=[failures.tell])
 def reconcile(config: Config) -> list[Lost]:
     """open in MLflow or Prefect → no process or no heartbeat → closed in both → notifications"""
-    uri, limit = session.uri(config), config.runtime.lost_after
+    uri, limit = address.uri(config), config.runtime.lost_after
     lost = close_lost(uri, Path(config.runtime.workspace), limit)
     with server() as client:
         lost += close_lost_flow_runs(FlowRuns(client), uri, lost, limit)

@@ -1,6 +1,7 @@
 """Rebuild a past run from what it logged, in a new workspace, and compare the two bit by bit."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +20,11 @@ from tasks.engine import environment
 from tasks.engine.stage import Stage
 from tasks.engine.store import LATEST, Dataset, Store
 from tasks.errors import InputError
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
+from tasks.tracking.contents.vectors import vectors_of
+from tasks.tracking.names import CONFIG_FILE, REPRODUCES, REPRODUCTION, REPRODUCTION_FILE
 from tasks.tracking.run import Run
-from tasks.tracking.single_flight import VERDICT
+from tasks.tracking.session import Tracker
 from tasks.vectors.distance import Distance, distance
 
 MARK = "reproduces"  # a file in the new workspace: the id of the run that is rebuilt there
@@ -33,6 +36,7 @@ class Original(NamedTuple):
     run: Run
     certificate: Certificate
     config: Config
+    tracker: Tracker  # of the config
 
 
 class Reproduced(NamedTuple):
@@ -57,13 +61,13 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     check_once(settings)
     tracking = set_values({}, settings).get("tracking")
     named = tracking.get("uri") if isinstance(tracking, dict) else None
-    uri = named or session.runs_of(workspace)
+    uri = named or address.runs_of(workspace)
     run_id = registry.run_id(uri, run_id)
     run = Run(uri, run_id)
     certificate = certificates.read(run)
-    place = f"config.json of run {run_id}"
+    place = f"{CONFIG_FILE} of run {run_id}"
     try:
-        values = migrations.read(run.text("config.json"), place).model_dump(mode="json")
+        values = migrations.read(run.text(CONFIG_FILE), place).model_dump(mode="json")
     except ConfigError as error:
         commit = certificate["code"].get("commit", "unknown")
         raise ConfigError(f"{error}\nAnother version of the code wrote it: check out commit {commit}.") from None
@@ -78,8 +82,9 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
         values["training"]["warm_start"] = str(here) if here.exists() else start
     values["runtime"] |= {"workspace": str(workspace / "reproductions" / run_id), "remote": ""}  # nothing is reused
     config = check(set_values(values, settings), place, settings)
-    _refuse_used(config, run_id)
-    return Original(run, certificate, config)
+    tracker = Tracker(config)
+    _refuse_used(config, tracker, run_id)
+    return Original(run, certificate, config, tracker)
 
 
 def foreseen(original: Original) -> list[Difference]:
@@ -105,7 +110,7 @@ def reproduce(original: Original) -> Reproduced:
     workspace.mkdir(parents=True, exist_ok=True)
     write_whole(workspace / MARK, original.run.id.encode())
     done = retrain(required(original.config), reproduces=original.run.id)
-    run = Run(session.uri(original.config), done.run_id)
+    run = original.tracker.run(done.run_id)
     both = original.certificate, certificates.read(run)
     outcome = certificates.differences(*both, OUTCOME)
     apart = any(each.what.startswith("tables") for each in outcome)
@@ -114,29 +119,21 @@ def reproduce(original: Original) -> Reproduced:
         outcome,
         certificates.differences(*both, ("stages",)),
         certificates.differences(*both, INGREDIENTS),
-        distance(session.vectors_of(original.run), session.vectors_of(run)) if apart else None,
+        distance(vectors_of(original.run), vectors_of(run)) if apart else None,
     )
-    run.document(f"{VERDICT}.json", _readable(reproduced))
-    run.tag({VERDICT: "identical" if reproduced.identical else "different"})
+    run.document(REPRODUCTION_FILE, _readable(reproduced))
+    run.tag({REPRODUCTION: "identical" if reproduced.identical else "different"})
     return reproduced
 
 
-def show_foreseen(original: Original, found: list[Difference]) -> None:
-    """Print one line for each ingredient that is unchanged, and for each difference."""
-    print(visible(f"rebuilding run {original.run.id} in {original.config.runtime.workspace}"), flush=True)
+def changed(original: Original, found: list[Difference]) -> Iterator[str]:
+    """Yield one line for each ingredient that is unchanged, and for each difference."""
+    yield visible(f"rebuilding run {original.run.id} in {original.config.runtime.workspace}")
     for section in INGREDIENTS:
-        lines = [_line(each) for each in found if each.what.partition(" ")[0] == section]
-        for line in lines:
-            print(visible(f"✗ {line}"))
-        if not lines:
-            print(f"✓ {section:<9} unchanged")
-    print(flush=True)
-
-
-def show(original: Original, done: Reproduced) -> int:
-    """Print the verdict and its reasons; return the exit code, 0 if all is identical and 1 if not."""
-    print(visible(f"\n{verdict(original, done)}"))
-    return int(not done.identical)
+        different = [_line(each) for each in found if each.what.partition(" ")[0] == section]
+        yield from (visible(f"✗ {line}") for line in different)
+        if not different:
+            yield f"✓ {section:<9} unchanged"
 
 
 def verdict(original: Original, done: Reproduced) -> str:
@@ -152,23 +149,23 @@ def verdict(original: Original, done: Reproduced) -> str:
     return "\n".join([*lines, *(f"  {_line(each)}" for each in done.ingredients)])
 
 
-def _refuse_used(config: Config, run_id: str) -> None:
+def _refuse_used(config: Config, tracker: Tracker, run_id: str) -> None:
     """Raise InputError if the new workspace has outputs, except those of an interrupted reproduction of this run."""
     workspace = Path(config.runtime.workspace)
     mark = workspace / MARK
     if (workspace / "store").exists():
         begun = mark.exists() and mark.read_text() == run_id
-        if not begun or ((workspace / LATEST).exists() and _judged(config, run_id)):
+        if not begun or ((workspace / LATEST).exists() and _judged(tracker, run_id)):
             raise InputError(
                 f"{workspace}: this folder already holds outputs, which would be reused instead of rebuilt\n"
                 "Delete the folder, or choose another with --set runtime.workspace=FOLDER."
             )
 
 
-def _judged(config: Config, run_id: str) -> bool:
+def _judged(tracker: Tracker, run_id: str) -> bool:
     """Return True if the newest reproduction of the run has its verdict."""
-    newest = session.find_tagged(config, session.REPRODUCES, run_id)
-    return newest is None or VERDICT in newest.data.tags
+    newest = tracker.find_tagged(REPRODUCES, run_id)
+    return newest is None or REPRODUCTION in newest.data.tags
 
 
 def _line(difference: Difference) -> str:

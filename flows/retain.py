@@ -1,6 +1,7 @@
 """`w2v retain`: delete what `[retention]` does not keep, in MLflow, in Prefect and in the store."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +15,12 @@ from tasks.display.terminal import visible
 from tasks.engine.outputs.readiness import address_of
 from tasks.maintenance import expiry
 from tasks.maintenance.expiry import Past, Removed
-from tasks.maintenance.garbage import Policy, Swept
+from tasks.maintenance.garbage import Collected, Policy
 from tasks.orchestration.flow_runs import FlowRuns, server
-from tasks.tracking import session
+from tasks.tracking import address
 
 directory.enter()  # for a worker, which runs this in a folder of its own
+log = logging.getLogger("w2v")
 
 
 class Retained(NamedTuple):
@@ -28,30 +30,49 @@ class Retained(NamedTuple):
     kept: dict[str, str]  # the id of each kept MLflow run, with the reason
     trash: str  # what was purged from MLflow's trash, in words
     flow_runs: list[str]  # the names of Prefect's flow runs
-    swept: list[Swept]  # of the store, and of the remote if there is one
+    collected: list[Collected]  # of the store, and of the remote if there is one
 
 
 @flow(
     name="retain",
     flow_run_name="delete old runs and outputs",
-    log_prints=True,
     on_failure=[failures.tell],
     on_crashed=[failures.tell],
 )
 def retain(config: Config, dry_run: bool = False) -> Retained:
     """old MLflow runs → MLflow's trash → purged; old flow runs → deleted; stage outputs of no kept run → deleted"""
-    uri, policy, workspace = session.uri(config), config.retention, Path(config.runtime.workspace)
+    done = delete(config, dry_run=dry_run)
+    for line in lines(config, done, dry_run):  # on Prefect's page
+        log.info(line)
+    return done
+
+
+def delete(config: Config, *, dry_run: bool) -> Retained:
+    """Delete what `[retention]` does not keep; with `dry_run` only find it."""
+    uri, policy, workspace = address.uri(config), config.retention, Path(config.runtime.workspace)
     past = expiry.runs(uri, config.tracking.experiment, config.tracking.registered_model)
     kept = expiry.kept(past, policy)
     removed = expiry.remove(uri, [run for run in past if run.id not in kept], dry_run=dry_run)
     trash = "" if dry_run else expiry.purge(uri, policy.trash_days)
     flow_runs = _remove_flow_runs(past, kept, policy.flow_runs_days, dry_run=dry_run)
-    outputs = Policy(policy.outputs_last, policy.outputs_days)
-    address = config.runtime.remote or address_of(workspace)
-    swept = list(retention.sweep_all(workspace, address, outputs, dry_run=dry_run))
-    done = Retained(removed, kept, trash, flow_runs, swept)
-    show(config, done, dry_run)
-    return done
+    used = Policy(policy.outputs_last, policy.outputs_days)
+    remote = config.runtime.remote or address_of(workspace)
+    collected = list(retention.collect_all(workspace, remote, used, dry_run=dry_run))
+    return Retained(removed, kept, trash, flow_runs, collected)
+
+
+def lines(config: Config, done: Retained, dry_run: bool) -> Iterator[str]:
+    """Yield one line for each deleted output and run, and the sums."""
+    verb = "would be deleted" if dry_run else "deleted"
+    for collected in done.collected:
+        yield from retention.lines(Path(config.runtime.workspace), collected, dry_run)
+    for run, size in done.runs:
+        yield visible(f"- MLflow run {run.id}  {size / 1e6:8.1f} MB  {run.name}, {run.status}")
+    size = sum(each.bytes for each in done.runs)
+    yield f"{size / 1e6:,.1f} MB in {len(done.runs)} MLflow runs {verb} (moved to MLflow's trash)"
+    if done.trash:
+        yield f"MLflow: {done.trash}"
+    yield f"{len(done.flow_runs)} Prefect flow runs {verb}"
 
 
 def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *, dry_run: bool) -> list[str]:
@@ -60,20 +81,7 @@ def _remove_flow_runs(past: Sequence[Past], kept: dict[str, str], days: float, *
     with server() as client:
         flow_runs = FlowRuns(client)
         old = [flow_run for flow_run in flow_runs.older(days) if str(flow_run.id) not in stay]
-        for flow_run in () if dry_run else old:
-            flow_runs.remove(flow_run)
+        if not dry_run:
+            for flow_run in old:
+                flow_runs.remove(flow_run)
     return [flow_run.name for flow_run in old]
-
-
-def show(config: Config, done: Retained, dry_run: bool) -> None:
-    """Print one line for each deleted output and run, and the sums."""
-    verb = "would be deleted" if dry_run else "deleted"
-    for swept in done.swept:
-        retention.show(Path(config.runtime.workspace), swept, dry_run)
-    for run, size in done.runs:
-        print(visible(f"- MLflow run {run.id}  {size / 1e6:8.1f} MB  {run.name}, {run.status}"))
-    size = sum(each.bytes for each in done.runs)
-    print(f"{size / 1e6:,.1f} MB in {len(done.runs)} MLflow runs {verb} (moved to MLflow's trash)")
-    if done.trash:
-        print(f"MLflow: {done.trash}")
-    print(f"{len(done.flow_runs)} Prefect flow runs {verb}")

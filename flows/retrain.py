@@ -1,9 +1,7 @@
 """The main flow: from text to one complete MLflow run."""
 
-import functools
 import logging
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -12,44 +10,37 @@ from prefect.flows import Flow
 from prefect.runtime import flow_run as running
 
 from configs.schema import Config
-from flows import outbox
+from flows import retraining
 from flows.deployment import directory
 from flows.hooks import failures
 from flows.hooks.names import named
 from flows.hooks.stops import stoppable
+from flows.planning import warm_start
 from flows.planning.foresight import foresee_once
-from flows.planning.pipeline import Corpus, Outputs, Retrained, pipeline
-from flows.planning.plan import Plan, already_done, plan, recipe
-from flows.planning.repair import mend
-from flows.planning.warm_start import CHOSEN, chosen
-from flows.query import vectors
+from flows.planning.pipeline import Outputs, Retrained, judge, learn, prepare
+from flows.planning.plan import already_done, plan, recipe
 from flows.servers import ephemeral
 from tasks.engine import progress
-from tasks.engine.stage import Context, Stage
-from tasks.engine.store import Dataset
 from tasks.errors import PipelineError
-from tasks.novelty import novelty
 from tasks.orchestration import artifacts
 from tasks.orchestration.flow_runs import FlowRuns, server
 from tasks.preflight import connection
-from tasks.promotion.task import promotion
-from tasks.publication import publish
-from tasks.tracking import session
-from tasks.tracking.run import Run
+from tasks.tracking.names import NOT_ON_PAGE
+from tasks.tracking.session import Tracker
 
 directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
 log.setLevel(logging.INFO)  # Prefect shows this logger's records, but sets no level
-NOT_ON_PAGE = "prefect.missing"  # the tag with the reason why Prefect has no record of the run
 
 
 def close_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     """End the MLflow run with the status of its flow run. (Prefect passes these names as keywords.)"""
-    config = Config.model_validate(flow_run.parameters["config"])
+    tracker = Tracker(Config.model_validate(flow_run.parameters["config"]))
     status = "FINISHED" if state.is_completed() else "FAILED" if state.is_failed() else "KILLED"
-    if missing := ephemeral.missing():
-        session.tag_flow_run(config, str(flow_run.id), {NOT_ON_PAGE: missing})
-    session.finish_flow_run(config, str(flow_run.id), status)
+    missing = ephemeral.missing()
+    if missing and (run := tracker.of_flow_run(str(flow_run.id))):
+        run.tag({NOT_ON_PAGE: missing})
+    tracker.finish(str(flow_run.id), status)
     if state.is_completed() and ephemeral.replaced():
         with suppress(PipelineError), server() as client:  # if the server is gone again, more is missing anyway
             FlowRuns(client).complete_tasks(flow_run)
@@ -75,70 +66,27 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     run with a `parent` is shown below it. If another process is making the same result, wait for it. Raises Paused
     after `pause_after` epochs, if there are more; called again, the training continues.
     """
-    with session.unless_required(config):
-        connection(config)
-    config, noted = chosen(config)
-    planned, result = plan(config), recipe(config)
-    if not reproduces and (finished := already_done(config, planned)):
+    tracker = Tracker(config)
+    with tracker.unless_required():
+        connection(tracker)
+    config, start = warm_start.chosen(config, tracker)
+    planned = plan(config)
+    if not reproduces and (finished := already_done(config, tracker, planned)):
         log.info("nothing to do: run %s already holds this result", finished.run_id)
-        artifacts.announce_found(Run(session.uri(config), finished.run_id))
+        artifacts.announce_found(tracker.run(finished.run_id))
         return finished
     if not parent:
-        for text in foresee_once(config, planned):
+        for text in foresee_once(config, tracker, planned):
             progress.warn(text)
-    run_id, made = "", False
-    with session.unless_required(config):
-        run_id, made = session.begin(config, str(running.id), recipe=result, reproduces=reproduces, parent=parent)
-        if noted and not made:
-            Run(session.uri(config), run_id).tag(noted)
-            log.info("  %-12s %s", "warm start", noted[CHOSEN])
-    if made:
-        return _again(config, planned, run_id)
-    place = session.uri(config) if run_id else ""  # without MLflow, the recipe stands for the run id
-    context = Context(runtime=config.runtime, tracking_uri=place, run_id=run_id or result, pause_after=pause_after)
 
-    outputs = pipeline(config, functools.partial(_run, context, planned), functools.partial(_look, config, context))
-    if not _publish(config, context, outputs, decide=config.promotion.automatic and not reproduces):
-        run_id = ""
-        outbox.keep(config, str(running.id), result, outputs)
-    vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
-    return Retrained(run_id, outputs)
-
-
-def _again(config: Config, planned: Plan, run_id: str) -> Retrained:
-    """Return the outputs of a finished run of another process or store; restore what MLflow has lost."""
-    log.info("run %s already holds this result: outputs missing from the store are rebuilt", run_id)
-    context = Context(runtime=config.runtime, run_id=run_id)
-    outputs = pipeline(config, functools.partial(_run, context, planned))
-    with session.unless_required(config):
-        mend(config, outputs, run_id)
-    vectors.make_latest(Path(config.runtime.workspace), outputs.trained.vectors)
-    artifacts.announce_found(Run(session.uri(config), run_id))
-    return Retrained(run_id, outputs)
-
-
-def _run(context: Context, planned: Plan, stage: Stage, **arguments: Any) -> Dataset:
-    if draws := arguments.get("draws"):
-        there = [step.output for step in planned.steps]
-        progress.drawn(draws, reused=all(draw in there for draw in draws))
-    return stage(context=context, **arguments)
-
-
-def _look(config: Config, context: Context, corpus: Corpus) -> None:
-    if context.tracking_uri:
-        with session.unless_required(config):
-            outbox.patient(novelty, config)(config=config, **corpus._asdict(), context=context)
-
-
-def _publish(config: Config, context: Context, outputs: Outputs, *, decide: bool) -> bool:
-    """Publish the run, and decide about its promotion; return False if MLflow does not have it."""
-    if context.tracking_uri:
-        with session.unless_required(config):
-            evaluation = outputs.evaluation
-            outbox.patient(publish, config)(
-                config=config, **outputs.trained._asdict(), evaluation=evaluation, context=context
-            )
-            if decide:
-                outbox.patient(promotion, config)(config=config, context=context)
-            return True
-    return False
+    work = retraining.begin(
+        config, tracker, planned, str(running.id),
+        recipe=recipe(config), tags=start, reproduces=reproduces, parent=parent, pause_after=pause_after,
+    )  # fmt: skip
+    if work.turn.finished:
+        return work.restore()
+    corpus = prepare(config, work.run)
+    work.compare(corpus)
+    trained = learn(config, corpus, work.run)
+    scores = judge(config, trained, work.run)
+    return work.publish(Outputs(trained, scores), decide=config.promotion.automatic and not reproduces)

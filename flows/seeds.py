@@ -12,12 +12,12 @@ from configs.schema import Config
 from flows.hooks.stops import stoppable
 from flows.outbox import required
 from flows.planning.pipeline import Retrained
+from flows.query import vectors
 from flows.retrain import LOGGED, retrain
 from tasks.comparison.seeds import Noise, noise, publish
-from tasks.datasets.files import digest_of, write_whole
-from tasks.engine.store import LATEST
-from tasks.tracking import session
-from tasks.tracking.run import Run
+from tasks.datasets.files import digest_of
+from tasks.tracking.names import RESULT
+from tasks.tracking.session import Tracker
 
 log = logging.getLogger("w2v")
 
@@ -35,31 +35,23 @@ class Seeds(NamedTuple):
 def retrain_seeds(config: Config, seeds: int) -> Seeds:
     """seed, seed + 1, … → a run each, all from the same documents, tokens and vocabulary → one parent run"""
     config = required(config)
+    tracker = Tracker(config)
     by_hand = config.promotion.model_copy(update={"automatic": False})  # variants are compared, not promoted
     variants = [
         config.model_copy(update={"seed": seed, "name": shortened(f"{config.name} seed {seed}"), "promotion": by_hand})
         for seed in range(config.seed, config.seed + seeds)
     ]
     runs = {variant.seed: retrain(variant) for variant in variants}
-    write_whole(Path(config.runtime.workspace) / LATEST, _vectors(runs[config.seed]))
+    workspace = Path(config.runtime.workspace)
+    vectors.make_latest(workspace, runs[config.seed].outputs.trained.vectors)
     found = noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
 
-    session.close_abandoned(config)
+    tracker.close_abandoned()
     result = digest_of([run.outputs.evaluation.key for run in runs.values()])
-    parent, finished = session.begin(config, str(running.id), f"{config.name}, {seeds} seeds", recipe=result)
+    parent, finished = tracker.begin(config, str(running.id), f"{config.name}, {seeds} seeds", recipe=result)
     if finished:
         log.info("nothing to do: run %s already sums up these seeds", parent)
         return Seeds(parent, runs, found)
-    uri = session.uri(config)
-    publish(
-        Run(uri, parent),
-        Path(config.runtime.workspace),
-        {seed: Run(uri, run.run_id) for seed, run in runs.items()},
-        found,
-    )
-    Run(uri, parent).tag({session.RESULT: result})
+    publish(tracker.run(parent), workspace, {seed: tracker.run(run.run_id) for seed, run in runs.items()}, found)
+    tracker.run(parent).tag({RESULT: result})
     return Seeds(parent, runs, found)
-
-
-def _vectors(run: Retrained) -> bytes:
-    return run.outputs.trained.vectors.model_dump_json().encode()

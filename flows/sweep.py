@@ -26,9 +26,8 @@ from tasks.datasets.files import digest_of
 from tasks.errors import InputError, Paused, TrainingError
 from tasks.sweeps import halving, ranking
 from tasks.sweeps.ranking import Result, Sweep
-from tasks.tracking import session
-from tasks.tracking.names import LOSS
-from tasks.tracking.run import Run
+from tasks.tracking.names import LOSS, PARENT, RESULT
+from tasks.tracking.session import Tracker
 from tasks.training.stage import losses
 
 directory.enter()  # for a worker, which runs this in a folder of its own
@@ -36,7 +35,7 @@ log = logging.getLogger("w2v")
 FOLDER = "sweeps"  # in the workspace
 
 
-class Swept(NamedTuple):
+class SweepResult(NamedTuple):
     """The parent MLflow run, the result, and the file of the best config."""
 
     run_id: str
@@ -53,45 +52,49 @@ def sweep(
     by: str = LOSS,
     keep_one_in: int = 3,
     output: Path | None = None,
-) -> Swept:
+) -> SweepResult:
     """grid → candidates → rungs of ever fewer and ever longer retrainings → one parent run, and the best config
 
     Each line of `grid` has the values of one key, such as `training.learning_rate=0.01,0.025`. With `random`, that many
     candidates are drawn instead of training all combinations, and a line may have a range (`0.01..0.1`).
     """
-    config = required(chosen(config).config)
+    config = required(config)
+    tracker = Tracker(config)
+    config = chosen(config, tracker).config
     changes = candidates(config, grid, random, by, output)
     variants = [grids.changed(config, change) for change in changes]
     result = digest_of([recipe(config), *map(recipe, variants), by, keep_one_in])
-    session.close_abandoned(config)
+    tracker.close_abandoned()
     title = f"{config.name}, sweep of {len(changes)}"
-    parent, finished = session.begin(config, str(running.id), title, recipe=result)
+    parent, finished = tracker.begin(config, str(running.id), title, recipe=result)
 
-    climb = Climb(config, by, parent)
+    rounds = Rounds(config, tracker, by, parent)
     epochs = min(variant.training.epochs for variant in variants)
     rungs = halving.rungs(len(changes), epochs, keep_one_in if ranking.comparable(list(changes[0])) else 1)
     for number, rung in enumerate(rungs):
         share = f"1/{rung.divisor} of the epochs" if rung.divisor > 1 else "all epochs"
         log.info("rung %d of %d: %d candidates, %s", number + 1, len(rungs), rung.candidates, share)
-        climb.up(climb.best(rung.candidates) if number else changes, rung.divisor)
+        rounds.train(rounds.best(rung.candidates) if number else changes, rung.divisor)
 
-    found = ranking.sum_up(climb.trained, by)
-    vectors.make_latest(Path(config.runtime.workspace), climb.runs[found.best.run_id].outputs.trained.vectors)
+    found = ranking.sum_up(rounds.trained, by)
+    vectors.make_latest(Path(config.runtime.workspace), rounds.runs[found.best.run_id].outputs.trained.vectors)
     best = toml(grids.changed(config, found.best.change), _comment(found))
     if finished:
         log.info("nothing to do: run %s already sums up this sweep", parent)
     else:
-        run = Run(session.uri(config), parent)
+        run = tracker.run(parent)
         halving.publish(run, Path(config.runtime.workspace), found, best)
-        run.tag({session.RESULT: result})
-    return Swept(parent, found, _write(output or Path(config.runtime.workspace) / FOLDER / f"{parent[:8]}.toml", best))
+        run.tag({RESULT: result})
+    return SweepResult(
+        parent, found, _write(output or Path(config.runtime.workspace) / FOLDER / f"{parent[:8]}.toml", best)
+    )
 
 
-class Climb:
+class Rounds:
     """The rungs so far. Each candidate is an ordinary retraining, which pauses and continues, or is reused."""
 
-    def __init__(self, config: Config, by: str, parent: str) -> None:
-        self._config, self._by, self._parent = config, by, parent
+    def __init__(self, config: Config, tracker: Tracker, by: str, parent: str) -> None:
+        self._config, self._tracker, self._by, self._parent = config, tracker, by, parent
         self.trained: list[list[Result]] = []
         self.runs: dict[str, Retrained] = {}
 
@@ -99,7 +102,7 @@ class Climb:
         """Return the best candidates of the last rung by J(θ), at most `number`."""
         return [result.change for result in ranking.ranked(self.trained[-1], LOSS) if result.run_id][:number]
 
-    def up(self, changes: list[Change], divisor: int) -> None:
+    def train(self, changes: list[Change], divisor: int) -> None:
         """Train a rung. Raises TrainingError if all candidates diverge, InputError if they cannot be ranked."""
         results = [self._train(change, divisor) for change in changes]
         if not any(result.run_id for result in results):
@@ -124,12 +127,12 @@ class Climb:
         try:
             done = retrain(variant, parent=self._parent, pause_after=epochs if divisor > 1 else 0)
         except Paused as paused:
-            session.stop(variant, paused.run_id)
+            self._tracker.stop(paused.run_id)
             return self._judged(Result(change, number, epochs, paused.run_id, _at(epochs, paused.losses)), LOSS)
         except TrainingError as error:
             log.warning("✗ %s is dropped: %s", described(change), str(error).splitlines()[0])
             return Result(change, number, epochs, "", {})
-        Run(session.uri(variant), done.run_id).tag({session.PARENT: self._parent})
+        self._tracker.run(done.run_id).tag({PARENT: self._parent})
         self.runs[done.run_id] = done
         if divisor > 1:  # a reused run is trained to its end: compare it at the epoch where the others pause
             curve = contracts.read(done.outputs.trained.vectors.file("curve.parquet"), contracts.CURVE)

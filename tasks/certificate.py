@@ -30,13 +30,12 @@ from configs.schema import Config
 from tasks.datasets.files import digest_of, digest_of_file
 from tasks.engine.store import Dataset
 from tasks.errors import TrackingError
+from tasks.tracking.contents.parameters import parameters
+from tasks.tracking.names import CERTIFICATE, CERTIFICATE_DIGEST
 from tasks.tracking.run import Run
-from tasks.tracking.session import parameters
 from tasks.vectors import tables
 from tasks.vectors.tables import Vectors
 
-FILE = "reproducibility.json"
-DIGEST = "reproducibility.digest"  # a tag
 VERSION = 1
 INGREDIENTS = ("config", "data", "code", "packages", "kernels", "system")
 OUTCOME = ("tables", "scores", "epochs")
@@ -99,28 +98,28 @@ def _files(folder: Path) -> list[Path]:
 
 def write(certificate: Certificate, folder: Path) -> dict[str, str]:
     """Write the certificate beside the other files; return the tag with its digest."""
-    (folder / FILE).write_text(json.dumps(certificate, indent=1), encoding="utf-8")
-    return {DIGEST: digest_of_file(folder / FILE)}
+    (folder / CERTIFICATE).write_text(json.dumps(certificate, indent=1), encoding="utf-8")
+    return {CERTIFICATE_DIGEST: digest_of_file(folder / CERTIFICATE)}
 
 
 def read(run: Run) -> Certificate:
     """Return a run's certificate. Raises TrackingError if the run is unknown, or its certificate missing or wrong."""
-    if DIGEST not in run.record.data.tags:
+    if CERTIFICATE_DIGEST not in run.record.data.tags:
         raise TrackingError(
-            f"run {run.id} has no certificate ({FILE})\nIt was not finished, or logged by an older version: "
+            f"run {run.id} has no certificate ({CERTIFICATE})\nIt was not finished, or logged by an older version: "
             "use a finished run, or retrain with its config.json."
         )
-    with run.fetched(FILE) as path:
+    with run.fetched(CERTIFICATE) as path:
         content = path.read_bytes()
-    if blake2b(content, digest_size=16).hexdigest() != run.record.data.tags[DIGEST]:
+    if blake2b(content, digest_size=16).hexdigest() != run.record.data.tags[CERTIFICATE_DIGEST]:
         raise TrackingError(
-            f"run {run.id}: {FILE} does not match the run's tag {DIGEST}\n"
+            f"run {run.id}: {CERTIFICATE} does not match the run's tag {CERTIFICATE_DIGEST}\n"
             "The certificate was changed after the run, so nothing can be compared with it."
         )
     certificate: Certificate = json.loads(content)
     if certificate["version"] != VERSION:
         raise TrackingError(
-            f"run {run.id}: {FILE} has version {certificate['version']}, but this program reads {VERSION}\n"
+            f"run {run.id}: {CERTIFICATE} has version {certificate['version']}, but this program reads {VERSION}\n"
             f"Check out the commit {certificate['code'].get('commit', 'it was made with')} to read it."
         )
     return certificate

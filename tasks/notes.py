@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.engine.store import Manifest
+from tasks.text.segmenters import unspaced
+from tasks.tracking.names import LOSS
 
 HOLD_OUT = "Give more documents, or raise windows.held_out_fraction, to have it measured."
-LARGE = 0.1  # share of a text's characters from which on a script is reported
 
 
 def notes(manifests: Mapping[str, Manifest]) -> list[str]:
@@ -24,19 +25,8 @@ def notes(manifests: Mapping[str, Manifest]) -> list[str]:
     ]
 
 
-def clauses(shares: Mapping[str, float]) -> str:
-    """Return the warning about a text largely in scripts without spaces; "" if there is none."""
-    if not (large := {script: share for script, share in shares.items() if share >= LARGE}):
-        return ""
-    listed = " and ".join(f"{share:.0%} {script}" for script, share in large.items())
-    return (
-        f"The text is {listed}, which puts no spaces between words: whole clauses have become words. "
-        "Set tokenization.segmenter=icu (the extra `segment`) to cut them by dictionaries."
-    )
-
-
 def _of_text(facts: Mapping[str, Any]) -> Iterator[str]:
-    if warned := clauses(facts.get("spaceless", {})):
+    if warned := unspaced(facts.get("spaceless", {})):
         yield warned
 
 
@@ -54,7 +44,7 @@ def _of_lists(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _of_loss(facts: Mapping[str, Any]) -> Iterator[str]:
-    if "loss/held_out" not in facts["metrics"]:
+    if LOSS not in facts["metrics"]:
         yield f"No window was held out, so J(θ) is not known. {HOLD_OUT}"
 
 

@@ -18,8 +18,8 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
 from tasks.errors import TrackingError, Unreachable
 from tasks.tracking import registry
+from tasks.tracking.names import CORPUS, DIVERGENCE, DOCUMENTS_ADDED, MANIFESTS, NEWS, OUTSIDE, TOKENS_ADDED, VECTORS
 from tasks.tracking.run import Run
-from tasks.tracking.session import NEWS, VECTORS
 
 log = logging.getLogger("w2v")
 
@@ -41,7 +41,7 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
     table = contracts.read(vocabulary.file("vocabulary.parquet"), contracts.VOCABULARY, ["word", "count"])
     now = _corpus(documents.manifest, vocabulary.manifest, table)
     news = corpora.compare(champion.number, before, now, corpora.outside(tokens.files(), before.words))
-    run.document("corpus.json", news.model_dump(mode="json"))
+    run.document(CORPUS, news.model_dump(mode="json"))
     run.metrics(_metrics(news), 0)
     run.tag({NEWS: news})
     log.info("  %-12s %s", "novelty", news)
@@ -49,7 +49,7 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
 
 def _of(run: Run) -> Corpus:
     """Return the corpus of a published run."""
-    with run.fetched("manifests") as manifests:
+    with run.fetched(MANIFESTS) as manifests:
         documents, vocabulary = (_manifest(manifests / f"{name}.json") for name in ("documents", "vocabulary"))
     with run.fetched(f"{VECTORS}/vocabulary.parquet") as words:
         return _corpus(documents, vocabulary, pq.read_table(words))
@@ -66,8 +66,8 @@ def _corpus(documents: Manifest, vocabulary: Manifest, words: pa.Table) -> Corpu
 
 def _metrics(news: News) -> dict[str, float]:
     return {
-        "corpus/documents_added": news.documents[1] - news.documents[0],
-        "corpus/tokens_added": news.tokens[1] - news.tokens[0],
-        "corpus/outside": news.outside,
-        "corpus/divergence": news.divergence,
+        DOCUMENTS_ADDED: news.documents[1] - news.documents[0],
+        TOKENS_ADDED: news.tokens[1] - news.tokens[0],
+        OUTSIDE: news.outside,
+        DIVERGENCE: news.divergence,
     }

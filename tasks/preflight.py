@@ -3,14 +3,11 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from configs.schema import Config
 from tasks.engine.retries import may_pass
-from tasks.tracking import session
-from tasks.tracking.client import reached
+from tasks.tracking.session import Tracker
 
 
 @task(name="connection", task_run_name="connection", cache_policy=NO_CACHE, retry_condition_fn=may_pass)
-def connection(config: Config) -> None:
+def connection(tracker: Tracker) -> None:
     """Raises TrackingError if MLflow cannot be reached, or refuses."""
-    with reached(session.uri(config)) as client:
-        client.search_experiments(max_results=1)
+    tracker.check_reachable()

@@ -28,14 +28,14 @@ from tasks.promotion import alignment
 from tasks.reports import figures
 from tasks.reports import tables as report_tables
 from tasks.text.normalization import KEY
-from tasks.tracking import lineage, models
-from tasks.tracking.live_curve import CURVES, log_curve
+from tasks.tracking import models, names
+from tasks.tracking.contents import lineage
+from tasks.tracking.contents.live_curve import CURVES, log_curve
+from tasks.tracking.contents.parameters import parameters
 from tasks.tracking.run import Run, gathered
-from tasks.tracking.session import ALIGNED, NEWS, PARENT, RESULT, VECTORS, parameters
 from tasks.vectors import formats, tables
 from tasks.vectors.tables import Vectors
 
-PHRASES = "phrases.csv"  # the artifact with the phrases of the text
 Rows = list[dict[str, Any]]
 
 log = logging.getLogger("w2v")
@@ -76,7 +76,7 @@ def publish(
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE).to_pylist()
     name = config.tracking.registered_model
     aligned = alignment.align(run, name, learnt) if config.promotion.align else None
-    said = [run.record.data.tags.get(NEWS), aligned and str(aligned)]
+    said = [run.record.data.tags.get(names.NEWS), aligned and str(aligned)]
     page = "\n\n".join([report_tables.markdown(config, manifests), *(markdown.text(each) for each in said if each)])
 
     run.inputs([
@@ -92,35 +92,35 @@ def publish(
         write_artifacts(folder, config, learnt, vectors, evaluation, manifests, page)
         if phrases:
             found = contracts.read(phrases.file("phrases.parquet"), contracts.PHRASES)
-            spreadsheet.write(report_tables.phrases(found), folder / PHRASES)
+            spreadsheet.write(report_tables.phrases(found), folder / names.PHRASES)
         if aligned:
-            (folder / ALIGNED).mkdir()
-            _write_vectors(folder / ALIGNED, aligned.vectors)
+            (folder / names.ALIGNED_VECTORS).mkdir()
+            _write_vectors(folder / names.ALIGNED_VECTORS, aligned.vectors)
         seal = certificate.write(certificate.certify(config, stages, folder), folder)
         run.files(folder)
         checkpoints = [log_epoch(run, config, epoch, vectors, curve, judged, folder) for epoch in tables.kept(vectors)]
         words = curve[-1]["words"] if checkpoints else 0  # MLflow shows a single value at step 0 as a bar
-        place = folder / (ALIGNED if aligned else VECTORS)
+        place = folder / (names.ALIGNED_VECTORS if aligned else names.VECTORS)
         model = models.log_model(run, place, parameters(config), step=words)
     checkpoints.append(Checkpoint(model, words, judged.facts["metrics"]))
     log_metrics(run, checkpoints, curve, vectors, held_out, judged)
     if aligned:
-        run.metrics({"alignment/cosine_before": aligned.before, "alignment/cosine_after": aligned.after}, 0)
-    tags = {"run": run.id, "config": config.name, "vectors.digest": vectors.digest}
-    version = models.register(run, model, name, tags | ({ALIGNED: aligned.to} if aligned else {}))
+        run.metrics({names.COSINE_BEFORE: aligned.before, names.COSINE_AFTER: aligned.after}, 0)
+    tags = {names.RUN: run.id, names.CONFIG: config.name, names.VECTORS_DIGEST: vectors.digest}
+    version = models.register(run, model, name, tags | ({names.ALIGNED: aligned.to} if aligned else {}))
 
     wrong = learning.faults(judged.facts, config.promotion)
-    if wrong and not config.promotion.automatic and not {RESULT, PARENT} & run.record.data.tags.keys():
+    if wrong and not config.promotion.automatic and not {names.RESULT, names.PARENT} & run.record.data.tags.keys():
         notifications.tell(config.notify, notifications.of_no_learning(config.name, "; ".join(wrong), run))
 
     artifacts.announce(run, report_tables.scores(judged.facts["metrics"]), page)
     run.tag({
-        "mlflow.note.content": page,
-        "vectors.digest": vectors.digest,
+        names.NOTE: page,
+        names.VECTORS_DIGEST: vectors.digest,
         **seal,
-        "model.version": f"{name}/{version}",
-        **({learning.TAG: "; ".join(wrong)} if wrong else {}),
-        RESULT: evaluation.key,
+        names.MODEL_VERSION: f"{name}/{version}",
+        **({names.NOTHING_LEARNT: "; ".join(wrong)} if wrong else {}),
+        names.RESULT: evaluation.key,
     })  # fmt: skip
 
 
@@ -161,24 +161,24 @@ def write_artifacts(
     page: str,
 ) -> None:
     """Write the files of the run, in folders: vectors, figures, scores, manifests."""
-    for name in (VECTORS, "figures", "scores", "manifests"):
+    for name in (names.VECTORS, names.FIGURES, names.SCORES, names.MANIFESTS):
         (folder / name).mkdir()
-    _write_vectors(folder / VECTORS, learnt)
+    _write_vectors(folder / names.VECTORS, learnt)
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE)
-    figures.loss(curve).savefig(folder / "figures" / "loss.png")
-    figures.word_map(learnt.words, learnt.table).savefig(folder / "figures" / "words.png")
+    figures.loss(curve).savefig(folder / names.FIGURES / "loss.png")
+    figures.word_map(learnt.words, learnt.table).savefig(folder / names.FIGURES / "words.png")
 
-    shutil.copy(evaluation.path / "evaluation.parquet", folder / "scores")  # needed for paired comparisons
+    shutil.copy(evaluation.path / "evaluation.parquet", folder / names.SCORES)  # needed for paired comparisons
     items = contracts.read(evaluation.path / "evaluation.parquet", contracts.EVALUATION)
     facts = manifests["evaluation"].facts
-    spreadsheet.write(report_tables.sections(items), folder / "scores" / "analogies.csv")
-    spreadsheet.write(report_tables.neighbors(facts["neighbors"]), folder / "scores" / "neighbors.csv")
-    spreadsheet.write(report_tables.bands(facts["bands"]), folder / "scores" / "bands.csv")
+    spreadsheet.write(report_tables.sections(items), folder / names.SCORES / "analogies.csv")
+    spreadsheet.write(report_tables.neighbors(facts["neighbors"]), folder / names.SCORES / "neighbors.csv")
+    spreadsheet.write(report_tables.bands(facts["bands"]), folder / names.SCORES / "bands.csv")
     for name, manifest in manifests.items():
-        (folder / "manifests" / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-    (folder / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")
-    (folder / "environment.json").write_text(json.dumps(environment.describe(), indent=1), encoding="utf-8")
-    (folder / "report.md").write_text(page, encoding="utf-8")
+        (folder / names.MANIFESTS / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+    (folder / names.CONFIG_FILE).write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")
+    (folder / names.ENVIRONMENT).write_text(json.dumps(environment.describe(), indent=1), encoding="utf-8")
+    (folder / names.REPORT).write_text(page, encoding="utf-8")
 
 
 def _write_vectors(folder: Path, learnt: Vectors) -> None:

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.schema import Tokenization
-from tasks import notes
 from tasks.datasets import contracts
 from tasks.engine import progress
 from tasks.engine.stage import Context, stage
@@ -61,7 +60,7 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     sampled = sum((Counter(each["sampled"]) for each in facts), Counter[str]())
     if shares := clauses(sampled, config):
         draft.facts["spaceless"] = shares
-    if (text := notes.clauses(shares)) and not progress.warned(text):
+    if (text := segmenters.unspaced(shares)) and not progress.warned(text):
         log.warning(text)
     return account
 

@@ -82,6 +82,22 @@ def test_no_module_is_hidden_and_no_folder_is_a_heap() -> None:
     assert max(heaps.values()) <= 18  # 17 modules and the sign
 
 
+def test_no_flow_prints() -> None:
+    """Flows and what they call return or log; a command prints what they return."""
+    spoken = (
+        "flows/cli/",
+        "flows/service/",
+        "flows/servers/",
+        "flows/serving/",
+        "flows/deployment/",
+        "tasks/readers/page",
+    )
+    silent = [name for name in SOURCES if name.startswith(("flows/", "tasks/")) and not name.startswith(spoken)]
+
+    assert len(silent) > 100
+    assert not [name for name in silent if re.search(r"^\s*print\(|log_prints", (PROJECT / name).read_text(), re.M)]
+
+
 def test_no_import_is_relative() -> None:
     """A stage's key follows imports by their full names."""
     assert not [name for name in SOURCES if re.search(r"^\s*from \.", (PROJECT / name).read_text(), re.M)]

@@ -15,10 +15,10 @@ from tasks.display import markdown
 from tasks.errors import InputError
 from tasks.orchestration import artifacts
 from tasks.reports.tables import scores
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
+from tasks.tracking.names import COMPARISONS
 from tasks.tracking.run import Run
 
-FOLDER = "comparisons"  # in the workspace, and among a run's artifacts
 OURS = "<title>w2v compare: "  # marks a page of ours, which may be overwritten
 MOVED = 8  # words shown in the terminal
 
@@ -27,21 +27,21 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
     """published runs → comparison → one page, in the workspace and with each run"""
     if output:
         outputs.check([output], "--output", ours=OURS)
-    uri = session.runs_of(workspace)
+    uri = address.runs_of(workspace)
     found = [registry.run_id(uri, run_id) for run_id in run_ids]
     if len(set(found)) < len(found):
         raise InputError(f"{' '.join(run_ids)} are not {len(found)} different runs\nfound     {', '.join(found)}")
     comparison = comparisons.compare([published.load(uri, run_id) for run_id in found])
     page = pages.html(comparison)
     name = "-".join(run.id[:8] for run in comparison.runs) + ".html"
-    target = output or workspace / FOLDER / name
+    target = output or workspace / COMPARISONS / name
     outputs.place_text(target, page)
     with TemporaryDirectory() as folder:
-        (Path(folder) / FOLDER).mkdir()
-        (Path(folder) / FOLDER / name).write_text(page, encoding="utf-8")
+        (Path(folder) / COMPARISONS).mkdir()
+        (Path(folder) / COMPARISONS / name).write_text(page, encoding="utf-8")
         for run in comparison.runs:
             Run(run.uri, run.id).files(Path(folder))
-    kept = artifacts.link(Run(uri, found[0]), f"{FOLDER}/{name}")
+    kept = artifacts.link(Run(uri, found[0]), f"{COMPARISONS}/{name}")
     artifacts.announce_page(_said(comparison, kept), "comparison", "Which run is better, and how sure that is")
     return comparison, target
 

@@ -7,11 +7,11 @@ from configs.schema import Config
 from flows.backfill import Filled
 from flows.cli.tables import say, table
 from flows.seeds import Seeds
-from flows.sweep import Swept
-from tasks.comparison.seeds import NOTE
+from flows.sweep import SweepResult
+from tasks.comparison.seeds import CAUTION
 from tasks.maintenance.orphans import Lost
 from tasks.sweeps import halving
-from tasks.tracking import session
+from tasks.tracking import address
 from tasks.tracking.names import LOSS
 
 
@@ -38,19 +38,19 @@ def show_seeds(console: Console, done: Seeds) -> None:
     ]
     console.print()
     console.print(table(head, rows))
-    say(console, (f"\n{NOTE}", "dim"))
+    say(console, (f"\n{CAUTION}", "dim"))
     say(console, f"\nMLflow run   {done.run_id}")
     say(console, f"compare      w2v compare {' '.join(run.run_id for run in done.runs.values())}")
 
 
-def show_swept(console: Console, config: Config, done: Swept) -> None:
+def show_swept(console: Console, config: Config, done: SweepResult) -> None:
     """Print one line a candidate, best first; which parameters mattered; and the path of the best config."""
     console.print()
     console.print(table(*halving.cells(done.sweep)))
-    say(console, (f"\n{halving.NOTE}\n", "dim"))
+    say(console, (f"\n{halving.ABOUT_RANKS}\n", "dim"))
     for each in done.sweep.mattered:
         say(console, f"{each.key}  ", (halving.share(each), "dim"))
-    say(console, f"\nMLflow run   {done.run_id}  in {shown(session.uri(config))}")
+    say(console, f"\nMLflow run   {done.run_id}  in {shown(address.uri(config))}")
     say(console, f"best config  {done.best}     train it   w2v retrain {done.best}")
 
 

@@ -10,7 +10,8 @@ from flows.cli.tables import say, table
 from tasks import notifications
 from tasks.errors import InputError
 from tasks.promotion import decision as decisions
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
+from tasks.tracking.names import CONFIG_FILE, REPRODUCES
 from tasks.tracking.registry import CHALLENGER, CHAMPION, Decision, Model
 from tasks.tracking.run import Run
 
@@ -21,13 +22,13 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
     A decision whose process was killed is finished first. It is the answer if it was about the same question.
     Raises InputError if the version is a reproduction of another run.
     """
-    uri = session.runs_of(workspace)
-    with decisions.alone(workspace):
+    uri = address.runs_of(workspace)
+    with decisions.lock_of_promotions(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or not _answers(decision, model, wanted, because):
             version = model.version(wanted)
             run = Run(uri, version.run_id)
-            if original := run.record.data.tags.get(session.REPRODUCES):
+            if original := run.record.data.tags.get(REPRODUCES):
                 raise InputError(
                     f"version {version.number} is a reproduction of run {original}\nPromote that one instead."
                 )
@@ -40,8 +41,8 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
 
 def rollback(console: Console, workspace: Path, name: str, because: str) -> None:
     """Make the previous champion the champion again; a rollback whose process was killed is finished first."""
-    uri = session.runs_of(workspace)
-    with decisions.alone(workspace):
+    uri = address.runs_of(workspace)
+    with decisions.lock_of_promotions(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or decision.verdict != "restored":
             decision = decisions.restore(model, because)
@@ -74,7 +75,7 @@ def _tell(console: Console, model: Model, decision: Decision) -> None:
 
 def history(console: Console, workspace: Path, name: str) -> None:
     """Print one line a decision, oldest first, then the current champion and challenger."""
-    model = registry.model(session.runs_of(workspace), name)
+    model = registry.model(address.runs_of(workspace), name)
     if not model.history:
         say(
             console,
@@ -100,7 +101,7 @@ def show(console: Console, decision: Decision) -> None:
 
 
 def _config(run: Run) -> Config:
-    return migrations.read(run.text("config.json"), f"config.json of run {run.id}")
+    return migrations.read(run.text(CONFIG_FILE), f"{CONFIG_FILE} of run {run.id}")
 
 
 def _show_aliases(console: Console, model: Model) -> None:

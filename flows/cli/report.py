@@ -16,7 +16,8 @@ from tasks.engine.stage import Context
 from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.stage import new_share
 from tasks.text import patterns
-from tasks.tracking import session
+from tasks.tracking import address
+from tasks.tracking.session import Tracker
 from tasks.training import workers
 
 log = logging.getLogger("w2v")
@@ -50,7 +51,7 @@ def show(config: Config, done: Retrained) -> None:
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {shlex.quote(workspace)}"
     run = f"{done.run_id}  in" if done.run_id else f"not uploaded yet: `w2v sync{option}` uploads it to"
-    say(console, f"\nMLflow run   {run} {shown(session.uri(config))}")
+    say(console, f"\nMLflow run   {run} {shown(address.uri(config))}")
     say(console, f"vectors      {done.outputs.trained.vectors.file('vectors.parquet')}")
     say(console, f"look at it   w2v ui{option}     neighbours   w2v neighbors{option} WORD…")
 
@@ -71,9 +72,9 @@ def warn(foreseen: foresight.Foreseen) -> None:
         progress.warn(text)
 
 
-def show_plan(config: Config, planned: Plan) -> None:
+def show_plan(config: Config, tracker: Tracker, planned: Plan) -> None:
     """Print one line a stage: reused, with its summary, or the expected rows, disk, memory and time."""
-    foreseen = foresight.foresee(config, planned)
+    foreseen = foresight.foresee(config, tracker, planned)
     if not planned.text_to_come:
         for text in planned.outputs.trained.documents.manifest.facts.get("told", []):
             progress.told("ingestion", text)

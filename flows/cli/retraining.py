@@ -9,8 +9,7 @@ import typer
 
 from configs.experiments import QUICKSTART
 from flows.cli.app import ConfigFile, Placed, RunId, Settings, Workspace, app, load, prepare, serve
-
-LOSS = "loss/held_out"  # MLflow's name of J(θ)
+from tasks.tracking.names import LOSS
 
 
 @app.command()
@@ -30,10 +29,12 @@ def retrain(
     loaded = load(config, settings, workspace)
     from flows.cli import report
     from flows.planning import foresight, plan, warm_start
+    from tasks.tracking.session import Tracker
 
-    begun = warm_start.chosen(loaded).config
+    tracker = Tracker(loaded)
+    begun = warm_start.chosen(loaded, tracker).config
     planned = plan.plan(begun)
-    report.warn(foresight.foresee(begun, planned))  # report errors now, not after a server has started
+    report.warn(foresight.foresee(begun, tracker, planned))  # report errors now, not after a server has started
     if seeds > 1:
         serve()
         from flows import seeds as variants
@@ -42,7 +43,7 @@ def retrain(
         outcomes.show_seeds(tables.console, variants.retrain_seeds(loaded, seeds))
         return
     # always record the run on a permanent server; do not start a temporary one just to record a no-op
-    done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(begun, planned)
+    done = None if os.environ.get("PREFECT_API_URL") else plan.already_done(begun, tracker, planned)
     if done:
         report.show_reused(planned, done)
     else:
@@ -88,10 +89,12 @@ def sweep(
     loaded = load(config, settings, workspace)
     from flows.cli import report
     from flows.planning import candidates, foresight, plan, warm_start
+    from tasks.tracking.session import Tracker
 
-    loaded = warm_start.chosen(loaded).config
+    tracker = Tracker(loaded)
+    loaded = warm_start.chosen(loaded, tracker).config
     candidates.candidates(loaded, grid, random, by, output)  # report errors in the grid before a server has started
-    report.warn(foresight.foresee(loaded, plan.plan(loaded)))
+    report.warn(foresight.foresee(loaded, tracker, plan.plan(loaded)))
     serve()
     from flows import sweep as sweeps
     from flows.cli import outcomes, tables
@@ -133,11 +136,14 @@ def plan(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: 
     loaded = load(config, settings, workspace)
     from flows.cli import report
     from flows.planning import plan, warm_start
+    from tasks.tracking.names import START
+    from tasks.tracking.session import Tracker
 
-    start = warm_start.chosen(loaded)
-    report.show_plan(start.config, plan.plan(start.config))
+    tracker = Tracker(loaded)
+    start = warm_start.chosen(loaded, tracker)
+    report.show_plan(start.config, tracker, plan.plan(start.config))
     if start.tags:
-        print(f"warm start: {start.tags[warm_start.CHOSEN]}")
+        print(f"warm start: {start.tags[START]}")
 
 
 @app.command()
@@ -150,13 +156,18 @@ def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path
     """
     from flows import reproduce
     from flows.service.state import join
+    from tasks.display.terminal import visible
 
     join(workspace)
     original = reproduce.find(run, workspace, settings or [])
     prepare(original.config)
-    reproduce.show_foreseen(original, reproduce.foreseen(original))
+    for line in reproduce.changed(original, reproduce.foreseen(original)):
+        print(line)
+    print(flush=True)
     serve()
-    raise typer.Exit(reproduce.show(original, reproduce.reproduce(original)))
+    done = reproduce.reproduce(original)
+    print(visible(f"\n{reproduce.verdict(original, done)}"))
+    raise typer.Exit(int(not done.identical))
 
 
 @app.command()

@@ -52,10 +52,10 @@ def up(
     """
     loaded = load(config, settings, workspace)
     from flows.service import control
-    from tasks.tracking import session
+    from tasks.tracking import address
 
     service = _service(loaded, config, settings, prefect_port, mlflow_port, expose, patience)
-    control.up(service, session.uri(loaded), foreground=foreground)
+    control.up(service, address.uri(loaded), foreground=foreground)
 
 
 @app.command()

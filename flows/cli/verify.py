@@ -13,7 +13,8 @@ from tasks.engine.outputs.readiness import address_of
 from tasks.engine.outputs.remote import Remote, opened
 from tasks.engine.store import Store
 from tasks.errors import ContractError, InputError
-from tasks.tracking import models, registry, session
+from tasks.tracking import address, models, registry
+from tasks.tracking.names import CERTIFICATE
 from tasks.tracking.run import Run
 
 SIGNS = {True: "✓", False: "✗", None: "–"}
@@ -27,7 +28,7 @@ class Finding(NamedTuple):
 
 def examine(workspace: Path, run_id: str) -> int:
     """Print one line a finding, and what to do about faults; return the exit code, 1 if there are faults."""
-    uri = session.runs_of(workspace)
+    uri = address.runs_of(workspace)
     run = Run(uri, registry.run_id(uri, run_id))
     findings = list(verify(run, Store(workspace / "store", address_of(workspace))))
     for finding in findings:
@@ -43,7 +44,7 @@ def examine(workspace: Path, run_id: str) -> int:
 def verify(run: Run, store: Store) -> Iterator[Finding]:
     """Yield the findings. Raises TrackingError if the run is unknown or has no certificate that can be trusted."""
     certificate = certificates.read(run)
-    yield Finding(True, "certificate", f"{certificates.FILE} is the original of run {run.id}")
+    yield Finding(True, "certificate", f"{CERTIFICATE} is the original of run {run.id}")
     yield from _artifacts(run, certificate)
     parameters, metrics = run.record.data.params, run.record.data.metrics
     yield from _values("parameters", certificate["config"], parameters)

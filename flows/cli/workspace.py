@@ -62,7 +62,9 @@ def gc(
     """
     from flows import retention
 
-    retention.collect(workspace, last, days, dry_run=dry_run)
+    for collected in retention.collect(workspace, last, days, dry_run=dry_run):
+        for line in retention.lines(workspace, collected, dry_run):
+            print(line)
 
 
 @app.command()
@@ -79,13 +81,14 @@ def retain(
     of these.
     """
     loaded = load(config, settings, workspace)
-    from tasks.tracking import session
+    from tasks.tracking import address
 
-    session.runs_of_config(loaded)
+    address.runs_of_config(loaded)
     serve()
     from flows import retain
 
-    retain.retain.fn(loaded, dry_run)
+    for line in retain.lines(loaded, retain.delete(loaded, dry_run=dry_run), dry_run):
+        print(line)
 
 
 @app.command()
@@ -96,9 +99,9 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, worksp
     run on another host may go without a heartbeat.
     """
     loaded = load(config, settings, workspace)
-    from tasks.tracking import session
+    from tasks.tracking import address
 
-    session.runs_of_config(loaded)
+    address.runs_of_config(loaded)
     serve()
     from flows import reconcile
     from flows.cli import outcomes, tables
@@ -146,7 +149,8 @@ def close(
     """
     from flows import retention
 
-    retention.close(workspace, run)
+    run_id = retention.close(workspace, run)
+    print(f"run {run_id} is KILLED; a retraining with the same config, data and code continues it")
 
 
 @app.command()

@@ -19,8 +19,8 @@ from tasks import notifications
 from tasks.engine import environment
 from tasks.errors import PipelineError, TrackingError
 from tasks.orchestration.flow_runs import server
-from tasks.tracking import session
 from tasks.tracking.run import Run
+from tasks.tracking.session import Tracker
 
 CATCHING_UP = 5.0  # seconds that Prefect's server has to learn the states of tasks
 SAID_BY_PREFECT = "Flow run encountered an exception: "
@@ -43,10 +43,9 @@ def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
 
 def _run(config: Config, flow_run: FlowRun) -> Run | None:
     try:
-        run_id = session.find_of_flow_run(config, str(flow_run.id))
+        return Tracker(config).of_flow_run(str(flow_run.id))
     except TrackingError:  # an unreachable MLflow must not hide the failure
         return None
-    return Run(session.uri(config), run_id) if run_id else None
 
 
 def _place(flow_run: FlowRun, *, crashed: bool) -> str:

@@ -19,7 +19,8 @@ from tasks.errors import Unreachable
 from tasks.ingestion import estimate
 from tasks.readers.documents import Document
 from tasks.sweeps import ranking
-from tasks.tracking import session
+from tasks.tracking.names import LOSS, LOSS_PER_PAIR, MEAN_COSINE
+from tasks.tracking.session import Tracker
 from tasks.training import rounds
 from tasks.windows import held_out_documents
 
@@ -27,7 +28,7 @@ IMPOSSIBLE = 2  # refuse at this multiple of the available amount: the estimates
 LONG = 7 * 86_400.0  # seconds; warn about a longer training
 SHOWN = 5  # documents
 _FORESEEN: set[str] = set()  # digests of configs
-LEARNT = {"loss/held_out", "loss/held_out_per_pair", "vectors/mean_cosine"}  # scores that need no evaluation set
+LEARNT = {LOSS, LOSS_PER_PAIR, MEAN_COSINE}  # scores that need no evaluation set
 
 
 class Foreseen(NamedTuple):
@@ -38,10 +39,10 @@ class Foreseen(NamedTuple):
     engine: tuple[Choice, float] | None  # and the memory of each worker; None if the size of the text is not known
 
 
-def foresee(config: Config, planned: Plan) -> Foreseen:
+def foresee(config: Config, tracker: Tracker, planned: Plan) -> Foreseen:
     """Estimate the cost, and collect warnings. Raises ConfigError or InputError for what would fail later."""
     _check_scores(config)
-    warnings = _of_tracking(config)
+    warnings = _of_tracking(tracker)
     seen = cost.seen(config, planned)
     found = words_ahead.counted(planned)
     if found is None and seen.texts:
@@ -60,9 +61,9 @@ def foresee(config: Config, planned: Plan) -> Foreseen:
     return Foreseen(expected, [*warnings, *(_sizes(config, there) if there else [])], engine)
 
 
-def foresee_once(config: Config, planned: Plan) -> list[str]:
+def foresee_once(config: Config, tracker: Tracker, planned: Plan) -> list[str]:
     """Return the warnings, or none if this process has shown them already, as a command does but a worker does not."""
-    return [] if _of(config) in _FORESEEN else foresee(config, planned).warnings
+    return [] if _of(config) in _FORESEEN else foresee(config, tracker, planned).warnings
 
 
 def _of(config: Config) -> str:
@@ -96,12 +97,12 @@ def sampled(config: Config) -> list[tuple[str, list[str]]]:
     return list(zip([each.name for each in texts], words_of(config, texts), strict=True)) if texts else []
 
 
-def _of_tracking(config: Config) -> list[str]:
+def _of_tracking(tracker: Tracker) -> list[str]:
     """Return a warning if MLflow cannot be reached. Raises TrackingError if the experiment is deleted."""
     try:
-        session.check_experiment(config)
+        tracker.check_experiment()
     except Unreachable as error:
-        return [f"{error.args[0].splitlines()[0]}: a retraining waits for it"] if config.tracking.required else []
+        return [f"{error.args[0].splitlines()[0]}: a retraining waits for it"] if tracker.required else []
     return []
 
 

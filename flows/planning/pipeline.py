@@ -1,6 +1,5 @@
 """Define the stages and their order once: `retrain` runs them, `plan` looks them up."""
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from configs.schema import Config
@@ -19,6 +18,7 @@ class Corpus(NamedTuple):
     documents: Dataset
     tokens: Dataset
     vocabulary: Dataset
+    phrases: Dataset | None = None  # if phrases.passes is set
 
 
 class Trained(NamedTuple):
@@ -56,13 +56,46 @@ class Do(Protocol):
     def __call__(self, stage: Stage, **arguments: object) -> Dataset: ...
 
 
-Look = Callable[[Corpus], None]  # called with the corpus before the training
-
-
-def pipeline(config: Config, do: Do, look: Look = lambda corpus: None) -> Outputs:
+def pipeline(config: Config, do: Do) -> Outputs:
     """text → documents → tokens → vocabulary → windows → vectors → evaluation"""
-    trained = through_training(config, do, look)
-    scores = do(
+    trained = learn(config, prepare(config, do), do)
+    return Outputs(trained, judge(config, trained, do))
+
+
+def prepare(config: Config, do: Do) -> Corpus:
+    """text → documents → tokens → vocabulary"""
+    documents = do(ingestion, config=config.ingestion)
+    tokens = do(tokenization, documents=documents, config=config.tokenization)
+    found = None
+    if config.phrases.passes:
+        text = {"tokens": tokens, "config": config.phrases, "tokenization": config.tokenization}
+        found = do(phrases, **text)
+        tokens = do(join, **text, phrases=found)
+    words = do(vocabulary, tokens=tokens, config=config.vocabulary, tokenization=config.tokenization)
+    return Corpus(documents, tokens, words, found)
+
+
+def learn(config: Config, corpus: Corpus, do: Do) -> Trained:
+    """vocabulary → windows → vectors"""
+    text = {"tokens": corpus.tokens, "vocabulary": corpus.vocabulary, "config": config.windows, "seed": config.seed}
+    held_out = do(windows, **text, epoch=None)
+    draws = [do(windows, **text, epoch=epoch) for epoch in range(config.training.epochs)]
+    vectors = do(
+        training,
+        vocabulary=corpus.vocabulary,
+        draws=draws,
+        held_out=held_out,
+        config=config.training,
+        tokenization=config.tokenization,
+        window=config.windows.window,
+        seed=config.seed,
+    )
+    return Trained(*corpus[:3], held_out, draws, vectors, corpus.phrases)
+
+
+def judge(config: Config, trained: Trained, do: Do) -> Dataset:
+    """vectors → evaluation"""
+    return do(
         evaluation,
         vectors=trained.vectors,
         held_out=trained.held_out,
@@ -72,31 +105,3 @@ def pipeline(config: Config, do: Do, look: Look = lambda corpus: None) -> Output
         window=config.windows.window,
         seed=config.seed,
     )
-    return Outputs(trained, scores)
-
-
-def through_training(config: Config, do: Do, look: Look = lambda corpus: None) -> Trained:
-    """text → documents → tokens → vocabulary → windows → vectors"""
-    documents = do(ingestion, config=config.ingestion)
-    tokens = do(tokenization, documents=documents, config=config.tokenization)
-    found = None
-    if config.phrases.passes:
-        text = {"tokens": tokens, "config": config.phrases, "tokenization": config.tokenization}
-        found = do(phrases, **text)
-        tokens = do(join, **text, phrases=found)
-    words = do(vocabulary, tokens=tokens, config=config.vocabulary, tokenization=config.tokenization)
-    look(Corpus(documents, tokens, words))
-    corpus = {"tokens": tokens, "vocabulary": words, "config": config.windows, "seed": config.seed}
-    held_out = do(windows, **corpus, epoch=None)
-    draws = [do(windows, **corpus, epoch=epoch) for epoch in range(config.training.epochs)]
-    vectors = do(
-        training,
-        vocabulary=words,
-        draws=draws,
-        held_out=held_out,
-        config=config.training,
-        tokenization=config.tokenization,
-        window=config.windows.window,
-        seed=config.seed,
-    )
-    return Trained(documents, tokens, words, held_out, draws, vectors, found)

@@ -13,7 +13,7 @@ from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.engine.workers import executors
 from tasks.evaluation.stage import check_sets
-from tasks.tracking import session
+from tasks.tracking.session import Tracker
 
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that does not exist yet
 
@@ -62,21 +62,21 @@ def plan(config: Config) -> Plan:
     return planned
 
 
-def already_done(config: Config, planned: Plan) -> Retrained | None:
+def already_done(config: Config, tracker: Tracker, planned: Plan) -> Retrained | None:
     """Return the finished run of the same result, if all its outputs are in the store; else None.
 
     First, runs that a killed process left RUNNING are closed, as at the start of every retraining. What MLflow has lost
     of the finished run is published again, and its vectors become those of the last retraining.
     """
     run_id = None
-    with session.unless_required(config):
-        session.close_abandoned(config)
+    with tracker.unless_required():
+        tracker.close_abandoned()
         if planned.nothing_to_do:
-            run_id = session.find_finished(config, planned.outputs.evaluation.key)
+            run_id = tracker.find_finished(planned.outputs.evaluation.key)
             if run_id:
                 from flows.planning.repair import mend  # whose imports are slow, and a plan does not need them
 
-                mend(config, planned.outputs, run_id)
+                mend(config, tracker, planned.outputs, run_id)
     if run_id is None:
         return None
     vectors.make_latest(Path(config.runtime.workspace), planned.outputs.trained.vectors)

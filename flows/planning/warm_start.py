@@ -14,39 +14,40 @@ from tasks.datasets.files import digest_of
 from tasks.engine.outputs.readiness import ready
 from tasks.engine.store import Dataset, Store, latest
 from tasks.errors import InputError
-from tasks.tracking import registry, session
-from tasks.tracking.run import Run
+from tasks.tracking import names, registry
+from tasks.tracking.session import Tracker
 
 CHAMPION, LAST = "champion", "last"
-OCCASION, CHOSEN = "start.occasion", "start"  # tags: the digest that the choice was made for, and the choice in words
 VECTORS = "vectors.parquet"
 
 
-class Start(NamedTuple):
+class Chosen(NamedTuple):
     """The config, whose warm_start is a file or None, and the tags that record the choice."""
 
     config: Config
     tags: dict[str, str]
 
 
-def chosen(config: Config) -> Start:
+def chosen(config: Config, tracker: Tracker) -> Chosen:
     """Return the config with the chosen file; one that names a file itself is returned unchanged.
 
     Raises InputError if the champion's vectors are not in the store.
     """
     asked = config.training.warm_start
     if asked not in (CHAMPION, LAST):
-        return Start(config, {})
+        return Chosen(config, {})
     ready(Path(config.runtime.workspace), config.runtime.remote)
     occasion = digest_of([asked, recipe(_starting(config, None))])
-    before = session.find_tagged(config, OCCASION, occasion)
+    before = tracker.find_tagged(names.START_OCCASION, occasion)
     if before:
-        named = before.data.params["training.warm_start"]
+        named = before.data.params[names.WARM_START]
         file = None if named == "None" else _store_of(config).own(Path(named))
         if file is None or _fetched(config, file):
-            return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: before.data.tags[CHOSEN]})
-    file, what = _champion(config) if asked == CHAMPION else _last(config)
-    return Start(_starting(config, file), {OCCASION: occasion, CHOSEN: what})
+            return Chosen(
+                _starting(config, file), {names.START_OCCASION: occasion, names.START: before.data.tags[names.START]}
+            )
+    file, what = _champion(config, tracker) if asked == CHAMPION else _last(config)
+    return Chosen(_starting(config, file), {names.START_OCCASION: occasion, names.START: what})
 
 
 def _starting(config: Config, file: Path | None) -> Config:
@@ -54,12 +55,12 @@ def _starting(config: Config, file: Path | None) -> Config:
     return config.model_copy(update={"training": training})
 
 
-def _champion(config: Config) -> tuple[Path | None, str]:
-    uri, name = session.uri(config), config.tracking.registered_model
-    champion = registry.model(uri, name).champion
+def _champion(config: Config, tracker: Tracker) -> tuple[Path | None, str]:
+    name = config.tracking.registered_model
+    champion = registry.model(tracker.uri, name).champion
     if champion is None:
         return None, f"cold: {name!r} has no champion yet"
-    certificate = certificates.read(Run(uri, champion.run_id))
+    certificate = certificates.read(tracker.run(champion.run_id))
     store, place = _store_of(config), certificate["store"]["vectors"]
     found = _found(config, *place.split("/"))
     if found is None or found.digest != certificate["stages"]["vectors"]:

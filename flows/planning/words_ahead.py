@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from configs.schema import Config
 from flows.planning.plan import TO_COME, Plan
-from tasks import notes
 from tasks.datasets.word_lists import chosen
 from tasks.errors import InputError
 from tasks.ingestion.estimate import Seen
@@ -17,6 +16,7 @@ from tasks.phrases.finding import find
 from tasks.phrases.stage import by_pass, connectors
 from tasks.phrases.text import Joiner, text_of, with_phrases
 from tasks.text.normalization import Rules
+from tasks.text.segmenters import unspaced
 from tasks.tokenization import clauses, no_word, scripts, tokenize
 from tasks.vocabulary import empty, frequent, sorted_counts
 from tasks.windows import too_wide
@@ -53,7 +53,7 @@ def count(config: Config, seen: Seen) -> Words:
     if config.phrases.passes:
         lists = _with_phrases(config, lists)
     flat = pc.list_flatten(lists).cast(pa.string())
-    warnings = [notes.clauses(clauses(scripts(pa.array(seen.texts, pa.large_string())), config.tokenization))]
+    warnings = [unspaced(clauses(scripts(pa.array(seen.texts, pa.large_string())), config.tokenization))]
     if not len(flat):
         return _nothing(seen, no_word(len(seen.texts), config.tokenization))
     found = pc.value_counts(flat)

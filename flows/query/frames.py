@@ -9,13 +9,13 @@ import pandas as pd
 from configs import workspaces
 from flows.query import vectors
 from tasks.reports import tables
-from tasks.tracking import session
+from tasks.tracking import address
 from tasks.tracking.client import reached
-from tasks.tracking.names import GROUPS, LOSS
+from tasks.tracking.names import GROUPS, LOSS, PARENT
 from tasks.tracking.run import known_run
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run as Record
+    from mlflow.entities import Run as MlflowRun
 
 ABOUT = ["run", "name", "status", "started", "minutes", "parent"]
 
@@ -26,7 +26,7 @@ def runs(workspace: str | Path | None = None) -> pd.DataFrame:
     Parameters and metrics have MLflow's names. A parameter that is a number in every run is numeric. Raises
     TrackingError if there are no runs yet.
     """
-    with reached(session.runs_of(_folder(workspace))) as client:
+    with reached(address.runs_of(_folder(workspace))) as client:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         page = client.search_runs(experiments)
         rows = [_row(record) for record in page]
@@ -42,7 +42,7 @@ def scores(run_ids: str | Sequence[str], workspace: str | Path | None = None) ->
 
     Raises TrackingError if a run is unknown.
     """
-    uri = session.runs_of(_folder(workspace))
+    uri = address.runs_of(_folder(workspace))
     parts = []
     for run_id in [run_ids] if isinstance(run_ids, str) else run_ids:
         with reached(uri) as client:
@@ -74,11 +74,11 @@ def _folder(workspace: str | Path | None) -> Path:
     return workspaces.folder(workspace) if workspace else workspaces.default()
 
 
-def _row(record: "Record") -> dict[str, Any]:
+def _row(record: "MlflowRun") -> dict[str, Any]:
     info = record.info
     started = pd.Timestamp(info.start_time, unit="ms", tz="UTC")
     minutes = (info.end_time - info.start_time) / 60_000 if info.end_time else None
-    about = [info.run_id, info.run_name, info.status, started, minutes, record.data.tags.get(session.PARENT)]
+    about = [info.run_id, info.run_name, info.status, started, minutes, record.data.tags.get(PARENT)]
     return dict(zip(ABOUT, about, strict=True)) | record.data.params | record.data.metrics
 
 

@@ -27,10 +27,10 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> V
     yet or the epoch is not kept, TrackingError if the run is unknown or holds no vectors.
     """
     if run is not None:
-        from tasks.tracking import models, registry, session
+        from tasks.tracking import address, models, registry
         from tasks.tracking.run import Run
 
-        uri = session.runs_of(workspace)
+        uri = address.runs_of(workspace)
         run_id = registry.run_id(uri, run)
         if epoch:
             return models.earlier(Run(uri, run_id), epoch)[0]
@@ -59,11 +59,11 @@ def space(workspace: Path, run: str | None = None, epoch: int | None = None) -> 
 def of_run(uri: str, run_id: str, *, registered: bool) -> Vectors:
     """Return the vectors as trained, or those of the registered model, which may be rotated to a champion's axes."""
     from tasks.promotion import alignment
-    from tasks.tracking import session
+    from tasks.tracking.contents.vectors import vectors_of
     from tasks.tracking.run import Run
 
     run = Run(uri, run_id)
-    return alignment.registered(run) if registered else session.vectors_of(run)
+    return alignment.registered(run) if registered else vectors_of(run)
 
 
 def make_latest(workspace: Path, vectors: Dataset) -> None:

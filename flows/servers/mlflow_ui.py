@@ -15,14 +15,15 @@ from flows.access.network import hosts
 from flows.servers import mlflow_server
 from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError
-from tasks.tracking import columns, session
+from tasks.tracking import address
+from tasks.tracking.contents import columns
 
 PAUSE = 0.2  # seconds between two health checks
 
 
 def mlflow_ui(workspace: Path, port: int) -> None:
     """Serve the workspace's runs on 127.0.0.1:port. Raises PipelineError if there are none, or the port is taken."""
-    uri, app = session.runs_of(workspace), mlflow_server.app_name()
+    uri, app = address.runs_of(workspace), mlflow_server.app_name()
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise PipelineError(f"port {port} is taken.\nChoose another: w2v ui --port {port + 1}")

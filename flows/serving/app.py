@@ -27,7 +27,8 @@ from flows.query import vectors
 from flows.serving.schema import HEALTH, SCORES, Served, app, threads
 from tasks.errors import PipelineError
 from tasks.evaluation.judging import Space
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
+from tasks.tracking.names import MODEL_VERSION
 from tasks.tracking.run import Run
 
 LOOK_SECONDS = 10.0  # between two looks for a new champion
@@ -42,7 +43,7 @@ class Source:
     """The served vectors: those of one run, or of the current `champion` or `MODEL@champion`."""
 
     def __init__(self, workspace: Path, name: str) -> None:
-        self._uri, self._name = session.runs_of(workspace), name
+        self._uri, self._name = address.runs_of(workspace), name
         self._silent = False  # whether the registry has stopped answering
         self._now = self._load(registry.run_id(self._uri, name))
 
@@ -79,7 +80,7 @@ class Source:
 
     def _load(self, run_id: str) -> Served:
         learnt = vectors.of_run(self._uri, run_id, registered=registry.is_alias(self._name))
-        version = Run(self._uri, run_id).record.data.tags.get("model.version", "")
+        version = Run(self._uri, run_id).record.data.tags.get(MODEL_VERSION, "")
         words = len(learnt.words)
         return Served(run_id, version, learnt, Space(learnt, SCORES // threads(words)))
 

@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from tasks.datasets import contracts
 from tasks.engine.store import Manifest
 from tasks.errors import ContractError, TrackingError
-from tasks.tracking import session
 from tasks.tracking.client import reached
+from tasks.tracking.contents.vectors import vectors_of
+from tasks.tracking.names import LOSS, MANIFESTS, SCORES, TRAINING_LOSS
 from tasks.tracking.run import Run, known_run
 from tasks.vectors.tables import Vectors
 
-CURVES = {"loss/training": "training loss per pair", "loss/held_out": "J(θ) on held-out windows"}
+CURVES = {TRAINING_LOSS: "training loss per pair", LOSS: "J(θ) on held-out windows"}
 
 
 class Curve(NamedTuple):
@@ -50,9 +51,9 @@ def load(uri: str, run_id: str) -> Published:
     try:
         with reached(uri) as client:
             history = {metric: client.get_metric_history(run_id, metric) for metric in CURVES}
-        with Run(uri, run_id).fetched("scores") as scores:
+        with Run(uri, run_id).fetched(SCORES) as scores:
             items = contracts.read(scores / "evaluation.parquet", contracts.EVALUATION)
-        with Run(uri, run_id).fetched("manifests") as manifests:
+        with Run(uri, run_id).fetched(MANIFESTS) as manifests:
             judged, documents = (
                 Manifest.model_validate_json((manifests / f"{name}.json").read_bytes())
                 for name in ("evaluation", "documents")
@@ -61,7 +62,7 @@ def load(uri: str, run_id: str) -> Published:
         lines = str(error).splitlines()
         raise TrackingError(
             f"run {run_id} cannot be compared\n"
-            f"expected  scores/evaluation.parquet of contract {contracts.EVALUATION.id}, manifests/*.json\n"
+            f"expected  {SCORES}/evaluation.parquet of contract {contracts.EVALUATION.id}, {MANIFESTS}/*.json\n"
             f"found     {': '.join(lines[:2]) if isinstance(error, TrackingError) else lines[0]}\n"
             "Name a finished retraining; repeat one of an older version with `w2v retrain`."
         ) from error
@@ -77,5 +78,5 @@ def load(uri: str, run_id: str) -> Published:
         },
         items=items,
         judged=judged,
-        vectors=session.vectors_of(Run(uri, run_id)),
+        vectors=vectors_of(Run(uri, run_id)),
     )

@@ -12,7 +12,7 @@ from tasks.comparison.published import Published
 from tasks.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.scores import Asked
-from tasks.tracking.session import DIGEST
+from tasks.tracking.names import CONFIG_DIGEST
 from tasks.vectors.tables import Vectors
 from w2v_core.measures import paired
 from w2v_core.measures.paired import Difference
@@ -88,7 +88,7 @@ class Comparison(NamedTuple):
 def compare(runs: Sequence[Published]) -> Comparison:
     """Compare each run with the first."""
     first, *others = runs
-    keys = dict.fromkeys(key for run in runs for key in run.parameters if key != DIGEST)
+    keys = dict.fromkeys(key for run in runs for key in run.parameters if key != CONFIG_DIGEST)
     values = {key: [run.parameters.get(key, "–") for run in runs] for key in keys}
     differing = {key: row for key, row in values.items() if len(set(row)) > 1}
     return Comparison(list(runs), differing, [_against(run, first) for run in others])

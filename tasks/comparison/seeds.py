@@ -9,10 +9,10 @@ import pandas as pd
 
 from tasks.display import spreadsheet
 from tasks.display.markdown import tabular
-from tasks.reports.tables import ABOUT_SCORES
+from tasks.tracking.names import ABOUT_SCORES, DEVIATION, NOTE, PARENT, REPORT, SCORES, SEEDS
 from tasks.tracking.run import Run, gathered
 
-NOTE = (
+CAUTION = (
     "Two runs whose scores differ by less than about three deviations may differ by their seeds alone; "
     "with few seeds, the deviation itself is only approximate."
 )
@@ -37,9 +37,9 @@ def noise(metrics: Sequence[dict[str, float]]) -> list[Noise]:
 def publish(parent: Run, workspace: Path, children: dict[int, Run], found: list[Noise]) -> None:
     """Write means, deviations, a table and a page to the parent run, and make the seeds' runs its children."""
     for child in children.values():
-        child.tag({"mlflow.parentRunId": parent.id})
+        child.tag({PARENT: parent.id})
     parent.metrics({each.score: each.mean for each in found}, step=0)
-    parent.metrics({f"deviation/{each.score.split('/')[1]}": each.deviation for each in found}, step=0)
+    parent.metrics({DEVIATION.format(score=each.score.split("/")[1]): each.deviation for each in found}, step=0)
     frame = pd.DataFrame(
         [[each.score, each.mean, each.deviation, *each.values] for each in found],
         columns=["score", "mean", "deviation", *(f"seed {seed}" for seed in children)],
@@ -49,14 +49,14 @@ def publish(parent: Run, workspace: Path, children: dict[int, Run], found: list[
     page = "\n\n".join([
         f"One setting with {len(children)} seeds: {named}.",
         tabular(["score", "mean", "deviation", "seeds"], rows),
-        NOTE,
+        CAUTION,
     ])  # fmt: skip
     with gathered(workspace, parent.id) as folder:
-        (folder / "scores").mkdir()
-        spreadsheet.write(frame, folder / "scores" / "seeds.csv")
-        (folder / "report.md").write_text(page, encoding="utf-8")
+        (folder / SCORES).mkdir()
+        spreadsheet.write(frame, folder / SCORES / "seeds.csv")
+        (folder / REPORT).write_text(page, encoding="utf-8")
         parent.files(folder)
-    parent.tag({"mlflow.note.content": page, "seeds": " ".join(map(str, children))})
+    parent.tag({NOTE: page, SEEDS: " ".join(map(str, children))})
 
 
 def _listed(values: list[float]) -> str:

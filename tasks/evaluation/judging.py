@@ -15,6 +15,7 @@ from tasks.datasets import contracts
 from tasks.engine.threads import ordered_map
 from tasks.evaluation.datasets import Analogy, Pair
 from tasks.text.normalization import Lookup
+from tasks.tracking.names import MEAN_COSINE
 from tasks.vectors.tables import Vectors
 from w2v_core.measures import similarity
 
@@ -104,7 +105,7 @@ def ranks(ids: Ids) -> NDArray[np.float64]:
 
 def spread(space: Space) -> dict[str, float]:
     """Return the mean cosine of frequent words, near 1 if they have collapsed; empty for a single word."""
-    return {"vectors/mean_cosine": space.vectors.mean_cosine(FREQUENT)} if len(space) > 1 else {}
+    return {MEAN_COSINE: space.vectors.mean_cosine(FREQUENT)} if len(space) > 1 else {}
 
 
 def _answers(ask: Ask, ids: Ids, covered: Mask, candidates: int, threads: int) -> tuple[Ids, NDArray[np.float64]]:

@@ -17,14 +17,13 @@ import numpy as np
 from configs.schema import Promotion
 from tasks.datasets import contracts
 from tasks.engine.store import Dataset
+from tasks.tracking.names import LOSS, LOSS_PER_PAIR, MEAN_COSINE
 from tasks.vectors import tables
 from w2v_core.model import initial
 from w2v_core.randomness import generator
 
-TAG = "w2v.nothing_learnt"  # tag of a run with the faults of its vectors
 STILL = 1e-9  # relative change of a float64 loss that counts as rounding
 NEAR = 1e-6  # the same for a float32 component
-LOSS, PER_PAIR, COSINE = "loss/held_out", "loss/held_out_per_pair", "vectors/mean_cosine"
 
 
 def learning(vectors: Dataset, metrics: Mapping[str, float], objective: str, seed: int) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _before(vectors: Dataset, metrics: Mapping[str, float], judged: list[float],
     if objective == "hierarchical_softmax":
         return None
     words = next(file.rows for file in vectors.manifest.files if file.name == tables.FINAL)
-    return log(words or 1) * metrics[LOSS] / metrics[PER_PAIR]
+    return log(words or 1) * metrics[LOSS] / metrics[LOSS_PER_PAIR]
 
 
 def faults(facts: Mapping[str, Any], rule: Promotion) -> list[str]:
@@ -69,9 +68,9 @@ def faults(facts: Mapping[str, Any], rule: Promotion) -> list[str]:
         found.append(
             f"J(θ) on held-out windows is {metrics[LOSS]:.4f}, no better than {before:.4f} without the training"
         )
-    if metrics.get(COSINE, 0.0) >= rule.max_cosine:
+    if metrics.get(MEAN_COSINE, 0.0) >= rule.max_cosine:
         found.append(
-            f"the vectors have collapsed: two frequent words have a cosine of {metrics[COSINE]:.2f} on average"
+            f"the vectors have collapsed: two frequent words have a cosine of {metrics[MEAN_COSINE]:.2f} on average"
         )
     for score, floor in rule.floors.items():
         if score not in metrics:

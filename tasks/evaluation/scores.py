@@ -7,16 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.tracking.names import ANALOGY_ADD, ANALOGY_MUL, CATEGORY, CLOSER, COVERAGE, HIGH, LOW, SIMILARITY
 from w2v_core.measures.bootstrap import Estimate, share, spearman
 from w2v_core.randomness import generator
 
-# One slash in each name: MLflow shows metrics with the same prefix as one section of charts.
-METRICS = {
-    "similarity": "similarity/{}",
-    "3cosadd": "analogy/{}.3cosadd",
-    "3cosmul": "analogy/{}.3cosmul",
-    "closer": "domain/{}.closer",
-    "category": "domain/{}.category",
+METRICS = {  # by judge
+    "similarity": SIMILARITY,
+    "3cosadd": ANALOGY_ADD,
+    "3cosmul": ANALOGY_MUL,
+    "closer": CLOSER,
+    "category": CATEGORY,
 }
 BANDS = {"frequent": 1_000, "middle": 10_000, "rare": None}  # upper limit of the rank of an item's rarest word
 
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
     @property
     def metric(self) -> str:
-        return METRICS[self.judge].format(self.set)
+        return METRICS[self.judge].format(set=self.set)
 
 
 def asked(items: pa.Table) -> Iterator[Asked]:
@@ -51,11 +51,12 @@ def figures(items: pa.Table, resamples: int, seed: int) -> dict[str, float]:
             name = each.metric.split("/")[1]
             metrics |= {
                 each.metric: found.value,
-                f"interval/{name}.low": found.low,
-                f"interval/{name}.high": found.high,
+                LOW.format(score=name): found.low,
+                HIGH.format(score=name): found.high,
             }
     sets = dict.fromkeys(each.set for each in asked(items))
-    return metrics | {f"coverage/{name}": _mean(items.filter(pc.equal(items["set"], name))["covered"]) for name in sets}
+    covered = {name: items.filter(pc.equal(items["set"], name))["covered"] for name in sets}
+    return metrics | {COVERAGE.format(set=name): _mean(each) for name, each in covered.items()}
 
 
 def bands(items: pa.Table, resamples: int, seed: int) -> list[dict[str, Any]]:

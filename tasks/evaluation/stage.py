@@ -18,6 +18,7 @@ from tasks.evaluation.datasets import digests, judging_files, read_analogies, re
 from tasks.evaluation.judging import Space
 from tasks.settings import settings_of
 from tasks.text.normalization import Rules
+from tasks.tracking.names import LOSS, LOSS_PER_PAIR
 from tasks.vectors import tables
 from w2v_core.measures.likelihood import held_out_loss
 from w2v_core.model import Model
@@ -124,7 +125,7 @@ def _held_out(vectors: Dataset, epoch: int | None, held_out: Dataset, settings: 
     learnt = tables.read(vectors, ["count", "input", "output"], epoch)
     theta = np.stack([tables.matrix(learnt["input"]), tables.matrix(learnt["output"])], axis=1)
     found = held_out_loss(Model(theta), windows, settings, learnt["count"].to_numpy())
-    return {"loss/held_out": found.per_window, "loss/held_out_per_pair": found.per_pair}
+    return {LOSS: found.per_window, LOSS_PER_PAIR: found.per_pair}
 
 
 def _typical(space: Space) -> list[str]:

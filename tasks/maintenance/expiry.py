@@ -21,13 +21,11 @@ from tasks.maintenance.garbage import DAY, pinned
 from tasks.maintenance.survey import named_runs
 from tasks.tracking import registry
 from tasks.tracking.client import reached
-from tasks.tracking.names import KEEP
-from tasks.tracking.ownership import HOST
-from tasks.tracking.session import FLOW_RUN, PARENT
+from tasks.tracking.names import FLOW_RUN, HOST, KEEP, PARENT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run as Record
+    from mlflow.entities import Run as MlflowRun
 
 PAGE = 1_000  # runs per page of MLflow's answers
 DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's variable for the database of its server
@@ -123,7 +121,7 @@ def purge(uri: str, days: float) -> str:
     return f"{number} runs purged that were deleted {days:g} days ago or earlier"
 
 
-def _records(client: "MlflowClient", experiment: str) -> "Iterator[Record]":
+def _records(client: "MlflowClient", experiment: str) -> "Iterator[MlflowRun]":
     token = None
     while True:
         page = client.search_runs([experiment], max_results=PAGE, page_token=token)
@@ -132,7 +130,7 @@ def _records(client: "MlflowClient", experiment: str) -> "Iterator[Record]":
             return
 
 
-def _past(record: "Record", named: dict[str, str]) -> Past:
+def _past(record: "MlflowRun", named: dict[str, str]) -> Past:
     info, tags = record.info, record.data.tags
     why = named.get(info.run_id, "") or (f"it has the tag `{KEEP}`" if pinned(tags) else "")
     return Past(

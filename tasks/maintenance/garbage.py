@@ -62,7 +62,7 @@ class Garbage(NamedTuple):
     reason: str
 
 
-class Swept(NamedTuple):
+class Collected(NamedTuple):
     garbage: list[Garbage]
     kept: dict[str, str]
     runs: list[Known]
@@ -72,7 +72,7 @@ class Swept(NamedTuple):
 Ask = Callable[[list[str]], list[Known]]
 
 
-def sweep(workspace: Path, policy: Policy, ask: Ask, *, dry_run: bool) -> Swept:
+def collect(workspace: Path, policy: Policy, ask: Ask, *, dry_run: bool) -> Collected:
     """Delete what no kept run uses; `ask` returns MLflow's records of the workspace's runs."""
     uses = Uses(workspace)
     with uses.lock:  # a run that starts now waits before it reads the store
@@ -88,7 +88,7 @@ def sweep(workspace: Path, policy: Policy, ask: Ask, *, dry_run: bool) -> Swept:
             for run in runs:
                 if run.id not in kept:
                     uses.forget(run.id)
-    return Swept(garbage, kept, runs)
+    return Collected(garbage, kept, runs)
 
 
 def _unused(workspace: Path, used: set[str], noted: set[str], at_work: set[str], days: float) -> Iterator[Garbage]:

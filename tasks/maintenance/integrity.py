@@ -6,16 +6,17 @@ A user may delete a version, a clean-up a folder, and a full disk may truncate a
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tasks.certificate import FILE, read
+from tasks.certificate import read
 from tasks.errors import TrackingError, Unreachable
 from tasks.tracking import models
 from tasks.tracking.client import reached
+from tasks.tracking.names import CERTIFICATE, VECTORS
 from tasks.tracking.run import Run
 
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
 
-LARGE = "vectors/vectors.npy"  # has the same size in each model
+LARGE = f"{VECTORS}/vectors.npy"  # has the same size in each model
 
 
 def gone(run: Run, name: str) -> list[str]:
@@ -25,7 +26,7 @@ def gone(run: Run, name: str) -> list[str]:
     except Unreachable:
         raise
     except TrackingError:
-        return [FILE]
+        return [CERTIFICATE]
     wanted: dict[str, int | None] = dict.fromkeys(certificate["artifacts"]) | certificate.get("sizes", {})
     with reached(run.uri) as client:
         there = dict(_files(lambda folder: client.list_artifacts(run.id, folder), ""))

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from tasks.orchestration.flow_runs import FlowRuns
 from tasks.tracking import heartbeat
 from tasks.tracking.client import reached
-from tasks.tracking.ownership import COMMAND, HOST, PID, abandoned, alone, close, silent
-from tasks.tracking.session import FLOW_RUN
+from tasks.tracking.names import COMMAND, FLOW_RUN, HOST, PID
+from tasks.tracking.ownership import abandoned, close, lock_of_starts, silent
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run as Record
+    from mlflow.entities import Run as MlflowRun
     from prefect.client.schemas.objects import FlowRun
 
 
@@ -36,7 +36,7 @@ class Lost(NamedTuple):
 
 def close_lost(uri: str, workspace: Path, limit: float) -> list[Lost]:
     """Kill every RUNNING run whose owner is dead, in all experiments. Runs without an owner tag are ignored."""
-    with reached(uri) as client, alone(workspace):
+    with reached(uri) as client, lock_of_starts(workspace):
         gone = list(_gone(client, limit))
         for record, _ in gone:
             close(client, record, "KILLED")
@@ -59,7 +59,7 @@ def close_lost_flow_runs(flow_runs: FlowRuns, uri: str, lost: list[Lost], limit:
     return found
 
 
-def _gone(client: "MlflowClient", limit: float) -> "Iterator[tuple[Record, str]]":
+def _gone(client: "MlflowClient", limit: float) -> "Iterator[tuple[MlflowRun, str]]":
     """Yield the orphaned runs, each with the reason."""
     running = _running(client)
     for record in running:
@@ -76,14 +76,14 @@ def _gone(client: "MlflowClient", limit: float) -> "Iterator[tuple[Record, str]]
             )
 
 
-def _running(client: "MlflowClient") -> "list[Record]":
+def _running(client: "MlflowClient") -> "list[MlflowRun]":
     """Return the RUNNING runs that name an owner."""
     experiments = [each.experiment_id for each in client.search_experiments()]
     found = client.search_runs(experiments, "attributes.status = 'RUNNING'") if experiments else []
     return [record for record in found if HOST in record.data.tags]
 
 
-def _lost(record: "Record", why: str) -> Lost:
+def _lost(record: "MlflowRun", why: str) -> Lost:
     tags = record.data.tags
     return Lost(record.info.run_name, record.info.run_id, tags.get(FLOW_RUN, ""), why, tags.get(COMMAND, ""))
 

@@ -12,12 +12,12 @@ from tasks.engine.outputs import sharing
 from tasks.engine.outputs.manifest import MANIFEST, Manifest
 from tasks.engine.outputs.remote import Listed, Remote
 from tasks.engine.outputs.sharing import OUTPUTS
-from tasks.maintenance.garbage import DAY, Ask, Garbage, Policy, Swept, always
+from tasks.maintenance.garbage import DAY, Ask, Garbage, Policy, Collected, always
 
 UNFINISHED = DAY  # seconds for which objects that no manifest names may be those of an upload
 
 
-def sweep(remote: Remote, workspace: Path, policy: Policy, ask: Ask, *, dry_run: bool) -> Swept:
+def collect(remote: Remote, workspace: Path, policy: Policy, ask: Ask, *, dry_run: bool) -> Collected:
     """Delete from the remote what no kept run uses; runs that MLflow does not know are kept, as they may be at work."""
     leases = sharing.leases(remote)
     runs = ask(sorted(leases))
@@ -34,7 +34,7 @@ def sweep(remote: Remote, workspace: Path, policy: Policy, ask: Ask, *, dry_run:
         for run in runs:
             if run.id not in kept:
                 sharing.forget(remote, run.id)
-    return Swept(list(found.values()), kept, runs, remote.address)
+    return Collected(list(found.values()), kept, runs, remote.address)
 
 
 Outputs = Mapping[str, Mapping[str, Listed]]  # by `stage/key`, the objects by name

@@ -11,8 +11,9 @@ import numpy as np
 from tasks.comparison.runs import FEWEST, WORDS
 from tasks.errors import InputError
 from tasks.tracking import registry
+from tasks.tracking.contents.vectors import vectors_of
+from tasks.tracking.names import ALIGNED, ALIGNED_VECTORS, VECTORS
 from tasks.tracking.run import Run
-from tasks.tracking.session import ALIGNED, VECTORS, vectors_of
 from tasks.vectors.tables import Vectors
 from w2v_core.measures import procrustes, similarity
 
@@ -41,7 +42,7 @@ class Aligned(NamedTuple):
 def registered(run: Run) -> Vectors:
     """Return the vectors of the run's model."""
     aligned = run.record.data.tags.get(ALIGNED, NOBODY) != NOBODY
-    return vectors_of(run, ALIGNED if aligned else VECTORS)
+    return vectors_of(run, ALIGNED_VECTORS if aligned else VECTORS)
 
 
 def align(run: Run, model: str, learnt: Vectors) -> Aligned | None:

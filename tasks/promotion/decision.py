@@ -16,11 +16,12 @@ from tasks.orchestration import artifacts
 from tasks.promotion.rule import measure, merits, objections
 from tasks.tracking import registry
 from tasks.tracking.client import reached
-from tasks.tracking.registry import CHAMPION, VERDICT, Decision, Figures, Model, Version
+from tasks.tracking.names import DECISIONS, VERDICT
+from tasks.tracking.registry import CHAMPION, Decision, Figures, Model, Version
 from tasks.tracking.run import Run, gathered
 
 
-def alone(workspace: Path) -> Held:
+def lock_of_promotions(workspace: Path) -> Held:
     """Return the lock of promotions: of two decisions at once, the second sees the result of the first."""
     workspace.mkdir(parents=True, exist_ok=True)
     return Held(workspace / "promotion.lock")
@@ -68,8 +69,8 @@ def interrupted(model: Model) -> Decision | None:
     last = model.history[-1]
     run = Run(model.uri, last.run_id)
     with reached(model.uri) as client:
-        files = {file.path for file in client.list_artifacts(run.id, VERDICT)}
-    whole = files >= {f"{VERDICT}/{_name(last)}.{kind}" for kind in ("json", "md")}
+        files = {file.path for file in client.list_artifacts(run.id, DECISIONS)}
+    whole = files >= {f"{DECISIONS}/{_name(last)}.{kind}" for kind in ("json", "md")}
     return None if whole and run.record.data.tags.get(VERDICT) == last.verdict else last
 
 
@@ -78,9 +79,11 @@ def record(workspace: Path, model: Model, decision: Decision) -> None:
     registry.settle(model, decision)
     run, text = Run(model.uri, decision.run_id), page(model, decision)
     with gathered(workspace, run.id) as folder:
-        (folder / VERDICT).mkdir()
-        (folder / VERDICT / f"{_name(decision)}.json").write_text(decision.model_dump_json(indent=1), encoding="utf-8")
-        (folder / VERDICT / f"{_name(decision)}.md").write_text(text, encoding="utf-8")
+        (folder / DECISIONS).mkdir()
+        (folder / DECISIONS / f"{_name(decision)}.json").write_text(
+            decision.model_dump_json(indent=1), encoding="utf-8"
+        )
+        (folder / DECISIONS / f"{_name(decision)}.md").write_text(text, encoding="utf-8")
         run.files(folder)
     run.tag({VERDICT: decision.verdict})
     artifacts.announce_page(text, "promotion", markdown.text(decision.sentence))

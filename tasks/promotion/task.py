@@ -10,7 +10,7 @@ from configs.schema import Config
 from tasks import notifications
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
-from tasks.promotion.decision import alone, decide, record
+from tasks.promotion.decision import decide, lock_of_promotions, record
 from tasks.tracking import registry
 from tasks.tracking.registry import Decision
 
@@ -21,7 +21,7 @@ log = logging.getLogger("w2v")
 def promotion(config: Config, context: Context) -> Decision:
     """Decide about the version of the run of `context`; repeat only the recording of an earlier decision."""
     workspace = Path(context.runtime.workspace)
-    with alone(workspace):
+    with lock_of_promotions(workspace):
         model = registry.model(context.tracking_uri, config.tracking.registered_model)
         version = model.of_run(context.run_id)
         decided = bool(version.decisions)

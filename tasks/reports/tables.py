@@ -10,8 +10,8 @@ from tasks import notes
 from tasks.display.markdown import code, tabular, text
 from tasks.engine.store import Manifest
 from tasks.evaluation import learning
+from tasks.tracking.names import ABOUT_SCORES, COVERAGE, HIGH, LOW
 
-ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that describe scores
 METHODS = ["3cosadd", "3cosmul"]
 Row = dict[str, Any]
 
@@ -22,8 +22,8 @@ def scores(metrics: dict[str, float]) -> list[Row]:
     for metric, value in metrics.items():
         group, name = metric.split("/")
         if group not in ABOUT_SCORES:
-            low, high = metrics.get(f"interval/{name}.low"), metrics.get(f"interval/{name}.high")
-            coverage = metrics.get(f"coverage/{name.split('.')[0]}")
+            low, high = metrics.get(LOW.format(score=name)), metrics.get(HIGH.format(score=name))
+            coverage = metrics.get(COVERAGE.format(set=name.split(".")[0]))
             rows.append({"score": metric, "value": value, "low": low, "high": high, "coverage": coverage})
     return rows
 

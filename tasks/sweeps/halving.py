@@ -16,9 +16,10 @@ from tasks.display.markdown import block, code, tabular
 from tasks.orchestration import artifacts
 from tasks.sweeps import figure
 from tasks.sweeps.ranking import Mattered, Sweep, mean_ranks
+from tasks.tracking.names import BEST, FIGURES, NOTE, REPORT, SCORES
 from tasks.tracking.run import Run, gathered
 
-NOTE = "The mean rank is over these scores, among the candidates that trained for equally long."
+ABOUT_RANKS = "The mean rank is over these scores, among the candidates that trained for equally long."
 FINALISTS = 2  # train to the end, at least: a single one would have been chosen by short trainings alone
 
 
@@ -76,22 +77,22 @@ def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
         f"{len(sweep.ranked)} candidates, ranked by `{sweep.by}`; the best is {code(described(sweep.best.change))}, "
         f"run `{sweep.best.run_id}`.",
         tabular(head, lines),
-        NOTE,
+        ABOUT_RANKS,
         "\n".join(f"- {code(each.key)}: {share(each)}" for each in sweep.mattered),
-        f"`best.toml`, for `w2v retrain`:\n\n{block(best, 'toml')}",
+        f"`{BEST}`, for `w2v retrain`:\n\n{block(best, 'toml')}",
     ])  # fmt: skip
     parent.metrics({score: value for score, value in sweep.best.metrics.items() if score in sweep.scores}, step=0)
     with gathered(workspace, parent.id) as folder:
-        for name in ("figures", "scores"):
+        for name in (FIGURES, SCORES):
             (folder / name).mkdir()
-        spreadsheet.write(frame(sweep), folder / "scores" / "sweep.csv")
-        figure.draw(sweep).savefig(folder / "figures" / "what-mattered.png")
-        (folder / "best.toml").write_text(best, encoding="utf-8")
-        (folder / "report.md").write_text(page, encoding="utf-8")
+        spreadsheet.write(frame(sweep), folder / SCORES / "sweep.csv")
+        figure.draw(sweep).savefig(folder / FIGURES / "what-mattered.png")
+        (folder / BEST).write_text(best, encoding="utf-8")
+        (folder / REPORT).write_text(page, encoding="utf-8")
         parent.files(folder)
     rows = [dict(zip(head, line, strict=True)) for line in lines]
     artifacts.announce(parent, rows, page)
-    parent.tag({"mlflow.note.content": page})
+    parent.tag({NOTE: page})
 
 
 def share(each: Mattered) -> str:

@@ -68,7 +68,7 @@ def judged(evaluation: Evaluation) -> list[str]:
     judges = {"similarity": evaluation.similarity, "domain": evaluation.domain}
     sets = [(judges.get(metric.split("/")[0], evaluation.analogies), metric) for metric in METRICS.values()]
     names = dict(zip(judging_files(evaluation), set_names(judging_files(evaluation)), strict=True))
-    return [metric.format(names[file]) for judging, metric in sets for file in judging]
+    return [metric.format(set=names[file]) for judging, metric in sets for file in judging]
 
 
 def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tasks.errors import TrackingError
+from tasks.tracking.names import BEAT
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run as Record
+    from mlflow.entities import Run as MlflowRun
 
     from tasks.tracking.run import Run
 
-BEAT = "owner.beat"  # the tag
 BEATS = 20  # in the time after which a run counts as lost
 PATIENCE = 0.1  # share of that time, two beats: a run without heartbeat is looked at again after it
 
@@ -43,12 +43,12 @@ def stop(run_id: str) -> None:
         _beating.pop(run_id).set()
 
 
-def last(record: "Record") -> str:
+def last(record: "MlflowRun") -> str:
     """Return the time of the last heartbeat; empty for a run of a version without heartbeats."""
     return str(record.data.tags.get(BEAT, ""))
 
 
-def age(record: "Record") -> float:
+def age(record: "MlflowRun") -> float:
     """Return the seconds since the last heartbeat, by our clock; since the run's start if there was none."""
     began = datetime.fromtimestamp(record.info.start_time / 1_000, UTC)
     beaten = datetime.fromisoformat(last(record)) if last(record) else began

@@ -18,6 +18,7 @@ from tasks.text import normalization
 from tasks.text.normalization import Rules
 from tasks.tracking.client import already_exists, reached
 from tasks.tracking.database_paths import artifact_address
+from tasks.tracking.names import MODEL_VERSIONS
 from tasks.tracking.run import Run, fetched
 from tasks.vectors import tables
 from tasks.vectors.tables import Vectors
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 CODE, NORMALIZATION = Path(__file__).with_name("pyfunc.py"), Path(normalization.__file__)
 FORMER_CODE = "_pyfunc.py"  # name of the code file in models of version 0.1
-VERSIONS = "mlflow.modelVersions"  # the tag from which MLflow's page of a logged model reads its versions
 DATA, FILES = "artifacts", ("vectors.npy", "vocabulary.parquet")  # folder and files of a packed model
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
 EARLIER = "word-vectors-epoch-{:03d}"
@@ -75,7 +75,7 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
             return version
         source = model.artifact_location  # MLflow would look for `models:/…` in another store
         number = str(client.create_model_version(name, source, run.id, tags=tags, model_id=model_id).version)
-        client.set_logged_model_tags(model_id, {VERSIONS: json.dumps([{"name": name, "version": number}])})
+        client.set_logged_model_tags(model_id, {MODEL_VERSIONS: json.dumps([{"name": name, "version": number}])})
     return number
 
 

@@ -13,14 +13,12 @@ from tasks.engine.environment import Owner
 from tasks.engine.file_lock import Held
 from tasks.errors import TrackingError
 from tasks.tracking import heartbeat
+from tasks.tracking.names import BEAT, CLAIM, COMMAND, CONTINUE, HOST, PID, STARTED
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run as Record
+    from mlflow.entities import Run as MlflowRun
 
-RECIPE, CONTINUE = "result.recipe", "how to continue"  # tags
-CLAIM = "claim"  # the tag of a run that is claimed but not yet at work: see single_flight
-HOST, PID, STARTED, COMMAND = "owner.host", "owner.pid", "owner.started", "owner.command"
 CLOSED = {"KILLED", "FAILED"}
 
 
@@ -32,17 +30,17 @@ def owner_tags() -> dict[str, str]:
         PID: str(owner.pid),
         STARTED: str(owner.started),
         COMMAND: environment.command(),
-        heartbeat.BEAT: heartbeat.now(),
+        BEAT: heartbeat.now(),
     }
 
 
-def alone(workspace: Path) -> Held:
+def lock_of_starts(workspace: Path) -> Held:
     """Return the lock under which a start takes a run: a simultaneous start in the workspace finds it RUNNING."""
     workspace.mkdir(parents=True, exist_ok=True)
     return Held(workspace / "runs.lock")
 
 
-def close(client: "MlflowClient", record: "Record", status: str) -> None:
+def close(client: "MlflowClient", record: "MlflowRun", status: str) -> None:
     """End the run with this status. KILLED and FAILED runs get a tag that says how to resume; a claim is deleted."""
     heartbeat.stop(record.info.run_id)
     if CLAIM in record.data.tags:
@@ -55,14 +53,14 @@ def close(client: "MlflowClient", record: "Record", status: str) -> None:
     client.set_terminated(record.info.run_id, status)
 
 
-def reopen(client: "MlflowClient", record: "Record") -> None:
+def reopen(client: "MlflowClient", record: "MlflowRun") -> None:
     """Set the run to RUNNING again."""
     if CONTINUE in record.data.tags:
         client.delete_tag(record.info.run_id, CONTINUE)
     client.update_run(record.info.run_id, status="RUNNING")
 
 
-def abandoned(record: "Record") -> bool:
+def abandoned(record: "MlflowRun") -> bool:
     """Return whether the run is RUNNING but its owner, a process of this host, is dead."""
     tags = record.data.tags
     if record.info.status != "RUNNING" or tags.get(HOST) != environment.owner().host:
@@ -70,7 +68,7 @@ def abandoned(record: "Record") -> bool:
     return not Owner(tags[HOST], int(tags[PID]), float(tags[STARTED])).alive
 
 
-def silent(record: "Record", limit: float) -> bool:
+def silent(record: "MlflowRun", limit: float) -> bool:
     """Return whether the run is RUNNING on another host and its last heartbeat is more than `limit` seconds old."""
     host = record.data.tags.get(HOST, "")
     return bool(host) and elsewhere(record.info.status, host) and heartbeat.age(record) > limit
@@ -81,7 +79,7 @@ def elsewhere(status: str, host: str) -> bool:
     return status == "RUNNING" and host != environment.owner().host
 
 
-def check_closable(record: "Record") -> None:
+def check_closable(record: "MlflowRun") -> None:
     """Raise TrackingError if the run has ended, or if its owner is a live process of this host."""
     host = record.data.tags.get(HOST, "a host it does not name")
     if record.info.status != "RUNNING":

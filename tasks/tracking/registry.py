@@ -11,11 +11,10 @@ from configs.schema import Tracking
 from tasks.engine.store import Record
 from tasks.errors import InputError
 from tasks.tracking.client import reached
+from tasks.tracking.names import DECISION, VERDICT
 from tasks.tracking.run import full_id
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
-DECISION = "decision "  # the tag's name ends with the time
-VERDICT = "promotion"  # the tag with the latest verdict, for MLflow's tables
 
 
 class Gate(Record):
@@ -135,7 +134,11 @@ def model(uri: str, name: str) -> Model:
         str(each.version): Version(
             str(each.version),
             str(each.run_id),
-            [Decision.model_validate_json(each.tags[tag]) for tag in sorted(each.tags) if tag.startswith(DECISION)],
+            [
+                Decision.model_validate_json(each.tags[tag])
+                for tag in sorted(each.tags)
+                if tag.startswith(DECISION.format(time=""))
+            ],
         )
         for each in versions
     }
@@ -175,7 +178,8 @@ def challenge(of: Model, version: Version) -> Model:
 def settle(of: Model, decision: Decision) -> None:
     """Record the decision, then carry it out. Idempotent; moves no alias if the champion has changed meanwhile."""
     with reached(of.uri) as client:
-        for tag, value in ((f"{DECISION}{decision.when}", decision.model_dump_json()), (VERDICT, decision.verdict)):
+        tags = {DECISION.format(time=decision.when): decision.model_dump_json(), VERDICT: decision.verdict}
+        for tag, value in tags.items():
             client.set_model_version_tag(of.name, decision.version, tag, value)
         if decision.verdict != "kept back" and of.aliases.get(CHAMPION) == decision.against:
             client.set_registered_model_alias(of.name, CHAMPION, decision.version)

@@ -140,14 +140,14 @@ def _run(database: Path) -> str:
 
 def _alive(tags: dict[str, str]) -> bool:
     """Return whether a run is alive: by its process on this host, by its last heartbeat on another."""
-    from tasks.tracking import heartbeat, ownership
+    from tasks.tracking import names
 
-    if ownership.HOST not in tags:
+    if names.HOST not in tags:
         return False
-    if tags[ownership.HOST] == environment.owner().host:
-        owner = Owner(tags[ownership.HOST], int(tags[ownership.PID]), float(tags[ownership.STARTED]))
+    if tags[names.HOST] == environment.owner().host:
+        owner = Owner(tags[names.HOST], int(tags[names.PID]), float(tags[names.STARTED]))
         return owner.alive
-    beat = tags.get(heartbeat.BEAT)
+    beat = tags.get(names.BEAT)
     return bool(beat) and time.time() - datetime.fromisoformat(str(beat)).timestamp() < LOST
 
 

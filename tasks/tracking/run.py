@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from configs.addresses import shown
 from tasks.errors import TrackingError
 from tasks.tracking.client import not_found, reached
+from tasks.tracking.names import INPUT_CONTEXT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Dataset as Entity
-    from mlflow.entities import Run as Record
+    from mlflow.entities import Run as MlflowRun
 
 NEWEST = 3  # runs named in the error when one is not found
 START = re.compile("[0-9a-f]{6,31}")  # the start of a run's id, long enough to be unique
@@ -46,7 +47,7 @@ class Run:
         self._steps: dict[str, set[int]] = {}  # of each curve: the steps that have a point
 
     @functools.cached_property
-    def record(self) -> "Record":
+    def record(self) -> "MlflowRun":
         """Return the run as it was when first read. Raises TrackingError if there is no such run."""
         with reached(self.uri) as client:
             return known_run(client, self.uri, self.id)
@@ -87,7 +88,7 @@ class Run:
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import IntegrityError
 
-        entries = [DatasetInput(each.entity, [InputTag("mlflow.data.context", each.context)]) for each in inputs]
+        entries = [DatasetInput(each.entity, [InputTag(INPUT_CONTEXT, each.context)]) for each in inputs]
         with reached(self.uri) as client:
             try:
                 client.log_inputs(self.id, entries)
@@ -155,7 +156,7 @@ def full_id(uri: str, start: str) -> str:
     return found[0].info.run_id if found else start
 
 
-def known_run(client: "MlflowClient", place: str, run_id: str) -> "Record":
+def known_run(client: "MlflowClient", place: str, run_id: str) -> "MlflowRun":
     """Return the run's record. Raises TrackingError, which names the newest runs, if there is no such run."""
     from mlflow.exceptions import MlflowException
 

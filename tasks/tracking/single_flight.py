@@ -1,8 +1,9 @@
 """One result, one run: of several processes with the same recipe, one computes the result and the others wait for it.
 
-A file lock (`ownership.alone`) separates starts in one workspace. Starts from several workspaces share only MLflow's
-server, which has no locks. There each creates a run as its claim and then looks for others: a process that sees no
-other claim takes its turn, one that sees another withdraws. Of two claims, the later one always sees the other.
+A file lock (`ownership.lock_of_starts`) separates starts in one workspace. Starts from several workspaces share only
+MLflow's server, which has no locks. There each creates a run as its claim and then looks for others: a process that
+sees no other claim takes its turn, one that sees another withdraws. Of two claims, the later one always sees the
+other.
 """
 
 import logging
@@ -16,15 +17,13 @@ from tasks.engine import environment
 from tasks.errors import PipelineError, TrackingError, Unreachable
 from tasks.tracking import heartbeat
 from tasks.tracking.client import reached
-from tasks.tracking.ownership import CLAIM, CLOSED, HOST, PID, RECIPE, abandoned, close, silent
+from tasks.tracking.names import CLAIM, HOST, PID, RECIPE, REPRODUCES, REPRODUCTION, RESULT
+from tasks.tracking.ownership import CLOSED, abandoned, close, silent
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run as Record
+    from mlflow.entities import Run as MlflowRun
 
-RESULT = "result.key"  # the tag that is set when the run is complete
-REPRODUCES = "reproduces"  # the tag that names the original
-VERDICT = "reproduction"  # the tag that completes a reproduction
 PAUSE = 1.0  # seconds between two looks at another process's run
 
 log = logging.getLogger("w2v")
@@ -40,7 +39,7 @@ class Turn(NamedTuple):
 class AtWork(PipelineError):
     """Another process is computing the same result."""
 
-    def __init__(self, record: "Record") -> None:
+    def __init__(self, record: "MlflowRun") -> None:
         super().__init__(f"run {record.info.run_id} is computing the same result.\nWait until it ends.")
         self.record = record
 
@@ -48,7 +47,7 @@ class AtWork(PipelineError):
 @contextmanager
 def turn(
     client: "MlflowClient", experiment: str, tags: dict[str, str], title: str, *, shared: bool
-) -> "Iterator[Record]":
+) -> "Iterator[MlflowRun]":
     """Yield the run of this recipe: one that has its result, else an unfinished one, else a new one.
 
     The block must set it to RUNNING; this process owns it from then on. `shared` says that other workspaces use the
@@ -72,7 +71,7 @@ def turn(
             client.delete_run(claim.info.run_id)
 
 
-def at_work(record: "Record") -> bool:
+def at_work(record: "MlflowRun") -> bool:
     """Return whether another process works on the run, as far as we can see: one of another host counts as alive."""
     tags, owner = record.data.tags, environment.owner()
     if record.info.status != "RUNNING" or record.info.lifecycle_stage == "deleted" or HOST not in tags:
@@ -81,7 +80,7 @@ def at_work(record: "Record") -> bool:
     return not ours and not abandoned(record)
 
 
-def wait(uri: str, record: "Record", lost_after: float, patience: float) -> None:
+def wait(uri: str, record: "MlflowRun", lost_after: float, patience: float) -> None:
     """Wait until no process works on the run. Close it as KILLED if its owner is dead.
 
     An owner on another host is dead after `lost_after` seconds without a heartbeat. Raises Unreachable if MLflow does
@@ -114,29 +113,29 @@ def wait(uri: str, record: "Record", lost_after: float, patience: float) -> None
             return
 
 
-def _same(client: "MlflowClient", experiment: str, tags: dict[str, str]) -> "list[Record]":
+def _same(client: "MlflowClient", experiment: str, tags: dict[str, str]) -> "list[MlflowRun]":
     """Return the runs of the recipe, the newest first: the reproductions of the same original, or the originals."""
     runs = client.search_runs([experiment], f"tags.`{RECIPE}` = '{tags[RECIPE]}'")
     return [run for run in runs if run.data.tags.get(REPRODUCES) == tags.get(REPRODUCES)]
 
 
-def _finished(runs: "list[Record]") -> "Record | None":
+def _finished(runs: "list[MlflowRun]") -> "MlflowRun | None":
     """Return a run with the result; no reproduction, which is computed again every time."""
     return next((run for run in runs if holds_result(run) and REPRODUCES not in run.data.tags), None)
 
 
-def holds_result(run: "Record") -> bool:
+def holds_result(run: "MlflowRun") -> bool:
     """Return whether the run is FINISHED and complete."""
     return run.info.status == "FINISHED" and RESULT in run.data.tags
 
 
-def _unfinished(runs: "list[Record]") -> "Record | None":
+def _unfinished(runs: "list[MlflowRun]") -> "MlflowRun | None":
     """Return the newest run that was interrupted, has failed, or was left open by this process; None without one."""
     return next((run for run in runs if CLAIM not in run.data.tags and _resumable(run)), None)
 
 
-def _resumable(run: "Record") -> bool:
+def _resumable(run: "MlflowRun") -> bool:
     """Return whether a start may resume the run."""
     tags, status = run.data.tags, run.info.status
-    unjudged = status == "FINISHED" and REPRODUCES in tags and VERDICT not in tags
+    unjudged = status == "FINISHED" and REPRODUCES in tags and REPRODUCTION not in tags
     return status in CLOSED or unjudged or (status == "RUNNING" and HOST in tags)

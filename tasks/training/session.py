@@ -13,7 +13,7 @@ from tasks.engine.checkpoints import Checkpoint, Checkpoints
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Draft
 from tasks.engine.threads import ordered_map
-from tasks.tracking.live_curve import Live
+from tasks.tracking.contents.live_curve import Live
 from tasks.training import files, workers
 from tasks.training.apart import Apart
 from tasks.training.curve import Curve

@@ -12,7 +12,7 @@ from configs.schema import Config, Tracking
 from flows.backfill import Filled, backfill, partitions
 from flows.cli.outcomes import show_filled
 from tasks.errors import InputError
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
 
 MODEL = "filled"
 
@@ -108,5 +108,5 @@ def test_each_partition_has_a_run(daily: Config, capsys: pytest.CaptureFixture[s
     assert [each.run.run_id for each in third] == [each.run.run_id for each in second]
     assert (documents_of(third), documents_of(alone)) == ([30, 60, 90], [30])
     assert capsys.readouterr().out.count("reused") == 3
-    model = registry.model(session.uri(daily), MODEL)
+    model = registry.model(address.uri(daily), MODEL)
     assert (len(model.versions), model.aliases, model.history) == (4, {}, [])

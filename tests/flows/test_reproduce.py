@@ -14,7 +14,7 @@ from flows.query import vectors
 from flows.retrain import retrain
 from tasks import certificate as certificates
 from tasks.errors import InputError
-from tasks.tracking import registry, session
+from tasks.tracking import address, names, registry
 from tasks.tracking.run import Run
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -46,15 +46,15 @@ def in_folder(folder: Path) -> list[str]:
     return [f"runtime.workspace={folder}"]
 
 
-def test_rebuilt_to_the_bit(run_id: str, workspace: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rebuilt_to_the_bit(run_id: str, workspace: Path, own: Path) -> None:
     """Everything is computed again in a new workspace, as a run that names the original, with identical results."""
     original = reproduce.find(run_id, workspace, in_folder(own))
     assert reproduce.foreseen(original) == []
     done = reproduce.reproduce(original)
-    run = MlflowClient(session.workspace_uri(workspace)).get_run(done.run_id)
+    run = MlflowClient(address.workspace_uri(workspace)).get_run(done.run_id)
 
-    assert reproduce.show(original, done) == 0
-    assert "identical, bit for bit" in capsys.readouterr().out
+    assert done.identical
+    assert "identical, bit for bit" in reproduce.verdict(original, done)
     assert done.run_id != run_id
     assert (run.info.status, run.data.tags["reproduces"]) == ("FINISHED", run_id)
     assert {path.name for path in (own / "store").iterdir()} >= set(original.certificate["code"]) - {
@@ -62,30 +62,27 @@ def test_rebuilt_to_the_bit(run_id: str, workspace: Path, own: Path, capsys: pyt
     }  # fmt: skip
     with pytest.raises(InputError, match="would be reused instead of rebuilt"):
         reproduce.find(run_id, workspace, in_folder(own))
-    model = registry.model(session.workspace_uri(workspace), "vectors-reproduced")
+    model = registry.model(address.workspace_uri(workspace), "vectors-reproduced")
     assert model.of_run(done.run_id).decisions == []
     assert model.aliases == {}
 
 
-def test_what_differs_is_said_before_and_by_how_much_after(
-    run_id: str, workspace: Path, text: Path, own: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_differs_is_said_before_and_by_how_much_after(run_id: str, workspace: Path, text: Path, own: Path) -> None:
     """A changed text and learning rate are named before anything runs, and the distance of the vectors after."""
     whole = text.read_bytes()
     text.write_bytes(whole + b"seaa skya suna\n" * 5)
     original = reproduce.find(run_id, workspace, [*in_folder(own), "training.learning_rate=0.05"])
-    names = {each.what for each in reproduce.foreseen(original)}
+    changed = {each.what for each in reproduce.foreseen(original)}
     done = reproduce.reproduce(original)
     text.write_bytes(whole)
-    code = reproduce.show(original, done)
-    said = capsys.readouterr().out
+    said = reproduce.verdict(original, done)
 
-    assert {"config training.learning_rate", "data ingestion 1 digest"} <= names
-    assert {name.split()[0] for name in names} == {"config", "data"}
-    assert code == 1
+    assert {"config training.learning_rate", "data ingestion 1 digest"} <= changed
+    assert {name.split()[0] for name in changed} == {"config", "data"}
+    assert not done.identical
     assert done.distance is not None
     assert done.distance.largest_difference
-    assert {each.what for each in done.ingredients} == names
+    assert {each.what for each in done.ingredients} == changed
     assert {"epochs 2 tables input", "epochs 2 scores loss/held_out"} <= {each.what for each in done.outcome}
     assert "  config    training.learning_rate: 0.025 → 0.05" in said
     assert "outputs with other bytes: documents" in said
@@ -128,12 +125,12 @@ def test_verify_finds_what_has_changed(run_id: str, workspace: Path, capsys: pyt
     assert "✗" not in said
     assert "1 of 1 models are as certified" in said
 
-    client = MlflowClient(session.workspace_uri(workspace))
+    client = MlflowClient(address.workspace_uri(workspace))
     folder = Path(client.get_run(run_id).info.artifact_uri)
-    certificate = certificates.read(Run(session.workspace_uri(workspace), run_id))
+    certificate = certificates.read(Run(address.workspace_uri(workspace), run_id))
     place = certificate["store"]["vectors"]
     late = {name for name in certificates.digests(folder) if name.startswith("promotion/")}  # is decided afterwards
-    files = len(certificates.digests(folder).keys() - late - {"corpus.json", certificates.FILE})
+    files = len(certificates.digests(folder).keys() - late - {"corpus.json", names.CERTIFICATE})
     with (folder / "report.md").open("a") as stream:
         stream.write(" ")
     (folder / "figures" / "loss.png").unlink()

@@ -22,7 +22,7 @@ from flows.planning.plan import plan
 from flows.query import vectors
 from flows.retrain import retrain
 from tasks.engine.store import LATEST
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
 
 W2V = Path(sys.executable).parent / "w2v"
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -34,7 +34,7 @@ def changed(config: Config, **training: Any) -> Config:
 
 
 def mlflow_run(config: Config, run_id: str) -> Any:
-    return MlflowClient(session.uri(config)).get_run(run_id)
+    return MlflowClient(address.uri(config)).get_run(run_id)
 
 
 def states(run_id: str, config: Config) -> dict[str, str]:
@@ -64,7 +64,7 @@ def first(config: Config, done: dict[str, Retrained]) -> Retrained:
 def test_one_run_is_complete(config: Config, first: Retrained) -> None:
     """One FINISHED MLflow run has parameters, inputs, curves, scores, files and a registered model."""
     run = mlflow_run(config, first.run_id)
-    client = MlflowClient(session.uri(config))
+    client = MlflowClient(address.uri(config))
     files = {
         file.path
         for folder in ("", "vectors", "figures", "scores")
@@ -84,7 +84,7 @@ def test_one_run_is_complete(config: Config, first: Retrained) -> None:
 
 def test_it_is_decided_who_is_champion(config: Config, first: Retrained) -> None:
     """The flow ends with a decision about its version, as a task and an artifact in Prefect."""
-    model = registry.model(session.uri(config), "vectors")
+    model = registry.model(address.uri(config), "vectors")
     flow_run = mlflow_run(config, first.run_id).data.tags["prefect.flow_run_id"]
     with get_client(sync_client=True) as client:
         pages = [each for each in client.read_artifacts() if str(each.flow_run_id) == flow_run]
@@ -108,7 +108,7 @@ def test_the_two_runs_know_each_other(config: Config, first: Retrained) -> None:
 
 def test_the_same_again_is_nothing_to_do(config: Config, first: Retrained) -> None:
     """The second time, every stage is in the store, the first run is named, and no run is made."""
-    client = MlflowClient(session.uri(config))
+    client = MlflowClient(address.uri(config))
     before = len(client.search_runs(["1"]))
 
     assert plan(config).nothing_to_do
@@ -118,7 +118,7 @@ def test_the_same_again_is_nothing_to_do(config: Config, first: Retrained) -> No
 
 def test_a_store_that_is_gone_is_made_again_for_the_same_run(config: Config, first: Retrained) -> None:
     """The store is rebuilt with the same bits; the run stays as it is, without a new version."""
-    client = MlflowClient(session.uri(config))
+    client = MlflowClient(address.uri(config))
     before = client.get_run(first.run_id).to_dictionary(), len(client.search_runs(["1"]))
     shutil.rmtree(Path(config.runtime.workspace) / "store")
 
@@ -131,7 +131,7 @@ def test_a_store_that_is_gone_is_made_again_for_the_same_run(config: Config, fir
 @pytest.mark.parametrize("stage", ["training", "ingestion"])
 def test_an_output_that_is_gone_is_made_again_for_the_same_run(stage: str, config: Config, first: Retrained) -> None:
     """If MLflow has lost the version too, the result is still one FINISHED run with one version."""
-    client = MlflowClient(session.uri(config))
+    client = MlflowClient(address.uri(config))
     before = {run.info.run_id for run in client.search_runs(["1"])}
     shutil.rmtree(Path(config.runtime.workspace) / "store" / stage)
     (version,) = client.search_model_versions("name = 'vectors'")
@@ -252,18 +252,18 @@ def test_a_vanished_output_is_made_anew(config: Config, first: Retrained) -> Non
 
 def test_the_flow_looks_ahead_itself(config: Config, first: Retrained) -> None:
     """Started by a worker, without a command's checks, the flow finds errors before it makes a run."""
-    before = len(MlflowClient(session.uri(config)).search_runs(["1"]))
+    before = len(MlflowClient(address.uri(config)).search_runs(["1"]))
     with pytest.raises(ConfigError, match=r"promotion\.gates: similarity/none"):
         retrain(config.model_copy(update={"promotion": Promotion(gates=["similarity/none"]), "seed": 99}))
 
-    assert len(MlflowClient(session.uri(config)).search_runs(["1"])) == before
+    assert len(MlflowClient(address.uri(config)).search_runs(["1"])) == before
 
 
 def test_failed_work_ends_the_run_as_failed(config: Config, first: Retrained) -> None:
     """A training that diverges leaves a FAILED run, and none RUNNING."""
     with pytest.raises(Exception, match="training diverged"):
         retrain(changed(config, learning_rate=1e30, min_learning_rate=1e-4, damping=1e30))
-    found = [run.info.status for run in MlflowClient(session.uri(config)).search_runs(["1"])]
+    found = [run.info.status for run in MlflowClient(address.uri(config)).search_runs(["1"])]
 
     assert found[0] == "FAILED"
     assert "RUNNING" not in found

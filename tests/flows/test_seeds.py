@@ -12,7 +12,7 @@ from flows.retrain import retrain
 from flows.seeds import Seeds, retrain_seeds
 from tasks.comparison.seeds import noise
 from tasks.errors import TrackingError
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -36,7 +36,7 @@ def two(config: Config, done: list[Seeds], tmp_path: Path) -> Seeds:
 
 def test_one_parent_has_the_seeds_and_their_spread(config: Config, two: Seeds) -> None:
     """Both runs are its children; for two values the mean is their middle, the deviation |a − b| / √2."""
-    client = MlflowClient(session.uri(config))
+    client = MlflowClient(address.uri(config))
     parent = client.get_run(two.run_id)
     children = client.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{two.run_id}'")
     loss = [child.data.metrics["loss/held_out"] for child in children]
@@ -51,7 +51,7 @@ def test_one_parent_has_the_seeds_and_their_spread(config: Config, two: Seeds) -
 
 def test_no_variant_is_put_forward(config: Config, two: Seeds) -> None:
     """Each seed has a version, but no decision was made about it and no alias is on it."""
-    model = registry.model(session.uri(config), config.tracking.registered_model)
+    model = registry.model(address.uri(config), config.tracking.registered_model)
     versions = [model.of_run(run.run_id) for run in two.runs.values()]
 
     assert [version.decisions for version in versions] == [[], []]
@@ -70,7 +70,7 @@ def test_preparation_is_shared(two: Seeds) -> None:
 
 def test_the_same_seeds_again_are_nothing_to_do(config: Config, two: Seeds) -> None:
     """Each seed's run and the parent are reused."""
-    client = MlflowClient(session.uri(config))
+    client = MlflowClient(address.uri(config))
     before = len(client.search_runs(["1"]))
     settings = {"evaluation": two_judges(two, config), "seed": 11}
 
@@ -106,7 +106,7 @@ def test_two_seeds_compared(workspace: Path, config: Config, two: Seeds, capsys:
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert "P(B better)" in said
     assert f"w2v compare {' '.join(ids)}" in said
-    client = MlflowClient(session.uri(config))
+    client = MlflowClient(address.uri(config))
     for run_id in ids:
         assert [file.path for file in client.list_artifacts(run_id, "comparisons")] == [f"comparisons/{page.name}"]
 

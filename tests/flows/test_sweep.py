@@ -17,8 +17,8 @@ from configs.schema import Config
 from flows.cli import outcomes
 from flows.planning.plan import plan
 from flows.retrain import retrain
-from flows.sweep import Swept, sweep
-from tasks.tracking import session
+from flows.sweep import SweepResult, sweep
+from tasks.tracking import address
 from tasks.tracking.names import LOSS
 from tests.support.commands import called
 
@@ -67,33 +67,33 @@ def killed(settings: list[str], tmp_path_factory: pytest.TempPathFactory, prefec
 
 
 @pytest.fixture(scope="module")
-def done(base: Config, killed: str) -> Swept:
+def done(base: Config, killed: str) -> SweepResult:
     """The same sweep, run again to its end."""
     return sweep(base, RATES, keep_one_in=2)
 
 
 def runs(config: Config) -> list[Run]:
-    return list(MlflowClient(session.uri(config)).search_runs(["1"]))
+    return list(MlflowClient(address.uri(config)).search_runs(["1"]))
 
 
 def children(config: Config, parent: str) -> list[Run]:
     return [run for run in runs(config) if run.data.tags.get("mlflow.parentRunId") == parent]
 
 
-def test_what_was_interrupted_goes_on(base: Config, killed: str, done: Swept) -> None:
+def test_what_was_interrupted_goes_on(base: Config, killed: str, done: SweepResult) -> None:
     """The parent is the same; each candidate has one run, and nothing stays RUNNING."""
     below = {run.data.params["training.learning_rate"]: run.info.status for run in children(base, killed)}
 
     assert done.run_id == killed
-    assert MlflowClient(session.uri(base)).get_run(killed).info.status == "FINISHED"
+    assert MlflowClient(address.uri(base)).get_run(killed).info.status == "FINISHED"
     assert len(children(base, killed)) == len(below) == 4
     assert below.pop("1e+30") == "FAILED"
     assert sorted(below.values()) == ["FINISHED", "FINISHED", "KILLED"]
 
 
-def test_the_better_half_trains_to_the_end(base: Config, done: Swept) -> None:
+def test_the_better_half_trains_to_the_end(base: Config, done: SweepResult) -> None:
     """Chosen by J(θ) after one epoch of two; the best at the end is first, and the parent has its scores."""
-    client = MlflowClient(session.uri(base))
+    client = MlflowClient(address.uri(base))
     below = {run.data.params["training.learning_rate"]: run for run in children(base, done.run_id)}
     curves = {
         rate: [point.value for point in sorted(points, key=lambda point: point.step)]
@@ -112,16 +112,16 @@ def test_the_better_half_trains_to_the_end(base: Config, done: Swept) -> None:
     assert set(parent.data.metrics) == {LOSS, "similarity/pairs"}
 
 
-def test_preparation_is_shared(base: Config, done: Swept) -> None:
+def test_preparation_is_shared(base: Config, done: SweepResult) -> None:
     """The plan of any candidate finds the draws of all others."""
     steps = plan(base.model_copy(update={"training": base.training.model_copy(update={"learning_rate": 0.07})})).steps
 
     assert [step.label for step in steps if not step.output] == ["training", "evaluation"]
 
 
-def test_the_parent_holds_the_table_the_picture_and_the_config(base: Config, done: Swept, tmp_path: Path) -> None:
+def test_the_parent_holds_the_table_the_picture_and_the_config(base: Config, done: SweepResult, tmp_path: Path) -> None:
     """The best config is that of a finished run, so a retraining has nothing to do."""
-    client = MlflowClient(session.uri(base))
+    client = MlflowClient(address.uri(base))
     files = {file.path for folder in ("", "figures", "scores") for file in client.list_artifacts(done.run_id, folder)}
     logged = Path(client.download_artifacts(done.run_id, "best.toml", str(tmp_path)))
 
@@ -132,7 +132,7 @@ def test_the_parent_holds_the_table_the_picture_and_the_config(base: Config, don
 
 
 def test_the_terminal_names_the_best_and_the_next_step(
-    base: Config, done: Swept, capsys: pytest.CaptureFixture[str]
+    base: Config, done: SweepResult, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The output has one line a candidate, and the command that trains the best."""
     outcomes.show_swept(Console(width=200), base, done)
@@ -143,7 +143,7 @@ def test_the_terminal_names_the_best_and_the_next_step(
     assert f"w2v retrain {done.best}" in said
 
 
-def test_the_same_sweep_again_is_nothing_to_do(base: Config, done: Swept) -> None:
+def test_the_same_sweep_again_is_nothing_to_do(base: Config, done: SweepResult) -> None:
     """No run is made; only the candidate that diverged is tried again, in its old run."""
     before = len(runs(base))
 

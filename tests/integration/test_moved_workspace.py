@@ -17,6 +17,7 @@ from flows.query import frames, vectors
 from flows.retrain import retrain
 from flows.serving.app import Source
 from tasks.engine.store import LATEST
+from tasks.tracking.session import Tracker
 from tasks.vectors import formats
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -62,7 +63,11 @@ def test_a_life_on_the_move(config: Config, tmp_path: Path) -> None:
         done["first"] = retrain(placed(place)).run_id
 
     def nothing_to_do(place: Path) -> None:
-        assert plan.already_done(placed(place), plan.plan(placed(place)))
+        assert plan.already_done(
+            placed(place),
+            Tracker(placed(place)),
+            plan.plan(placed(place)),
+        )
         assert retrain(placed(place)).run_id == done["first"]
 
     def ask(place: Path) -> None:

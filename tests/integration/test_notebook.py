@@ -12,7 +12,7 @@ from configs.writing import toml
 from flows.query import frames, vectors
 from flows.retrain import retrain
 from tasks.errors import InputError, TrackingError
-from tasks.tracking import session
+from tasks.tracking import address
 from tests.support.pages import blocks
 from tests.support.paths import PROJECT
 
@@ -53,7 +53,7 @@ def test_the_page_runs(notebook: dict[str, Any]) -> None:
 def test_runs_are_those_of_mlflow(config: Config, notebook: dict[str, Any]) -> None:
     """Each run has its row, numbers are numeric, and values that a run lacks are missing."""
     frame = frames.runs(config.runtime.workspace)
-    records = {run.info.run_id: run for run in MlflowClient(session.uri(config)).search_runs(["1"])}
+    records = {run.info.run_id: run for run in MlflowClient(address.uri(config)).search_runs(["1"])}
     run = records[notebook["again"].run_id]
 
     assert set(frame.index) == set(records)

@@ -35,9 +35,10 @@ from tasks import notifications
 from tasks.errors import TrainingError
 from tasks.maintenance.orphans import close_lost
 from tasks.orchestration import flow_runs as orchestration_flow_runs
-from tasks.tracking import heartbeat, session
+from tasks.tracking import address, heartbeat
 from tests.support import servers
 from tests.support.paths import PROJECT
+from tests.support.runs import finish_run, start_run
 from tests.support.servers import until
 from tests.support.webhook import SECRET, Mailbox, Webhook, listening
 
@@ -310,12 +311,12 @@ def test_what_the_policy_does_not_keep_goes(config: Config, client: SyncPrefectC
     config = config.model_copy(update={"runtime": runtime, "retention": policy, "tracking": Tracking()})
     flow_runs = {name: client.create_flow_run(nightly, name=name) for name in ("ended", "at work", "of a kept run")}
     flow_runs["pinned"] = client.create_flow_run(nightly, name="pinned", tags=["keep"])
-    runs = {name: session.start(config, str(flow_runs[name].id)) for name in ("ended", "of a kept run")}
-    MlflowClient(session.uri(config)).set_tag(runs["of a kept run"], "keep", "yes")
+    runs = {name: start_run(config, str(flow_runs[name].id)) for name in ("ended", "of a kept run")}
+    MlflowClient(address.uri(config)).set_tag(runs["of a kept run"], "keep", "yes")
     artifact = client.create_artifact(ArtifactCreate(key="score", flow_run_id=flow_runs["ended"].id, data="1"))
     for name in ("ended", "of a kept run", "pinned"):
         client.set_flow_run_state(flow_runs[name].id, Completed(), force=True)
-        session.finish_flow_run(config, str(flow_runs[name].id), "FINISHED")
+        finish_run(config, str(flow_runs[name].id), "FINISHED")
 
     listed = retain(config, dry_run=True)
     assert [each.run.id for each in listed.runs] == [runs["ended"]]
@@ -347,15 +348,15 @@ def test_the_heart_stops_with_its_run(config: Config, own: Path) -> None:
     """A closed run sends no more heartbeats."""
     runtime = config.runtime.model_copy(update={"workspace": str(own), "lost_after": 0.4})
     config = config.model_copy(update={"runtime": runtime})
-    run_id = session.start(config, "flow")
-    client = MlflowClient(session.uri(config))
+    run_id = start_run(config, "flow")
+    client = MlflowClient(address.uri(config))
 
     def beaten() -> str:
         return client.get_run(run_id).data.tags["owner.beat"]
 
     first = beaten()
     until(lambda: beaten() != first)
-    session.finish_flow_run(config, "flow", "FINISHED")
+    finish_run(config, "flow", "FINISHED")
     time.sleep(0.2)
     last = beaten()
     time.sleep(0.2)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from tasks.engine import scratch
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
 from tests.support.paths import PROJECT
 
 OLD = PROJECT / "tests" / "golden" / "workspace-9a83ac7.tar.xz"  # made by tests/support/old_workspace.py
@@ -55,7 +55,7 @@ def test_vectors_answer(workspace: Path) -> None:
 
 def test_runs_are_compared(workspace: Path) -> None:
     """The two runs are compared on the sets that both have."""
-    versions = registry.model(session.runs_of(workspace), "vectors").versions.values()
+    versions = registry.model(address.runs_of(workspace), "vectors").versions.values()
     told = w2v(workspace, "compare", *(version.run_id for version in versions))
 
     assert "similarity/pairs" in told

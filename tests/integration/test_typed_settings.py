@@ -16,6 +16,7 @@ from configs.schema import Config
 from flows.cli.main import _message
 from flows.planning import foresight, plan, warm_start
 from tasks.errors import PipelineError
+from tasks.tracking.session import Tracker
 from tests.support.paths import SHARED
 
 CASES = SHARED / "cases"
@@ -41,8 +42,8 @@ def outcome(values: list[str], place: Path, path: Path | None = None) -> str:
     said = ""
     try:
         config = load(path, [*given, *values])
-        begun = warm_start.chosen(config).config
-        foresight.foresee(begun, plan.plan(begun))
+        begun = warm_start.chosen(config, Tracker(config)).config
+        foresight.foresee(begun, Tracker(begun), plan.plan(begun))
         foresight.sampled(begun)
     except (ConfigError, PipelineError) as error:
         said = _message(error)
@@ -220,13 +221,15 @@ def test_what_is_tight_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
     planned = plan.plan(config)
     monkeypatch.setattr(foresight, "_free", lambda workspace: 15_000)
-    assert [each.partition(":")[0] for each in foresight.foresee(config, planned).warnings] == ["disk for the store"]
+    assert [each.partition(":")[0] for each in foresight.foresee(config, Tracker(config), planned).warnings] == [
+        "disk for the store"
+    ]
 
     monkeypatch.setattr(foresight, "_free", lambda workspace: 1_000)
     with pytest.raises(
         ConfigError, match=r"disk for the store\nexpected  at most 0 MB(?s:.*)training\.epochs=1 would fit"
     ):
-        foresight.foresee(config, planned)
+        foresight.foresee(config, Tracker(config), planned)
 
 
 def test_a_plan_shows_the_first_documents(place: Path) -> None:

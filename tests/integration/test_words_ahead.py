@@ -16,7 +16,9 @@ from tasks.engine.stage import Context
 from tasks.errors import InputError, TrackingError
 from tasks.ingestion import estimate
 from tasks.ingestion.stage import ingestion
-from tasks.tracking import session
+from tasks.tracking import address
+from tasks.tracking.session import Tracker
+from tests.support.runs import start_run
 
 TEXT = "\n".join(f"the quick brown fox number {n} and the lazy dog" for n in range(60))
 
@@ -28,7 +30,7 @@ def config_of(folder: Path, *settings: str, text: str = TEXT) -> Config:
 
 
 def foreseen(config: Config) -> Foreseen:
-    return foresight.foresee(config, plan.plan(config))
+    return foresight.foresee(config, Tracker(config), plan.plan(config))
 
 
 @pytest.mark.parametrize("ingested", [False, True])
@@ -107,8 +109,8 @@ def test_clauses_of_a_script_without_spaces_are_warned_of(tmp_path: Path, caplog
 def test_a_deleted_experiment_is_found(tmp_path: Path) -> None:
     """The plan reports it as the retraining would, with the way to restore it."""
     config = config_of(tmp_path)
-    session.start(config, "flow 1")
-    MlflowClient(session.uri(config)).delete_experiment("1")
+    start_run(config, "flow 1")
+    MlflowClient(address.uri(config)).delete_experiment("1")
 
     with pytest.raises(TrackingError, match="the MLflow experiment 'word2vec' is deleted\nRestore it with"):
         foreseen(config)
@@ -125,7 +127,7 @@ def test_what_is_told_before_the_work_is_not_told_twice(tmp_path: Path, caplog: 
     ingestion.compute(context=Context(runtime=config.runtime), config=config.ingestion)
     assert caplog.text.count("1 file is not read: picture.png") == 1
 
-    report.show_plan(config, plan.plan(config))
+    report.show_plan(config, Tracker(config), plan.plan(config))
 
     assert caplog.text.count("1 file is not read: picture.png") == 2
 
@@ -135,6 +137,6 @@ def test_a_flow_run_that_no_command_has_looked_at_is_foreseen(tmp_path: Path) ->
     config = config_of(tmp_path, "tokenization.pattern=\\w+", "vocabulary.subsample=1e-12")
     planned = plan.plan(config)
 
-    assert foresight.foresee_once(config, planned)
-    assert foresight.foresee_once(config, planned) == []
+    assert foresight.foresee_once(config, Tracker(config), planned)
+    assert foresight.foresee_once(config, Tracker(config), planned) == []
     assert progress.warned("never said") is False

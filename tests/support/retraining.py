@@ -30,23 +30,25 @@ from tasks.engine import scratch
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.publication import publish
-from tasks.tracking import session
+from tasks.tracking import address, names
+from tasks.tracking.session import Tracker
+from tests.support.runs import finish_run
 
 CHANGES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.rmtree"}  # audit events
 
 
 def retrain(settings: list[str]) -> None:
     config = load(None, settings)
-    if already_done(config, plan(config)):
+    if already_done(config, Tracker(config), plan(config)):
         return
     flow_run_id = str(uuid4())
-    run_id, made = session.begin(config, flow_run_id, recipe=recipe(config))
+    run_id, made = Tracker(config).begin(config, flow_run_id, recipe=recipe(config))
     assert not made
-    context = Context(runtime=config.runtime, tracking_uri=session.uri(config), run_id=run_id)
+    context = Context(runtime=config.runtime, tracking_uri=address.uri(config), run_id=run_id)
     outputs = _outputs(config, context)
     publish.fn(config=config, **outputs.trained._asdict(), evaluation=outputs.evaluation, context=context)
     make_latest(_workspace(config), outputs.trained.vectors)
-    session.finish_flow_run(config, flow_run_id, "FINISHED")
+    finish_run(config, flow_run_id, "FINISHED")
 
 
 def _sweep(settings: list[str]) -> None:
@@ -66,7 +68,7 @@ def _backfill(settings: list[str]) -> None:
 def _reproduce(settings: list[str]) -> None:
     """Reproduce the run, unless that is done."""
     workspace = _workspace(load(None, settings))
-    (run,) = [run for run in _runs(workspace) if session.REPRODUCES not in run.data.tags]
+    (run,) = [run for run in _runs(workspace) if names.REPRODUCES not in run.data.tags]
     with suppress(InputError):
         assert reproduce.reproduce(reproduce.find(run.info.run_id, workspace, [])).identical
 
@@ -100,7 +102,7 @@ def prepare(work: str, settings: list[str]) -> None:
         retrain([*settings, "seed=2"])
     if work == "sync":
         outputs = _outputs(config, Context(runtime=config.runtime, run_id=recipe(config)))
-        outbox.keep(config, str(uuid4()), recipe(config), outputs)
+        outbox.keep(config, Tracker(config), str(uuid4()), recipe(config), outputs)
 
 
 def _outputs(config: Config, context: Context) -> Outputs:

@@ -21,11 +21,14 @@ from tasks.engine.stage import Context
 from tasks.errors import InputError, TrackingError
 from tasks.publication import publish, write_artifacts
 from tasks.reports import figures, tables
+from tasks.tracking import address, heartbeat, names
 from tasks.tracking import client as tracking_client
-from tasks.tracking import heartbeat, session
 from tasks.tracking import models as tracking_models
+from tasks.tracking.contents.vectors import vectors_of
 from tasks.tracking.run import Run
+from tasks.tracking.session import Tracker
 from tasks.vectors import tables as vector_tables
+from tests.support.runs import finish_run, start_run
 from tests.support.trained import TEXT, finished_stages
 from tests.support.word2vec_files import read_binary, read_text
 
@@ -75,8 +78,8 @@ def published(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Publ
     runtime = Runtime(workspace=str(folder / "workspace"))
     judges = Evaluation(similarity=[str(folder / "pairs.tsv")], analogies=[str(folder / "family.txt")], bootstrap=50)
     config = Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
-    run_id = session.start(config, "flow-1")
-    context = Context(runtime=runtime, tracking_uri=session.uri(config), run_id=run_id)
+    run_id = start_run(config, "flow-1")
+    context = Context(runtime=runtime, tracking_uri=address.uri(config), run_id=run_id)
     stages = finished_stages(config, context, WORDS, clustered())
     with tracking_client.reached(context.tracking_uri) as client:
         snapshots = []
@@ -127,7 +130,7 @@ def test_publishing_again_changes_nothing(published: Published) -> None:
 
 def test_nothing_is_left_elsewhere(published: Published, elsewhere: Path) -> None:
     """No default database or artifact folder is created outside the workspace, also after reading vectors back."""
-    session.vectors_of(Run(session.uri(published.config), published.run_id))
+    vectors_of(Run(address.uri(published.config), published.run_id))
 
     assert list(elsewhere.iterdir()) == []
 
@@ -182,7 +185,7 @@ def test_the_certificate(published: Published) -> None:
     folder = artifacts(published.client, published.run_id)
     table = clustered().astype("<f4")
 
-    assert certificate["artifacts"].keys() == certificate_module.digests(folder).keys() - {certificate_module.FILE}
+    assert certificate["artifacts"].keys() == certificate_module.digests(folder).keys() - {names.CERTIFICATE}
     assert certificate["artifacts"]["vectors/vectors.npy"] == digest_of_file(folder / "vectors" / "vectors.npy")
     assert certificate["tables"]["input"] == blake2b(table.tobytes(), digest_size=16).hexdigest()
     assert certificate["stages"]["held-out"] == published.stages["held_out"].digest
@@ -191,16 +194,16 @@ def test_the_certificate(published: Published) -> None:
     assert certificate["packages"]["numpy"] == np.__version__
     assert len(certificate["code"]["lock"]) == 32
 
-    whole = (folder / certificate_module.FILE).read_bytes()
-    (folder / certificate_module.FILE).write_bytes(whole + b" ")
+    whole = (folder / names.CERTIFICATE).read_bytes()
+    (folder / names.CERTIFICATE).write_bytes(whole + b" ")
     with pytest.raises(TrackingError, match=r"reproducibility.json does not match the run's tag"):
         certificate_module.read(run)
-    (folder / certificate_module.FILE).write_bytes(whole)
+    (folder / names.CERTIFICATE).write_bytes(whole)
 
 
 def test_vectors_come_back(published: Published) -> None:
     """Vectors are loaded by run id, memory-mapped, and equal those of both word2vec files."""
-    words, counts, table, rules = session.vectors_of(Run(session.uri(published.config), published.run_id))
+    words, counts, table, rules = vectors_of(Run(address.uri(published.config), published.run_id))
     folder = artifacts(published.client, published.run_id) / "vectors"
 
     assert words == WORDS
@@ -300,7 +303,7 @@ def test_models_are_found_by_what_judged_them(published: Published) -> None:
 @pytest.fixture(scope="module")
 def grown(published: Published) -> Published:
     """Return a run that keeps the vectors of its first epoch, published twice."""
-    run_id = session.start(published.config, "flow-grown")
+    run_id = start_run(published.config, "flow-grown")
     context = published.context.model_copy(update={"run_id": run_id})
     stages = finished_stages(published.config, context, WORDS, clustered(), earlier=BEGUN)
     snapshots = []
@@ -365,12 +368,12 @@ def test_the_result_is_not_found_before_all_is_there(published: Published, monke
     """A publication that fails in its last steps leaves a run that does not count as complete."""
     refused = Tracking(experiment="broken").model_copy(update={"registered_model": "bad:name"})  # at the door, else
     config = published.config.model_copy(update={"tracking": refused})
-    context = published.context.model_copy(update={"run_id": session.start(config, "flow-broken")})
+    context = published.context.model_copy(update={"run_id": start_run(config, "flow-broken")})
     with pytest.raises(TrackingError, match="bad:name"):
         publish.fn(config=config, **published.stages, context=context)
-    session.finish_flow_run(config, "flow-broken", "FINISHED")
+    finish_run(config, "flow-broken", "FINISHED")
 
-    assert session.find_finished(config, published.stages["evaluation"].key) is None
+    assert Tracker(config).find_finished(published.stages["evaluation"].key) is None
 
 
 def test_words_with_white_space_are_in_no_word2vec_file(

@@ -18,8 +18,10 @@ from tasks.engine.stage import Context
 from tasks.maintenance import integrity
 from tasks.promotion.task import promotion
 from tasks.publication import publish
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
 from tasks.tracking.run import Run
+from tasks.tracking.session import Tracker
+from tests.support.runs import start_run
 from tests.support.trained import finished_stages
 
 WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta", "gamma")]
@@ -58,8 +60,8 @@ def finished(workspace: Path) -> Finished:
         evaluation=Evaluation(bootstrap=10),
         runtime=Runtime(workspace=str(workspace)),
     )
-    uri = session.uri(config)
-    run_id = session.start(config, "flow 1")
+    uri = address.uri(config)
+    run_id = start_run(config, "flow 1")
     context = Context(runtime=config.runtime, tracking_uri=uri, run_id=run_id)
     stages = finished_stages(config, context, WORDS, TABLE, earlier=TABLE)
     publish.fn(config=config, **stages, context=context)
@@ -99,7 +101,12 @@ def test_what_is_lost_comes_back(
     lose(finished)
     assert gone in finished.gone
     with caplog.at_level(logging.WARNING, "w2v"):
-        mend(finished.config, finished.outputs, finished.run_id)
+        mend(
+            finished.config,
+            Tracker(finished.config),
+            finished.outputs,
+            finished.run_id,
+        )
 
     assert f"run {finished.run_id} lacks {gone}" in caplog.text
     assert finished.gone == []
@@ -116,7 +123,12 @@ def test_nothing_is_done_where_all_is_there(finished: Finished, caplog: pytest.L
     """For a complete run no file is written and no version made."""
     before = {path: path.stat().st_mtime_ns for path in finished.files.rglob("*")}, versions(finished)
     with caplog.at_level(logging.WARNING, "w2v"):
-        mend(finished.config, finished.outputs, finished.run_id)
+        mend(
+            finished.config,
+            Tracker(finished.config),
+            finished.outputs,
+            finished.run_id,
+        )
 
     assert not caplog.records
     assert ({path: path.stat().st_mtime_ns for path in finished.files.rglob("*")}, versions(finished)) == before

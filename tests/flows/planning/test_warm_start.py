@@ -11,13 +11,15 @@ from configs.schema import Config, Tracking
 from flows import reproduce
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import already_done, plan
-from flows.planning.warm_start import CHOSEN, chosen
+from flows.planning.warm_start import chosen
 from flows.query.vectors import make_latest
 from flows.retrain import retrain
 from tasks.engine.stage import Context
 from tasks.errors import InputError
-from tasks.tracking import session
+from tasks.tracking import address, names
 from tasks.tracking.run import Run
+from tasks.tracking.session import Tracker
+from tests.support.runs import finish_run, start_run
 from tests.support.trained import vectors_of as vectors_dataset
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -47,8 +49,8 @@ def news_of(config: Config, night: int) -> None:
 
 
 def begin_of(config: Config, done: Retrained) -> tuple[str, str]:
-    data = MlflowClient(session.uri(config)).get_run(done.run_id).data
-    return data.params["training.warm_start"], data.tags[CHOSEN]
+    data = MlflowClient(address.uri(config)).get_run(done.run_id).data
+    return data.params["training.warm_start"], data.tags[names.START]
 
 
 def vectors_of(done: Retrained) -> str:
@@ -57,8 +59,8 @@ def vectors_of(done: Retrained) -> str:
 
 def nothing_to_do(config: Config) -> str:
     """Return the run that already holds the result."""
-    begun = chosen(config).config
-    done = already_done(begun, plan(begun))
+    begun = chosen(config, Tracker(config)).config
+    done = already_done(begun, Tracker(begun), plan(begun))
     assert done
     return done.run_id
 
@@ -83,13 +85,13 @@ def test_new_text_starts_from_the_champion(nightly: Config) -> None:
 
 def test_another_champion_alone_is_no_reason_to_train(nightly: Config) -> None:
     """A new champion is used only when there is new text; otherwise every night would train."""
-    MlflowClient(session.uri(nightly)).set_registered_model_alias(MODEL, "champion", "2")
+    MlflowClient(address.uri(nightly)).set_registered_model_alias(MODEL, "champion", "2")
 
     assert nothing_to_do(nightly) == NIGHTS[1].run_id
     assert retrain(nightly).run_id == NIGHTS[1].run_id
 
     news_of(nightly, 3)
-    assert chosen(nightly).config.training.warm_start == vectors_of(NIGHTS[1])
+    assert chosen(nightly, Tracker(nightly)).config.training.warm_start == vectors_of(NIGHTS[1])
 
 
 def test_it_can_be_reproduced(nightly: Config, workspace: Path, own: Path) -> None:
@@ -124,27 +126,27 @@ def test_last_vectors_that_are_gone_are_no_start(nightly: Config, own: Path) -> 
     context = Context(runtime=lasting.runtime)
     older, newer = (vectors_dataset(context, [word], np.ones((1, 8))) for word in ("older", "newer"))
     make_latest(own, older)
-    begun = chosen(lasting)
-    Run(session.uri(lasting), session.start(begun.config, "flow-last")).tag(begun.tags)
-    session.finish_flow_run(begun.config, "flow-last", "FINISHED")
+    begun = chosen(lasting, Tracker(lasting))
+    Run(address.uri(lasting), start_run(begun.config, "flow-last")).tag(begun.tags)
+    finish_run(begun.config, "flow-last", "FINISHED")
     make_latest(own, newer)
-    assert chosen(lasting).config.training.warm_start == str(older.path / "vectors.parquet")
+    assert chosen(lasting, Tracker(lasting)).config.training.warm_start == str(older.path / "vectors.parquet")
 
     (older.path / "vectors.parquet").unlink()
-    assert chosen(lasting).config.training.warm_start == str(newer.path / "vectors.parquet")
+    assert chosen(lasting, Tracker(lasting)).config.training.warm_start == str(newer.path / "vectors.parquet")
     (newer.path / "vectors.parquet").write_bytes(b"damaged")
 
     with pytest.raises(InputError, match=r"^training\.warm_start: the last vectors are not in this store\n(.*\n)*Run "):
-        chosen(lasting)
+        chosen(lasting, Tracker(lasting))
 
 
 def test_a_champion_of_another_workspace_is_no_start(nightly: Config, tmp_path: Path) -> None:
     """MLflow has only the input vectors; both tables are only in the store that trained them."""
     elsewhere = nightly.runtime.model_copy(update={"workspace": str(tmp_path)})
-    tracking = nightly.tracking.model_copy(update={"uri": session.uri(nightly)})
+    tracking = nightly.tracking.model_copy(update={"uri": address.uri(nightly)})
     moved = nightly.model_copy(update={"runtime": elsewhere, "tracking": tracking, "seed": 5})
 
     with pytest.raises(
         InputError, match=r"champion are not in this store\nexpected .*/training/\w+ of run \w+\nfound   "
     ):
-        chosen(moved)
+        chosen(moved, Tracker(moved))

@@ -26,9 +26,10 @@ from flows.serving.schema import app
 from tasks.engine.stage import Context
 from tasks.errors import InputError, PipelineError, TrackingError
 from tasks.publication import publish
-from tasks.tracking import session
+from tasks.tracking import address
 from tests.support.attacks import attack, elsewhere
 from tests.support.browser import MISSING, Browser, browser
+from tests.support.runs import start_run
 from tests.support.servers import in_thread
 from tests.support.trained import finished_stages
 
@@ -58,8 +59,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     found = Models(workspace, [], [])
     for seed in range(2):
         table = np.random.default_rng(seed).normal(size=(60, 8)).astype(np.float32)
-        run_id = session.start(config, f"flow {seed}")
-        context = Context(runtime=runtime, tracking_uri=session.uri(config), run_id=run_id)
+        run_id = start_run(config, f"flow {seed}")
+        context = Context(runtime=runtime, tracking_uri=address.uri(config), run_id=run_id)
         publish.fn(config=config, **finished_stages(config, context, WORDS, table), context=context)
         found.runs.append(run_id)
         found.tables.append(table)

@@ -6,15 +6,15 @@ import time
 import pytest
 
 from tasks.engine import waiting
-from tasks.engine.waiting import scaled, told
+from tasks.engine.waiting import announced, scaled
 
 
 def test_a_long_wait_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """The line says what the wait is for and how busy the machine is; a short wait is not logged."""
-    with caplog.at_level("INFO", "w2v"), told("the quick one"):
+    with caplog.at_level("INFO", "w2v"), announced("the quick one"):
         pass
     monkeypatch.setattr(waiting, "SOON", 0.01)
-    with caplog.at_level("INFO", "w2v"), told("the slow one"):
+    with caplog.at_level("INFO", "w2v"), announced("the slow one"):
         time.sleep(0.5)
 
     assert "waiting for the slow one (load " in caplog.text

@@ -15,7 +15,9 @@ from tasks.errors import InputError
 from tasks.evaluation import learning
 from tasks.promotion.task import promotion
 from tasks.publication import publish
-from tasks.tracking import registry, session
+from tasks.tracking import address, names, registry
+from tasks.tracking.run import Run
+from tests.support.runs import start_run
 from tests.support.trained import finished_stages
 from tests.support.webhook import Webhook, listening
 
@@ -114,8 +116,8 @@ def published(folder: Path, table: Any, number: int, **promote: Any) -> tuple[Co
         promotion=Promotion(**promote),
         runtime=Runtime(workspace=str(folder / "ws")),
     )
-    run_id = session.start(config, f"flow {number}")
-    context = Context(runtime=config.runtime, tracking_uri=session.uri(config), run_id=run_id)
+    run_id = start_run(config, f"flow {number}")
+    context = Context(runtime=config.runtime, tracking_uri=address.uri(config), run_id=run_id)
     publish.fn(config=config, **finished_stages(config, context, WORDS, table), context=context)
     return config, context
 
@@ -136,8 +138,8 @@ def test_the_first_version_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyP
             "version 1 is kept back, and there is no champion yet: the vectors have collapsed"
         )
         assert model.aliases == {"challenger": "1"}
-        tags = session.Run(context.tracking_uri, context.run_id).record.data.tags
-        assert tags[learning.TAG].startswith("the vectors have collapsed")
+        tags = Run(context.tracking_uri, context.run_id).record.data.tags
+        assert tags[names.NOTHING_LEARNT].startswith("the vectors have collapsed")
         (told,) = webhook.heard
         assert told["events"] == ["rejection", "no-learning"]
         with pytest.raises(

@@ -11,8 +11,9 @@ from configs.schema import Config, Ingestion, Retention, Runtime
 from tasks.maintenance import expiry
 from tasks.maintenance.expiry import Past
 from tasks.maintenance.garbage import DAY
-from tasks.tracking import registry, session
+from tasks.tracking import address, registry
 from tasks.tracking.registry import Decision
+from tests.support.runs import finish_run, start_run
 
 NONE_KEPT = Retention(runs_last=0, runs_days=0, trash_days=0)
 
@@ -47,7 +48,7 @@ def config(tmp_path: Path) -> Config:
 
 def published(config: Config, name: str) -> str:
     """Return a finished run with a model and a version of it."""
-    run_id, client = session.start(config, name, name), MlflowClient(session.uri(config))
+    run_id, client = start_run(config, name, name), MlflowClient(address.uri(config))
     run = client.get_run(run_id)
     model = client.create_logged_model(run.info.experiment_id, "word-vectors", source_run_id=run_id)
     folder = Path(config.runtime.workspace) / "files"
@@ -55,14 +56,14 @@ def published(config: Config, name: str) -> str:
     (folder / "vectors.npy").write_bytes(b"0" * 1_000)
     client.log_model_artifacts(model.model_id, str(folder))
     client.create_model_version("vectors", model.artifact_location, run_id, model_id=model.model_id)
-    session.finish_flow_run(config, name, "FINISHED")
+    finish_run(config, name, "FINISHED")
     return run_id
 
 
 def test_what_goes_goes_wholly(config: Config) -> None:
     """Runs go to the trash, then row and files are deleted; champions, pinned and open runs stay whole."""
-    uri = session.uri(config)
-    at_work = session.start(config, "at work")
+    uri = address.uri(config)
+    at_work = start_run(config, "at work")
     client = MlflowClient(uri)
     client.create_registered_model("vectors")
     runs = {name: published(config, name) for name in ("old", "before", "champion", "pinned")}

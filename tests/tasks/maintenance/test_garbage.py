@@ -12,10 +12,11 @@ from tasks.engine import environment
 from tasks.engine.leases import Uses
 from tasks.engine.stage import Context
 from tasks.engine.store import LATEST, MANIFEST, Account, Dataset, Draft, joined
-from tasks.maintenance.garbage import DAY, Known, Policy, sweep
+from tasks.maintenance.garbage import DAY, Known, Policy, collect
 from tasks.maintenance.survey import survey
+from tasks.tracking import address
 from tasks.tracking import client as tracking_client
-from tasks.tracking import session
+from tests.support.runs import finish_run, start_run
 from tests.support.trained import windows_of
 
 NONE_KEPT = Policy(last=0, days=0)
@@ -43,7 +44,7 @@ def used(context: Context, run: str, word: int) -> Dataset:
 
 
 def swept(context: Context, policy: Policy, *runs: Known, dry_run: bool = False) -> list[Path]:
-    garbage = sweep(Path(context.runtime.workspace), policy, lambda _: list(runs), dry_run=dry_run).garbage
+    garbage = collect(Path(context.runtime.workspace), policy, lambda _: list(runs), dry_run=dry_run).garbage
     return [item.path for item in garbage]
 
 
@@ -127,7 +128,7 @@ def test_files_of_a_killed_publication_go(context: Context, status: str, stays: 
     def ask(runs: list[str]) -> list[Known]:
         return [known(run, status) for run in runs]
 
-    sweep(Path(context.runtime.workspace), NONE_KEPT, ask, dry_run=False)
+    collect(Path(context.runtime.workspace), NONE_KEPT, ask, dry_run=False)
     assert folder.exists() == stays
 
 
@@ -197,21 +198,21 @@ def test_a_run_that_starts_meanwhile_waits(context: Context) -> None:
             Uses(Path(context.runtime.workspace)).lock.acquire(timeout=0.1)
         return [known("gone")]
 
-    assert sweep(Path(context.runtime.workspace), NONE_KEPT, ask, dry_run=False).garbage
+    assert collect(Path(context.runtime.workspace), NONE_KEPT, ask, dry_run=False).garbage
 
 
 def test_mlflow_is_asked(tmp_path: Path) -> None:
     """Status, deletion, alias and pin of each run are found; abandoned runs are closed, other servers' unknown."""
     config = Config(ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(tmp_path)))
     names = ("at work", "abandoned", "champion", "deleted")
-    runs = {name: session.start(config, name) for name in names}
-    with tracking_client.reached(session.uri(config)) as client:
+    runs = {name: start_run(config, name) for name in names}
+    with tracking_client.reached(address.uri(config)) as client:
         client.set_tag(runs["at work"], "keep", "true")
         client.set_tag(runs["abandoned"], "owner.started", environment.owner().started - 1_000)
         client.create_registered_model("vectors")
         client.create_model_version("vectors", "somewhere", runs["champion"])
         client.set_registered_model_alias("vectors", "champion", "1")
-        session.finish_flow_run(config, "champion", "FINISHED")
+        finish_run(config, "champion", "FINISHED")
         client.delete_run(runs["deleted"])
     found = survey(tmp_path, [*runs.values(), "0" * 32])
 

@@ -15,7 +15,7 @@ from tasks.engine.outputs.manifest import MANIFEST
 from tasks.engine.outputs.remote import Remote, opened
 from tasks.engine.store import Account, Dataset, Draft, Store, joined
 from tasks.maintenance.garbage import DAY, Known, Policy
-from tasks.maintenance.remote_garbage import sweep
+from tasks.maintenance.remote_garbage import collect
 
 NONE_KEPT = Policy(last=0, days=0)
 
@@ -50,7 +50,7 @@ def made(
 def swept(tmp_path: Path, address: str, *runs: Known, policy: Policy = NONE_KEPT, **options: Any) -> list[str]:
     """Collect as another host, whose MLflow knows these runs; return the last part of each deleted name."""
     options = {"dry_run": False} | options
-    done = sweep(opened(address), tmp_path / "b", policy, lambda _: list(runs), **options)
+    done = collect(opened(address), tmp_path / "b", policy, lambda _: list(runs), **options)
     return [item.path.name for item in done.garbage]
 
 

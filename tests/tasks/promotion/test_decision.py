@@ -27,9 +27,11 @@ from tasks.orchestration import artifacts
 from tasks.promotion import rule
 from tasks.promotion.task import promotion
 from tasks.publication import publish
-from tasks.tracking import registry, session
+from tasks.tracking import address, names, registry
+from tasks.tracking.contents.vectors import vectors_of
 from tasks.tracking.registry import Decision, Figures, Gate
 from tasks.tracking.run import Run
+from tests.support.runs import start_run
 from tests.support.trained import finished_stages
 
 WORDS = [f"{name}{number}" for number in range(20) for name in ("alpha", "beta", "gamma")]
@@ -115,13 +117,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     runtime = Runtime(workspace=str(folder / "workspace"))
     judges = Evaluation(similarity=[str(folder / "pairs.tsv")], bootstrap=50)
     config = Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
-    found = Story(config, folder / "workspace", session.uri(config), [], [])
+    found = Story(config, folder / "workspace", address.uri(config), [], [])
     shuffled = clustered(1)[np.random.default_rng(0).permutation(60)]
     for table, text in [(clustered(0), "old"), (clustered(2), "new"), (shuffled, "new"), (clustered(3), "new")]:
-        found.runs.append(session.start(config, f"flow {len(found.runs)}"))
+        found.runs.append(start_run(config, f"flow {len(found.runs)}"))
         context = Context(runtime=runtime, tracking_uri=found.uri, run_id=found.runs[-1])
         stages = finished_stages(config, context, WORDS, table, text)
-        novelty.fn(config=config, **{name: stages[name] for name in Corpus._fields}, context=context)
+        novelty.fn(config=config, **{name: stages[name] for name in Corpus._fields if name in stages}, context=context)
         publish.fn(config=config, **stages, context=context)
         if len(found.runs) < 4:
             found.decisions.append(promotion.fn(config=config, context=context))
@@ -166,11 +168,11 @@ def test_what_is_new_in_the_text_is_said(story: Story) -> None:
     """The first version has no news; the second has figures, lists and a line in its report."""
     first, second = (MlflowClient(story.uri).get_run(run).data for run in story.runs[:2])
 
-    assert session.NEWS not in first.tags
+    assert names.NEWS not in first.tags
     assert second.metrics["corpus/outside"] == 1.0  # its only token is "new"
     assert second.metrics["corpus/divergence"] == 0.0
-    assert "Against the corpus of version 1: 1 documents (+0)" in second.tags[session.NEWS]
-    assert second.tags[session.NEWS] in Run(story.uri, story.runs[1]).text("report.md")
+    assert "Against the corpus of version 1: 1 documents (+0)" in second.tags[names.NEWS]
+    assert second.tags[names.NEWS] in Run(story.uri, story.runs[1]).text("report.md")
 
 
 def test_deciding_again_changes_nothing(story: Story) -> None:
@@ -233,7 +235,7 @@ def test_promoted_against_the_rule_and_back(story: Story, capsys: pytest.Capture
 
 def test_a_reproduction_is_refused(story: Story) -> None:
     """A reproduction cannot be promoted; the message names the original."""
-    Run(story.uri, story.runs[3]).tag({session.REPRODUCES: story.runs[0]})
+    Run(story.uri, story.runs[3]).tag({names.REPRODUCES: story.runs[0]})
     with pytest.raises(InputError, match=f"version 4 is a reproduction of run {story.runs[0]}"):
         commands.promote(CONSOLE, story.workspace, "vectors", "4", accept_drift=False, because="x")
 
@@ -241,7 +243,7 @@ def test_a_reproduction_is_refused(story: Story) -> None:
 def test_aligned_to_the_champion(story: Story) -> None:
     """The model has the rotated vectors, the run also those as trained; publishing again changes nothing."""
     aligned = story.config.model_copy(update={"promotion": Promotion(align=True)})
-    run = Run(story.uri, session.start(aligned, "flow 4"))
+    run = Run(story.uri, start_run(aligned, "flow 4"))
     context = Context(runtime=aligned.runtime, tracking_uri=story.uri, run_id=run.id)
     stages = finished_stages(aligned, context, WORDS, clustered(5))
     publish.fn(config=aligned, **stages, context=context)
@@ -250,7 +252,7 @@ def test_aligned_to_the_champion(story: Story) -> None:
     MlflowClient(story.uri).set_registered_model_alias("vectors", "champion", number)
     publish.fn(config=aligned, **stages, context=context)
 
-    champion, trained = (session.vectors_of(Run(story.uri, each)).table for each in (story.runs[0], run.id))
+    champion, trained = (vectors_of(Run(story.uri, each)).table for each in (story.runs[0], run.id))
     turned = vectors.load(story.workspace, "champion").table
     served = np.load(next((story.workspace / "mlartifacts").rglob(f"*{model_id(run)}*/**/vectors.npy")))
     metrics = MlflowClient(story.uri).get_run(run.id).data.metrics

@@ -18,8 +18,9 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from tasks.errors import StoreError, TrackingError
-from tasks.tracking import heartbeat, ownership, session
+from tasks.tracking import heartbeat, ownership
 from tasks.tracking.client import reached
+from tasks.tracking.contents.vectors import vectors_of
 from tasks.tracking.database_paths import address_of, artifact_address, artifact_folder
 from tasks.tracking.moved import PLACES, Move
 from tasks.tracking.relocation import LOST, SERVICE, relocate
@@ -438,4 +439,4 @@ def test_missing_files_are_reported(original: Path) -> None:
     ):
         run_of(original).text("report.md")
     with pytest.raises(TrackingError, match=r"^files of this run are gone"):
-        session.vectors_of(run_of(original))
+        vectors_of(run_of(original))

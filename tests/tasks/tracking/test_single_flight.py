@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from configs.schema import Config, Ingestion, Runtime, Tracking
+from tasks.tracking import address
 from tasks.tracking import client as tracking_client
-from tasks.tracking import session
+from tasks.tracking.session import Tracker
+from tests.support.runs import start_run
 from tests.support.turns import work
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def config(uri: str, tmp_path: Path, request: pytest.FixtureRequest) -> Config:
 
 
 def runs(config: Config) -> "list[Record]":
-    with tracking_client.reached(session.uri(config)) as client:
+    with tracking_client.reached(address.uri(config)) as client:
         experiment = client.get_experiment_by_name(config.tracking.experiment)
         assert experiment
         return list(client.search_runs([experiment.experiment_id]))
@@ -85,7 +87,7 @@ def test_the_run_of_an_owner_that_dies_is_taken_over(config: Config) -> None:
     owner = begun(config)
     threading.Timer(2, lambda: os.kill(owner.pid or 0, signal.SIGKILL)).start()
     started = time.monotonic()
-    run_id, made = session.begin(in_workspace(config, 2), "flow", recipe="same")
+    run_id, made = Tracker(in_workspace(config, 2)).begin(in_workspace(config, 2), "flow", recipe="same")
     owner.join()
 
     assert time.monotonic() - started > 1.5
@@ -113,11 +115,11 @@ def test_a_claim_whose_owner_died_is_withdrawn(config: Config) -> None:
     """A claim is not a run yet: nothing is left of it."""
     owner = begun(config)
     (run,) = runs(config)
-    with tracking_client.reached(session.uri(config)) as client:
+    with tracking_client.reached(address.uri(config)) as client:
         client.set_tag(run.info.run_id, "claim", "1")
     owner.kill()
     owner.join()
-    session.close_abandoned(config)
-    run_id = session.start(config, "flow", recipe="same")
+    Tracker(config).close_abandoned()
+    run_id = start_run(config, "flow", recipe="same")
 
     assert [each.info.run_id for each in runs(config)] == [run_id] != [run.info.run_id]

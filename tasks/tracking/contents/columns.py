@@ -8,14 +8,11 @@ import json
 from typing import TYPE_CHECKING
 
 from tasks.tracking.client import reached
-from tasks.tracking.names import GROUPS, LOSS, SPEED
-from tasks.tracking.registry import VERDICT
+from tasks.tracking.names import GROUPS, LOSS, SPEED, VERDICT, VIEW
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run as Record
+    from mlflow.entities import Run as MlflowRun
 
-NAME = "scores"
-TAG = f"mlflow.sharedViewState.{NAME}"
 NEWEST = 100  # runs whose columns are collected
 WIDTH, MARGIN, NAMES = 6, 36, 290  # pixels: a letter, the margins of a title, the column of names
 
@@ -28,13 +25,12 @@ def address(uri: str) -> str:
         if not newest:
             return "#/experiments?workflowType=machine_learning"  # otherwise MLflow opens its pages for GenAI
         experiment = newest[0].info.experiment_id
-        client.set_experiment_tag(
-            experiment, TAG, json.dumps(view(client.search_runs([experiment], max_results=NEWEST)))
-        )
-    return f"#/experiments/{experiment}/runs?viewStateShareKey={NAME}&workflowType=machine_learning"
+        shown = view(client.search_runs([experiment], max_results=NEWEST))
+        client.set_experiment_tag(experiment, VIEW, json.dumps(shown))
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW.rpartition('.')[2]}&workflowType=machine_learning"
 
 
-def view(runs: "list[Record]") -> dict[str, list[str] | dict[str, int]]:
+def view(runs: "list[MlflowRun]") -> dict[str, list[str] | dict[str, int]]:
     """Return the view of these runs as MLflow's page reads it: columns, their order, their widths in pixels."""
     metrics = {name for run in runs for name in run.data.metrics}
     order = {group: place for place, group in enumerate(["loss", *GROUPS, "speed"])}

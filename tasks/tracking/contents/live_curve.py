@@ -12,11 +12,11 @@ from typing import Protocol
 from tasks.engine.background import Courier
 from tasks.engine.stage import Context
 from tasks.errors import TrackingError
-from tasks.tracking.names import SPEED
+from tasks.tracking.names import LEARNING_RATE, LOSS, SPEED, TRAINING_LOSS
 from tasks.tracking.run import Run
 
 # MLflow's comparison page begins with the first one: J(θ) can be compared between runs, the training's own loss cannot.
-CURVES = {"held_out_loss": "loss/held_out", "loss": "loss/training", "learning_rate": "training/learning_rate"}
+CURVES = {"held_out_loss": LOSS, "loss": TRAINING_LOSS, "learning_rate": LEARNING_RATE}
 
 log = logging.getLogger("w2v")
 

@@ -1,0 +1,55 @@
+"""Look up runs by a tag, within one experiment; an experiment that does not exist has none."""
+
+from typing import TYPE_CHECKING
+
+from tasks.errors import TrackingError
+from tasks.tracking.client import already_exists
+from tasks.tracking.database_paths import ARTIFACTS, artifact_address, database_at
+from tasks.tracking.names import EXPERIMENT_KIND
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+
+def experiment(client: "MlflowClient", name: str) -> str | None:
+    """Return the experiment's id, None if there is none. Raises TrackingError if it is deleted."""
+    found = client.get_experiment_by_name(name)
+    if found and found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"the MLflow experiment {found.name!r} is deleted\n"
+            f"Restore it with `mlflow experiments restore --experiment-id {found.experiment_id}`, "
+            "or name another with --set tracking.experiment=NAME."
+        )
+    return found.experiment_id if found else None
+
+
+def experiment_to_write(client: "MlflowClient", name: str, uri: str) -> str:
+    """Return the experiment's id, after creating it if there is none.
+
+    Our database has its artifacts beside it; a server decides itself.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if there := experiment(client, name):
+        return there
+    database = database_at(uri)
+    beside = artifact_address(database.absolute().parent / ARTIFACTS) if database else None
+    tags = {EXPERIMENT_KIND: "custom_model_development"}
+    try:
+        client.create_experiment(name, artifact_location=beside, tags=tags)
+    except MlflowException as error:  # the first run of another workspace has just created it
+        if not already_exists(error):
+            raise
+    return str(experiment(client, name))
+
+
+def newest(client: "MlflowClient", experiment: str | None, tag: str, value: str) -> "MlflowRun | None":
+    """Return the newest run with this tag, in any state; None if there is none."""
+    return next(iter(tagged(client, experiment, tag, value)), None)
+
+
+def tagged(client: "MlflowClient", experiment: str | None, tag: str, value: str, status: str = "") -> "list[MlflowRun]":
+    """Return the runs with this tag, newest first; with `status`, only those in this state."""
+    wanted = f"tags.`{tag}` = '{value}'" + (f" and attributes.status = '{status}'" if status else "")
+    return list(client.search_runs([experiment], wanted)) if experiment else []
