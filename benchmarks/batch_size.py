@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from configs.loading import load
 from flows.servers.settings import quiet, settle
 from tasks.datasets import contracts
+from tasks.engine.facts import VectorsFacts, recorded
 from tasks.engine.store import Dataset
 from tasks.reports.figures import FAINT, GRID, INK, PALETTE
 
@@ -49,7 +50,7 @@ def main() -> None:
 
 def descent(vectors: Dataset) -> Descent:
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE)
-    rates = vectors.manifest.facts["speed"]["curve"]  # words per second up to each point
+    rates = recorded(VectorsFacts, vectors)["speed"]["curve"]  # words per second up to each point
     seconds = np.cumsum([0, *(np.diff(curve["words"]) / rates[1:])])
     judged = curve["held_out_loss"].is_valid().to_numpy()
     return Descent(curve["updates"].to_numpy()[judged], seconds[judged], curve["held_out_loss"].to_numpy()[judged])

@@ -8,6 +8,7 @@ import numpy as np
 
 from configs.loading import check
 from flows.planning.pipeline import learn, prepare
+from tasks.engine.facts import VectorsFacts, recorded
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
 from tasks.vectors import tables
@@ -39,7 +40,7 @@ def main(text: str, output: str, settings: dict) -> None:
         return dataset
 
     trained = learn(config, prepare(config, compute), compute)
-    facts = trained.vectors.manifest.facts
+    learnt = recorded(VectorsFacts, trained.vectors)
     vectors = tables.load(trained.vectors)
     np.save(output + ".npy", vectors.table)
     with open(output + ".txt", "w") as stream:
@@ -47,9 +48,9 @@ def main(text: str, output: str, settings: dict) -> None:
     print(
         json.dumps(
             {
-                "words": facts["words"],
-                "training_seconds": facts["speed"]["seconds"],
-                "waiting_share": facts["speed"]["waiting_share"],
+                "words": learnt["words"],
+                "training_seconds": learnt["speed"]["seconds"],
+                "waiting_share": learnt["speed"]["waiting_share"],
                 "total_seconds": sum(seconds.values()),
                 "stages": seconds,
             }

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from configs.loading import check
 from configs.schema import Config
-from flows.planning.pipeline import through_training
+from flows.planning.pipeline import learn, prepare
 from tasks.engine import environment
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
@@ -91,7 +91,7 @@ def prepare(config: Config) -> tuple[dict[str, float], str]:
         return dataset
 
     try:
-        through_training(config, compute)
+        learn(config, prepare(config, compute), compute)
     except Prepared:
         executors.end_idle()
     return seconds, " ".join(digests)

@@ -16,6 +16,7 @@ from flows.query import vectors
 from flows.retrain import LOGGED, retrain
 from tasks.comparison.seeds import Noise, noise, publish
 from tasks.datasets.files import digest_of
+from tasks.engine.facts import EvaluationFacts, recorded
 from tasks.tracking.names import RESULT
 from tasks.tracking.session import Tracker
 
@@ -44,7 +45,7 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     runs = {variant.seed: retrain(variant) for variant in variants}
     workspace = Path(config.runtime.workspace)
     vectors.make_latest(workspace, runs[config.seed].outputs.trained.vectors)
-    found = noise([run.outputs.evaluation.manifest.facts["metrics"] for run in runs.values()])
+    found = noise([recorded(EvaluationFacts, run.outputs.evaluation)["metrics"] for run in runs.values()])
 
     tracker.close_abandoned()
     result = digest_of([run.outputs.evaluation.key for run in runs.values()])

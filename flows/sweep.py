@@ -23,6 +23,7 @@ from flows.query import vectors
 from flows.retrain import LOGGED, retrain
 from tasks.datasets import contracts, outputs
 from tasks.datasets.files import digest_of
+from tasks.engine.facts import EvaluationFacts, recorded
 from tasks.errors import InputError, Paused, TrainingError
 from tasks.sweeps import halving, ranking
 from tasks.sweeps.ranking import Result, Sweep
@@ -137,7 +138,7 @@ class Rounds:
         if divisor > 1:  # a reused run is trained to its end: compare it at the epoch where the others pause
             curve = contracts.read(done.outputs.trained.vectors.file("curve.parquet"), contracts.CURVE)
             return self._judged(Result(change, number, epochs, done.run_id, _at(epochs, losses(curve))), LOSS)
-        metrics = done.outputs.evaluation.manifest.facts["metrics"]
+        metrics = recorded(EvaluationFacts, done.outputs.evaluation)["metrics"]
         return self._judged(Result(change, number, epochs, done.run_id, metrics), self._by)
 
     def _judged(self, result: Result, by: str) -> Result:

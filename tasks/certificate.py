@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from configs.schema import Config
 from tasks.datasets.files import digest_of, digest_of_file
+from tasks.engine.facts import EvaluationFacts, VectorsFacts, recorded
 from tasks.engine.store import Dataset
 from tasks.errors import TrackingError
 from tasks.tracking.contents.parameters import parameters
@@ -53,18 +54,19 @@ class Difference(NamedTuple):
 def certify(config: Config, stages: Mapping[str, Dataset], artifacts: Path) -> Certificate:
     """Return the certificate of these outputs, by their names in the run, and of the files in the folder."""
     manifests = {name: dataset.manifest for name, dataset in stages.items()}
-    environment = manifests["vectors"].facts["environment"]
+    judged = recorded(EvaluationFacts, manifests["evaluation"])
+    environment = recorded(VectorsFacts, manifests["vectors"])["environment"]
     return {
         "version": VERSION,
         **ingredients(config, {each.stage: each.inputs for each in manifests.values()}, environment),
         "stages": {name: each.digest for name, each in stages.items()},
         "store": {name: f"{each.stage}/{each.key}" for name, each in stages.items()},
         "tables": _tables(stages["vectors"]),
-        "scores": manifests["evaluation"].facts["metrics"],
+        "scores": judged["metrics"],
         "epochs": {
             str(epoch): {
                 "tables": _tables(stages["vectors"], epoch),
-                "scores": manifests["evaluation"].facts["epochs"][str(epoch)],
+                "scores": judged["epochs"][str(epoch)],
             }
             for epoch in tables.kept(stages["vectors"])
         },

@@ -13,6 +13,7 @@ from configs.schema import Config
 from tasks.comparison import corpora
 from tasks.comparison.corpora import Corpus, News
 from tasks.datasets import contracts
+from tasks.engine.facts import VocabularyFacts, recorded
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
@@ -60,7 +61,7 @@ def _manifest(file: Path) -> Manifest:
 
 
 def _corpus(documents: Manifest, vocabulary: Manifest, words: pa.Table) -> Corpus:
-    tokens = vocabulary.facts["occurrences"]
+    tokens = recorded(VocabularyFacts, vocabulary)["occurrences"]
     return Corpus(documents.account.written, tokens, words["word"].to_pylist(), words["count"].to_numpy())
 
 

@@ -18,6 +18,7 @@ from tasks import certificate, notifications
 from tasks.datasets import contracts
 from tasks.display import markdown, spreadsheet
 from tasks.engine import environment
+from tasks.engine.facts import EvaluationFacts, VectorsFacts, recorded
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
@@ -102,18 +103,19 @@ def publish(
         words = curve[-1]["words"] if checkpoints else 0  # MLflow shows a single value at step 0 as a bar
         place = folder / (names.ALIGNED_VECTORS if aligned else names.VECTORS)
         model = models.log_model(run, place, parameters(config), step=words)
-    checkpoints.append(Checkpoint(model, words, judged.facts["metrics"]))
+    found = recorded(EvaluationFacts, judged)
+    checkpoints.append(Checkpoint(model, words, found["metrics"]))
     log_metrics(run, checkpoints, curve, vectors, held_out, judged)
     if aligned:
         run.metrics({names.COSINE_BEFORE: aligned.before, names.COSINE_AFTER: aligned.after}, 0)
     tags = {names.RUN: run.id, names.CONFIG: config.name, names.VECTORS_DIGEST: vectors.digest}
     version = models.register(run, model, name, tags | ({names.ALIGNED: aligned.to} if aligned else {}))
 
-    wrong = learning.faults(judged.facts, config.promotion)
+    wrong = learning.faults(found, config.promotion)
     if wrong and not config.promotion.automatic and not {names.RESULT, names.PARENT} & run.record.data.tags.keys():
         notifications.tell(config.notify, notifications.of_no_learning(config.name, "; ".join(wrong), run))
 
-    artifacts.announce(run, report_tables.scores(judged.facts["metrics"]), page)
+    artifacts.announce(run, report_tables.scores(found["metrics"]), page)
     run.tag({
         names.NOTE: page,
         names.VECTORS_DIGEST: vectors.digest,
@@ -132,14 +134,14 @@ def log_epoch(
     with TemporaryDirectory(dir=folder) as place:
         _write_table(Path(place), tables.load(vectors, epoch))
         model = models.log_model(run, Path(place), parameters(config), epoch=epoch, step=end["words"])
-    return Checkpoint(model, end["words"], judged.facts["epochs"][str(epoch)])
+    return Checkpoint(model, end["words"], recorded(EvaluationFacts, judged)["epochs"][str(epoch)])
 
 
 def log_metrics(
     run: Run, checkpoints: list[Checkpoint], curve: Rows, vectors: Dataset, held_out: Dataset, judged: Manifest
 ) -> None:
     """Log the curves of the training, then the scores, each linked to its model and to the digest of its dataset."""
-    log_curve(run, curve, vectors.manifest.facts["speed"]["curve"])
+    log_curve(run, curve, recorded(VectorsFacts, vectors)["speed"]["curve"])
     judges = {"held_out": ("held-out", held_out.digest), "held_out_per_pair": ("held-out", held_out.digest)}
     judges["mean_cosine"] = ("vectors", vectors.digest)
     judges |= {name: (name, digest) for name, digest in judged.inputs["outside"].items()}
@@ -170,10 +172,10 @@ def write_artifacts(
 
     shutil.copy(evaluation.path / "evaluation.parquet", folder / names.SCORES)  # needed for paired comparisons
     items = contracts.read(evaluation.path / "evaluation.parquet", contracts.EVALUATION)
-    facts = manifests["evaluation"].facts
+    judged = recorded(EvaluationFacts, manifests["evaluation"])
     spreadsheet.write(report_tables.sections(items), folder / names.SCORES / "analogies.csv")
-    spreadsheet.write(report_tables.neighbors(facts["neighbors"]), folder / names.SCORES / "neighbors.csv")
-    spreadsheet.write(report_tables.bands(facts["bands"]), folder / names.SCORES / "bands.csv")
+    spreadsheet.write(report_tables.neighbors(judged["neighbors"]), folder / names.SCORES / "neighbors.csv")
+    spreadsheet.write(report_tables.bands(judged["bands"]), folder / names.SCORES / "bands.csv")
     for name, manifest in manifests.items():
         (folder / names.MANIFESTS / f"{name}.json").write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     (folder / names.CONFIG_FILE).write_text(json.dumps(config.model_dump(mode="json"), indent=1), encoding="utf-8")

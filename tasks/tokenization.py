@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from configs.schema import Tokenization
 from tasks.datasets import contracts
 from tasks.engine import progress
+from tasks.engine.facts import TokenPartFacts, TokensFacts, recorded
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
@@ -53,13 +54,14 @@ def tokenization(documents: Dataset, config: Tokenization, draft: Draft, context
     each = ({"documents": part, "first": first, "config": config} for part, first, _ in cut)
     draft.parts = _part.parts(each, [rows for _, _, rows in cut], draft, context)
     account = joined(draft.parts)
-    facts = [part.manifest.facts for part in draft.parts]
-    draft.facts.update({name: sum(each[name] for each in facts) for name in ("tokens", "rows")})
-    if not draft.facts["tokens"]:
+    found = [recorded(TokenPartFacts, part) for part in draft.parts]
+    total = TokensFacts(tokens=sum(each["tokens"] for each in found), rows=sum(each["rows"] for each in found))
+    if not total["tokens"]:
         raise InputError(no_word(account.read, config))
-    sampled = sum((Counter(each["sampled"]) for each in facts), Counter[str]())
+    sampled = sum((Counter(each["sampled"]) for each in found), Counter[str]())
     if shares := clauses(sampled, config):
-        draft.facts["spaceless"] = shares
+        total["spaceless"] = shares
+    draft.facts.update(total)
     if (text := segmenters.unspaced(shares)) and not progress.warned(text):
         log.warning(text)
     return account
@@ -91,7 +93,7 @@ def _part(documents: Dataset, first: int, config: Tokenization, draft: Draft, co
     for done, counts in enumerate(ordered_map(tokenize_file, files, context.threads), start=1):
         total = Counts(*map(add, total, counts))
         draft.report(done, len(files), f"{total.tokens:,} words")
-    draft.facts.update(tokens=total.tokens, rows=total.rows, sampled=total.sampled)
+    draft.facts.update(TokenPartFacts(tokens=total.tokens, rows=total.rows, sampled=total.sampled))
     left_out = {"without a word": total.documents - total.with_words}
     return Account(unit="documents", read=total.documents, written=total.with_words, left_out=left_out)
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from configs.schema import Tokenization, Vocabulary
 from tasks.datasets import contracts
 from tasks.datasets.word_lists import chosen, list_digest
+from tasks.engine.facts import VocabularyFacts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.engine.threads import ordered_map
@@ -42,7 +43,10 @@ def vocabulary(
     table = kept.append_column("keep_probability", pa.array(keep))
     contracts.write(draft.file("vocabulary.parquet"), contracts.VOCABULARY, table)
     covered = int(counts.sum())
-    draft.facts.update(words=len(kept), distinct=len(counted), occurrences=occurrences, covered=covered / occurrences)
+    found = VocabularyFacts(
+        words=len(kept), distinct=len(counted), occurrences=occurrences, covered=covered / occurrences
+    )
+    draft.facts.update(found)
     reason = "not in the fixed vocabulary" if config.fixed else "rare"
     return Account(unit="occurrences", read=occurrences, written=covered, left_out={reason: occurrences - covered})
 

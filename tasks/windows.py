@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from configs.schema import Windows as Extraction
 from tasks.datasets import contracts
+from tasks.engine.facts import TokenPartFacts, TokensFacts, WindowsFacts, WindowsPartFacts, recorded
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
@@ -57,15 +58,15 @@ def windows(
     shared = {"vocabulary": vocabulary, "config": config, "seed": seed, "epoch": epoch}
     held_out = _held_out(parts, config.held_out_fraction)
     each = ({"tokens": part, "held_out": rows, **shared} for part, rows in zip(parts, held_out, strict=True))
-    made = _part.parts(each, [part.manifest.facts["tokens"] for part in parts], draft, context)
+    made = _part.parts(each, [recorded(TokenPartFacts, part)["tokens"] for part in parts], draft, context)
     account = joined(made)
-    draft.facts.update(words=account.read, epoch=epoch)
+    draft.facts.update(WindowsFacts(words=account.read, epoch=epoch))
     if epoch is None:
         rows = _judge_some(_joined(list(_apart(made))), config.held_out_windows)
         contracts.write(draft.file("part-00000.parquet"), contracts.WINDOWS, pa.table(vars(rows)))
         return account
 
-    longest = max(part.manifest.facts["longest"] for part in made)
+    longest = max(recorded(WindowsPartFacts, part)["longest"] for part in made)
     if longest < max(2, config.window):
         raise InputError(too_wide(config.window, longest))
     if not account.written:
@@ -111,8 +112,8 @@ def _part(
     for number, shard in enumerate(_cut(drawn(), config.shard_rows)):
         contracts.write(draft.file(f"part-{number:05d}.parquet"), contracts.WINDOWS, pa.table(vars(shard)))
         written += len(shard)
-        draft.report(words, max(words, tokens.manifest.facts["tokens"]), f"{written:,} windows")
-    draft.facts.update(longest=longest)
+        draft.report(words, max(words, recorded(TokensFacts, tokens)["tokens"]), f"{written:,} windows")
+    draft.facts.update(WindowsPartFacts(longest=longest))
     left_out = {"unknown": words - known, "subsampled": known - written}
     return Account(unit="windows", read=words, written=written, left_out=left_out)
 

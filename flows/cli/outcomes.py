@@ -9,6 +9,7 @@ from flows.cli.tables import say, table
 from flows.seeds import Seeds
 from flows.sweep import SweepResult
 from tasks.comparison.seeds import CAUTION
+from tasks.engine.facts import EvaluationFacts, VocabularyFacts, recorded
 from tasks.maintenance.orphans import Lost
 from tasks.sweeps import halving
 from tasks.tracking import address
@@ -20,8 +21,8 @@ def show_filled(console: Console, filled: list[Filled]) -> None:
     rows = []
     for each in filled:
         outputs = each.run.outputs
-        words = outputs.trained.vocabulary.manifest.facts["occurrences"]
-        loss = outputs.evaluation.manifest.facts["metrics"].get(LOSS)
+        words = recorded(VocabularyFacts, outputs.trained.vocabulary)["occurrences"]
+        loss = recorded(EvaluationFacts, outputs.evaluation)["metrics"].get(LOSS)
         said = "" if loss is None else f"{loss:.4g}"
         rows.append([each.partition.day, each.run.run_id, f"{words:,}", said, "reused" if each.found else ""])
     console.print()

@@ -12,6 +12,7 @@ from flows.planning import cost, foresight
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import Plan
 from tasks.engine import progress
+from tasks.engine.facts import DocumentsFacts, EvaluationFacts, recorded
 from tasks.engine.stage import Context
 from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.stage import new_share
@@ -34,14 +35,14 @@ def show(config: Config, done: Retrained) -> None:
     from tasks.evaluation import learning
     from tasks.reports import tables
 
-    facts = done.outputs.evaluation.manifest.facts
-    show_neighbors(facts["neighbors"])
+    judged = recorded(EvaluationFacts, done.outputs.evaluation)
+    show_neighbors(judged["neighbors"])
     console.print()
-    console.print(table([], [[name, f"{value:.4g}"] for name, value in sorted(facts["metrics"].items())]))
-    if "epochs" in facts:
+    console.print(table([], [[name, f"{value:.4g}"] for name, value in sorted(judged["metrics"].items())]))
+    if "epochs" in judged:
         console.print()
-        console.print(table(*tables.by_epoch(facts["epochs"], facts["metrics"])))
-    if warned := learning.warning(facts, config.promotion):
+        console.print(table(*tables.by_epoch(judged["epochs"], judged["metrics"])))
+    if warned := learning.warning(judged, config.promotion):
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     for note in notes.notes(done.outputs.named):
         say(console, f"\n{note}")
@@ -76,7 +77,7 @@ def show_plan(config: Config, tracker: Tracker, planned: Plan) -> None:
     """Print one line a stage: reused, with its summary, or the expected rows, disk, memory and time."""
     foreseen = foresight.foresee(config, tracker, planned)
     if not planned.text_to_come:
-        for text in planned.outputs.trained.documents.manifest.facts.get("told", []):
+        for text in recorded(DocumentsFacts, planned.outputs.trained.documents).get("told", []):
             progress.told("ingestion", text)
     news = new_share(config.ingestion, Context(runtime=config.runtime)) if planned.text_to_come else 1.0
     rows = []

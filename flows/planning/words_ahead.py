@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from configs.schema import Config
 from flows.planning.plan import TO_COME, Plan
 from tasks.datasets.word_lists import chosen
+from tasks.engine.facts import TokensFacts, VocabularyFacts, recorded
 from tasks.errors import InputError
 from tasks.ingestion.estimate import Seen
 from tasks.phrases.finding import find
@@ -43,7 +44,8 @@ def counted(planned: Plan) -> Words | None:
     trained = planned.outputs.trained
     if TO_COME in trained.draws:
         return None
-    tokens, vocabulary = trained.tokens.manifest.facts["tokens"], trained.vocabulary.manifest.facts["words"]
+    tokens = recorded(TokensFacts, trained.tokens)["tokens"]
+    vocabulary = recorded(VocabularyFacts, trained.vocabulary)["words"]
     return Words(tokens, vocabulary, trained.draws[0].manifest.account.written)
 
 

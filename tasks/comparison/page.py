@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tasks.comparison.published import CURVES
 from tasks.comparison.runs import Comparison
+from tasks.engine.facts import Band
 from tasks.reports import figures
 from tasks.reports.tables import scores
 from w2v_core.measures.procrustes import align
@@ -47,9 +48,9 @@ def _scores(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def _bands(comparison: Comparison) -> dict[tuple[str, str], list[dict[str, Any] | None]]:
+def _bands(comparison: Comparison) -> dict[tuple[str, str], list[Band | None]]:
     """Return for each (score, band) the values of the runs."""
-    columns = [{(row["score"], row["band"]): row for row in run.judged.facts["bands"]} for run in comparison.runs]
+    columns = [{(row["score"], row["band"]): row for row in run.facts["bands"]} for run in comparison.runs]
     return {key: [column.get(key) for column in columns] for key in dict.fromkeys(k for c in columns for k in c)}
 
 
@@ -79,7 +80,7 @@ def _map(comparison: Comparison) -> dict[str, Any]:
     shared = [word for word in known[0] if all(word in each for each in known)]
     telling = sorted(shared, key=lambda word: len(word) < SHORTEST or word.isdigit())[:MAPPED]
     wanted = {word.word for against in comparison.against for word in against.space.moved}
-    wanted |= {probe for run in comparison.runs for probe in run.judged.facts["neighbors"]}
+    wanted |= {probe for run in comparison.runs for probe in run.facts["neighbors"]}
     chosen = list(dict.fromkeys(telling + [word for word in shared if word in wanted]))
 
     tables = [_rows(run.vectors.words, run.vectors.table, shared) for run in comparison.runs]

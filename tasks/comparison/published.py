@@ -6,6 +6,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from tasks.datasets import contracts
+from tasks.engine.facts import EvaluationFacts, recorded
 from tasks.engine.store import Manifest
 from tasks.errors import ContractError, TrackingError
 from tasks.tracking.client import reached
@@ -39,9 +40,12 @@ class Published(NamedTuple):
     vectors: Vectors
 
     @property
+    def facts(self) -> EvaluationFacts:
+        return recorded(EvaluationFacts, self.judged)
+
+    @property
     def metrics(self) -> dict[str, float]:
-        metrics: dict[str, float] = self.judged.facts["metrics"]
-        return metrics
+        return self.facts["metrics"]
 
 
 def load(uri: str, run_id: str) -> Published:

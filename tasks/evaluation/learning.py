@@ -10,12 +10,12 @@
 
 from collections.abc import Mapping
 from math import log
-from typing import Any
 
 import numpy as np
 
 from configs.schema import Promotion
 from tasks.datasets import contracts
+from tasks.engine.facts import EvaluationFacts, Learning, VectorsFacts, recorded
 from tasks.engine.store import Dataset
 from tasks.tracking.names import LOSS, LOSS_PER_PAIR, MEAN_COSINE
 from tasks.vectors import tables
@@ -26,7 +26,7 @@ STILL = 1e-9  # relative change of a float64 loss that counts as rounding
 NEAR = 1e-6  # the same for a float32 component
 
 
-def learning(vectors: Dataset, metrics: Mapping[str, float], objective: str, seed: int) -> dict[str, Any]:
+def learning(vectors: Dataset, metrics: Mapping[str, float], objective: str, seed: int) -> Learning:
     """Return what the limits need beside the metrics: whether the vectors moved, and J(θ) before the training."""
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE)
     judged = curve["held_out_loss"].drop_null().to_pylist()
@@ -39,7 +39,7 @@ def learning(vectors: Dataset, metrics: Mapping[str, float], objective: str, see
 
 def _moved(vectors: Dataset, seed: int) -> bool:
     """Return True if the vectors differ from those of a cold start; after a warm start, assume so."""
-    if "warm_start" in vectors.manifest.facts:
+    if "warm_start" in recorded(VectorsFacts, vectors):
         return True
     table = tables.load(vectors).table
     start = initial(*table.shape, rng=generator(seed, "initial vectors")).input
@@ -50,7 +50,7 @@ def _before(vectors: Dataset, metrics: Mapping[str, float], judged: list[float],
     """Return J(θ) before training; None if unknown: no held-out window, or a warm start of hierarchical softmax."""
     if LOSS not in metrics or not judged:
         return None
-    if "warm_start" not in vectors.manifest.facts:
+    if "warm_start" not in recorded(VectorsFacts, vectors):
         return judged[0]
     if objective == "hierarchical_softmax":
         return None
@@ -58,13 +58,13 @@ def _before(vectors: Dataset, metrics: Mapping[str, float], judged: list[float],
     return log(words or 1) * metrics[LOSS] / metrics[LOSS_PER_PAIR]
 
 
-def faults(facts: Mapping[str, Any], rule: Promotion) -> list[str]:
+def faults(judged: EvaluationFacts, rule: Promotion) -> list[str]:
     """Return the faults of the vectors by the facts of their evaluation; an older version recorded fewer facts."""
-    metrics, learnt = facts["metrics"], facts.get("learning", {})
+    metrics, learnt = judged["metrics"], judged.get("learning") or Learning(moved=True, before=None)
     found = []
-    if not learnt.get("moved", True):
+    if not learnt["moved"]:
         found.append("the vectors have not moved from their start")
-    elif (before := learnt.get("before")) and metrics[LOSS] > before * (1 - rule.min_gain):
+    elif (before := learnt["before"]) and metrics[LOSS] > before * (1 - rule.min_gain):
         found.append(
             f"J(θ) on held-out windows is {metrics[LOSS]:.4f}, no better than {before:.4f} without the training"
         )
@@ -80,9 +80,9 @@ def faults(facts: Mapping[str, Any], rule: Promotion) -> list[str]:
     return found
 
 
-def warning(facts: Mapping[str, Any], rule: Promotion) -> str:
+def warning(judged: EvaluationFacts, rule: Promotion) -> str:
     """Return the faults as one paragraph with advice; empty if there are none."""
-    found = faults(facts, rule)
+    found = faults(judged, rule)
     if not found:
         return ""
     said = "; ".join(found)

@@ -1,12 +1,13 @@
 """Compute scores with confidence intervals from judged items: overall, and by frequency of the words."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.engine.facts import Band
 from tasks.tracking.names import ANALOGY_ADD, ANALOGY_MUL, CATEGORY, CLOSER, COVERAGE, HIGH, LOW, SIMILARITY
 from w2v_core.measures.bootstrap import Estimate, share, spearman
 from w2v_core.randomness import generator
@@ -59,15 +60,16 @@ def figures(items: pa.Table, resamples: int, seed: int) -> dict[str, float]:
     return metrics | {COVERAGE.format(set=name): _mean(each) for name, each in covered.items()}
 
 
-def bands(items: pa.Table, resamples: int, seed: int) -> list[dict[str, Any]]:
+def bands(items: pa.Table, resamples: int, seed: int) -> list[Band]:
     """Return the same for each frequency band with enough items."""
-    found: list[dict[str, Any]] = []
+    found: list[Band] = []
     for each in asked(items):
         for band, inside in by_band(each.items["rank"]):
             chosen = each.items.filter(pc.and_(each.items["covered"], inside))
             rng = generator(seed, f"evaluation/{each.metric}/{band}")
             if figure := estimate(each, chosen, resamples, rng=rng):
-                found.append({"score": each.metric, "band": band, "items": len(chosen), **figure._asdict()})
+                value, low, high = figure
+                found.append(Band(score=each.metric, band=band, items=len(chosen), value=value, low=low, high=high))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from configs.schema import Evaluation, Tokenization, Training
 from tasks.datasets import contracts
-from tasks.engine.stage import Context, stage
+from tasks.engine.facts import EvaluationFacts, JudgedSet
+from tasks.engine.stage import Context, Report, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.evaluation import domain, judging, learning, scores
 from tasks.evaluation.datasets import digests, judging_files, read_analogies, read_pairs, set_names
@@ -49,61 +49,69 @@ def evaluation(
     So do the scores of earlier epochs that are kept. Words are looked up as `tokenization` normalised them.
     """
     settings = settings_of(training, window, seed)
+    sets: dict[str, JudgedSet] = {}
 
     def judged(epoch: int | None = None) -> tuple[pa.Table, dict[str, float]]:
         space = Space(tables.load(vectors, epoch)._replace(rules=Rules.of(tokenization)))
         with threadpool_limits(1, "blas"):  # with more threads, BLAS may sum in another order
             near = judging.neighbors(space, config.probes or _typical(space))
-            items = pa.concat_tables([*_judge(space, config, draft, context.threads), near])
+            items = pa.concat_tables([*_judge(space, config, sets, draft.report, context.threads), near])
             found = _held_out(vectors, epoch, held_out, settings) | judging.spread(space)
         return items, found | scores.figures(items, config.bootstrap, seed)
 
-    if kept := tables.kept(vectors):
-        draft.facts["epochs"] = {str(epoch): judged(epoch)[1] for epoch in kept}
-    items, draft.facts["metrics"] = judged()
-    draft.facts["learning"] = learning.learning(vectors, draft.facts["metrics"], training.objective, seed)
+    earlier = {str(epoch): judged(epoch)[1] for epoch in tables.kept(vectors)}
+    items, metrics = judged()
     contracts.write(draft.file("evaluation.parquet"), contracts.EVALUATION, items)
-    draft.facts["bands"] = scores.bands(items, config.bootstrap, seed)
-    draft.facts["neighbors"] = _by_probe(items.filter(pc.equal(items["judge"], "neighbors")))
+    found = EvaluationFacts(
+        sets=sets,
+        metrics=metrics,
+        learning=learning.learning(vectors, metrics, training.objective, seed),
+        bands=scores.bands(items, config.bootstrap, seed),
+        neighbors=_by_probe(items.filter(pc.equal(items["judge"], "neighbors"))),
+    )
+    if earlier:
+        found["epochs"] = earlier
+    draft.facts.update(found)
     known = pc.sum(items["covered"]).as_py() or 0
     return Account(unit="items", read=len(items), written=known, left_out={"unknown": len(items) - known})
 
 
-def _judge(space: Space, config: Evaluation, draft: Draft, threads: int) -> Iterator[pa.Table]:
-    told = draft.facts["sets"] = {}
+def _judge(
+    space: Space, config: Evaluation, sets: dict[str, JudgedSet], report: Report, threads: int
+) -> Iterator[pa.Table]:
     files = judging_files(config)
     for done, (file, name) in enumerate(zip(files, set_names(files), strict=True)):
-        draft.report(done, len(files), name)
+        report(done, len(files), name)
         if file in config.similarity:
             asked = read_pairs(file)
-            told[name] = _told(space, [tuple(sorted(pair.words)) for pair in asked])
+            sets[name] = _described(space, [tuple(sorted(pair.words)) for pair in asked])
             yield judging.pairs(space, name, asked)
         elif file in config.analogies:
             questions = read_analogies(file)
-            told[name] = _told(space, [question.words for question in questions])
+            sets[name] = _described(space, [question.words for question in questions])
             yield judging.analogies(space, name, questions, config.analogy_candidates, threads)
         else:
             wanted = domain.read(file)
-            told[name] = _told(space, wanted.items)
+            sets[name] = _described(space, wanted.items)
             yield domain.judge(space, name, wanted, config.analogy_candidates, threads)
     if config.probes:
-        told["evaluation.probes"] = _told(space, [(probe,) for probe in config.probes])
+        sets["evaluation.probes"] = _described(space, [(probe,) for probe in config.probes])
 
 
-def _told(space: Space, items: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+def _described(space: Space, items: Sequence[tuple[str, ...]]) -> JudgedSet:
     """Return the facts of a set: its number of words, the unknown ones, and repeated items."""
     words = list(dict.fromkeys(word for item in items for word in item))
     unknown = [word for word, row in zip(words, space.rows(words), strict=True) if row < 0]
     forms = dict(zip(words, map(tuple, space.lookup.forms(words)), strict=True))
     times = Counter(tuple(forms[word] for word in item) for item in items)
     again = [item for item in items if times[tuple(forms[word] for word in item)] > 1]
-    return {
-        "words": len(words),
-        "unknown": len(unknown),
-        "first": unknown[:FIRST],
-        "repeated": len(items) - len(times),
-        "such_as": " ".join(again[0]) if again else "",
-    }
+    return JudgedSet(
+        words=len(words),
+        unknown=len(unknown),
+        first=unknown[:FIRST],
+        repeated=len(items) - len(times),
+        such_as=" ".join(again[0]) if again else "",
+    )
 
 
 def check_sets(config: Evaluation) -> None:

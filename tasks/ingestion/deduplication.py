@@ -7,6 +7,7 @@ from hashlib import blake2b
 from pydantic import Field
 
 from configs.schema import Ingestion
+from tasks.engine.facts import LossesFacts
 from tasks.engine.store import Account, Record
 from tasks.errors import InputError
 from tasks.ingestion.sources import named
@@ -31,6 +32,11 @@ class Losses(Record):
         return Losses(
             characters=dict(characters), damaged=self.damaged + other.damaged, first={**other.first, **self.first}
         )
+
+    @property
+    def facts(self) -> LossesFacts:
+        """Return what the manifest records."""
+        return LossesFacts(characters=self.characters, damaged=self.damaged, first=self.first)
 
     def summary(self) -> str:
         """Return the damage as one line; empty if there was none."""

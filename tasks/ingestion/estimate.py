@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 from configs.schema import Ingestion
 from tasks.datasets import contracts
 from tasks.engine import progress
+from tasks.engine.facts import DocumentsFacts, recorded
 from tasks.engine.store import Dataset
 from tasks.ingestion.applicable import check_applicable
 from tasks.ingestion.deduplication import ANY, Sieve, check
@@ -97,7 +98,9 @@ def stored(documents: Dataset) -> Seen:
             break
         texts += contracts.read(file, contracts.DOCUMENTS, ["text"])["text"].to_pylist()
     return Seen(
-        Corpus(manifest.account.written, manifest.facts["characters"]), texts, len(texts) == manifest.account.written
+        Corpus(manifest.account.written, recorded(DocumentsFacts, manifest)["characters"]),
+        texts,
+        len(texts) == manifest.account.written,
     )
 
 

@@ -17,6 +17,7 @@ from configs.schema import Ingestion
 from tasks.datasets import contracts
 from tasks.datasets.files import digest_of
 from tasks.engine import progress
+from tasks.engine.facts import BatchFacts, DocumentsFacts, recorded
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, Record, joined
 from tasks.errors import InputError
@@ -55,15 +56,19 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     account, kept = joined(found), joined(draft.parts).written
     account.left_out["duplicate"] += account.written - kept
     account = account.model_copy(update={"written": kept})
-    characters, before = (sum(part.manifest.facts["characters"] for part in each) for each in (draft.parts, found))
+    characters, before = (
+        sum(recorded(BatchFacts, part)["characters"] for part in each) for each in (draft.parts, found)
+    )
     first, original = _first(found, repeated)
     again = Losses(characters={"duplicate": before - characters}, first=first)
     losses = sum((_losses(batch) for batch in found), again)
     check(config, account, losses, characters, original)
     besides = unread_files(config, planned, Path(context.runtime.workspace))
-    draft.facts.update(files=len(planned), characters=characters, losses=losses.model_dump(), unread=len(besides))
-    draft.facts["told"] = [*filter(None, (losses.summary(), summary(besides), _repetitions(found)))]
-    for text in draft.facts["told"]:
+    told = [*filter(None, (losses.summary(), summary(besides), _repetitions(found)))]
+    draft.facts.update(
+        DocumentsFacts(files=len(planned), characters=characters, losses=losses.facts, unread=len(besides), told=told)
+    )
+    for text in told:
         progress.told("ingestion", text)
     return account
 
@@ -102,7 +107,7 @@ def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Contex
         _write(_shards(kept(), config.shard_mb * 1_000_000), draft)
     if changed := [file.name for file in files if file.changed]:
         raise InputError(_changed(", ".join(changed[:5])))
-    draft.facts.update(losses=sieve.losses.model_dump(), repeated=sieve.repeated.hex())
+    draft.facts.update(losses=sieve.losses.facts, repeated=sieve.repeated.hex())
     return sieve.account
 
 
@@ -132,7 +137,7 @@ def _repetitions(found: Sequence[Dataset]) -> str:
 
 
 def _losses(batch: Dataset) -> Losses:
-    return Losses.model_validate(batch.manifest.facts["losses"])
+    return Losses.model_validate(recorded(BatchFacts, batch)["losses"])
 
 
 def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dict[str, str], str]:
@@ -140,12 +145,12 @@ def _first(found: Sequence[Dataset], repeated: Sequence[list[int]]) -> tuple[dic
     first: dict[str, str] = {}
     digest = b""
     for batch, rows in zip(found, repeated, strict=True):
-        facts = batch.manifest.facts
-        if "duplicate" not in first and (facts["repeated"] or rows):
-            digest = bytes.fromhex(facts["repeated"]) or copies.digests(batch.path)[rows[0]].tobytes()
-            if not facts["repeated"]:
+        noted = recorded(BatchFacts, batch)
+        if "duplicate" not in first and (noted["repeated"] or rows):
+            digest = bytes.fromhex(noted["repeated"]) or copies.digests(batch.path)[rows[0]].tobytes()
+            if not noted["repeated"]:
                 first["duplicate"] = _name(batch, rows[0])
-        first = facts["losses"]["first"] | first
+        first = noted["losses"]["first"] | first
     if not digest:
         return first, ""
     wanted = np.frombuffer(digest, copies.HALVES)[0]

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from configs.schema import Phrases, Tokenization
 from tasks.datasets import contracts
+from tasks.engine.facts import PhrasesFacts, TokensFacts, recorded
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
@@ -43,7 +44,7 @@ def phrases(
     found, considered = find(read, config, connectors(config, tokenization))
     contracts.write(draft.file(FILE), contracts.PHRASES, found)
     best = found.sort_by([("count", "descending"), ("phrase", "ascending")])["phrase"][:EXAMPLES]
-    draft.facts.update(phrases=len(found), examples=best.to_pylist())
+    draft.facts.update(PhrasesFacts(phrases=len(found), examples=best.to_pylist()))
     left_out = {"below the threshold": considered - len(found)}
     return Account(unit="frequent pairs", read=considered, written=len(found), left_out=left_out)
 
@@ -56,7 +57,7 @@ def join(
     sizes = [part.manifest.account.written for part in tokens.parts]
     given = {"phrases": phrases, "config": config, "tokenization": tokenization}
     draft.parts = _part.parts(({"tokens": part, **given} for part in tokens.parts), sizes, draft, context)
-    words = sum(part.manifest.facts["tokens"] for part in draft.parts)
+    words = sum(recorded(TokensFacts, part)["tokens"] for part in draft.parts)
     draft.facts.update(tokens.manifest.facts | {"tokens": words})
     return joined(draft.parts)
 

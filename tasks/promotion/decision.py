@@ -38,7 +38,7 @@ def decide(
     if champion and champion.number == version.number:
         raise InputError(f"version {version.number} of {model.name!r} is the champion already.")
     challenger = published.load(model.uri, version.run_id)
-    faults = learning.faults(challenger.judged.facts, rule)
+    faults = learning.faults(challenger.facts, rule)
     figures, against, reasons = None, faults, ["there is no champion yet"]
     if champion:
         try:

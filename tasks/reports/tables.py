@@ -8,6 +8,7 @@ import pyarrow as pa
 from configs.schema import Config
 from tasks import notes
 from tasks.display.markdown import code, tabular, text
+from tasks.engine.facts import Band, EvaluationFacts, VocabularyFacts, recorded
 from tasks.engine.store import Manifest
 from tasks.evaluation import learning
 from tasks.tracking.names import ABOUT_SCORES, COVERAGE, HIGH, LOW
@@ -51,7 +52,7 @@ def sections(items: pa.Table) -> pd.DataFrame:
     return table
 
 
-def bands(found: list[Row]) -> pd.DataFrame:
+def bands(found: list[Band]) -> pd.DataFrame:
     """Return a row per score and frequency band."""
     return pd.DataFrame(found, columns=["score", "band", "items", "value", "low", "high"])
 
@@ -70,16 +71,16 @@ def phrases(found: pa.Table) -> pd.DataFrame:
 
 def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     """Return the report page: settings, scores, neighbours, accounts of the stages, and where the files are."""
-    facts = stages["evaluation"].facts
-    near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in facts["neighbors"].items()]
-    warned = learning.warning(facts, config.promotion)
+    judged = recorded(EvaluationFacts, stages["evaluation"])
+    near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in judged["neighbors"].items()]
+    warned = learning.warning(judged, config.promotion)
     return "\n\n".join([
         f"**{text(config.name)}**: {_summary(config, stages)}",
         *([f"⚠ {text(warned)}"] if warned else []),
         *map(text, notes.notes(stages)),
-        tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(facts["metrics"])]),
-        *([tabular(*by_epoch(facts["epochs"], facts["metrics"]))] if "epochs" in facts else []),
-        tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in facts["bands"]]),
+        tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(judged["metrics"])]),
+        *([tabular(*by_epoch(judged["epochs"], judged["metrics"]))] if "epochs" in judged else []),
+        tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in judged["bands"]]),
         tabular(["word", "nearest neighbours"], near),
         tabular(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
         "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, `manifests/`, "
@@ -90,9 +91,10 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
 def _summary(config: Config, stages: dict[str, Manifest]) -> str:
     training = config.training
     source = config.ingestion.source
+    words = recorded(VocabularyFacts, stages["vocabulary"])
     return (
-        f"vectors of {stages['vocabulary'].facts['words']:,} words in {training.vector_size} dimensions, "
-        f"from {stages['vocabulary'].facts['occurrences']:,} words of "
+        f"vectors of {words['words']:,} words in {training.vector_size} dimensions, "
+        f"from {words['occurrences']:,} words of "
         f"{', '.join(map(code, [source] if isinstance(source, str) else source))}; "
         f"{_spaced(training.architecture)} with {_spaced(training.objective)}, window {config.windows.window}, "
         f"{training.epochs} epochs, learning rate {training.learning_rate:g}, seed {config.seed}"
@@ -119,7 +121,7 @@ def _score(row: Row) -> list[str]:
     return [row["score"], f"{row['value']:.4g}", interval, coverage]
 
 
-def _band(row: Row) -> list[str]:
+def _band(row: Band) -> list[str]:
     interval = f"{row['low']:.3f} … {row['high']:.3f}"
     return [row["score"], row["band"], f"{row['items']:,}", f"{row['value']:.3f}", interval]
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from configs.schema import Training
 from tasks.engine import progress
 from tasks.engine.checkpoints import Checkpoint, Checkpoints
+from tasks.engine.facts import WindowsFacts, recorded
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Draft
 from tasks.engine.threads import ordered_map
@@ -49,7 +50,7 @@ class TrainingSession:
         self._draft, self._context = draft, context
         self._rows = [draw.manifest.account.written for draw in draws]
         self.total = sum(self._rows)
-        self.words = sum(draw.manifest.facts["words"] for draw in draws)
+        self.words = sum(recorded(WindowsFacts, draw)["words"] for draw in draws)
         self.checkpoints = Checkpoints(draft.path)
         saved = self.checkpoints.latest()
         self._model = Model(saved.theta) if saved else begin.model

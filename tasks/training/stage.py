@@ -81,7 +81,7 @@ def training(
         shutil.copyfile(session.checkpoints.folder / name, draft.file(name))
     contracts.write(draft.file("curve.parquet"), contracts.CURVE, session.curve.table)
     draft.facts.update(session.facts, **begin.facts, vector_size=config.vector_size)
-    draft.facts[tables.RULES] = Rules.of(tokenization).dumps()
+    draft.facts["rules"] = Rules.of(tokenization).dumps()
     return Account(unit="windows", read=session.total, written=session.total)
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from configs.schema import Training
 from tasks.datasets import contracts
+from tasks.engine.facts import VectorsFacts, recorded
 from tasks.engine.store import Dataset
 from tasks.errors import ContractError, InputError
 from tasks.text.normalization import KEY, Rules
 
 FINAL = "vectors.parquet"
-RULES = "rules"  # the fact of a training output with the rules of its words
 EARLIER = "vectors-epoch-{:03d}.parquet"  # epochs are counted from 1
 
 
@@ -58,7 +58,7 @@ def not_kept(where: str, epoch: int, kept: list[int]) -> InputError:
 def load(vectors: Dataset, epoch: int | None = None) -> Vectors:
     """Load the vectors of a training output, of the last epoch by default."""
     table = read(vectors, ["word", "count", "input"], epoch)
-    kept = vectors.manifest.facts.get(RULES)
+    kept = recorded(VectorsFacts, vectors).get("rules")
     return _with_rules(table["word"], table["count"], matrix(table["input"]), kept)
 
 
@@ -81,7 +81,7 @@ def _with_rules(words: pa.ChunkedArray, counts: pa.ChunkedArray, table: Any, kep
 
 def read(vectors: Dataset, columns: list[str], epoch: int | None = None) -> pa.Table:
     """Read columns of the vectors of a training output, of the last epoch by default."""
-    contract = contracts.vectors(vectors.manifest.facts["vector_size"])
+    contract = contracts.vectors(recorded(VectorsFacts, vectors)["vector_size"])
     return contracts.read(vectors.path / (EARLIER.format(epoch) if epoch else FINAL), contract, columns)
 
 

@@ -64,7 +64,7 @@ def vectors_of(
             "words": 4_000,
             "speed": speed,
             "environment": environment.describe(),
-            tables.RULES: rules.dumps(),
+            "rules": rules.dumps(),
         },
     )
 

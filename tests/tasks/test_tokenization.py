@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.schema import Runtime, Tokenization
-from tasks import notes
 from tasks.datasets import contracts
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.errors import InputError
-from tasks.text import patterns
+from tasks.text import patterns, segmenters
 from tasks.tokenization import clauses, scripts, tokenization, tokenize
 
 # assigned characters only, for Python and pyarrow may know different editions of Unicode; more weight on telling ones
@@ -264,9 +263,11 @@ def test_clauses_that_become_words_are_told() -> None:
     texts = pa.array(["今日は。元気？", "Only English text is here, " * 3, "ภาษาไทย"], pa.large_string())
     shares = clauses(scripts(texts), Tokenization())
 
-    assert notes.clauses(shares) == ""  # 5 and 7 of 95 characters
+    assert segmenters.unspaced(shares) == ""  # 5 and 7 of 95 characters
     shares = clauses(scripts(texts.take([0, 2])), Tokenization())
-    assert notes.clauses(shares).startswith("The text is 36% Chinese or Japanese and 50% Thai, which puts no spaces")
+    assert segmenters.unspaced(shares).startswith(
+        "The text is 36% Chinese or Japanese and 50% Thai, which puts no spaces"
+    )
     assert clauses(scripts(texts), Tokenization(segmenter="icu")) == {}
 
 

@@ -118,7 +118,7 @@ def test_what_of_a_list_never_occurs_is_told(context: Context, tmp_path: Path) -
 
     assert [(row["word"], row["count"]) for row in rows] == [("dog", 2), ("don't", 0), ("unicorn", 0)]
     assert made.manifest.facts["listed"] == {"words": 3, "unknown": 2, "first": ["Unicorn", "don't"]}
-    assert [*notes._of_lists({"vocabulary": made.manifest.facts, "vectors": {}})] == [
+    assert [*notes._of_list("vocabulary.fixed", made.manifest.facts["listed"])] == [
         "vocabulary.fixed: 2 of 3 words of the list are not in the text: Unicorn don't"
     ]
 

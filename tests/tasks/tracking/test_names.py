@@ -70,7 +70,7 @@ def test_each_name_is_a_literal_once() -> None:
     "code",
     [
         'run.tag({"start": 1})', 'tags.get("x"); record.data.tags["claim"]', 'record.data.tags.get("keep")',
-        'folder / "scores"', 'name = "loss/held_out"', 'name = f"interval/{score}.low"', '"similarity/{}"',
+        'folder / "scores"', 'name = "loss/held_out"', 'name = f"interval/{score}.low"', 'x = "similarity/{}"',
         'run.fetched("manifests")', 'x = "how to continue"', 'run.metrics({"corpus/outside": 1}, 0)',
     ],
 )  # fmt: skip
