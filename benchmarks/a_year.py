@@ -106,7 +106,7 @@ def fill_mlflow(config: Config, run_id: str, nights: int) -> None:
                 who="nightly",
                 when=datetime.fromtimestamp(start / 1_000).isoformat(timespec="milliseconds"),
             )
-            registry.settle(registered or registry.Model(uri, "vectors", {}, {}), decision)
+            registry.settle(registered or registry.RegisteredModel(uri, "vectors", {}, {}), decision)
             client.set_terminated(run.info.run_id, end_time=start + 600_000)
 
 

@@ -80,7 +80,7 @@ def main(words: int = 100_000, dimensions: int = 100) -> None:
         publish(workspace, words, dimensions)
         print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
         started = time.perf_counter()
-        app.Source(workspace, "champion")
+        app.LookedUp(workspace, "champion")
         print(f"{words:,} × {dimensions}: loaded in {time.perf_counter() - started:.2f} s beyond the imports")
 
         started = time.perf_counter()

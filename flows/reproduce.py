@@ -13,7 +13,7 @@ from configs.schema import Config
 from flows.planning.pipeline import pipeline
 from flows.planning.plan import TO_COME
 from tasks import certificate as certificates
-from tasks.certificate import INGREDIENTS, OUTCOME, Certificate, Difference
+from tasks.certificate import INGREDIENTS, OUTCOME, Certificate, Mismatch
 from tasks.datasets.files import write_whole
 from tasks.display.terminal import visible
 from tasks.engine import environment
@@ -41,9 +41,9 @@ class Original(NamedTuple):
 
 class Reproduced(NamedTuple):
     run_id: str
-    outcome: list[Difference]  # empty if the words, the tables and the scores are identical, bit for bit
-    stages: list[Difference]  # outputs whose files differ; another version of pyarrow alone can cause that
-    ingredients: list[Difference]
+    outcome: list[Mismatch]  # empty if the words, the tables and the scores are identical, bit for bit
+    stages: list[Mismatch]  # outputs whose files differ; another version of pyarrow alone can cause that
+    ingredients: list[Mismatch]
     distance: Distance | None  # between the vectors, if they differ
 
     @property
@@ -87,7 +87,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
     return Original(run, certificate, config, tracker)
 
 
-def foreseen(original: Original) -> list[Difference]:
+def foreseen(original: Original) -> list[Mismatch]:
     """Return the ingredients that differ, before anything is computed. Raises InputError if data are missing."""
     inputs: dict[str, dict[str, Any]] = {}
 
@@ -126,7 +126,7 @@ def reproduce(original: Original) -> Reproduced:
     return reproduced
 
 
-def changed(original: Original, found: list[Difference]) -> Iterator[str]:
+def changed(original: Original, found: list[Mismatch]) -> Iterator[str]:
     """Yield one line for each ingredient that is unchanged, and for each difference."""
     yield visible(f"rebuilding run {original.run.id} in {original.config.runtime.workspace}")
     for section in INGREDIENTS:
@@ -168,7 +168,7 @@ def _judged(tracker: Tracker, run_id: str) -> bool:
     return newest is None or REPRODUCTION in newest.data.tags
 
 
-def _line(difference: Difference) -> str:
+def _line(difference: Mismatch) -> str:
     section, _, name = difference.what.partition(" ")
     return f"{section:<9} {name}: {_shown(difference.before)} → {_shown(difference.now)}"
 

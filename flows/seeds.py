@@ -14,7 +14,7 @@ from flows.outbox import required
 from flows.planning.pipeline import Retrained
 from flows.query import vectors
 from flows.retrain import LOGGED, retrain
-from tasks.comparison.seeds import Noise, noise, publish
+from tasks.comparison.seeds import SeedSpread, publish, spreads
 from tasks.datasets.files import digest_of
 from tasks.engine.facts import EvaluationFacts, recorded
 from tasks.tracking.names import RESULT
@@ -28,7 +28,7 @@ class Seeds(NamedTuple):
 
     run_id: str
     runs: dict[int, Retrained]
-    noise: list[Noise]
+    spreads: list[SeedSpread]
 
 
 @flow(name="retrain-seeds", **LOGGED)
@@ -45,7 +45,7 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     runs = {variant.seed: retrain(variant) for variant in variants}
     workspace = Path(config.runtime.workspace)
     vectors.make_latest(workspace, runs[config.seed].outputs.trained.vectors)
-    found = noise([recorded(EvaluationFacts, run.outputs.evaluation)["metrics"] for run in runs.values()])
+    found = spreads([recorded(EvaluationFacts, run.outputs.evaluation)["metrics"] for run in runs.values()])
 
     tracker.close_abandoned()
     result = digest_of([run.outputs.evaluation.key for run in runs.values()])

@@ -43,7 +43,7 @@ OUTCOME = ("tables", "scores", "epochs")
 Certificate = dict[str, Any]
 
 
-class Difference(NamedTuple):
+class Mismatch(NamedTuple):
     """A value that differs between two certificates."""
 
     what: str  # section and name of the value
@@ -127,14 +127,14 @@ def read(run: Run) -> Certificate:
     return certificate
 
 
-def differences(before: Certificate, now: Certificate, sections: tuple[str, ...]) -> list[Difference]:
+def differences(before: Certificate, now: Certificate, sections: tuple[str, ...]) -> list[Mismatch]:
     """Return every value that differs; for lists, the entries that only one of them has."""
     found = []
     for section in sections:
         old, new = (dict(_flat(section, each.get(section, {}))) for each in (before, now))
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
-                found.append(Difference(name, *_only(old.get(name), new.get(name))))
+                found.append(Mismatch(name, *_only(old.get(name), new.get(name))))
     return found
 
 

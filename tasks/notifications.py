@@ -16,7 +16,7 @@ from configs.schema import Event, Notify, Promotion
 from tasks.errors import TrackingError
 from tasks.maintenance.orphans import Lost
 from tasks.orchestration import artifacts
-from tasks.tracking.registry import Decision, Model
+from tasks.tracking.registry import Decision, RegisteredModel
 from tasks.tracking.run import Run
 
 TRIES, PAUSE, TIMEOUT = 3, 1.0, 10.0  # seconds
@@ -68,7 +68,7 @@ def of_failure(name: str, place: str, error: str, run: Run | None, again: str) -
     return Message(["failure"], f"{name} failed in {place}", body, run.id if run else "", _link(run))
 
 
-def of_decision(rule: Promotion, model: Model, decision: Decision) -> Message:
+def of_decision(rule: Promotion, model: RegisteredModel, decision: Decision) -> Message:
     """Return the message on a promotion decision."""
     events: list[Event] = ["rejection" if decision.verdict == "kept back" else "promotion"]
     if decision.faults:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from configs.schema import Config
 from tasks.comparison import corpora
-from tasks.comparison.corpora import Corpus, News
+from tasks.comparison.corpora import CorpusCounts, News
 from tasks.datasets import contracts
 from tasks.engine.facts import VocabularyFacts, recorded
 from tasks.engine.retries import may_pass
@@ -48,7 +48,7 @@ def novelty(config: Config, documents: Dataset, tokens: Dataset, vocabulary: Dat
     log.info("  %-12s %s", "novelty", news)
 
 
-def _of(run: Run) -> Corpus:
+def _of(run: Run) -> CorpusCounts:
     """Return the corpus of a published run."""
     with run.fetched(MANIFESTS) as manifests:
         documents, vocabulary = (_manifest(manifests / f"{name}.json") for name in ("documents", "vocabulary"))
@@ -60,9 +60,9 @@ def _manifest(file: Path) -> Manifest:
     return Manifest.model_validate_json(file.read_bytes())
 
 
-def _corpus(documents: Manifest, vocabulary: Manifest, words: pa.Table) -> Corpus:
+def _corpus(documents: Manifest, vocabulary: Manifest, words: pa.Table) -> CorpusCounts:
     tokens = recorded(VocabularyFacts, vocabulary)["occurrences"]
-    return Corpus(documents.account.written, tokens, words["word"].to_pylist(), words["count"].to_numpy())
+    return CorpusCounts(documents.account.written, tokens, words["word"].to_pylist(), words["count"].to_numpy())
 
 
 def _metrics(news: News) -> dict[str, float]:

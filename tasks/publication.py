@@ -42,7 +42,7 @@ Rows = list[dict[str, Any]]
 log = logging.getLogger("w2v")
 
 
-class Checkpoint(NamedTuple):
+class LoggedEpoch(NamedTuple):
     """A logged model, the number of words it was trained on, and its scores."""
 
     model: str
@@ -77,8 +77,8 @@ def publish(
     curve = contracts.read(vectors.path / "curve.parquet", contracts.CURVE).to_pylist()
     name = config.tracking.registered_model
     aligned = alignment.align(run, name, learnt) if config.promotion.align else None
-    said = [run.record.data.tags.get(names.NEWS), aligned and str(aligned)]
-    page = "\n\n".join([report_tables.markdown(config, manifests), *(markdown.text(each) for each in said if each)])
+    remarks = [run.record.data.tags.get(names.NEWS), aligned and str(aligned)]
+    page = "\n\n".join([report_tables.markdown(config, manifests), *(markdown.text(each) for each in remarks if each)])
 
     run.inputs([
         lineage.dataset("documents", [documents], "tokenization"),
@@ -99,13 +99,13 @@ def publish(
             _write_vectors(folder / names.ALIGNED_VECTORS, aligned.vectors)
         seal = certificate.write(certificate.certify(config, stages, folder), folder)
         run.files(folder)
-        checkpoints = [log_epoch(run, config, epoch, vectors, curve, judged, folder) for epoch in tables.kept(vectors)]
-        words = curve[-1]["words"] if checkpoints else 0  # MLflow shows a single value at step 0 as a bar
+        logged = [log_epoch(run, config, epoch, vectors, curve, judged, folder) for epoch in tables.kept(vectors)]
+        words = curve[-1]["words"] if logged else 0  # MLflow shows a single value at step 0 as a bar
         place = folder / (names.ALIGNED_VECTORS if aligned else names.VECTORS)
         model = models.log_model(run, place, parameters(config), step=words)
     found = recorded(EvaluationFacts, judged)
-    checkpoints.append(Checkpoint(model, words, found["metrics"]))
-    log_metrics(run, checkpoints, curve, vectors, held_out, judged)
+    logged.append(LoggedEpoch(model, words, found["metrics"]))
+    log_metrics(run, logged, curve, vectors, held_out, judged)
     if aligned:
         run.metrics({names.COSINE_BEFORE: aligned.before, names.COSINE_AFTER: aligned.after}, 0)
     tags = {names.RUN: run.id, names.CONFIG: config.name, names.VECTORS_DIGEST: vectors.digest}
@@ -128,29 +128,29 @@ def publish(
 
 def log_epoch(
     run: Run, config: Config, epoch: int, vectors: Dataset, curve: Rows, judged: Manifest, folder: Path
-) -> Checkpoint:
+) -> LoggedEpoch:
     """Log the vectors of an earlier epoch as a model of their own; one at a time is in memory and in the folder."""
     end = min(curve, key=lambda point: abs(point["epoch"] - epoch))  # every end of an epoch has a point
     with TemporaryDirectory(dir=folder) as place:
         _write_table(Path(place), tables.load(vectors, epoch))
         model = models.log_model(run, Path(place), parameters(config), epoch=epoch, step=end["words"])
-    return Checkpoint(model, end["words"], recorded(EvaluationFacts, judged)["epochs"][str(epoch)])
+    return LoggedEpoch(model, end["words"], recorded(EvaluationFacts, judged)["epochs"][str(epoch)])
 
 
 def log_metrics(
-    run: Run, checkpoints: list[Checkpoint], curve: Rows, vectors: Dataset, held_out: Dataset, judged: Manifest
+    run: Run, logged: list[LoggedEpoch], curve: Rows, vectors: Dataset, held_out: Dataset, judged: Manifest
 ) -> None:
     """Log the curves of the training, then the scores, each linked to its model and to the digest of its dataset."""
     log_curve(run, curve, recorded(VectorsFacts, vectors)["speed"]["curve"])
     judges = {"held_out": ("held-out", held_out.digest), "held_out_per_pair": ("held-out", held_out.digest)}
     judges["mean_cosine"] = ("vectors", vectors.digest)
     judges |= {name: (name, digest) for name, digest in judged.inputs["outside"].items()}
-    for checkpoint in checkpoints:
-        for metric, value in checkpoint.metrics.items():
+    for each in logged:
+        for metric, value in each.metrics.items():
             name, digest = judges[metric.split("/")[1].split(".")[0]]
             # a score with a curve is its last point
-            step = checkpoint.words or (curve[-1]["words"] if metric in CURVES.values() else 0)
-            run.metrics({metric: value}, step, model_id=checkpoint.model, dataset_name=name, dataset_digest=digest)
+            step = each.words or (curve[-1]["words"] if metric in CURVES.values() else 0)
+            run.metrics({metric: value}, step, model_id=each.model, dataset_name=name, dataset_digest=digest)
 
 
 def write_artifacts(

@@ -23,7 +23,7 @@ from w2v_core.windows import Windows, draw, everything
 FEW_DOCUMENTS = 20  # with fewer, none must be held out
 
 
-class Shard(NamedTuple):
+class TokenShard(NamedTuple):
     """A file of a part of the tokens, with the rows of the part before it."""
 
     number: int
@@ -94,7 +94,7 @@ def _part(
         spared = np.isin(np.arange(len(spared)), held_out)
     words = known = longest = 0
 
-    def draw_shard(shard: Shard) -> tuple[Positions, Windows]:
+    def draw_shard(shard: TokenShard) -> tuple[Positions, Windows]:
         found = _positions(shard, table["word"], spared, inside=epoch is None)
         if epoch is None:
             return found, everything(found.row, found.word, config.window)
@@ -151,14 +151,16 @@ def held_out_documents(documents: int, fraction: float) -> NDArray[np.bool_]:
     return chosen
 
 
-def _shards(tokens: Dataset) -> Iterator[Shard]:
+def _shards(tokens: Dataset) -> Iterator[TokenShard]:
     rows = 0
     for number, file in enumerate(tokens.manifest.files):
-        yield Shard(number, tokens.path / file.name, rows)
+        yield TokenShard(number, tokens.path / file.name, rows)
         rows += file.rows or 0
 
 
-def _positions(shard: Shard, vocabulary: pa.ChunkedArray, held_out: NDArray[np.bool_], *, inside: bool) -> Positions:
+def _positions(
+    shard: TokenShard, vocabulary: pa.ChunkedArray, held_out: NDArray[np.bool_], *, inside: bool
+) -> Positions:
     table = contracts.read_tokens(shard.file)
     lists = table["tokens"]
     lengths = pc.list_value_length(lists).to_numpy()

@@ -54,7 +54,7 @@ Placed = Annotated[
         help=f"{FOLDER} Overrides runtime.workspace of CONFIG.",
     ),
 ]  # fmt: skip
-Model = Annotated[str, typer.Option(help="The name of the registered model (tracking.registered_model).")]
+ModelName = Annotated[str, typer.Option(help="The name of the registered model (tracking.registered_model).")]
 Many = Annotated[int, typer.Option("-k", min=1, help="The number of neighbours to show.")]
 
 

@@ -57,7 +57,7 @@ def name_of(source: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "text"
 
 
-def _show(console: Console, config: Config, corpus: estimate.Corpus) -> None:
+def _show(console: Console, config: Config, corpus: estimate.CorpusSize) -> None:
     say(console, f"about {corpus.documents:,.0f} documents, {corpus.characters:,.0f} characters in all")
     say(console, "\nthe first documents, as words:")
     found = foresight.sampled(config)

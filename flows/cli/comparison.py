@@ -42,7 +42,7 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
         for run in comparison.runs:
             Run(run.uri, run.id).files(Path(folder))
     kept = artifacts.link(Run(uri, found[0]), f"{COMPARISONS}/{name}")
-    artifacts.announce_page(_said(comparison, kept), "comparison", "Which run is better, and how sure that is")
+    artifacts.announce_page(_summary(comparison, kept), "comparison", "Which run is better, and how sure that is")
     return comparison, target
 
 
@@ -63,7 +63,7 @@ def show(console: Console, comparison: Comparison, page: Path) -> None:
     say(console, f"\npage  {page.absolute()}")
 
 
-def _said(comparison: Comparison, link: str) -> str:
+def _summary(comparison: Comparison, link: str) -> str:
     """Return the comparison as Markdown, for Prefect's page."""
     named = zip(comparison.letters, comparison.runs, strict=True)
     runs = "\n".join(f"- {letter}: {markdown.text(run.name)}, run `{run.id}`" for letter, run in named)

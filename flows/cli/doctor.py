@@ -21,11 +21,10 @@ ENOUGH_DISK = 2e9  # bytes; the quickstart needs a tenth of this
 
 def examine(workspace: Path, remote: str = "") -> int:
     """Print one line a finding; return the exit code, 1 if something must be fixed."""
-    problems = 0
-    for good, subject, finding in [*_findings(workspace), *_remote(remote or address_of(workspace))]:
-        problems += not good
+    findings = [*_findings(workspace), *_remote(remote or address_of(workspace))]
+    for good, subject, finding in findings:
         print(f"{'✓' if good else '✗'} {subject:<11} {finding}")
-    return int(problems > 0)
+    return int(not all(good for good, _, _ in findings))
 
 
 def _findings(workspace: Path) -> list[tuple[bool, str, str]]:

@@ -37,8 +37,8 @@ def main() -> None:
             sys.exit(INTERRUPTED)
         from configs.addresses import shown
 
-        said = traceback.format_exc().rstrip() if debug else f"error: {_message(error)}"
-        print(visible(shown(said, *os.environ.values())), file=sys.stderr)
+        message = traceback.format_exc().rstrip() if debug else f"error: {_message(error)}"
+        print(visible(shown(message, *os.environ.values())), file=sys.stderr)
         sys.exit(_code(error))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import Model, Workspace, app, enter
+from flows.cli.app import ModelName, Workspace, app, enter
 
 
 @app.command()
@@ -15,7 +15,7 @@ def promote(
         bool, typer.Option("--accept-drift", help="Promote however far the vectors have drifted.")
     ] = False,
     because: Annotated[str, typer.Option(metavar="REASON", help="Promote against the rule; REASON is recorded.")] = "",
-    model: Model = "vectors",
+    model: ModelName = "vectors",
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Make VERSION the champion if the promotion rule allows it.
@@ -31,7 +31,7 @@ def promote(
 @app.command()
 def rollback(
     because: Annotated[str, typer.Option(metavar="REASON", help="The reason to record.")] = "",
-    model: Model = "vectors",
+    model: ModelName = "vectors",
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Make the previous champion the champion again."""
@@ -42,7 +42,7 @@ def rollback(
 
 
 @app.command()
-def history(model: Model = "vectors", workspace: Workspace = Path("workspace")) -> None:
+def history(model: ModelName = "vectors", workspace: Workspace = Path("workspace")) -> None:
     """List every decision about the champion: when, by whom, and why."""
     from flows.cli import promotion, tables
 

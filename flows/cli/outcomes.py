@@ -23,8 +23,8 @@ def show_filled(console: Console, filled: list[Filled]) -> None:
         outputs = each.run.outputs
         words = recorded(VocabularyFacts, outputs.trained.vocabulary)["occurrences"]
         loss = recorded(EvaluationFacts, outputs.evaluation)["metrics"].get(LOSS)
-        said = "" if loss is None else f"{loss:.4g}"
-        rows.append([each.partition.day, each.run.run_id, f"{words:,}", said, "reused" if each.found else ""])
+        cell = "" if loss is None else f"{loss:.4g}"
+        rows.append([each.partition.day, each.run.run_id, f"{words:,}", cell, "reused" if each.found else ""])
     console.print()
     console.print(table(["partition", "MLflow run", "words", "J(θ)", ""], rows, right=["words", "J(θ)"]))
     say(console, "\nNone was proposed for promotion: `w2v promote VERSION` decides about one, `w2v ui` shows them.")
@@ -35,7 +35,7 @@ def show_seeds(console: Console, done: Seeds) -> None:
     head = ["score", "mean", "deviation", *(f"seed {seed}" for seed in done.runs)]
     rows = [
         [each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", *(f"{value:.4g}" for value in each.values)]
-        for each in done.noise
+        for each in done.spreads
     ]
     console.print()
     console.print(table(head, rows))

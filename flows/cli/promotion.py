@@ -12,7 +12,7 @@ from tasks.errors import InputError
 from tasks.promotion import decision as decisions
 from tasks.tracking import address, registry
 from tasks.tracking.names import CONFIG_FILE, REPRODUCES
-from tasks.tracking.registry import CHALLENGER, CHAMPION, Decision, Model
+from tasks.tracking.registry import CHALLENGER, CHAMPION, Decision, RegisteredModel
 from tasks.tracking.run import Run
 
 
@@ -50,7 +50,7 @@ def rollback(console: Console, workspace: Path, name: str, because: str) -> None
     _tell(console, model, decision)
 
 
-def _go_on(workspace: Path, uri: str, name: str) -> tuple[Model, Decision | None]:
+def _go_on(workspace: Path, uri: str, name: str) -> tuple[RegisteredModel, Decision | None]:
     """Record an interrupted decision about the model; return the model, and that decision if there was one."""
     model = registry.model(uri, name)
     if decision := decisions.interrupted(model):
@@ -59,7 +59,7 @@ def _go_on(workspace: Path, uri: str, name: str) -> tuple[Model, Decision | None
     return model, decision
 
 
-def _answers(decision: Decision, model: Model, wanted: str, because: str) -> bool:
+def _answers(decision: Decision, model: RegisteredModel, wanted: str, because: str) -> bool:
     """Return True if an interrupted `w2v promote` with these arguments made this decision."""
     if wanted == CHALLENGER and CHALLENGER not in model.aliases:  # the alias is removed when it becomes champion
         return decision.verdict == "promoted"
@@ -67,7 +67,7 @@ def _answers(decision: Decision, model: Model, wanted: str, because: str) -> boo
     return model.aliases.get(wanted, wanted) == decision.version and (decision.verdict == "promoted" or kept_back)
 
 
-def _tell(console: Console, model: Model, decision: Decision) -> None:
+def _tell(console: Console, model: RegisteredModel, decision: Decision) -> None:
     config = _config(Run(model.uri, decision.run_id))
     notifications.tell(config.notify, notifications.of_decision(config.promotion, model, decision))
     show(console, decision)
@@ -96,7 +96,7 @@ def show(console: Console, decision: Decision) -> None:
     """Print the figures of a decision, and its verdict in a sentence."""
     if decision.figures:
         console.print(table(decisions.HEAD, decisions.rows(decision.figures)))
-        say(console, f"\n{decisions.said_of_the_space(decision.figures)}\n")
+        say(console, f"\n{decisions.drift_sentence(decision.figures)}\n")
     say(console, decision.sentence)
 
 
@@ -104,7 +104,7 @@ def _config(run: Run) -> Config:
     return migrations.read(run.text(CONFIG_FILE), f"{CONFIG_FILE} of run {run.id}")
 
 
-def _show_aliases(console: Console, model: Model) -> None:
+def _show_aliases(console: Console, model: RegisteredModel) -> None:
     for alias in (CHAMPION, CHALLENGER):
         if number := model.aliases.get(alias):
             say(console, f"{alias:<11} version {number}, run {model.version(number).run_id}")

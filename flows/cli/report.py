@@ -78,7 +78,7 @@ def show_plan(config: Config, tracker: Tracker, planned: Plan) -> None:
     foreseen = foresight.foresee(config, tracker, planned)
     if not planned.text_to_come:
         for text in recorded(DocumentsFacts, planned.outputs.trained.documents).get("told", []):
-            progress.told("ingestion", text)
+            progress.note("ingestion", text)
     news = new_share(config.ingestion, Context(runtime=config.runtime)) if planned.text_to_come else 1.0
     rows = []
     for step in planned.steps:

@@ -97,8 +97,9 @@ def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
             gone += 1
             continue
         output = store.find(*place.split("/"), read=True)
-        same += (good := output is not None and output.digest == certificate["stages"][name])
-        if not good:
+        if output is not None and output.digest == certificate["stages"][name]:
+            same += 1
+        else:
             fault = "does not verify" if output is None else "has other content"
             yield Finding(False, "store", f"{name} {fault}: {store.root / place}")
     count = len(certificate["stages"])

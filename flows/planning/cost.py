@@ -11,7 +11,7 @@ from flows.planning.plan import Plan
 from flows.planning.words_ahead import Words
 from tasks.engine.workers.executors import Choice, choice
 from tasks.evaluation.datasets import judging_files
-from tasks.ingestion.estimate import Corpus, Seen, look, stored
+from tasks.ingestion.estimate import CorpusSize, Seen, look, stored
 from tasks.training import workers
 from tasks.vectors.tables import kept_epochs
 
@@ -43,13 +43,13 @@ def seen(config: Config, planned: Plan) -> Seen:
     return stored(planned.outputs.trained.documents)
 
 
-def engine(config: Config, corpus: Corpus) -> tuple[Choice, float]:
+def engine(config: Config, corpus: CorpusSize) -> tuple[Choice, float]:
     """Return the engine that is expected to prepare the text, and the memory of each worker beside this process."""
     found = choice(config.runtime, max(1, round(corpus.characters / PART)))
     return found, OF_A_PART + (0 if found.engine == "threads" else PREPARER)
 
 
-def expect(config: Config, corpus: Corpus, found: Words) -> dict[str, Expected]:
+def expect(config: Config, corpus: CorpusSize, found: Words) -> dict[str, Expected]:
     """Return the estimate of each stage as if nothing were reused; `found` has the counts of the whole text."""
     documents, text = corpus
     words, windows = found.words, found.windows

@@ -38,9 +38,9 @@ class Outputs(NamedTuple):
     @property
     def named(self) -> dict[str, Manifest]:
         """Return the manifests that describe a result, by their names in a run."""
-        told = {"tokens": self.trained.tokens, "vocabulary": self.trained.vocabulary, "vectors": self.trained.vectors}
-        told |= {"phrases": self.trained.phrases} if self.trained.phrases else {}
-        return {name: dataset.manifest for name, dataset in (told | {"evaluation": self.evaluation}).items()}
+        named = {"tokens": self.trained.tokens, "vocabulary": self.trained.vocabulary, "vectors": self.trained.vectors}
+        named |= {"phrases": self.trained.phrases} if self.trained.phrases else {}
+        return {name: dataset.manifest for name, dataset in (named | {"evaluation": self.evaluation}).items()}
 
 
 class Retrained(NamedTuple):

@@ -18,13 +18,13 @@ from tasks.tracking.session import Tracker
 TO_COME = Dataset(stage="", key="", path=Path(), digest="")  # stands for an output that does not exist yet
 
 
-class Step(NamedTuple):
+class PlannedStage(NamedTuple):
     label: str
     output: Dataset | None  # None if the stage has to run
 
 
 class Plan(NamedTuple):
-    steps: list[Step]
+    steps: list[PlannedStage]
     outputs: Outputs
 
     @property
@@ -48,13 +48,13 @@ def plan(config: Config) -> Plan:
     executors.check(config.runtime)
     ready(Path(config.runtime.workspace), config.runtime.remote)
     context = Context(runtime=config.runtime)
-    steps: list[Step] = []
+    steps: list[PlannedStage] = []
 
     def look_up(stage: Stage, **arguments: object) -> Dataset:
         stage.inputs(**arguments)  # digests the files that it reads and no stage wrote
         inputs = [item for value in arguments.values() for item in (value if isinstance(value, list) else [value])]
         output = None if TO_COME in inputs else stage.find(context=context, **arguments)
-        steps.append(Step(stage.label(arguments), output))
+        steps.append(PlannedStage(stage.label(arguments), output))
         return output or TO_COME
 
     planned = Plan(steps, pipeline(config, look_up))

@@ -111,10 +111,10 @@ def _vocabulary(config: Config, every: pa.Table) -> tuple[pa.Table, int]:
     return every.filter(pc.is_in(every["word"], value_set=pa.array(listed, pa.string()))), len(listed)
 
 
-def _nothing(seen: Seen, said: str) -> Words:
-    """Return the message `said` as a warning. Raises InputError with it if the whole text was seen."""
+def _nothing(seen: Seen, message: str) -> Words:
+    """Return the message as a warning. Raises InputError with it if the whole text was seen."""
     if seen.whole:
-        raise InputError(said)
-    what, *details, way = said.splitlines()
+        raise InputError(message)
+    what, *details, way = message.splitlines()
     found = next((" ".join(line.split()[1:]) for line in details if line.startswith("found")), "")
     return Words(0, 0, 0, [f"in the first {len(seen.texts):,} documents, {what} ({found}). {way}"])

@@ -9,7 +9,7 @@ import pandas as pd
 from configs import workspaces
 from flows.query import vectors
 from tasks.reports import tables
-from tasks.tracking import address
+from tasks.tracking import address, lookup
 from tasks.tracking.client import reached
 from tasks.tracking.names import GROUPS, LOSS, PARENT
 from tasks.tracking.run import known_run
@@ -28,11 +28,7 @@ def runs(workspace: str | Path | None = None) -> pd.DataFrame:
     """
     with reached(address.runs_of(_folder(workspace))) as client:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        page = client.search_runs(experiments)
-        rows = [_row(record) for record in page]
-        while page.token:
-            page = client.search_runs(experiments, page_token=page.token)
-            rows += [_row(record) for record in page]
+        rows = [_row(record) for record in lookup.every(client, experiments)]
     columns = dict.fromkeys([*ABOUT, *(name for row in rows for name in row)])  # also if there is no run
     return pd.DataFrame(rows, columns=list(columns)).set_index("run").apply(_numbers)
 

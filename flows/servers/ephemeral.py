@@ -97,7 +97,7 @@ class Temporary:
 
     def wait(self) -> None:
         """Wait until the server, or its stand-in, answers."""
-        with waiting.told("the temporary Prefect server"):
+        with waiting.announced("the temporary Prefect server"):
             self._answered.wait()
 
     def end(self) -> None:

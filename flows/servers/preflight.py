@@ -23,16 +23,16 @@ def check(address: str) -> None:
     limits = {"timeout": httpx.Timeout(ANSWERED, connect=CONNECTED)}
     try:
         with (
-            waiting.told(place),
+            waiting.announced(place),
             SyncPrefectClient(address, auth_string=name, api_key=key, httpx_settings=limits) as client,
         ):
             client.api_version()
     except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
         refusal = refusals.cause(error)
         *_, first = refusals.chain(error)
-        said = shown(next(iter(str(first).splitlines()), ""), address) or type(first).__name__
+        answer = shown(next(iter(str(first).splitlines()), ""), address) or type(first).__name__
         if refusal is None and any(isinstance(each, httpx.HTTPStatusError) for each in refusals.chain(error)):
             return  # the server answers; any other HTTP error is reported by Prefect itself
         raise PipelineError(
-            f"{place} {refusal.what if refusal else 'does not answer'}\n{said}\n{refusal.way if refusal else WAY}"
+            f"{place} {refusal.what if refusal else 'does not answer'}\n{answer}\n{refusal.way if refusal else WAY}"
         ) from error

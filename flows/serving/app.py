@@ -39,7 +39,7 @@ FOLDER, NETRC, KEY = "serve", "netrc", "key"  # in the workspace
 log = logging.getLogger("w2v")
 
 
-class Source:
+class LookedUp:
     """The served vectors: those of one run, or of the current `champion` or `MODEL@champion`."""
 
     def __init__(self, workspace: Path, name: str) -> None:
@@ -130,7 +130,7 @@ def serve(workspace: Path, name: str, port: int, host: str = LOOPBACK) -> None:
     may reach the server without a password.
     """
     access = Access(workspace, host)
-    source = Source(workspace, name)
+    source = LookedUp(workspace, name)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the end of each response is delayed by 40 ms

@@ -37,7 +37,7 @@ class Served(NamedTuple):
     space: Space
 
 
-class Source(Protocol):
+class VectorSource(Protocol):
     """Gives the vectors that are served at present."""
 
     @property
@@ -118,7 +118,7 @@ def threads(words: int) -> int:
     return max(1, min((os.cpu_count() or 1) - 1, 8, SCORES // max(1, words)))
 
 
-def app(source: Source) -> FastAPI:
+def app(source: VectorSource) -> FastAPI:
     """Return the application; the schema is at /openapi.json, and / is a page that shows it without a network."""
 
     batches = Batches(threads(len(source.now.space)), SCORES // threads(len(source.now.space)))
@@ -231,7 +231,7 @@ def _columns(found: Sequence[tuple[str, float]]) -> dict[str, Any]:
     return {"neighbors": [word for word, _ in found], "similarities": [cosine for _, cosine in found]}
 
 
-def _page(api: FastAPI, source: Source) -> str:
+def _page(api: FastAPI, source: VectorSource) -> str:
     """Return the HTML page made from the schema, with examples that work."""
     loader = PackageLoader("flows.serving", "templates")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

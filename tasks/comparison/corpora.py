@@ -14,9 +14,10 @@ from w2v_core.measures.corpora import jensen_shannon, surprise
 LISTED = 20  # words of each kind
 BURST = 2  # smallest ratio of the frequencies, now to before
 SURPRISING = 15.13  # G² that is exceeded by chance for one word in ten thousand
+NAMED = 8  # words that a sentence lists
 
 
-class Corpus(NamedTuple):
+class CorpusCounts(NamedTuple):
     """The size of a corpus, and the words of its vocabulary with their counts."""
 
     documents: int
@@ -41,7 +42,7 @@ class News(Record):
     def __str__(self) -> str:
         listed = (self.appeared, self.vanished, self.burst)
         kinds = [
-            f"{count:,} words {kind}" + (f" ({' '.join(words[:8])}{' …' * (count > 8)})" if count else "")
+            f"{count:,} words {kind}{_examples(words, count)}"
             for count, kind, words in zip(self.counted, ("appeared", "vanished", "burst"), listed, strict=True)
         ]
         return (
@@ -51,7 +52,7 @@ class News(Record):
         )
 
 
-def compare(against: str, before: Corpus, now: Corpus, outside: float) -> News:
+def compare(against: str, before: CorpusCounts, now: CorpusCounts, outside: float) -> News:
     """Return the differences between the corpus `before` of version `against` and `now`."""
     words = list(dict.fromkeys([*before.words, *now.words]))
     old, new = (_counts(corpus, words) for corpus in (before, now))
@@ -85,9 +86,17 @@ def outside(files: list[Path], known: list[str]) -> float:
     return unknown / total
 
 
-def _counts(corpus: Corpus, words: list[str]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _counts(corpus: CorpusCounts, words: list[str]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     counts = dict(zip(corpus.words, corpus.counts.tolist(), strict=True))
     return np.array([counts.get(word, 0) for word in words], np.int64)
+
+
+def _examples(words: list[str], count: int) -> str:
+    """Return the first of the words in brackets; empty if there are none."""
+    if not count:
+        return ""
+    rest = " …" if count > NAMED else ""
+    return f" ({' '.join(words[:NAMED])}{rest})"
 
 
 def _grown(unit: str, before: int, now: int) -> str:

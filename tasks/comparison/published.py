@@ -18,7 +18,7 @@ from tasks.vectors.tables import Vectors
 CURVES = {TRAINING_LOSS: "training loss per pair", LOSS: "J(θ) on held-out windows"}
 
 
-class Curve(NamedTuple):
+class MetricCurve(NamedTuple):
     """A metric over the number of words read."""
 
     words: list[int]
@@ -34,7 +34,7 @@ class Published(NamedTuple):
     started: int  # ms since 1970
     documents: str  # digest of its training documents
     parameters: dict[str, str]
-    curves: dict[str, Curve]
+    curves: dict[str, MetricCurve]
     items: pa.Table
     judged: Manifest  # manifest of the evaluation
     vectors: Vectors
@@ -78,7 +78,8 @@ def load(uri: str, run_id: str) -> Published:
         documents=documents.digest,
         parameters=run.data.params,
         curves={
-            metric: Curve([p.step for p in points], [p.value for p in points]) for metric, points in history.items()
+            metric: MetricCurve([p.step for p in points], [p.value for p in points])
+            for metric, points in history.items()
         },
         items=items,
         judged=judged,

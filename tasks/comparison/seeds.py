@@ -18,7 +18,7 @@ CAUTION = (
 )
 
 
-class Noise(NamedTuple):
+class SeedSpread(NamedTuple):
     """One score over the seeds."""
 
     score: str
@@ -27,14 +27,14 @@ class Noise(NamedTuple):
     values: list[float]
 
 
-def noise(metrics: Sequence[dict[str, float]]) -> list[Noise]:
+def spreads(metrics: Sequence[dict[str, float]]) -> list[SeedSpread]:
     """Return mean and deviation of each score that all seeds have."""
     common = [name for name in metrics[0] if all(name in each for each in metrics)]
     columns = {name: [each[name] for each in metrics] for name in common if name.split("/")[0] not in ABOUT_SCORES}
-    return [Noise(name, statistics.fmean(row), statistics.stdev(row), row) for name, row in columns.items()]
+    return [SeedSpread(name, statistics.fmean(row), statistics.stdev(row), row) for name, row in columns.items()]
 
 
-def publish(parent: Run, workspace: Path, children: dict[int, Run], found: list[Noise]) -> None:
+def publish(parent: Run, workspace: Path, children: dict[int, Run], found: list[SeedSpread]) -> None:
     """Write means, deviations, a table and a page to the parent run, and make the seeds' runs its children."""
     for child in children.values():
         child.tag({PARENT: parent.id})

@@ -36,10 +36,10 @@ def block(lines: str, language: str = "") -> str:
     return f"{fence}{language}\n{lines.rstrip()}\n{fence}"
 
 
-def link(said: str, address: str) -> str:
+def link(label: str, address: str) -> str:
     """Return a link with escaped text and a quoted address."""
     quoted = re.sub(r"[\s<>()\\]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), address)
-    return f"[{text(said)}]({quoted})"
+    return f"[{text(label)}]({quoted})"
 
 
 def tabular(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -124,7 +124,7 @@ def partly(name: str, new: int, parts: int) -> None:
     log.info("  %-12s %d of %d parts %s new", name, new, parts, "is" if new == 1 else "are")
 
 
-def told(name: str, text: str) -> None:
+def note(name: str, text: str) -> None:
     """Log something unexpected at a stage's end, unless it was logged before the work."""
     if text not in _LOGGED_BEFORE:
         log.info("  %-12s %s", name, text)

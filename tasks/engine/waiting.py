@@ -13,7 +13,7 @@ log = logging.getLogger("w2v")
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def announced(what: str) -> Iterator[None]:
     """Log `what` the block waits for, if it takes longer than SOON seconds, and again every AGAIN seconds."""
     over = threading.Event()
     threading.Thread(target=_log_until, args=(what, over), daemon=True).start()

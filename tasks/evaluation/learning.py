@@ -85,8 +85,8 @@ def warning(judged: EvaluationFacts, rule: Promotion) -> str:
     found = faults(judged, rule)
     if not found:
         return ""
-    said = "; ".join(found)
+    sentence = "; ".join(found)
     return (
-        f"{said[0].upper()}{said[1:]}. Such vectors do not become champion. Use more text, more epochs "
+        f"{sentence[0].upper()}{sentence[1:]}. Such vectors do not become champion. Use more text, more epochs "
         "(training.epochs), a higher training.learning_rate, or a lower vocabulary.min_count."
     )

@@ -27,7 +27,7 @@ FIRST = 10_000  # characters of a file that are read to show its first documents
 ROW = 100  # characters added for each row
 
 
-class Corpus(NamedTuple):
+class CorpusSize(NamedTuple):
     """The size of a corpus."""
 
     documents: float
@@ -37,12 +37,12 @@ class Corpus(NamedTuple):
 class Seen(NamedTuple):
     """The part of a text that was read, and the size estimated from it."""
 
-    corpus: Corpus | None  # None if a download is missing
+    corpus: CorpusSize | None  # None if a download is missing
     texts: list[str]  # of the documents that are kept
     whole: bool  # True if that is the whole text
 
 
-def sample(config: Ingestion, workspace: Path) -> Corpus | None:
+def sample(config: Ingestion, workspace: Path) -> CorpusSize | None:
     """Return the size of the text that ingestion is expected to find; see `look`."""
     return look(config, workspace).corpus
 
@@ -86,7 +86,7 @@ def look(config: Ingestion, workspace: Path) -> Seen:
     if len(there) < len(planned):
         return Seen(None, texts, whole=False)
     growth = sum(source.size for source in there) / size if size else 0.0
-    return Seen(Corpus(documents * growth, characters * growth), texts, whole)
+    return Seen(CorpusSize(documents * growth, characters * growth), texts, whole)
 
 
 def stored(documents: Dataset) -> Seen:
@@ -98,7 +98,7 @@ def stored(documents: Dataset) -> Seen:
             break
         texts += contracts.read(file, contracts.DOCUMENTS, ["text"])["text"].to_pylist()
     return Seen(
-        Corpus(manifest.account.written, recorded(DocumentsFacts, manifest)["characters"]),
+        CorpusSize(manifest.account.written, recorded(DocumentsFacts, manifest)["characters"]),
         texts,
         len(texts) == manifest.account.written,
     )

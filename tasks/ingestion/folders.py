@@ -87,8 +87,8 @@ def _matches(path: Path) -> tuple[Path, list[Path]]:
 
 def _is_hidden(match: Path, pattern: Path, root: Path) -> bool:
     """Return True if a match is hidden and the pattern does not itself begin with `.` or `_`."""
-    said = any(part.startswith((".", "_")) for part in pattern.relative_to(root).parts)
-    return hidden(_name(match, root)) and not said
+    asked_for = any(part.startswith((".", "_")) for part in pattern.relative_to(root).parts)
+    return hidden(_name(match, root)) and not asked_for
 
 
 def _is_meant(file: Path, pattern: Path) -> bool:

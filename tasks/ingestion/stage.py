@@ -48,7 +48,9 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
         batch.file(copies.FILE)  # fetched, if another machine has made the batch
     repeated = copies.repeated([batch.path for batch in found])
     pruned = [
-        {"documents": batch, "repeated": Rows.of(rows)} for batch, rows in zip(found, repeated, strict=True) if rows
+        {"documents": batch, "repeated": RowNumbers.of(rows)}
+        for batch, rows in zip(found, repeated, strict=True)
+        if rows
     ]
     shorter = iter(_without.parts(pruned, [1] * len(pruned), draft, context))
     draft.parts = [next(shorter) if rows else batch for batch, rows in zip(found, repeated, strict=True)]
@@ -69,7 +71,7 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
         DocumentsFacts(files=len(planned), characters=characters, losses=losses.facts, unread=len(besides), told=told)
     )
     for text in told:
-        progress.told("ingestion", text)
+        progress.note("ingestion", text)
     return account
 
 
@@ -82,14 +84,14 @@ def new_share(config: Ingestion, context: Context) -> float:
     return sum(size for size, batch in found if batch is None) / sum(size for size, _ in found)
 
 
-class Rows(Record):
+class RowNumbers(Record):
     """Row numbers of a dataset, of which only the digest enters the key."""
 
     digest: str
     rows: list[int] = Field(exclude=True)
 
     @classmethod
-    def of(cls, rows: list[int]) -> "Rows":
+    def of(cls, rows: list[int]) -> "RowNumbers":
         return cls(digest=digest_of(rows), rows=rows)
 
 
@@ -112,7 +114,7 @@ def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Contex
 
 
 @stage("ingestion")
-def _without(documents: Dataset, repeated: Rows, draft: Draft, context: Context) -> Account:
+def _without(documents: Dataset, repeated: RowNumbers, draft: Draft, context: Context) -> Account:
     """Write a batch without the texts that an earlier batch contains."""
     tables = (contracts.read(file, contracts.DOCUMENTS) for file in documents.files())
     kept = (table.filter(~np.isin(table["document"].to_numpy(), repeated.rows)) for table in tables)

@@ -7,7 +7,6 @@ version of the registered model. Then `mlflow gc` purges the trash, including wh
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlparse
@@ -17,9 +16,9 @@ from configs.addresses import shown
 from configs.schema import Retention
 from tasks.engine.environment import MODULE
 from tasks.errors import InputError, TrackingError
-from tasks.maintenance.garbage import DAY, pinned
+from tasks.maintenance.garbage import DAY, pinned, size_of
 from tasks.maintenance.survey import named_runs
-from tasks.tracking import registry
+from tasks.tracking import lookup, registry
 from tasks.tracking.client import reached
 from tasks.tracking.names import FLOW_RUN, HOST, KEEP, PARENT
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
-PAGE = 1_000  # runs per page of MLflow's answers
 DATABASE = "MLFLOW_BACKEND_STORE_URI"  # MLflow's variable for the database of its server
 
 
@@ -56,7 +54,7 @@ def runs(uri: str, experiment: str, model: str) -> list[Past]:
     """Return our runs in the experiment, including finished and open ones; runs in MLflow's trash are left out."""
     with reached(uri) as client:
         found = client.get_experiment_by_name(experiment)
-        records = list(_records(client, found.experiment_id)) if found else []
+        records = list(lookup.every(client, [found.experiment_id])) if found else []
         named = dict.fromkeys(named_runs(client), "its model has an alias")
     if before := _champion_before(uri, model):
         named.setdefault(before, "it was champion before, and `w2v rollback` restores it")
@@ -121,15 +119,6 @@ def purge(uri: str, days: float) -> str:
     return f"{number} runs purged that were deleted {days:g} days ago or earlier"
 
 
-def _records(client: "MlflowClient", experiment: str) -> "Iterator[MlflowRun]":
-    token = None
-    while True:
-        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
-        yield from page
-        if not (token := page.token):
-            return
-
-
 def _past(record: "MlflowRun", named: dict[str, str]) -> Past:
     info, tags = record.info, record.data.tags
     why = named.get(info.run_id, "") or (f"it has the tag `{KEEP}`" if pinned(tags) else "")
@@ -168,5 +157,4 @@ def _size(place: str) -> int:
     address = urlparse(place)
     if address.scheme not in ("", "file"):
         return 0
-    folder = Path(url2pathname(address.path))
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return size_of(Path(url2pathname(address.path)))

@@ -98,19 +98,19 @@ def _unused(workspace: Path, used: set[str], noted: set[str], at_work: set[str],
             continue
         manifest = path / MANIFEST
         if not manifest.exists():
-            yield Garbage(path, _size(path), "an abandoned attempt")
+            yield Garbage(path, size_of(path), "an abandoned attempt")
         elif name in noted:
-            yield Garbage(path, _size(path), "no kept run uses it")
+            yield Garbage(path, size_of(path), "no kept run uses it")
         elif (age := (time.time() - manifest.stat().st_mtime) / DAY) > days:  # from a version that recorded no use
-            yield Garbage(path, _size(path), f"{age:.0f} days old, and no run has recorded using it")
+            yield Garbage(path, size_of(path), f"{age:.0f} days old, and no run has recorded using it")
     for path in sorted(workspace.glob("unpublished/*/")):
         if path.name not in at_work:
-            yield Garbage(path, _size(path), "a publication that was killed")
+            yield Garbage(path, size_of(path), "a publication that was killed")
     if not at_work:  # a working run may have a download that no output has read yet
         read = _read(workspace, used)
         for path in sorted(workspace.glob("downloads/*/")):
             if path.name not in read:
-                yield Garbage(path, _size(path), "no kept run has read it")
+                yield Garbage(path, size_of(path), "no kept run has read it")
 
 
 def _remove(path: Path) -> bool:
@@ -164,5 +164,6 @@ def _read(workspace: Path, places: set[str]) -> set[str]:
     return {file["digest"] for each in inputs for file in each.get("files", [])}
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files below the folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tasks.orchestration.flow_runs import FlowRuns
-from tasks.tracking import heartbeat
+from tasks.tracking import heartbeat, lookup
 from tasks.tracking.client import reached
 from tasks.tracking.names import COMMAND, FLOW_RUN, HOST, PID
 from tasks.tracking.ownership import abandoned, close, lock_of_starts, silent
@@ -79,7 +79,7 @@ def _gone(client: "MlflowClient", limit: float) -> "Iterator[tuple[MlflowRun, st
 def _running(client: "MlflowClient") -> "list[MlflowRun]":
     """Return the RUNNING runs that name an owner."""
     experiments = [each.experiment_id for each in client.search_experiments()]
-    found = client.search_runs(experiments, "attributes.status = 'RUNNING'") if experiments else []
+    found = lookup.every(client, experiments, "attributes.status = 'RUNNING'")
     return [record for record in found if HOST in record.data.tags]
 
 

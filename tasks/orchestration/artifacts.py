@@ -70,12 +70,12 @@ def link(run: Run, artifact: str = "") -> str:
     return f"{server.rstrip('/')}/#/{place}?{TRAINING}"
 
 
-def _link(flow_run: UUID, run: Run, said: str) -> None:
+def _link(flow_run: UUID, run: Run, description: str) -> None:
     """Link the flow run to the MLflow run, as artifact and as label."""
     from prefect.client.orchestration import get_client
 
     where = "" if run.uri.startswith("http") else " (while `w2v ui` runs)"
-    _put(flow_run, "mlflow-run", f"{markdown.link('the MLflow run', link(run))}{where}", said)
+    _put(flow_run, "mlflow-run", f"{markdown.link('the MLflow run', link(run))}{where}", description)
     with get_client(sync_client=True) as client:
         client.update_flow_run_labels(flow_run, {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)})
 

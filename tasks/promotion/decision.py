@@ -17,7 +17,7 @@ from tasks.promotion.rule import measure, merits, objections
 from tasks.tracking import registry
 from tasks.tracking.client import reached
 from tasks.tracking.names import DECISIONS, VERDICT
-from tasks.tracking.registry import CHAMPION, Decision, Figures, Model, Version
+from tasks.tracking.registry import CHAMPION, Decision, Figures, RegisteredModel, Version
 from tasks.tracking.run import Run, gathered
 
 
@@ -28,7 +28,7 @@ def lock_of_promotions(workspace: Path) -> Held:
 
 
 def decide(
-    model: Model, version: Version, rule: Promotion, *, accept_drift: bool = False, because: str = ""
+    model: RegisteredModel, version: Version, rule: Promotion, *, accept_drift: bool = False, because: str = ""
 ) -> Decision:
     """Judge the version by the absolute limits and against the champion, if any; a given reason overrides the rule.
 
@@ -56,13 +56,13 @@ def decide(
     return _decision(version, champion, verdict, why, figures, faults)
 
 
-def restore(model: Model, because: str) -> Decision:
+def restore(model: RegisteredModel, because: str) -> Decision:
     """Return the decision to restore the previous champion. Raises InputError if there is none."""
     before = registry.predecessor(model)
     return _decision(before, model.version(CHAMPION), "restored", because or "no reason was given")
 
 
-def interrupted(model: Model) -> Decision | None:
+def interrupted(model: RegisteredModel) -> Decision | None:
     """Return the newest decision if its record is incomplete; the next decision completes it first."""
     if not model.history:
         return None
@@ -74,7 +74,7 @@ def interrupted(model: Model) -> Decision | None:
     return None if whole and run.record.data.tags.get(VERDICT) == last.verdict else last
 
 
-def record(workspace: Path, model: Model, decision: Decision) -> None:
+def record(workspace: Path, model: RegisteredModel, decision: Decision) -> None:
     """Record the decision in the registry, in the version's MLflow run, and as a Prefect artifact."""
     registry.settle(model, decision)
     run, text = Run(model.uri, decision.run_id), page(model, decision)
@@ -94,14 +94,14 @@ def _name(decision: Decision) -> str:
     return decision.when.replace(":", "")
 
 
-def page(model: Model, decision: Decision) -> str:
+def page(model: RegisteredModel, decision: Decision) -> str:
     """Return the decision as Markdown."""
     parts = [
         f"{markdown.code(model.name)} {markdown.text(decision.sentence)}.",
         f"Decided by {markdown.text(decision.who)} at {decision.when}; run `{decision.run_id}`.",
     ]
     if decision.figures:
-        parts += [tabular(HEAD, rows(decision.figures)), said_of_the_space(decision.figures)]
+        parts += [tabular(HEAD, rows(decision.figures)), drift_sentence(decision.figures)]
     return "\n\n".join(parts)
 
 
@@ -124,7 +124,7 @@ def rows(figures: Figures) -> list[list[str]]:
     ]
 
 
-def said_of_the_space(figures: Figures) -> str:
+def drift_sentence(figures: Figures) -> str:
     """Return a sentence on the drift of the space."""
     return (
         f"The space has drifted by {figures.drift:.3f} (1 − mean cosine after alignment), and "

@@ -79,8 +79,8 @@ def _plain(head: bytes, body: bytes) -> int:
     total = 0
     for number in range(_number(head, buffers, "<I")):
         offset, length = struct.unpack_from("<qq", head, buffers + 4 + 16 * number)
-        said = struct.unpack_from("<q", body, offset)[0] if length >= 8 and offset >= 0 else 0
-        total += length if said == -1 else max(0, said)
+        stated = struct.unpack_from("<q", body, offset)[0] if length >= 8 and offset >= 0 else 0
+        total += length if stated == -1 else max(0, stated)
     return total
 
 

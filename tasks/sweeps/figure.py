@@ -17,7 +17,7 @@ LOGARITHMIC = 5  # ratio of largest to smallest number from which the scale is l
 def draw(sweep: Sweep) -> Figure:
     """Plot the first rung, where all candidates were trained for equally long; a ring marks the final best one."""
     done = [result for result in sweep.first if result.run_id]
-    scores = [result.metrics[sweep.told] for result in done]
+    scores = [result.metrics[sweep.explained] for result in done]
     down = -(-len(sweep.mattered) // PER_ROW)
     figure = blank(4 * min(PER_ROW, len(sweep.mattered)), 0.5 + 3.2 * down)
     first = None
@@ -30,7 +30,7 @@ def draw(sweep: Sweep) -> Figure:
         panel.scatter(places[winner], scores[winner], s=130, facecolor="none", edgecolor=PALETTE[1], lw=1.8)
         panel.set_title(_title(each), loc="left", fontsize=10, color=INK)
         if number % PER_ROW == 0:
-            panel.set_ylabel("J(θ) on held-out windows" if sweep.told == LOSS else sweep.told, color=FAINT)
+            panel.set_ylabel("J(θ) on held-out windows" if sweep.explained == LOSS else sweep.explained, color=FAINT)
         tidy(panel)
     epochs = " or ".join(str(number) for number in sorted({result.epochs for result in done}))
     figure.suptitle(

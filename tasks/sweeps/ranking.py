@@ -44,7 +44,7 @@ class Sweep(NamedTuple):
     by: str
     ranked: list[Result]
     first: list[Result]  # the first rung, which trained all candidates
-    told: str  # the score of the first rung
+    explained: str  # the score of the first rung
     mattered: list[Mattered]
 
     @property
@@ -122,8 +122,8 @@ def sum_up(trained: Sequence[Sequence[Result]], by: str) -> Sweep:
         for result in results
         if rung + 1 == len(trained) or result.change not in [each.change for each in trained[rung + 1]]
     ]
-    told = by if len(trained) == 1 else LOSS
-    return Sweep(by, ranked(last, by), list(trained[0]), told, mattered(trained[0], told))
+    explained = by if len(trained) == 1 else LOSS
+    return Sweep(by, ranked(last, by), list(trained[0]), explained, mattered(trained[0], explained))
 
 
 def mean_ranks(sweep: Sweep) -> list[float]:

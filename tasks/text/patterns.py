@@ -49,12 +49,12 @@ def warnings(pattern: str | None) -> list[str]:
     """Return a sentence for each part of the pattern whose meaning in RE2 differs from other engines."""
     found = list(ESCAPES.finditer(pattern or ""))
     escapes = dict.fromkeys(each["escape"] for each in found if each["escape"] in SURPRISING)
-    told = [
+    warned = [
         f"tokenization.pattern: in RE2 \\{escape} is {SURPRISING[escape][0]}. Write {SURPRISING[escape][1]}."
         for escape in escapes
     ]
     if any(each["named"] for each in found):
-        told.append(
+        warned.append(
             "tokenization.pattern: in RE2 [:alpha:] and similar classes are ASCII only. Write \\p{L} or similar."
         )
-    return told
+    return warned

@@ -84,8 +84,8 @@ def already_exists(error: "MlflowException") -> bool:
 def _tracking_error(uri: str, error: Exception) -> TrackingError:
     """Return the TrackingError for a refusal; what to do depends on its cause, where that is known."""
     refusal, away = cause(error), database_at(uri) is None and _is_unreachable(error)
-    said = str(error).strip().splitlines() or [type(error).__name__]
-    reason = shown((_network_message(error) if away else "") or said[0], uri)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = shown((_network_message(error) if away else "") or lines[0], uri)
     if refusal and not refusal.passes:
         return TrackingError(f"MLflow at {shown(uri)} {refusal.what}\n{reason}\n{refusal.way}")
     if away:
@@ -115,7 +115,7 @@ def _client(uri: str) -> "MlflowClient":
         patiently(str(database), lambda: _open(database))
         return patient(patiently(str(database), lambda: MlflowClient(uri, uri)), str(database))
     if uri.startswith("http"):
-        with waiting.told(f"MLflow at {shown(uri)}"):
+        with waiting.announced(f"MLflow at {shown(uri)}"):
             _check_reachable(uri)
     return MlflowClient(uri, uri)
 

@@ -24,15 +24,15 @@ log = logging.getLogger("w2v")
 
 def patiently(place: str, ask: Callable[[], R]) -> R:
     """Return ask(), called again until no other process has locked the database. Raises what else it raises."""
-    told = 0.0
+    logged = 0.0
     while True:
         try:
             return ask()
         except Exception as error:
             if cause(error) != LOCKED:
                 raise
-            if not told or time.monotonic() - told > AGAIN:
-                told = time.monotonic()
+            if not logged or time.monotonic() - logged > AGAIN:
+                logged = time.monotonic()
                 log.warning("waiting for %s, which another process has locked …", place)
         time.sleep(PAUSE)
 

@@ -1,5 +1,6 @@
 """Look up runs by a tag, within one experiment; an experiment that does not exist has none."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tasks.errors import TrackingError
@@ -10,6 +11,8 @@ from tasks.tracking.names import EXPERIMENT_KIND
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
+
+PAGE = 1_000  # runs in one of MLflow's answers
 
 
 def experiment(client: "MlflowClient", name: str) -> str | None:
@@ -42,6 +45,16 @@ def experiment_to_write(client: "MlflowClient", name: str, uri: str) -> str:
         if not already_exists(error):
             raise
     return str(experiment(client, name))
+
+
+def every(client: "MlflowClient", experiments: Sequence[str], wanted: str = "") -> "Iterator[MlflowRun]":
+    """Yield the runs of the experiments, newest first, however many there are; `wanted` is MLflow's filter."""
+    token = None
+    while experiments:
+        page = client.search_runs(list(experiments), wanted, max_results=PAGE, page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
 
 
 def newest(client: "MlflowClient", experiment: str | None, tag: str, value: str) -> "MlflowRun | None":

@@ -74,7 +74,7 @@ class Version(NamedTuple):
     decisions: list[Decision]  # the oldest first
 
 
-class Model(NamedTuple):
+class RegisteredModel(NamedTuple):
     """A registered model as it was when looked up."""
 
     uri: str
@@ -124,7 +124,7 @@ class Model(NamedTuple):
         return self.versions[max(mine, key=int)]
 
 
-def model(uri: str, name: str) -> Model:
+def model(uri: str, name: str) -> RegisteredModel:
     """Return the registered model of this name; it has no versions if nothing is registered."""
     with reached(uri) as client:
         found = client.search_registered_models(f"name = '{name}'")
@@ -142,7 +142,7 @@ def model(uri: str, name: str) -> Model:
         )
         for each in versions
     }
-    return Model(uri, name, known, aliases)
+    return RegisteredModel(uri, name, known, aliases)
 
 
 def is_alias(name: str) -> bool:
@@ -168,14 +168,14 @@ def _default_model(uri: str) -> str:
     return names[0] if len(names) == 1 else Tracking().registered_model
 
 
-def challenge(of: Model, version: Version) -> Model:
+def challenge(of: RegisteredModel, version: Version) -> RegisteredModel:
     """Make the version the challenger; return the model as it is then."""
     with reached(of.uri) as client:
         client.set_registered_model_alias(of.name, CHALLENGER, version.number)
     return of._replace(aliases=of.aliases | {CHALLENGER: version.number})
 
 
-def settle(of: Model, decision: Decision) -> None:
+def settle(of: RegisteredModel, decision: Decision) -> None:
     """Record the decision, then carry it out. Idempotent; moves no alias if the champion has changed meanwhile."""
     with reached(of.uri) as client:
         tags = {DECISION.format(time=decision.when): decision.model_dump_json(), VERDICT: decision.verdict}
@@ -187,7 +187,7 @@ def settle(of: Model, decision: Decision) -> None:
                 client.delete_registered_model_alias(of.name, CHALLENGER)
 
 
-def predecessor(of: Model) -> Version:
+def predecessor(of: RegisteredModel) -> Version:
     """Return the version that was champion before the champion. Raises InputError if no decision names one."""
     champion = of.version(CHAMPION)
     promotions = [each.against for each in champion.decisions if each.verdict == "promoted"]

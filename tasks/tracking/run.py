@@ -150,8 +150,7 @@ def full_id(uri: str, start: str) -> str:
     if len(found) > 1:
         names = [f"{run.info.run_id}  {run.info.run_name}, {run.info.status}" for run in found]
         raise TrackingError(
-            f"{start} is the start of several runs' ids\nfound     {(chr(10) + ' ' * 10).join(names)}\n"
-            "Give more characters of the id."
+            f"{start} is the start of several runs' ids\nfound     {_below(names)}\nGive more characters of the id."
         )
     return found[0].info.run_id if found else start
 
@@ -170,9 +169,14 @@ def known_run(client: "MlflowClient", place: str, run_id: str) -> "MlflowRun":
     found = [f"{run.info.run_id}  {run.info.run_name}, {run.info.status}" for run in newest]
     raise TrackingError(
         f"there is no run {run_id}\nlooked in {shown(place)}\n"
-        f"found     {(chr(10) + ' ' * 10).join(found) or 'no runs'}\n"
+        f"found     {_below(found) or 'no runs'}\n"
         "These are the newest; `w2v ui` shows all. Runs kept elsewhere: give --workspace, or set MLFLOW_TRACKING_URI."
     )
+
+
+def _below(entries: list[str]) -> str:
+    """Return the entries one below the other, in the column of an error's findings."""
+    return "\n          ".join(entries)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from configs.schema import Config
 from flows.cli import comparison, outcomes
 from flows.retrain import retrain
 from flows.seeds import Seeds, retrain_seeds
-from tasks.comparison.seeds import noise
+from tasks.comparison.seeds import spreads
 from tasks.errors import TrackingError
 from tasks.tracking import address, registry
 
@@ -86,7 +86,7 @@ def two_judges(two: Seeds, config: Config) -> object:
 
 def test_noise_by_hand() -> None:
     """1, 2, 3 have mean 2 and deviation 1; intervals, and scores that a seed lacks, are left out."""
-    found = noise([{"a/x": 1.0, "interval/x.low": 0, "b/y": 5}, {"a/x": 2.0}, {"a/x": 3.0, "b/y": 5}])
+    found = spreads([{"a/x": 1.0, "interval/x.low": 0, "b/y": 5}, {"a/x": 2.0}, {"a/x": 3.0, "b/y": 5}])
 
     assert found == [("a/x", 2.0, 1.0, [1.0, 2.0, 3.0])]
 

@@ -15,7 +15,7 @@ from flows.cli import comparison, promotion, verify
 from flows.planning import plan
 from flows.query import frames, vectors
 from flows.retrain import retrain
-from flows.serving.app import Source
+from flows.serving.app import LookedUp
 from tasks.engine.store import LATEST
 from tasks.tracking.session import Tracker
 from tasks.vectors import formats
@@ -73,7 +73,7 @@ def test_a_life_on_the_move(config: Config, tmp_path: Path) -> None:
     def ask(place: Path) -> None:
         for run in (None, done["first"], "champion"):
             assert vectors.neighbors(vectors.space(place, run), ["seaa"], 2)["seaa"]
-        assert Source(place, "champion").now.run == done["first"]
+        assert LookedUp(place, "champion").now.run == done["first"]
         assert list(frames.runs(place).index)
 
     def export(place: Path) -> None:

@@ -9,7 +9,7 @@ from configs.schema import Notify, Promotion
 from tasks import notifications
 from tasks.maintenance.orphans import Lost
 from tasks.notifications import Message
-from tasks.tracking.registry import Decision, Figures, Model
+from tasks.tracking.registry import Decision, Figures, RegisteredModel
 from tests.support.webhook import SECRET, Webhook, listening
 
 MESSAGE = Message(["failure"], "nightly failed in ingestion", "no such file", "r1", "http://here/r1")
@@ -99,7 +99,7 @@ def test_decisions(verdict: str, drift: float, events: list[str], uri: str) -> N
     decision = Decision(
         version="7", run_id="r7", verdict=verdict, against="6", why="because", who="w", when="now", figures=figures
     )
-    model = Model(uri, "vectors", {}, {})
+    model = RegisteredModel(uri, "vectors", {}, {})
     message = notifications.of_decision(Promotion(), model, decision)
 
     assert message.events == events

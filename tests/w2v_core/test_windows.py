@@ -91,6 +91,8 @@ def test_dropped_words_make_room() -> None:
 
 def test_same_seed_same_bits() -> None:
     """The same generator gives the same draw."""
-    drawn = [draw(*columns("abcabc" * 50), np.full(3, 0.5, np.float32), 5, rng=np.random.default_rng(3)) for _ in "12"]
+    drawn = [
+        draw(*columns("abcabc" * 50), np.full(3, 0.5, np.float32), 5, rng=np.random.default_rng(3)) for _ in range(2)
+    ]
 
     assert all(np.array_equal(getattr(drawn[0], name), getattr(drawn[1], name)) for name in ("center", "radius"))

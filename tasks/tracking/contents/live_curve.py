@@ -21,7 +21,7 @@ CURVES = {"held_out_loss": LOSS, "loss": TRAINING_LOSS, "learning_rate": LEARNIN
 log = logging.getLogger("w2v")
 
 
-class Curve(Protocol):
+class Points(Protocol):
     """The points of a training so far, and its speed at each."""
 
     @property
@@ -46,19 +46,19 @@ class Live:
         self._away = False
         self._last = time.monotonic()
 
-    def show(self, curve: Curve) -> None:
+    def show(self, curve: Points) -> None:
         """Send the new points in the background, at most once every runtime.log_interval seconds."""
         if not self._courier.busy and time.monotonic() - self._last > self._interval:
             self._last = time.monotonic()
             self._send(curve)
 
-    def end(self, curve: Curve) -> None:
+    def end(self, curve: Points) -> None:
         """Send all new points, and wait until they are logged or refused: the background thread writes no more."""
         self._courier.wait()
         self._send(curve)
         self._courier.wait()
 
-    def _send(self, curve: Curve) -> None:
+    def _send(self, curve: Points) -> None:
         if run := self._run:
             rows, rates = curve.rows[self._logged :], curve.rates[self._logged :]
             self._courier.send(lambda: self._log(run, rows, rates))

@@ -69,12 +69,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 
 @pytest.fixture(scope="module")
-def served(models: Models) -> serving_app.Source:
-    return serving_app.Source(models.workspace, "champion")
+def served(models: Models) -> serving_app.LookedUp:
+    return serving_app.LookedUp(models.workspace, "champion")
 
 
 @pytest.fixture
-def source(models: Models, served: serving_app.Source) -> serving_app.Source:
+def source(models: Models, served: serving_app.LookedUp) -> serving_app.LookedUp:
     """The source, set back to the first champion."""
     models.promote(1)
     served.look()
@@ -94,7 +94,7 @@ def access(models: Models) -> serving_app.Access:
 
 
 @pytest.fixture(scope="module")
-def port(served: serving_app.Source, access: serving_app.Access) -> Iterator[int]:
+def port(served: serving_app.LookedUp, access: serving_app.Access) -> Iterator[int]:
     with listening(app(served), access) as port:
         yield port
 
@@ -195,9 +195,9 @@ def test_the_page_shows_the_schema_offline(client: httpx.Client) -> None:
     assert [client.get(each.replace("&amp;", "&")).status_code for each in examples] == [200] * 6
 
 
-def test_a_new_champion_takes_over(models: Models, source: serving_app.Source, client: httpx.Client) -> None:
+def test_a_new_champion_takes_over(models: Models, source: serving_app.LookedUp, client: httpx.Client) -> None:
     """A new champion is served after the next look; a run served by its id stays."""
-    one = serving_app.Source(models.workspace, models.runs[0][:8])
+    one = serving_app.LookedUp(models.workspace, models.runs[0][:8])
     models.promote(2)
     assert client.get("/model").json()["run"] == models.runs[0]
     source.look()
@@ -210,7 +210,7 @@ def test_a_new_champion_takes_over(models: Models, source: serving_app.Source, c
 
 
 def test_what_is_there_stays_while_the_registry_is_away(
-    source: serving_app.Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    source: serving_app.LookedUp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The old vectors stay, and the log says so only once."""
     run = source.now.run
@@ -222,7 +222,7 @@ def test_what_is_there_stays_while_the_registry_is_away(
     assert [record.getMessage().splitlines()[-1][:13] for record in caplog.records] == ["Still serving"]
 
 
-def test_the_table_is_mapped(source: serving_app.Source) -> None:
+def test_the_table_is_mapped(source: serving_app.LookedUp) -> None:
     """Requests read the mapped file, not a copy."""
     assert isinstance(source.now.learnt.table, np.memmap)
     assert np.shares_memory(source.now.space.vectors._table, source.now.learnt.table)
@@ -231,11 +231,11 @@ def test_the_table_is_mapped(source: serving_app.Source) -> None:
 def test_nobody_to_serve(models: Models, tmp_path: Path) -> None:
     """No runs, no champion and an unknown run each give an error."""
     with pytest.raises(TrackingError, match="no runs yet"):
-        serving_app.Source(tmp_path, "champion")
+        serving_app.LookedUp(tmp_path, "champion")
     with pytest.raises(InputError, match="the model 'others' has no champion"):
-        serving_app.Source(models.workspace, "others@champion")
+        serving_app.LookedUp(models.workspace, "others@champion")
     with pytest.raises(TrackingError, match="there is no run nobody"):
-        serving_app.Source(models.workspace, "nobody")
+        serving_app.LookedUp(models.workspace, "nobody")
 
 
 def test_a_port_that_is_taken(models: Models) -> None:
@@ -328,7 +328,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.mark.skipif(bool(MISSING), reason=MISSING)
 def test_the_page_works_for_its_user_and_no_foreign_page_gets_in(
-    served: serving_app.Source, access: serving_app.Access, chromium: Browser, tmp_path: Path
+    served: serving_app.LookedUp, access: serving_app.Access, chromium: Browser, tmp_path: Path
 ) -> None:
     """In one browser, the link opens the page and its examples work; attacks of two foreign pages with the visitor's
     cookie do not reach the vectors.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.comparison import corpora
-from tasks.comparison.corpora import Corpus, News
+from tasks.comparison.corpora import CorpusCounts, News
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tests.support.trained import dataset
@@ -12,8 +12,8 @@ from tests.support.trained import dataset
 WORDS = {"sea": 400, "sky": 300, "sun": 200, "fog": 100}
 
 
-def corpus(documents: int, **counts: int) -> Corpus:
-    return Corpus(documents, sum(counts.values()), list(counts), np.array(list(counts.values())))
+def corpus(documents: int, **counts: int) -> CorpusCounts:
+    return CorpusCounts(documents, sum(counts.values()), list(counts), np.array(list(counts.values())))
 
 
 def news(**counts: int) -> News:

@@ -10,7 +10,7 @@ import pytest
 from configs.schema import Evaluation, Runtime, Training
 from tasks.comparison import page as comparison_page
 from tasks.comparison import runs
-from tasks.comparison.published import CURVES, Curve, Published
+from tasks.comparison.published import CURVES, MetricCurve, Published
 from tasks.comparison.runs import Comparison
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
@@ -53,7 +53,7 @@ def published(folder: Path, name: str, words: list[str], table: Any, pairs: str)
         started=0,
         documents="",
         parameters={"seed": name, "training.epochs": "3"},
-        curves={metric: Curve([0, 1_000, 2_000], [3.0, 2.0, 1.5]) for metric in CURVES},
+        curves={metric: MetricCurve([0, 1_000, 2_000], [3.0, 2.0, 1.5]) for metric in CURVES},
         items=contracts.read(judged.files()[0], contracts.EVALUATION),
         judged=judged.manifest,
         vectors=tables.load(vectors),

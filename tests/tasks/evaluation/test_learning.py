@@ -50,7 +50,7 @@ def test_each_limit(metrics: dict[str, float], learnt: dict[str, Any], rule: dic
     facts = {"metrics": GOOD | metrics} | ({"learning": learnt} if learnt else {})
     found = learning.faults(facts, Promotion(**rule))
 
-    assert [fault in each for each in found] == [True] * bool(fault)
+    assert [fault in each for each in found] == ([True] if fault else [])
     assert bool(learning.warning(facts, Promotion(**rule))) == bool(fault)
 
 

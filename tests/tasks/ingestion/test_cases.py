@@ -14,7 +14,7 @@ from configs.schema import Ingestion
 from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.errors import InputError
-from tasks.ingestion.estimate import Corpus, sample
+from tasks.ingestion.estimate import CorpusSize, sample
 from tasks.ingestion.stage import ingestion
 from tests.support.paths import SHARED
 
@@ -29,7 +29,7 @@ def texts(context: Context, name: str, **settings: object) -> list[str]:
     documents = ingestion.compute(context=context, config=config)
     tables = [contracts.read(file, contracts.DOCUMENTS) for file in documents.files()]
     found: list[str] = pa.concat_tables(tables)["text"].to_pylist()
-    assert expected == Corpus(len(found), sum(map(len, found)))
+    assert expected == CorpusSize(len(found), sum(map(len, found)))
     return found
 
 

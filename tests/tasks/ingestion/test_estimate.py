@@ -16,7 +16,7 @@ from configs.schema import Ingestion
 from tasks.engine.stage import Context
 from tasks.errors import InputError
 from tasks.ingestion import estimate
-from tasks.ingestion.estimate import Corpus, sample
+from tasks.ingestion.estimate import CorpusSize, sample
 from tasks.ingestion.stage import ingestion
 
 ROWS = [
@@ -60,9 +60,9 @@ def config(source: Path, **settings: object) -> Ingestion:
     return Ingestion(source=str(source), **settings)
 
 
-def ingested(source: Path, context: Context, **settings: object) -> Corpus:
+def ingested(source: Path, context: Context, **settings: object) -> CorpusSize:
     manifest = ingestion.compute(context=context, config=config(source, **settings)).manifest
-    return Corpus(manifest.account.written, manifest.facts["characters"])
+    return CorpusSize(manifest.account.written, manifest.facts["characters"])
 
 
 @pytest.mark.parametrize(("name", "write"), WRITERS.items())
@@ -171,7 +171,7 @@ def test_a_download_to_come_is_not_estimated(tmp_path: Path) -> None:
     (tmp_path / "downloads" / ("0" * 64)).mkdir(parents=True)
     (tmp_path / "downloads" / ("0" * 64) / "text.txt").write_text("some text")
 
-    assert sample(wanted, tmp_path) == Corpus(1, 9)
+    assert sample(wanted, tmp_path) == CorpusSize(1, 9)
 
 
 def test_what_will_be_left_out_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -65,7 +65,7 @@ def test_what_stands_against_a_challenger(found: Figures, objection: str) -> Non
     """Each clause of the rule alone; one failed gate is enough."""
     objections = rule.objections(found, Promotion(), accept_drift=False)
 
-    assert [objection in each for each in objections] == [True] * bool(objection)
+    assert [objection in each for each in objections] == ([True] if objection else [])
 
 
 def test_drift_alone_is_accepted_by_word() -> None:
@@ -94,7 +94,7 @@ class Story(NamedTuple):
     decisions: list[Decision]
 
     @property
-    def model(self) -> registry.Model:
+    def model(self) -> registry.RegisteredModel:
         return registry.model(self.uri, "vectors")
 
     def again(self, number: int) -> Decision:
