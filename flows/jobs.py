@@ -14,6 +14,7 @@ from tasks.display import markdown
 
 directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
+log.setLevel(logging.INFO)  # Prefect shows this logger's records, but sets no level
 
 
 @flow(name="reproduce", flow_run_name="reproduce run {run}")

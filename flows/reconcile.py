@@ -15,6 +15,7 @@ from tasks.tracking import address
 
 directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
+log.setLevel(logging.INFO)  # Prefect shows this logger's records, but sets no level
 
 
 @flow(name="reconcile", flow_run_name="close dead runs", on_failure=[failures.tell], on_crashed=[failures.tell])

@@ -21,6 +21,7 @@ from tasks.tracking import address
 
 directory.enter()  # for a worker, which runs this in a folder of its own
 log = logging.getLogger("w2v")
+log.setLevel(logging.INFO)  # Prefect shows this logger's records, but sets no level
 
 
 class Retained(NamedTuple):

@@ -98,6 +98,20 @@ def test_no_flow_prints() -> None:
     assert not [name for name in silent if re.search(r"^\s*print\(|log_prints", (PROJECT / name).read_text(), re.M)]
 
 
+def test_what_a_deployed_flow_logs_is_shown() -> None:
+    """The module of each entrypoint sets the level of our log, which would be WARNING in a process of a worker."""
+    deployed = (PROJECT / "flows" / "deployment" / "prefect.yaml").read_text()
+    modules = {name.rpartition(".")[0] for name in re.findall(r"entrypoint: (\S+)", deployed)}
+    sources = {name: (PROJECT / f"{name.replace('.', '/')}.py").read_text() for name in modules}
+
+    assert len(modules) > 3
+    assert not [
+        name
+        for name, text in sources.items()
+        if not re.search(r"^log\.setLevel|^from flows\.retrain import", text, re.M)
+    ]
+
+
 def test_no_import_is_relative() -> None:
     """A stage's key follows imports by their full names."""
     assert not [name for name in SOURCES if re.search(r"^\s*from \.", (PROJECT / name).read_text(), re.M)]
