@@ -237,7 +237,7 @@ def _page(api: FastAPI, source: VectorSource) -> str:
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     words = source.now.learnt.words
     first = min(FIRST, max(0, len(words) - 3))
-    a, b, c = (quote(word, safe="") for word in (words[first : first + 3] * 3)[:3])
+    a, b, c = (quote(words[(first + number) % len(words)], safe="") for number in range(3))
     examples = {
         HEALTH: HEALTH,
         "/model": "/model",

@@ -65,8 +65,12 @@ class WordVectors(PythonModel):
 
     def _nearest(self, rows: list[int], k: int) -> tuple[list[str], list[float]]:
         """Return the k words nearest to a word, or to b − a + c, with their cosines; words asked about are excluded."""
-        a, b, c = (self.table[row] / self.lengths[row] for row in (rows * 3)[:3])
-        query = b - a + c
+        directions = [self.table[row] / self.lengths[row] for row in rows]
+        if len(rows) == 3:
+            a, b, c = directions
+            query = b - a + c
+        else:
+            (query,) = directions
         cosines = self.table @ query / (self.lengths * max(np.linalg.norm(query), TINY))
         cosines[rows] = -np.inf
         k = min(k, len(cosines) - len(set(rows)))
