@@ -17,7 +17,7 @@ from pathlib import Path
 
 from configs.loading import check
 from configs.schema import Config
-from flows.planning.pipeline import learn, prepare
+from flows.planning import pipeline
 from tasks.engine import environment
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
@@ -91,7 +91,7 @@ def prepare(config: Config) -> tuple[dict[str, float], str]:
         return dataset
 
     try:
-        learn(config, prepare(config, compute), compute)
+        pipeline.learn(config, pipeline.prepare(config, compute), compute)
     except Prepared:
         executors.end_idle()
     return seconds, " ".join(digests)

@@ -11,8 +11,9 @@ from threadpoolctl import threadpool_limits
 from configs.schema import Evaluation, Tokenization, Training
 from tasks.datasets import contracts
 from tasks.engine.facts import EvaluationFacts, JudgedSet
-from tasks.engine.stage import Context, Report, stage
+from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
+from tasks.engine.workers.call import Report
 from tasks.evaluation import domain, judging, learning, scores
 from tasks.evaluation.datasets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks.evaluation.judging import Space

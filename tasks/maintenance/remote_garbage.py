@@ -12,7 +12,7 @@ from tasks.engine.outputs import sharing
 from tasks.engine.outputs.manifest import MANIFEST, Manifest
 from tasks.engine.outputs.remote import Listed, Remote
 from tasks.engine.outputs.sharing import OUTPUTS
-from tasks.maintenance.garbage import DAY, Ask, Garbage, Policy, Collected, always
+from tasks.maintenance.garbage import DAY, Ask, Collected, Garbage, Policy, always
 
 UNFINISHED = DAY  # seconds for which objects that no manifest names may be those of an upload
 

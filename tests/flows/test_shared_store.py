@@ -123,7 +123,7 @@ def test_verify_reads_the_remote(first: Machine) -> None:
 
 def test_garbage_collection_asks_for_the_runs_of_both(second: Machine) -> None:
     """The second machine deletes nothing that the first may use, whose MLflow it cannot ask."""
-    _, remote = retention.sweep_all(second.workspace, address_of(second.workspace), Policy(0, 0), dry_run=True)
+    _, remote = retention.collect_all(second.workspace, address_of(second.workspace), Policy(0, 0), dry_run=True)
 
     assert {run.status for run in remote.runs} == {"FINISHED", "UNKNOWN"}
     assert not [item for item in remote.garbage if item.path.parts[1] in ("ingestion", "tokenization")]
@@ -146,8 +146,8 @@ def _runs(machine: Machine) -> list[str]:
 
 
 def _verify(machine: Machine, run_id: str) -> list[verify.Finding]:
-    from tasks.tracking import session
+    from tasks.tracking import address
     from tasks.tracking.run import Run
 
-    run = Run(session.runs_of(machine.workspace), run_id)
+    run = Run(address.runs_of(machine.workspace), run_id)
     return list(verify.verify(run, Store(machine.workspace / "store", address_of(machine.workspace))))
