@@ -58,7 +58,7 @@ def delete(config: Config, *, dry_run: bool) -> Retained:
     flow_runs = _remove_flow_runs(past, kept, policy.flow_runs_days, dry_run=dry_run)
     used = Policy(policy.outputs_last, policy.outputs_days)
     remote = config.runtime.remote or address_of(workspace)
-    collected = list(retention.collect_all(workspace, remote, used, dry_run=dry_run))
+    collected = retention.collect_all(workspace, remote, used, dry_run=dry_run)
     return Retained(removed, kept, trash, flow_runs, collected)
 
 

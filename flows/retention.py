@@ -17,7 +17,7 @@ from tasks.tracking.run import full_id
 from tasks.tracking.session import close_run
 
 
-def collect(workspace: Path, last: int, days: float, *, dry_run: bool) -> Iterator[Collected]:
+def collect(workspace: Path, last: int, days: float, *, dry_run: bool) -> list[Collected]:
     """Delete what no kept run of the workspace uses, in its store and in its remote, if it has one.
 
     Raises InputError if the workspace has no store.
@@ -28,12 +28,13 @@ def collect(workspace: Path, last: int, days: float, *, dry_run: bool) -> Iterat
     return collect_all(workspace, remote, Policy(last, days), dry_run=dry_run)
 
 
-def collect_all(workspace: Path, remote: str, policy: Policy, *, dry_run: bool) -> Iterator[Collected]:
+def collect_all(workspace: Path, remote: str, policy: Policy, *, dry_run: bool) -> list[Collected]:
     """Delete what no kept run uses from the store, and then from the remote at the address, "" for none."""
     ask = functools.partial(survey, workspace)
-    yield garbage.collect(workspace, policy, ask, dry_run=dry_run)
+    collected = [garbage.collect(workspace, policy, ask, dry_run=dry_run)]
     if remote:
-        yield remote_garbage.collect(opened(remote), workspace, policy, ask, dry_run=dry_run)
+        collected.append(remote_garbage.collect(opened(remote), workspace, policy, ask, dry_run=dry_run))
+    return collected
 
 
 def lines(workspace: Path, collected: Collected, dry_run: bool) -> Iterator[str]:

@@ -35,7 +35,7 @@ def test_a_retraining_at_work_keeps_what_it_found(own: Path, corpus: Path, tmp_p
         time.sleep(0.02)
     collected = []
     while list(workspace.glob(CHECKPOINTS)):
-        collected += list(collect(workspace, 0, 0, dry_run=False))
+        collected += collect(workspace, 0, 0, dry_run=False)
         time.sleep(0.5)  # the training wants a core too
 
     assert second.wait() == 0, log.read_text()
