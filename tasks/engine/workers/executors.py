@@ -80,7 +80,7 @@ def check(runtime: Runtime) -> None:
             "runtime.engine = 'dask'\nexpected  the extra `dask`\nfound     no package `distributed`\n"
             "Install it: pip install 'w2v-retraining[dask]'. Or choose another engine."
         )
-    if runtime.engine_address and not getattr(runtime, "remote", "") and not _here(runtime.engine_address):
+    if runtime.engine_address and not runtime.remote and not _here(runtime.engine_address):
         raise ConfigError(
             f"runtime.engine_address = {runtime.engine_address!r}\n"
             "expected  runtime.remote, a store that this host shares with the workers of another one\n"
