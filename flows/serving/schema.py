@@ -114,8 +114,8 @@ ABOUT = (
 
 
 def threads(words: int) -> int:
-    """Return the number of products at once: one core is left for HTTP, and their scores stay within SCORES."""
-    return max(1, min((os.cpu_count() or 1) - 1, 8, SCORES // max(1, words)))
+    """Return the number of products at once, so that their scores stay within SCORES."""
+    return max(1, min(os.cpu_count() or 1, 8, SCORES // max(1, words)))
 
 
 def app(source: VectorSource) -> FastAPI:
