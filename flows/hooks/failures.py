@@ -51,17 +51,18 @@ def _run(config: Config, flow_run: FlowRun) -> Run | None:
 def _place(flow_run: FlowRun, *, crashed: bool) -> str:
     """Return the names of the tasks that failed or crashed, else of those still running, or "the flow".
 
-    Prefect's server learns the states of tasks a little later than they change. So while it still shows a task as
-    running, and none as failed, it is asked again; not after a crash, when what was running was stopped by it.
+    Prefect's server learns the states of tasks a little later than they change. So while it shows none as failed, it is
+    asked again, also when it shows none as running: the one that failed may have just begun. Not after a crash, when
+    what was running was stopped by it.
     """
     deadline = time.monotonic() + (0 if crashed else CATCHING_UP)
     while True:
         try:
             tasks = _unfinished(flow_run)
         except PipelineError:  # Prefect is unreachable: report what we know anyway
-            tasks = []
+            return "the flow"
         failed = [task for task in tasks if task.state_type != StateType.RUNNING]
-        if failed or not tasks or time.monotonic() > deadline:
+        if failed or time.monotonic() > deadline:
             return ", ".join(sorted(task.name for task in failed or tasks)) or "the flow"
         time.sleep(0.2)
 

@@ -28,7 +28,8 @@ def place(monkeypatch: pytest.MonkeyPatch, *answers: list[SimpleNamespace] | Exc
 
 
 def test_a_server_that_lags_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stage before is still shown as running when the failure is known."""
+    """The stage before is still shown as running when the failure is known, or nothing is shown yet."""
+    assert place(monkeypatch, [], [FAILED]) == "training"
     assert place(monkeypatch, [EARLIER], [EARLIER, FAILED]) == "training"
     assert place(monkeypatch, [EARLIER], []) == "the flow"
 

@@ -63,11 +63,12 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Of two workers, one of which kills itself when it is asked for a certain number."""
-    os.environ["PYTHONPATH"] = str(PROJECT)
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    executors.end_idle()
-    made.end()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(PROJECT))
+        made = Cluster(tmp_path_factory.mktemp("cluster"))
+        yield made
+        executors.end_idle()
+        made.end()
 
 
 def test_a_running_cluster_makes_the_same_bits(cluster: Cluster, tmp_path: Path) -> None:
