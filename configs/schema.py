@@ -4,10 +4,12 @@
 `tracking` on do not: the same data and code give the same bits on the same kernels, which `runtime.portable` pins.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from configs import items
 from configs.names import Cron, ModelName, Name, Zone
 from configs.remotes import address
 from configs.section import Days, Fraction, NotNegative, Seconds, Text
@@ -190,3 +192,14 @@ class Config(Section):
     runtime: Runtime = Runtime()
     notify: Notify = Notify()
     retention: Retention = Retention()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_items(cls, values: Any) -> Any:
+        return items.with_defaults(values) if isinstance(values, Mapping) else values
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if said := items.contradiction(self):
+            raise ValueError(said)
+        return self

@@ -9,8 +9,15 @@ from configs.section import Count, Fraction, NotNegative, Section, Text
 REPLICATION = frozenset({"replicas", "meetings", "solo_windows"})  # keys of [training] that one model does not use
 
 
+TEXT: Any = {"exclude_if": lambda value: value in (None, "text")}  # so text has the keys and digests it always had
+
+
 class Ingestion(Section):
     """The source of the text, and what counts as one document."""
+
+    kind: Literal["text", "items"] = Field(
+        "text", description="What a document holds; follows from tokenization.kind, which is the one to set.", **TEXT
+    )
 
     source: Text | Annotated[list[Text], Field(min_length=1)] = Field(
         description="A file, folder, glob, http(s) URL or s3://bucket/prefix, or a list of them; `installed-docs` "
@@ -23,9 +30,22 @@ class Ingestion(Section):
     text_documents: Literal["file", "line"] = Field(
         "file", description="Whether a .txt file is one document, or each of its lines."
     )
-    text_column: Text = Field("text", description="The column that holds the text (JSON, CSV, TSV, Parquet, Arrow).")
+    text_column: Text = Field(
+        "text", description="The column that holds the text (JSON, CSV, TSV, Parquet, Arrow), or the ids of items."
+    )
     id_column: Text | None = Field(
         None, description="The column that names the document; by default its file and row name it."
+    )
+    session_column: Text | None = Field(
+        None, description="Items: the column that names the session, if a row is one event of it, not all.", **TEXT
+    )
+    time_column: Text | None = Field(
+        None,
+        description="Items: the column with the time of an event, which orders each session and all of them.",
+        **TEXT,
+    )
+    separator: Text | None = Field(
+        None, description="Items: what stands between the ids of a line or text; by default any white space.", **TEXT
     )
     document_length: Annotated[int, Field(ge=1, le=10**8)] = Field(
         100_000, description="In characters. Longer documents are cut at white space; each piece is a document."
@@ -48,6 +68,12 @@ class Ingestion(Section):
 class Tokenization(Section):
     """What counts as a word."""
 
+    kind: Literal["text", "items"] = Field(
+        "text",
+        description="`items` takes ids of products, songs or pages as they are: sessions, baskets, lists "
+        "(docs/how-to/items.md).",
+        **TEXT,
+    )
     lowercase: bool = True
     digits: Literal["keep", "spell", "drop"] = Field("keep", description="`spell` writes 42 as `four two`.")
     sentences: bool = Field(False, description="Split documents into sentences: no window crosses a full stop.")
@@ -106,7 +132,27 @@ class Vocabulary(Section):
 class Windows(Section):
     """The context windows."""
 
-    window: Annotated[int, Field(ge=1, le=255)] = Field(5, description="The largest radius m, in words.")
+    window: Annotated[int, Field(ge=1, le=255)] | Literal["document"] = Field(
+        5, description='The largest radius m, in words; "document" has every word meet every other of its document.'
+    )
+    # excluded at their defaults: so keys, digests and logged configs are the same as before these keys existed
+    shrink: bool = Field(
+        True,
+        exclude_if=lambda shrink: shrink,
+        description="Draw each radius from 1 to m, so that near words count more; if false, each is m.",
+    )
+    bound: Annotated[int, Field(ge=1, le=255)] = Field(
+        20,
+        exclude_if=lambda bound: bound == 20,
+        description='With window = "document": a word of a longer document meets at most twice as many others, drawn '
+        "anew in each epoch.",
+    )
+    held_out: Literal["random", "last"] = Field(
+        "random",
+        exclude_if=lambda which: which == "random",
+        description="Which documents are held out: a random choice, or the last ones, which are the newest if "
+        "ingestion.time_column orders them.",
+    )
     shard_rows: Annotated[int, Field(ge=1, le=10**8)] = Field(
         250_000, description="The number of windows in one Parquet shard; it ends with a whole document."
     )
@@ -116,6 +162,11 @@ class Windows(Section):
     held_out_windows: Annotated[int, Field(ge=1, le=10**6)] = Field(
         2_000, description="The largest number of held-out windows that are evaluated."
     )
+
+    @property
+    def radius(self) -> int:
+        """Return the largest radius that any window has."""
+        return self.bound if self.window == "document" else self.window
 
 
 class Training(Section):
@@ -138,7 +189,9 @@ class Training(Section):
         0.0, description="The share of the training during which the rate rises from min_learning_rate."
     )
     negatives: Annotated[int, Field(ge=1, le=1_000)] = Field(5, description="The number of noise words for each pair.")
-    noise_exponent: Annotated[float, Field(ge=0, le=2)] = 0.75
+    noise_exponent: Annotated[float, Field(ge=-1, le=2)] = Field(
+        0.75, description="Noise words are drawn by count to this power: 0 all alike, below 0 rare ones more often."
+    )
     shared_negatives: Annotated[int, Field(ge=0, le=10_000)] = Field(
         32, description="Noise words that are drawn once per block and shared by its windows; 0 draws for each pair."
     )
@@ -229,4 +282,10 @@ class Evaluation(Section):
     probes: list[Text] = Field([], description="Words whose neighbours are shown; by default some frequent words.")
     bootstrap: Annotated[int, Field(ge=1, le=10**6)] = Field(
         1_000, description="The number of bootstrap resamples for each 95% interval."
+    )
+    # excluded at its default, as above
+    top: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        10,
+        exclude_if=lambda top: top == 10,
+        description="Items: how many are recommended to each held-out session, k of hit rate, recall, MRR and NDCG.",
     )

@@ -19,7 +19,7 @@ from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
 from tasks.errors import InputError
 from tasks.text import patterns, segmenters
-from tasks.text.normalization import Rules, normalized, spaceless, words
+from tasks.text.normalization import BREAK, Rules, normalized, spaceless, words
 
 log = logging.getLogger("w2v")
 FILES = 4  # of documents, 2 MB of text each by default, that become one part of tokens: a second's work
@@ -100,6 +100,9 @@ def _part(documents: Dataset, first: int, config: Tokenization, draft: Draft, co
 
 def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Table:
     """Return the words of each text as columns `document` and `tokens`; texts without a word have no row."""
+    if config.kind == "items":
+        found = pc.not_equal(text, "")
+        return pa.table({"document": document.filter(found), "tokens": pc.split_pattern(text.filter(found), BREAK)})
     text = normalized(text, config.lowercase)
     if config.sentences:
         sentences = pc.split_pattern_regex(text, SENTENCE_END)
@@ -117,12 +120,14 @@ def scripts(text: pa.Array) -> Counter[str]:
 
 def clauses(sampled: Counter[str], config: Tokenization) -> dict[str, float]:
     """Return the share of each such script, if the config leaves its clauses unsegmented."""
-    left_whole = config.segmenter is None and config.pattern is None
+    left_whole = config.segmenter is None and config.pattern is None and config.kind == "text"
     return {name: count / sampled[""] for name, count in sampled.items() if name and left_whole}
 
 
 def no_word(documents: int, config: Tokenization) -> str:
     """Return the error for documents without any word."""
+    if config.kind == "items":
+        return f"no item in {documents:,} documents\nexpected  ids\nfound     none\nCheck the documents."
     expected = f"matches of tokenization.pattern, {config.pattern!r}" if config.pattern else "letters or digits"
     return (
         f"no word in {documents:,} documents\nexpected  {expected}\n"

@@ -10,8 +10,10 @@ from tasks.ingestion.sources import INSTALLED_DOCS, Source, named
 from tasks.readers.archives import clear_errors
 from tasks.readers.formats import COMPRESSED, ZIP, by_name, is_text, suffix
 from tasks.readers.reading import kind_of
+from tasks.readers.rows import columns
 
 UNKNOWN = "?"  # a format known only after reading the whole file
+ROW_KINDS = {"json lines", "json", "csv", "tsv", "parquet", "arrow"}
 ROWS = "JSON, CSV, TSV, Parquet or Arrow"
 
 
@@ -24,8 +26,8 @@ def check_applicable(config: Ingestion, found: Sequence[Source]) -> None:
         raise _idle("distributions", config.distributions, f'source = "{INSTALLED_DOCS}"', config)
     if config.text_documents == "line" and _none(found, {"text"}):
         raise _idle("text_documents", "line", "a file of text, such as .txt", config)
-    for key, value, default in (("text_column", config.text_column, "text"), ("id_column", config.id_column, None)):
-        if value != default and _none(found, {"json lines", "json", "csv", "tsv", "parquet", "arrow"}):
+    for key, value in columns(config).items():
+        if (key, value) != ("text_column", "text") and _none(found, ROW_KINDS):
             raise _idle(key, value, f"rows: {ROWS}", config)
 
 

@@ -13,6 +13,7 @@ from tasks.engine.store import Dataset
 from tasks.ingestion.applicable import check_applicable
 from tasks.ingestion.deduplication import ANY, Sieve, check
 from tasks.ingestion.s3 import opened
+from tasks.ingestion.sessions import grouped
 from tasks.ingestion.sources import Source, sources
 from tasks.ingestion.unread import summary, unread_files
 from tasks.readers.archives import clear_errors
@@ -66,6 +67,8 @@ def look(config: Ingestion, workspace: Path) -> Seen:
     texts: list[str] = []
     for source in there[:: max(1, ceil(len(there) / FILES))]:
         found, share, cost = _beginning(source, config, budget)
+        if config.session_column:
+            found = list(grouped(found, source.size))
         sifted = list(sieve(found))
         kept = [document for document, _ in sifted]
         may_repeat += [hash(document.text) for document, digest in sifted if digest == ANY]
@@ -159,5 +162,6 @@ def first(config: Ingestion, workspace: Path, number: int) -> list[Document]:
     for source in (_fetched(source, workspace) for source in sources(config)):
         if len(found) < number and (not source.url or source.on_s3 or source.path.exists()):
             beginning = _beginning(source, config, FIRST + config.document_length)[0]  # room for a damaged one
+            beginning = list(grouped(beginning, source.size)) if config.session_column else beginning
             found += [document for document in beginning if document.text and document.text.strip()]
     return found[:number]

@@ -100,12 +100,14 @@ def unread(config: Ingestion) -> list[str]:
     return found
 
 
-def batches(planned: Iterable[Source]) -> list[list[Source]]:
+def batches(planned: Iterable[Source], config: Ingestion) -> list[list[Source]]:
     """Cut the files, in order, into batches. The digest of a file decides whether a batch ends after it.
 
     So an added file changes only its own batch. A file of BATCH bytes always ends its batch, one of half that size
-    every second time.
+    every second time. Files of events are one batch, since a session may have events in any of them.
     """
+    if config.session_column:
+        return [list(planned)]
     found: list[list[Source]] = [[]]
     for source in planned:
         found[-1].append(source)

@@ -25,6 +25,7 @@ from tasks.ingestion import copies
 from tasks.ingestion.applicable import check_applicable
 from tasks.ingestion.deduplication import Losses, Sieve, check
 from tasks.ingestion.downloads import fetched
+from tasks.ingestion.sessions import grouped
 from tasks.ingestion.sources import Source, batches, named, source_digests, sources
 from tasks.ingestion.unread import summary, unread_files
 from tasks.readers.archives import clear_errors
@@ -41,7 +42,7 @@ def ingestion(config: Ingestion, draft: Draft, context: Context) -> Account:
     check_applicable(config, planned)
     if digest_of(ingestion.inputs(config=config)) != draft.path.name:
         raise InputError(_changed(named(config)))
-    cut = batches(planned)
+    cut = batches(planned, config)
     each = ({"files": files, "config": _alone(config)} for files in cut)
     found = _batch.parts(each, [_size(files) for files in cut], draft, context)
     for batch in found:
@@ -79,7 +80,7 @@ def new_share(config: Ingestion, context: Context) -> float:
     """Return the share of the sources' bytes that no earlier ingestion has read."""
     found = [
         (_size(files), _batch.find(context=context, files=files, config=_alone(config)))
-        for files in batches(sources(config))
+        for files in batches(sources(config), config)
     ]
     return sum(size for size, batch in found if batch is None) / sum(size for size, _ in found)
 
@@ -102,7 +103,8 @@ def _batch(files: list[Source], config: Ingestion, draft: Draft, context: Contex
     with open(draft.file(copies.FILE), "wb") as digests:
 
         def kept() -> Iterator[Document]:
-            for document, digest in sieve(_read_all(files, config, draft, context)):
+            found = _read_all(files, config, draft, context)
+            for document, digest in sieve(grouped(found, _size(files)) if config.session_column else found):
                 digests.write(digest)
                 yield document
 

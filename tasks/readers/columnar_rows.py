@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.schema import Ingestion
+from tasks.readers import rows as tables
 from tasks.readers.archives import LINE, Growth
 from tasks.readers.arrow_messages import messages
 from tasks.readers.documents import Document
@@ -57,7 +58,7 @@ def _encoded(file: Any, column: str) -> bool:
 def _columns(schema: pa.Schema, name: str, config: Ingestion) -> list[str]:
     require(schema.names, name, config)
     require_once(schema.names, name, config)
-    return list(dict.fromkeys(filter(None, [config.text_column, config.id_column])))
+    return list(dict.fromkeys(tables.columns(config).values()))
 
 
 def _bearable(metadata: Any, columns: list[str], name: str) -> Iterator[int]:

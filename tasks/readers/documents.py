@@ -28,6 +28,8 @@ class Document(NamedTuple):
     damaged: int = 0  # words that were left out
     lost: int = 0  # characters in those words
     flaw: str = ""  # place of the first of them
+    time: float = 0.0  # of the event of a session, whose name is `source`
+    integers: bool = False  # whether its items are, or strings
 
     @property
     def name(self) -> str:

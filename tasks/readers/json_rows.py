@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from configs.schema import Ingestion
 from tasks.errors import InputError
 from tasks.readers.documents import Document, broken
-from tasks.readers.rows import LONGEST_ROW, decoded, document, lines, too_long
+from tasks.readers.rows import LONGEST_ROW, columns, decoded, document, lines, too_long
 
 BLOCK = 1 << 18  # bytes read at a time where objects do not end with lines
 SPACE = " \t\r\n"
@@ -51,10 +51,12 @@ def json_values(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Docu
 
 
 def _row(fields: Any, source: str, place: str, config: Ingestion, *, first: bool) -> Iterator[Document]:
+    if config.kind == "items" and isinstance(fields, list):
+        fields = {config.text_column: fields}
     if not isinstance(fields, dict):
         kind = "an array" if isinstance(fields, list) else f"{fields!r:.40}"
         raise _not_lines(f"{source} ({place})", f"valid JSON, but {kind} instead of an object")
-    if isinstance(fields, Twice) and (twice := {config.text_column, config.id_column} & fields.names):
+    if isinstance(fields, Twice) and (twice := {*columns(config).values()} & fields.names):
         raise InputError(
             f"{source} ({place}): the object has {min(map(str, twice))!r} twice\nexpected  each name once\n"
             "found     two values, and no way to choose one\nCorrect the program that writes the file."

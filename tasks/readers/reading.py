@@ -12,13 +12,22 @@ from tasks.readers.columnar_rows import arrow_rows, parquet_rows
 from tasks.readers.csv_rows import csv_rows, tsv_rows
 from tasks.readers.documents import Document, broken, texts
 from tasks.readers.formats import COLUMNAR, COMPRESSED, ZIP, inner, suffix
+from tasks.readers.items import lines_of_ids, of_one_kind
 from tasks.readers.json_rows import json_lines, json_values
 from tasks.readers.package_docs import docstrings
 from tasks.readers.recognition import HEAD, recognised, refuse_no_zip, refuse_uncompressed
+from tasks.readers.rows import lines
 
 Reader = Callable[[BinaryIO, str, Ingestion], Iterator[Document]]
+
+
+def documents_of_text(stream: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
+    """Yield the file as text, or its lines as ids of items."""
+    return lines_of_ids(lines(stream, name), name, config) if config.kind == "items" else texts(stream, name, config)
+
+
 READERS: dict[str, Reader] = {
-    "text": texts,
+    "text": documents_of_text,
     "json lines": json_lines,
     "json": json_values,
     "csv": csv_rows,
@@ -30,6 +39,11 @@ READERS: dict[str, Reader] = {
 
 def read(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
     """Yield the documents of one file, in order; none if it is empty. Raises InputError if it is refused or damaged."""
+    found = _read(file, name, config)
+    return of_one_kind(found, name) if config.kind == "items" else found
+
+
+def _read(file: BinaryIO, name: str, config: Ingestion) -> Iterator[Document]:
     with clear_errors(name):
         growth = Growth(name, file.seek(0, io.SEEK_END))
         head, file = peeked(_rewound(file), HEAD)

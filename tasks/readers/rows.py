@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 
 from configs.schema import Ingestion
 from tasks.errors import InputError
+from tasks.readers import items
 from tasks.readers.documents import Document, row
 
 LONGEST_ROW = 1 << 24  # bytes, so that a row and what is decoded from it fit in memory
@@ -39,9 +40,10 @@ def document(fields: dict[str, Any], source: str, place: str, config: Ingestion)
     require(fields, f"{source} ({place})", config)
     text = fields[config.text_column]
     identity = fields.get(config.id_column) if config.id_column else None
-    if not isinstance(text, str | None):
+    if config.kind == "text" and not isinstance(text, str | None):
         listed = isinstance(text, list) and all(isinstance(item, str) for item in text)
-        way = "Join the items of each list with blanks, in one string." if listed else "Set ingestion.text_column."
+        ways = 'Join the items of each list with blanks, in one string, or set tokenization.kind = "items".'
+        way = ways if listed else "Set ingestion.text_column."
         raise InputError(
             f"{source} ({place}): the column {config.text_column!r} is not text\n"
             f"expected  a string\nfound     {type(text).__name__}: {text!r:.60}\n{way}"
@@ -54,13 +56,21 @@ def document(fields: dict[str, Any], source: str, place: str, config: Ingestion)
         )
     if identity is not None:
         source = str(identity).encode(errors="replace").decode()
+    if config.kind == "items":
+        return iter([items.row(fields, source, place, config)])
     return row(source, text or "", place, config)
+
+
+def columns(config: Ingestion) -> dict[str, str]:
+    """Return the columns that the config names, by their keys."""
+    keys = ("text_column", "id_column", "session_column", "time_column")
+    return {key: column for key in keys if (column := getattr(config, key)) is not None}
 
 
 def require(found: Collection[Any], where: str, config: Ingestion) -> None:
     """Raises InputError if a column that the config names is not among those found."""
-    for key, column in (("text_column", config.text_column), ("id_column", config.id_column)):
-        if column is not None and column not in found:
+    for key, column in columns(config).items():
+        if column not in found:
             raise InputError(
                 f"{where}: there is no column {column!r}\nfound     {_listed(found)}\n"
                 f"Set ingestion.{key} to one of them, or leave the file out of ingestion.source."
@@ -69,8 +79,8 @@ def require(found: Collection[Any], where: str, config: Ingestion) -> None:
 
 def require_once(names: Sequence[str], where: str, config: Ingestion) -> None:
     """Raises InputError if a column that the config names occurs more than once."""
-    for column in (config.text_column, config.id_column):
-        if column is not None and names.count(column) > 1:
+    for column in columns(config).values():
+        if names.count(column) > 1:
             raise InputError(
                 f"{where}: there are {names.count(column)} columns {column!r}\nexpected  each name once\n"
                 f"found     {_listed(names)}\nRename one of them."

@@ -23,9 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 VERSION = 1  # of these rules; stored with each model
+ITEMS_VERSION = 2  # of those for items, which older programs do not know
 KEY = b"tokenization"  # metadata key of the rules in a Parquet file
 DELIMITER = "_"  # between the words of a phrase, which is one word
-BREAK = "\0"  # between words; ingestion removes it from texts
+BREAK = "\0"  # between words; ingestion removes it from texts, and joins the ids of items with it
 
 PARAGRAPH = "\u2029"  # ICU always ends a word here
 
@@ -58,9 +59,12 @@ class Rules(NamedTuple):
     digits: str = "keep"
     pattern: str | None = None
     segmenter: str | None = None
+    kind: str = "text"  # or "items", whose ids stay as they are
 
     @classmethod
     def of(cls, config: Any) -> "Rules":
+        if config.kind == "items":
+            return cls(lowercase=False, kind="items")
         return cls(config.lowercase, config.digits, config.pattern, config.segmenter)
 
     @classmethod
@@ -71,12 +75,15 @@ class Rules(NamedTuple):
     @classmethod
     def loads(cls, text: bytes | str) -> "Rules":
         values = json.loads(text)
-        if (version := values.pop("version")) != VERSION:
-            raise ValueError(f"words were normalised by rules of version {version}; this program knows {VERSION}")
+        if (version := values.pop("version")) not in (VERSION, ITEMS_VERSION):
+            raise ValueError(f"words were normalised by rules of version {version}; this program knows {ITEMS_VERSION}")
         return cls(**values)
 
     def dumps(self) -> str:
-        return json.dumps({"version": VERSION, **self._asdict()})
+        values = self._asdict()
+        if self.kind == "text":
+            del values["kind"]  # as it was before there were items
+        return json.dumps({"version": VERSION if self.kind == "text" else ITEMS_VERSION, **values})
 
 
 class Lookup:
@@ -104,6 +111,8 @@ class Lookup:
 
 def forms(texts: Sequence[str], rules: Rules) -> list[list[str]]:
     """Return the words of each text."""
+    if rules.kind == "items":
+        return [[text] for text in texts]
     if not texts:
         return []
     clean = [text.encode(errors="replace").decode() for text in texts]  # half a surrogate pair cannot be encoded

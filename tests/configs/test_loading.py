@@ -50,7 +50,7 @@ def test_settings_change_one_value(setting: str, section: str, key: str, value: 
     [
         ({"trainig": {}}, "test.toml: unknown key trainig\ndid you mean `training`?"),
         ({"training": {"learning_rat": 1}}, "unknown key training.learning_rat\ndid you mean `learning_rate`?"),
-        ({"windows": {"zzz": 1}}, "unknown key windows.zzz\nknown keys: window, shard_rows"),
+        ({"windows": {"zzz": 1}}, "unknown key windows.zzz\nknown keys: window, shrink"),
         (
             {"training": {"epochs": 0}},
             "expected  a whole number, at least 1, at most 10,000\nfound     0",
@@ -66,7 +66,10 @@ def test_settings_change_one_value(setting: str, section: str, key: str, value: 
         ),
         ({"training": {"learning_rate": 1e-5}}, "min_learning_rate 0.0001 is above learning_rate 1e-05"),
         ({"training": 3}, "test.toml: training\nexpected  a section of keys\nfound     3"),
-        ({"windows": {"window": 300}}, "window\nexpected  a whole number, at least 1, at most 255\nfound     300"),
+        (
+            {"windows": {"window": 300}},
+            "window\nexpected  a whole number, at least 1, at most 255, or 'document'\nfound     300",
+        ),
         ({"vocabulary": {"subsample": 1.0}}, "subsample\nexpected  a number, at least 0, below 1\nfound     1.0"),
         ({"tokenization": {"sentences": "yes"}}, "sentences\nexpected  true or false\nfound     'yes'"),
         ({"evaluation": {"probes": "king"}}, "probes\nexpected  a list of texts\nfound     'king'"),

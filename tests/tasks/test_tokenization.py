@@ -338,3 +338,12 @@ def test_a_long_text_is_no_trouble() -> None:
     numbers = np.arange(1_000_000).astype(str).tolist()
 
     assert words(", ".join(numbers)) == [numbers]
+
+
+def test_ids_of_items_are_tokens_as_they_are() -> None:
+    """Only what ingestion has put between them ends them."""
+    texts = pa.array(["Red wine, 75 cl\0#1\0İ  x", "", "one"], pa.large_string())
+    found = tokenize(pa.array([4, 5, 6]), texts, Tokenization(kind="items"))
+
+    assert found["tokens"].to_pylist() == [["Red wine, 75 cl", "#1", "İ  x"], ["one"]]
+    assert found["document"].to_pylist() == [4, 6]

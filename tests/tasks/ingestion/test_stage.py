@@ -371,7 +371,8 @@ def test_where_files_are_cut_is_their_own_affair(corpus: Path) -> None:
     every = [
         Source(name=str(number), digest=str(number), path=corpus, size=sources.BATCH // 2) for number in range(200)
     ]
-    before, after = batches(every), batches(every[:99] + every[100:])
+    config = Ingestion(source="-")
+    before, after = batches(every, config), batches(every[:99] + every[100:], config)
 
     assert [source for batch in before for source in batch] == every
     assert 60 < len(before) < 140
