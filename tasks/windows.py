@@ -1,6 +1,6 @@
 """tokens, vocabulary → windows: one draw of the whole corpus for one epoch, or the held-out windows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -17,10 +17,11 @@ from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
 from tasks.errors import InputError
+from tasks.held_out import chosen, own_choice
 from w2v_core.randomness import generator
 from w2v_core.windows import Windows, draw, everything
 
-FEW_DOCUMENTS = 20  # with fewer, none must be held out
+SHORTEST = 2  # known words of a document from which anything can be learnt
 
 
 class TokenShard(NamedTuple):
@@ -56,7 +57,7 @@ def windows(
     """
     parts = tokens.parts
     shared = {"vocabulary": vocabulary, "config": config, "seed": seed, "epoch": epoch}
-    held_out = _held_out(parts, config.held_out_fraction)
+    held_out = chosen(parts, config)
     each = ({"tokens": part, "held_out": rows, **shared} for part, rows in zip(parts, held_out, strict=True))
     made = _part.parts(each, [recorded(TokenPartFacts, part)["tokens"] for part in parts], draft, context)
     account = joined(made)
@@ -67,8 +68,8 @@ def windows(
         return account
 
     longest = max(recorded(WindowsPartFacts, part)["longest"] for part in made)
-    if longest < max(2, config.window):
-        raise InputError(too_wide(config.window, longest))
+    if longest < SHORTEST:
+        raise InputError(too_short(longest))
     if not account.written:
         raise InputError(_none_left(account.read - account.left_out["unknown"]))
     draft.parts = made
@@ -89,17 +90,19 @@ def _part(
     """Write the draw of one part, or its held-out positions. `held_out` are its documents if they are chosen for it."""
     table = contracts.read(vocabulary.files()[0], contracts.VOCABULARY)
     keep = table["keep_probability"].to_numpy()
-    spared = _own(tokens, config.held_out_fraction)
+    spared = own_choice(tokens, config.held_out_fraction)
     if held_out is not None:
         spared = np.isin(np.arange(len(spared)), held_out)
     words = known = longest = 0
+    whole = config.window == "document"
 
     def draw_shard(shard: TokenShard) -> tuple[Positions, Windows]:
         found = _positions(shard, table["word"], spared, inside=epoch is None)
         if epoch is None:
-            return found, everything(found.row, found.word, config.window)
+            return found, everything(found.row, found.word, config.radius)
         rng = generator(seed, "windows", epoch, int(tokens.digest, 16), shard.number)
-        return found, draw(found.row, found.word, keep, config.window, rng=rng)
+        shrink = config.shrink and not whole
+        return found, draw(found.row, found.word, keep, config.radius, shrink=shrink, shuffle=whole, rng=rng)
 
     def drawn() -> Iterator[Windows]:
         nonlocal words, known, longest
@@ -116,39 +119,6 @@ def _part(
     draft.facts.update(WindowsPartFacts(longest=longest))
     left_out = {"unknown": words - known, "subsampled": known - written}
     return Account(unit="windows", read=words, written=written, left_out=left_out)
-
-
-def _held_out(parts: Sequence[Dataset], fraction: float) -> list[list[int] | None]:
-    """Return, for each part, the documents to hold out, or None for those of its own choice.
-
-    A part chooses by its content, so documents stay held out when the corpus grows before or behind them. Of a corpus
-    with FEW_DOCUMENTS or more at least one is held out, of a smaller one those that `held_out_documents` says.
-    """
-    counts = [part.manifest.account.read for part in parts]
-    if sum(counts) >= FEW_DOCUMENTS and (not fraction or any(_own(part, fraction).any() for part in parts)):
-        return [None for _ in parts]
-    chosen = np.flatnonzero(held_out_documents(sum(counts), fraction))
-    ends = np.cumsum(counts)
-    return [
-        (chosen[(chosen >= end - n) & (chosen < end)] - (end - n)).tolist() for n, end in zip(counts, ends, strict=True)
-    ]
-
-
-def _own(part: Dataset, fraction: float) -> NDArray[np.bool_]:
-    """Return which documents of a part its own choice holds out."""
-    chosen: NDArray[np.bool_] = (
-        generator(0, "held-out", int(part.digest, 16)).random(part.manifest.account.read) < fraction
-    )
-    return chosen
-
-
-def held_out_documents(documents: int, fraction: float) -> NDArray[np.bool_]:
-    """Return which documents of a small corpus are held out: the same ones each time, also after it has grown."""
-    priority = generator(0, "held-out").random(documents)
-    chosen = priority < fraction
-    if fraction and documents >= FEW_DOCUMENTS and not chosen.any():
-        chosen[priority.argmin()] = True
-    return chosen
 
 
 def _shards(tokens: Dataset) -> Iterator[TokenShard]:
@@ -235,10 +205,10 @@ def _none_left(known: int) -> str:
     )
 
 
-def too_wide(window: int, longest: int) -> str:
-    """Return the error for a window wider than any document."""
+def too_short(longest: int) -> str:
+    """Return the error for documents in which no word has another beside it."""
     return (
-        f"windows.window is wider than any document\nexpected  a document of at least {max(2, window)} known words\n"
+        f"no document has two words with a vector\nexpected  a document of at least {SHORTEST} known words\n"
         f"found     {longest} in the longest\n"
-        "Lower windows.window or vocabulary.min_count, or make documents longer than a line or a sentence."
+        "Lower vocabulary.min_count, or make documents longer than a line or a sentence."
     )

@@ -26,8 +26,9 @@ def keep_probabilities(counts: NDArray[np.int64], subsample: float) -> NDArray[n
 class Noise:
     """The noise distribution P(w) ∝ count(w) ** exponent, drawn by Walker's alias method: exact, two look-ups a draw.
 
-    `probability` (V,) sums to one. The exponent lies between 0, all words alike, and 1, the words' own frequencies;
-    Mikolov et al. found 0.75 by trying.
+    `probability` (V,) sums to one. The exponent 1 stands for the words' own frequencies, 0 for all words alike, and
+    a negative one for rare words more often than frequent ones. Mikolov et al. found 0.75 by trying, for text; for
+    items Caselles-Dupré et al. 2018 (arXiv:1804.04212) found others, of both signs.
     """
 
     def __init__(self, counts: NDArray[np.int64], exponent: float) -> None:

@@ -41,17 +41,25 @@ def draw(
     keep_probability: NDArray[np.float32],
     window: int,
     *,
+    shrink: bool = True,
+    shuffle: bool = False,
     rng: np.random.Generator,
 ) -> Windows:
     """Draw the windows of one epoch from a text of `document` and `word` columns, each (positions,).
 
-    `keep_probability` (V,) is each word's chance to survive subsampling; `window` is the largest radius, 1 … 255.
+    `keep_probability` (V,) is each word's chance to survive subsampling; `window` is the largest radius, 1 … 255, and
+    without `shrink` every radius. With `shuffle`, the words of a document stand in a random order: so all words of one
+    of at most `window` + 1 words meet, and in a longer one each meets at most 2 · `window` of the others, by chance.
     """
     # First thin the text: what survives moves closer together, so that windows reach further into it …
     kept = rng.random(len(word), dtype=np.float32) < keep_probability[word]
+    document, word = document[kept], word[kept]
+    if shuffle:  # documents lie one after another: sorting by document, then by chance, only mixes within each
+        word = word[np.lexsort((rng.random(len(word)), document))]
     # … then draw one radius per survivor, which weighs near words more without a weight being stored.
-    radius = rng.integers(1, window, size=np.count_nonzero(kept), dtype=np.uint8, endpoint=True)
-    return Windows(document[kept], word[kept], radius)
+    if shrink:
+        return Windows(document, word, rng.integers(1, window, size=len(word), dtype=np.uint8, endpoint=True))
+    return everything(document, word, window)
 
 
 def everything(document: NDArray[np.int32], word: NDArray[np.int32], window: int) -> Windows:

@@ -108,5 +108,5 @@ def _step(config: Config, vocabulary: float) -> float:
     if training.objective == "softmax":
         return 8.0 * training.batch_size * vocabulary
     if training.objective == "negative_sampling" and not training.shared_negatives:
-        return 8.0 * training.batch_size * 2 * config.windows.window * training.negatives * training.vector_size
+        return 8.0 * training.batch_size * 2 * config.windows.radius * training.negatives * training.vector_size
     return 0.0

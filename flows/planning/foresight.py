@@ -16,13 +16,13 @@ from tasks import notes
 from tasks.datasets.files import digest_of
 from tasks.engine.workers.executors import Choice
 from tasks.errors import Unreachable
+from tasks.held_out import held_out_documents
 from tasks.ingestion import estimate
 from tasks.readers.documents import Document
 from tasks.sweeps import ranking
 from tasks.tracking.names import LOSS, LOSS_PER_PAIR, MEAN_COSINE
 from tasks.tracking.session import Tracker
 from tasks.training import rounds
-from tasks.windows import held_out_documents
 
 IMPOSSIBLE = 2  # refuse at this multiple of the available amount: the estimates are orders of magnitude
 LONG = 7 * 86_400.0  # seconds; warn about a longer training

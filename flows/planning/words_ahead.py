@@ -20,7 +20,7 @@ from tasks.text.normalization import Rules
 from tasks.text.segmenters import unspaced
 from tasks.tokenization import clauses, no_word, scripts, tokenize
 from tasks.vocabulary import empty, frequent, sorted_counts
-from tasks.windows import too_wide
+from tasks.windows import SHORTEST, too_short
 from w2v_core.vocabulary import keep_probabilities
 
 
@@ -70,8 +70,8 @@ def count(config: Config, seen: Seen) -> Words:
 
     in_row = pc.list_parent_indices(lists).to_numpy()[pc.is_in(flat, value_set=known["word"]).to_numpy(False)]
     longest = int(np.bincount(in_row).max())
-    if longest < max(2, config.windows.window):
-        warnings += _nothing(seen, too_wide(config.windows.window, longest)).warnings
+    if longest < SHORTEST:
+        warnings += _nothing(seen, too_short(longest)).warnings
     windows = float(counts @ keep_probabilities(counts, config.vocabulary.subsample))
     if windows < 1:
         warnings.append(

@@ -37,7 +37,7 @@ def foreseen(config: Config) -> Foreseen:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["windows.window=11"], "windows.window is wider than any document\n(.*\n)*found     9 in the longest"),
+        (["tokenization.pattern=fox"], "no document has two words with a vector\n(.*\n)*found     1 in the"),
         (["vocabulary.min_count=200"], "the vocabulary is empty\n(.*\n)*found     600 occurrences of 68 words"),
         (["tokenization.pattern=[q]{3}"], "no word in 60 documents\n"),
     ],
@@ -75,10 +75,10 @@ def test_no_held_out_document_is_said(tmp_path: Path, lines: int, fraction: floa
 def test_of_a_beginning_alone_it_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is only a warning, since the rest of the text may differ."""
     monkeypatch.setattr(estimate, "ENOUGH", 2_000)
-    (warning,) = foreseen(config_of(tmp_path, "windows.window=20")).warnings
+    (warning,) = foreseen(config_of(tmp_path, "tokenization.pattern=fox", "vocabulary.subsample=0")).warnings
 
     assert warning.startswith("in the first ")
-    assert "windows.window is wider than any document" in warning
+    assert "no document has two words with a vector" in warning
 
 
 def test_what_is_expected_of_a_small_text_is_what_comes(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from tasks.datasets import contracts
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
 from tasks.errors import InputError
+from tasks.held_out import held_out_documents
 from tasks.vocabulary import vocabulary
-from tasks.windows import held_out_documents, windows
+from tasks.windows import windows
 from tests.support.corpora import tokens_in_parts, tokens_of
+from w2v_core.windows import Windows as Drawn
+from w2v_core.windows import pairs
 
 TEXTS = [" ".join(f"w{(7 * document + position) % 40}" for position in range(30)) for document in range(60)]
 SHARDS = [TEXTS[:20], TEXTS[20:50], TEXTS[50:]]
@@ -148,17 +151,59 @@ def test_small_corpora_spare_one_document_or_none() -> None:
     assert held_out_documents(20, 0.0).sum() == 0
 
 
-def test_window_wider_than_any_document_is_refused(context: Context) -> None:
-    """The error names the setting, the longest document and the next steps."""
+def test_a_window_wider_than_any_document_reaches_its_ends(context: Context) -> None:
+    """It is no error: near a document's end a window is narrower anyway."""
+    assert columns(drawn(context, 0, window=31))["radius"].max() > 29
+
+
+def test_documents_of_one_word_are_refused(context: Context) -> None:
+    """The error names the longest document and the next steps."""
+    tokens = tokens_of(context, [["a", "a", "b"]])
+    words = vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1, subsample=0.0))
     with pytest.raises(InputError) as error:
-        drawn(context, 0, window=31)
+        windows.compute(context=context, tokens=tokens, vocabulary=words, config=Windows(), seed=1, epoch=0)
 
     assert str(error.value) == (
-        "windows.window is wider than any document\n"
-        "expected  a document of at least 31 known words\n"
-        "found     30 in the longest\n"
-        "Lower windows.window or vocabulary.min_count, or make documents longer than a line or a sentence."
+        "no document has two words with a vector\n"
+        "expected  a document of at least 2 known words\n"
+        "found     1 in the longest\n"
+        "Lower vocabulary.min_count, or make documents longer than a line or a sentence."
     )
+
+
+def test_without_shrink_every_radius_is_the_window(context: Context) -> None:
+    """All distances count alike."""
+    assert set(columns(drawn(context, 0, window=3, shrink=False))["radius"]) == {3}
+
+
+def test_everything_meets_everything_in_a_document(context: Context) -> None:
+    """With a bound as long as the documents, each word is in the context of each other one, and of none outside."""
+    found = columns(drawn(context, 0, window="document", bound=29, held_out_fraction=0.0))
+    first = Drawn(found["document"][:60], found["center"][:60], found["radius"][:60].astype(np.uint8))
+    center, context_row = pairs(first)
+
+    assert len(center) == 2 * 30 * 29
+    assert (first.document[center] == first.document[context_row]).all()
+
+
+def test_long_documents_are_drawn_to_a_bound(context: Context) -> None:
+    """A word meets at most twice as many others as the bound, others in another epoch, from anywhere around."""
+    one, two = (columns(drawn(context, epoch, window="document", bound=4, held_out_fraction=0.0)) for epoch in (0, 1))
+    distance = np.abs(np.diff(np.argsort(one["center"][:30])))
+
+    assert set(one["radius"]) == {4}
+    assert (one["document"] == two["document"]).all()
+    assert (one["center"] != two["center"]).any()
+    assert sorted(one["center"][:30]) == sorted(two["center"][:30])
+    assert distance.max() > 1
+
+
+def test_the_last_documents_can_be_held_out(context: Context) -> None:
+    """A tenth of sixty documents are the last six, in whatever parts and shards they lie."""
+    training, held_out = (set(columns(drawn(context, epoch, held_out="last"))["document"]) for epoch in (0, None))
+
+    assert held_out == set(range(54, 60))
+    assert training == set(range(54))
 
 
 def test_account_balances_by_reason(context: Context) -> None:
