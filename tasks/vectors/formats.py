@@ -6,13 +6,15 @@
     npy        .npy         the matrix; the words are in a file beside it, one a line
     projector  .tsv         TensorBoard's embedding projector: vectors and words as a pair of .tsv files
 
-In all but Parquet, white space ends a word, so words that contain any are refused. Every writer is deterministic: the
-same vectors give the same bytes.
+In word2vec's formats white space ends a word, so words that contain any are refused; in npy only the end of a line,
+in projector also a tab, and in Parquet nothing does. Every writer is deterministic: the same vectors give the same
+bytes.
 """
 
 import gzip
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -40,6 +42,7 @@ FOREIGN = {
     ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".csv", ".json", ".jsonl", ".arrow", ".feather", ".npz", ".pkl",
     ".pickle", ".h5", ".hdf5", ".model", ".kv",
 }  # fmt: skip
+LINE_END = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")  # as `str.splitlines` knows them
 LABELS = {"npy": ".words.txt", "projector": ".words.tsv"}  # the second file of a format, named after the first
 
 
@@ -103,8 +106,8 @@ def write_parquet(path: Path, words: list[str], counts: Counts, table: Table, ru
 
 
 def write_npy(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
-    """Write the matrix as .npy and the words beside it. Raises InputError for a word with white space."""
-    _check(path, words)
+    """Write the matrix as .npy and the words beside it. Raises InputError for a word with an end of line."""
+    _check(path, words, LINE_END)
     matrix, labels = targets(path, "npy")
     with open(matrix, "wb") as stream:  # given a name, np.save may append .npy
         np.save(stream, table, allow_pickle=False)
@@ -115,8 +118,8 @@ def write_npy(path: Path, words: list[str], counts: Counts, table: Table, rules:
 def write_projector(
     path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None
 ) -> list[Path]:
-    """Write a pair of .tsv files. Raises InputError for a word with white space."""
-    _check(path, words)
+    """Write a pair of .tsv files. Raises InputError for a word with a tab or an end of line."""
+    _check(path, words, LINE_END | {"\t"})
     vectors, labels = targets(path, "projector")
     with open(vectors, "wb") as stream:
         np.savetxt(stream, table, fmt=DIGITS, delimiter="\t")
@@ -152,16 +155,16 @@ def _write_lines(path: Path, lines: list[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _cut(word: str) -> bool:
-    """Return True if a reader would end the word early, or find none."""
-    return not word or re.search(r"\s", word) is not None
+def _cut(word: str, ends: AbstractSet[str] = frozenset()) -> bool:
+    """Return True if a reader would end the word early, at one of `ends` or by default at white space, or find none."""
+    return not word or (not ends.isdisjoint(word) if ends else re.search(r"\s", word) is not None)
 
 
-def _check(path: Path, words: list[str]) -> None:
+def _check(path: Path, words: list[str], ends: AbstractSet[str] = frozenset()) -> None:
     for row, word in enumerate(words):
-        if _cut(word):
+        if _cut(word, ends):
             raise InputError(
                 f"word {row} cannot be written in this format\n"
-                f"expected  words without white space\nfound     {word!r}\n"
-                "Export as parquet instead, or change tokenization.pattern."
+                f"expected  words without {'a tab or an end of line' if ends else 'white space'}\nfound     {word!r}\n"
+                "Export as parquet, which holds any word, or change tokenization.pattern."
             )

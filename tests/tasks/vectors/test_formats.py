@@ -1,5 +1,6 @@
 """Exports contain the trained vectors in the formats of other programs."""
 
+import itertools
 import struct
 from pathlib import Path
 
@@ -150,11 +151,29 @@ def test_projector_pair(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("format", ["text", "binary", "npy", "projector"])
-@pytest.mark.parametrize("word", ["new york", "a\tb", "a\u00a0b", ""])
-def test_white_space_in_a_word_is_refused(tmp_path: Path, format: str, word: str) -> None:
-    """A word with white space is named with its row and the next step, and no file is left."""
-    with pytest.raises(InputError, match=r"(?s)word 1 cannot be written .* without white space.*Export as parquet"):
-        formats.WRITERS[format](tmp_path / "v", ["the", word], COUNTS[:2], TABLE[:2])
+@pytest.mark.parametrize(
+    ("formats_of", "words", "without"),
+    [
+        (["text", "binary"], ["new york", "a\tb", "a\u00a0b", ""], "white space"),
+        (["npy"], ["a\nb", "a\u2028b", ""], "a tab or an end of line"),
+        (["projector"], ["a\tb", "a\rb", ""], "a tab or an end of line"),
+    ],
+)
+def test_a_word_that_a_format_would_cut_is_refused(
+    tmp_path: Path, formats_of: list[str], words: list[str], without: str
+) -> None:
+    """The word is named with its row and the next step, and no file is left."""
+    for format, word in itertools.product(formats_of, words):
+        with pytest.raises(InputError, match=rf"(?s)word 1 cannot be written .* without {without}.*Export as parquet"):
+            formats.WRITERS[format](tmp_path / "v", ["the", word], COUNTS[:2], TABLE[:2])
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_with_blanks_are_written_where_a_line_holds_them(tmp_path: Path) -> None:
+    """npy and projector have a word a line."""
+    words = ["Red wine, 75 cl", "#1"]
+    for format in ("npy", "projector"):
+        _, labels = formats.WRITERS[format](tmp_path / format, words, COUNTS[:2], TABLE[:2])
+
+        assert [line.split("\t")[0] for line in labels.read_text().splitlines()][-2:] == words
