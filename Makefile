@@ -2,6 +2,7 @@
 # make test    [ARGS="-k windows"]                                                 set up if needed, then all checks
 # make docs                                                                        the documentation as a site, in build/docs
 # make reference                                                                   the pages of it that are made of the code
+# make tables                                                                      the SQL of empty databases, after a change of Prefect or MLflow
 # make theory                                                                      the runs and the picture of docs/explanation/theory.md
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ WORKERS ?= 3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: retrain test docs reference benchmark agreement roofline scaling theory lock
+.PHONY: retrain test docs reference tables benchmark agreement roofline scaling theory lock
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
@@ -53,6 +54,9 @@ theory: .venv/ready
 	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
+
+tables: .venv/ready
+	$(BIN)/python -m tasks.engine.empty_database
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -7,8 +7,6 @@ ignores SIGINT or SIGHUP, and each process that it starts inherits that, but not
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from filelock import FileLock
 
 from configs.loading import check
 from configs.schema import Config
+from tasks.engine import empty_database
 from tasks.tracking.client import reached
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -78,10 +77,7 @@ def prefect_database(quiet_home: None, tmp_path_factory: pytest.TempPathFactory)
     """An empty Prefect database with all its tables, whose migrations take seconds."""
 
     def make(path: Path) -> None:
-        words = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
-        address = f"sqlite+aiosqlite:///{path}"
-        environment = os.environ | {"PREFECT_SERVER_DATABASE_CONNECTION_URL": address}
-        subprocess.run(words, env=environment, check=True, capture_output=True)
+        assert empty_database.create(path, "prefect")
 
     return once(tmp_path_factory, "prefect.db", make)
 

@@ -9,6 +9,8 @@ import sys
 
 from flows.access import strangers
 from flows.access.guard import guarded
+from tasks.engine import empty_database
+from tasks.tracking.database_paths import database_at
 
 
 def serve(listening: socket.socket) -> None:
@@ -19,6 +21,9 @@ def serve(listening: socket.socket) -> None:
     from prefect.settings import get_current_settings
 
     strangers.make_room()
+    address = get_current_settings().server.database.connection_url
+    if address and (database := database_at(address.get_secret_value())):
+        empty_database.create(database, "prefect")
     settings = get_current_settings().server.api
     app = guarded(create_app(final=True), health="/api/health", sockets=True)
     server = uvicorn.Server(

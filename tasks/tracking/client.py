@@ -12,7 +12,7 @@ from socket import gaierror
 from typing import TYPE_CHECKING
 
 from configs.addresses import shown
-from tasks.engine import waiting
+from tasks.engine import empty_database, waiting
 from tasks.engine.file_lock import Held
 from tasks.errors import TrackingError, Unreachable
 from tasks.refusals import cause
@@ -72,12 +72,12 @@ def reached(uri: str) -> Iterator["MlflowClient"]:
 
 
 def not_found(error: "MlflowException") -> bool:
-    """Return whether MLflow refuses because the named thing does not exist."""
+    """Return True if MLflow refuses because the named thing does not exist."""
     return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
 
 
 def already_exists(error: "MlflowException") -> bool:
-    """Return whether MLflow refuses because the name is taken."""
+    """Return True if MLflow refuses because the name is taken."""
     return bool(error.error_code == "RESOURCE_ALREADY_EXISTS")
 
 
@@ -158,7 +158,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _is_unreachable(error: BaseException | None) -> bool:
-    """Return whether there was no answer, from the server or from the database or storage behind it."""
+    """Return True if there was no answer, from the server or from the database or storage behind it."""
     from httpx import TransportError
     from mlflow.exceptions import MlflowException
     from requests.exceptions import ConnectionError, RetryError, Timeout
@@ -194,6 +194,7 @@ def _create(database: Path) -> None:
             beside = database.with_name(database.name + ".partial")
             for leftover in database.parent.glob(f"{beside.name}*"):
                 leftover.unlink()
+            empty_database.create(beside, "mlflow")
             MlflowClient(address_of(beside), address_of(beside)).search_experiments(max_results=1)
             beside.chmod(0o600)  # SQLite gives its journals the same mode
             os.replace(beside, database)

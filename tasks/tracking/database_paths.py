@@ -26,7 +26,7 @@ def address_of(database: Path) -> str:
 def database_at(address: str) -> Path | None:
     """Return the file of an SQLite address; None for another kind of address."""
     kind, _, rest = address.partition(":///")
-    if kind not in ("sqlite", "sqlite+pysqlite"):
+    if kind not in ("sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"):
         return None
     place = rest.partition("?")[0]
     return Path(unquote(place.removeprefix("file:")) if place.startswith("file:") else place)
