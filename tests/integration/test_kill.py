@@ -43,14 +43,12 @@ def corpus_of(work: str, corpus: Path, folder: Path) -> Path:
     return folder / "%Y-%m-%d.txt"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
-@pytest.mark.parametrize(
-    ("work", "kills"),
-    [("promote", 1), *(pytest.param(work, 20, marks=pytest.mark.long) for work in OTHERS)],
-)
-def test_other_work_is_killed(work: str, kills: int, corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("work", OTHERS)
+def test_other_work_is_killed_at_twenty_instants(work: str, corpus: Path, tmp_path: Path) -> None:
     """Runs, versions, aliases and decisions are as without the kills, and nothing is left over."""
     server = "" if work in SERVERLESS else PREFECT_API_URL.value()
     quiet = undisturbed(tmp_path, corpus_of(work, corpus, tmp_path), work, server)
 
-    assert kill_often(quiet, kills).total() == kills
+    assert kill_often(quiet, kills=20).total() == 20

@@ -79,6 +79,19 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.mark.usefixtures("prefect_server")
+def test_nothing_is_left_outside_the_workspace(machine: Machine, own: Path, corpus: Path) -> None:
+    """A retraining with a temporary server, its reproduction, and a question to its vectors."""
+    machine.w2v("retrain", *words(corpus, own))
+    (run,) = MlflowClient(f"sqlite:///{own}/mlflow.db").search_runs(["1"])
+    machine.w2v("neighbors", "seaa", "--run", "champion", "--workspace", own)
+    machine.w2v("reproduce", run.info.run_id, "--workspace", own, PREFECT_API_URL=PREFECT_API_URL.value())
+
+    assert machine.left() == []
+    assert not (own / "tmp").exists()
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("prefect_server")
 def test_a_whole_scenario_leaves_nothing_outside_the_workspace(
     machine: Machine, own: Path, corpus: Path, tmp_path: Path
 ) -> None:

@@ -241,7 +241,8 @@ def test_a_shell_and_the_worker_use_the_servers(box: Locked) -> None:
     assert [status for _, status in box.runs()] == ["FINISHED"]
 
 
-@pytest.mark.parametrize("number", [2_000, pytest.param(9_000, marks=pytest.mark.long)])
+@pytest.mark.long  # test_strangers.py has a smaller one
+@pytest.mark.parametrize("number", [2_000, 9_000])
 def test_idle_connections_of_others_starve_nobody(box: Locked, number: int) -> None:
     """With many idle connections to each server, commands, the worker and the supervisor are still served."""
     before = {name: life.pid for name, life in box.place.state.lives.items()}
