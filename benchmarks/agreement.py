@@ -32,7 +32,7 @@ from benchmarks.side_by_side import contestants, cut_text, judge, machine, parse
 from configs.schema import Training
 from tasks.settings import settings_of
 from tasks.vectors.distance import distance
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 from w2v_core.batches import MiniBatches
 from w2v_core.factory import learner
 from w2v_core.model import initial
@@ -180,7 +180,7 @@ def compare(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def share(a: Vectors, b: Vectors) -> float | None:
+def share(a: WordVectors, b: WordVectors) -> float | None:
     return distance(a, b).neighbor_overlap
 
 

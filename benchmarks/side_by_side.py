@@ -32,7 +32,7 @@ from tasks.evaluation.datasets import read_analogies, read_pairs
 from tasks.evaluation.judging import Space, analogies, pairs
 from tasks.evaluation.scores import figures
 from tasks.vectors.distance import distance
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 SHARED = PROJECT.parent / "shared"
 DOCUMENT_WORDS = 1_000
@@ -161,12 +161,12 @@ def watch(pid: int, peak: list[float]) -> None:
         pass
 
 
-def read(output: Path) -> Vectors:
+def read(output: Path) -> WordVectors:
     words = Path(f"{output}.txt").read_text().splitlines()
-    return Vectors(words, np.zeros(len(words), np.int64), np.load(f"{output}.npy"))
+    return WordVectors(words, np.zeros(len(words), np.int64), np.load(f"{output}.npy"))
 
 
-def judge(vectors: Vectors) -> pa.Table:
+def judge(vectors: WordVectors) -> pa.Table:
     """The items of the public sets, as one program judges all contestants."""
     space = Space(vectors)
     sets = [pairs(space, name, read_pairs(str(SHARED / "eval" / f"{name}.tsv"))) for name in SIMILARITY]

@@ -22,7 +22,7 @@ from tasks.engine.leases import Uses
 from tasks.engine.outputs.readiness import address_of, ready
 from tasks.engine.retries import may_pass
 from tasks.engine.stage import Context
-from tasks.engine.store import Dataset, Record, Store
+from tasks.engine.store import Dataset, FrozenModel, Store
 from tasks.errors import StoreError, TrackingError
 from tasks.novelty import novelty
 from tasks.promotion.task import promotion
@@ -36,7 +36,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Waiting(Record):
+class Waiting(FrozenModel):
     config: Config
     place: str  # the address of MLflow, without its password
     flow_run_id: str

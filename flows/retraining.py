@@ -72,7 +72,7 @@ class Retraining(NamedTuple):
         return self._latest(Retrained(self.turn.run_id, outputs))
 
     def _published(self, outputs: Outputs, *, decide: bool) -> bool:
-        """Return whether MLflow has the result, and the decision about it."""
+        """Return True if MLflow has the result, and the decision about it."""
         if self.context.tracking_uri:
             with self.tracker.unless_required():
                 trained, evaluation = outputs.trained._asdict(), outputs.evaluation

@@ -35,7 +35,7 @@ from tasks.tracking.contents.parameters import parameters
 from tasks.tracking.names import CERTIFICATE, CERTIFICATE_DIGEST
 from tasks.tracking.run import Run
 from tasks.vectors import tables
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 VERSION = 1
 INGREDIENTS = ("config", "data", "code", "packages", "kernels", "system")
@@ -138,7 +138,7 @@ def differences(before: Certificate, now: Certificate, sections: tuple[str, ...]
     return found
 
 
-def of_learnt(learnt: Vectors) -> dict[str, str]:
+def of_learnt(learnt: WordVectors) -> dict[str, str]:
     """Return the digests of the words with their counts, and of the input vectors."""
     words = {"word": learnt.words, "count": learnt.counts.tolist()}
     return {"words": digest_of(words), "input": _numbers(learnt.table)}

@@ -35,7 +35,7 @@ from tasks.tracking.contents.live_curve import CURVES, log_curve
 from tasks.tracking.contents.parameters import parameters
 from tasks.tracking.run import Run, gathered
 from tasks.vectors import formats, tables
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 Rows = list[dict[str, Any]]
 
@@ -156,7 +156,7 @@ def log_metrics(
 def write_artifacts(
     folder: Path,
     config: Config,
-    learnt: Vectors,
+    learnt: WordVectors,
     vectors: Dataset,
     evaluation: Dataset,
     manifests: dict[str, Manifest],
@@ -183,7 +183,7 @@ def write_artifacts(
     (folder / names.REPORT).write_text(page, encoding="utf-8")
 
 
-def _write_vectors(folder: Path, learnt: Vectors) -> None:
+def _write_vectors(folder: Path, learnt: WordVectors) -> None:
     _write_table(folder, learnt)
     if not formats.holds_all(learnt.words):  # such as phrases
         log.warning("⚠ words with white space: word2vec's formats cannot store them, so the run has only vectors.npy")
@@ -192,7 +192,7 @@ def _write_vectors(folder: Path, learnt: Vectors) -> None:
     formats.write_binary(folder / "vectors.bin", *learnt)
 
 
-def _write_table(folder: Path, learnt: Vectors) -> None:
+def _write_table(folder: Path, learnt: WordVectors) -> None:
     np.save(folder / "vectors.npy", learnt.table, allow_pickle=False)
     words = pa.table({"word": learnt.words, "count": learnt.counts})
     kept = {KEY: learnt.rules.dumps().encode()} if learnt.rules else None

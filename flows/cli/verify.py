@@ -110,7 +110,7 @@ def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
 
 
 def _here(path: Path) -> bool:
-    """Return whether the store has an output; a manifest alone is that of an output in the remote."""
+    """Return True if the store has an output; a manifest alone is that of an output in the remote."""
     try:
         files = read_manifest(path).files
     except FileNotFoundError:

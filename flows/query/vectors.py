@@ -12,7 +12,7 @@ from tasks.engine.store import LATEST, MANIFEST, Dataset, Store
 from tasks.errors import InputError, UnknownWord
 from tasks.evaluation.judging import Space
 from tasks.vectors import tables
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 Named = tuple[str, float]  # a word and its cosine
 Neighbors = dict[str, list[Named]]
@@ -20,7 +20,7 @@ MORE = 8  # answers beside the k best whose cosines differ from theirs by roundi
 HINTS = 3  # unknown words for which similar spellings are suggested
 
 
-def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> Vectors:
+def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> WordVectors:
     """Return the vectors of a run id, of an alias such as `champion`, or, without `run`, of the last retraining.
 
     With `epoch`, return those at the end of that epoch, as they were trained. Raises InputError if there are no vectors
@@ -56,7 +56,7 @@ def space(workspace: Path, run: str | None = None, epoch: int | None = None) -> 
     return Space(load(workspace, run, epoch))
 
 
-def of_run(uri: str, run_id: str, *, registered: bool) -> Vectors:
+def of_run(uri: str, run_id: str, *, registered: bool) -> WordVectors:
     """Return the vectors as trained, or those of the registered model, which may be rotated to a champion's axes."""
     from tasks.promotion import alignment
     from tasks.tracking.contents.vectors import vectors_of

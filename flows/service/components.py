@@ -47,18 +47,18 @@ class Service(NamedTuple):
         return f"http://{host}:{self.ports[server]}"
 
 
-class Part(NamedTuple):
+class Component(NamedTuple):
     name: str
     command: list[str]
     environment: dict[str, str]
 
 
-def parts(service: Service, own: dict[str, str]) -> list[Part]:
+def components(service: Service, own: dict[str, str]) -> list[Component]:
     """Return the parts in the order of their start; `own` are the service's own credentials."""
     return [_prefect(service, own), _mlflow(service, own), _worker(service, own)]
 
 
-def _prefect(service: Service, own: dict[str, str]) -> Part:
+def _prefect(service: Service, own: dict[str, str]) -> Component:
     ours = hosts(service.host, service.prefect_port)
     settings = {
         "PREFECT_UI_API_URL": "/api",  # relative, so that it works under every name of the host
@@ -67,10 +67,10 @@ def _prefect(service: Service, own: dict[str, str]) -> Part:
     }
     command = [*MODULE, "flows.servers.prefect_server"]
     guard = guard_environment(service.prefect_port, ours, lock("prefect", own, prefect_password()))
-    return Part("prefect", command, settings | PATIENT | guard)
+    return Component("prefect", command, settings | PATIENT | guard)
 
 
-def _mlflow(service: Service, own: dict[str, str]) -> Part:
+def _mlflow(service: Service, own: dict[str, str]) -> Component:
     """Return MLflow's part; artifacts stay in the workspace, so they are found with or without the server."""
     ours, passwords = hosts(service.host, service.mlflow_port), mlflow_passwords()
     if said := os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS"):
@@ -91,17 +91,17 @@ def _mlflow(service: Service, own: dict[str, str]) -> Part:
     if passwords:  # MLflow checks its users' passwords itself
         settings |= passwords | keep_users(Path(service.workspace, "service"))
     settings |= guard_environment(service.mlflow_port, ours, None if passwords else lock("mlflow", own))
-    return Part("mlflow", command, settings)
+    return Component("mlflow", command, settings)
 
 
-def _worker(service: Service, own: dict[str, str]) -> Part:
+def _worker(service: Service, own: dict[str, str]) -> Component:
     settings = {
         "PREFECT_API_URL": f"{service.address('prefect')}/api",
         "MLFLOW_TRACKING_URI": service.address("mlflow"),
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
     command = [*MODULE, "flows.service.worker", service.config, *service.settings]
-    return Part("worker", command, settings | {name: word for name, word in own.items() if name != KEY})
+    return Component("worker", command, settings | {name: word for name, word in own.items() if name != KEY})
 
 
 def _origins(hosts: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 
-from flows.service.components import Part
+from flows.service.components import Component
 from flows.service.copied import Copied, lines_of
 from flows.service.health import answers, hangs
 from flows.service.progress import Progress
@@ -35,7 +35,7 @@ class Supervised:
     """
 
     def __init__(
-        self, part: Part, place: Place, state: State, patience: float, listening: socket.socket | None = None
+        self, part: Component, place: Place, state: State, patience: float, listening: socket.socket | None = None
     ) -> None:
         self.name, self._socket = part.name, listening
         self._part, self._place, self._state, self._patience = part, place, state, patience

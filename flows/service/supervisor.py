@@ -17,7 +17,7 @@ import psutil
 from flows.access import credentials
 from flows.access.network import check_ports, passwords_asked_for
 from flows.servers.settings import Masking
-from flows.service.components import DATABASE, Service, parts
+from flows.service.components import DATABASE, Service, components
 from flows.service.state import Place, State
 from flows.service.supervised import BACKLOG, SOON, Supervised, end
 from tasks.engine import scratch
@@ -73,7 +73,9 @@ def _prepare(service: Service, place: Place, state: State) -> list[Supervised]:
     own = credentials.make(place.folder, addresses)
     check_ports(service.host, service.ports)
     listening = sockets(service)
-    kept = [Supervised(part, place, state, service.patience, listening.get(part.name)) for part in parts(service, own)]
+    kept = [
+        Supervised(part, place, state, service.patience, listening.get(part.name)) for part in components(service, own)
+    ]
     place.enter(state)
     return kept
 

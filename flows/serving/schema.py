@@ -18,7 +18,7 @@ from flows.query import vectors
 from flows.serving.batches import Batches
 from tasks.errors import InputError, UnknownWord
 from tasks.evaluation.judging import Space
-from tasks.vectors.tables import Vectors as Learnt
+from tasks.vectors.tables import WordVectors
 
 HEALTH = "/health"
 MOST = 1_000  # words, or neighbours of a word, in one request
@@ -33,7 +33,7 @@ class Served(NamedTuple):
 
     run: str
     version: str  # of the registered model, "" if the run has none
-    learnt: Learnt
+    learnt: WordVectors
     space: Space
 
 
@@ -73,7 +73,7 @@ class Vector(BaseModel):
     vector: list[float]
 
 
-class Vectors(BaseModel):
+class VectorAnswers(BaseModel):
     run: str
     answers: list[Vector]
 
@@ -84,12 +84,12 @@ class Near(BaseModel):
     similarities: list[float] = Field(description="The cosine of each.")
 
 
-class Neighbors(BaseModel):
+class NeighborAnswers(BaseModel):
     run: str
     answers: list[Near]
 
 
-class Analogy(BaseModel):
+class AnalogyAnswer(BaseModel):
     run: str
     neighbors: list[str] = Field(description="Best first; none of the three words.")
     similarities: list[float] = Field(description="The cosine of each with b − a + c.")
@@ -167,16 +167,21 @@ def app(source: VectorSource) -> FastAPI:
         return Model(run=now.run, version=now.version, words=words, dimensions=dimensions)
 
     @api.get(
-        "/vectors", summary="The vector of each word, as it was trained", responses=unknown, response_model=Vectors
+        "/vectors",
+        summary="The vector of each word, as it was trained",
+        responses=unknown,
+        response_model=VectorAnswers,
     )
     def vector(word: Words) -> Response:
         now = source.now
         _check("word", len(word), "dimensions", now.learnt.table.shape[1], NUMBERS)
         rows = now.learnt.table[vectors.rows_of(now.space, word)].tolist()
         answers = [Vector(word=each, vector=row) for each, row in zip(word, rows, strict=True)]
-        return _said(Vectors(run=now.run, answers=answers))
+        return _said(VectorAnswers(run=now.run, answers=answers))
 
-    @api.get("/neighbors", summary="The words most similar to each word", responses=unknown, response_model=Neighbors)
+    @api.get(
+        "/neighbors", summary="The words most similar to each word", responses=unknown, response_model=NeighborAnswers
+    )
     async def neighbors(word: Words, k: Many = 10) -> Response:
         now = source.now
         _check("word", len(word), "k", min(k, len(now.space)), ANSWERS)
@@ -185,13 +190,13 @@ def app(source: VectorSource) -> FastAPI:
             rows = await run_in_threadpool(vectors.rows_of, now.space, word)  # raises UnknownWord, with similar words
         found = await batches.nearest(now.space, rows, k)
         answers = [Near(word=each, **_columns(near)) for each, near in zip(word, found, strict=True)]
-        return _said(Neighbors(run=now.run, answers=answers))
+        return _said(NeighborAnswers(run=now.run, answers=answers))
 
     @api.get("/analogy", summary="What is to c as b is to a", responses=unknown)
-    def analogy(a: str, b: str, c: str, k: Many = 5) -> Analogy:
+    def analogy(a: str, b: str, c: str, k: Many = 5) -> AnalogyAnswer:
         now = source.now
         (found,) = vectors.analogy(now.space, a, b, c, k).values()
-        return Analogy(run=now.run, **_columns(found))
+        return AnalogyAnswer(run=now.run, **_columns(found))
 
     return api
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.datasets import contracts
-from tasks.engine.store import Record
+from tasks.engine.store import FrozenModel
 from w2v_core.measures.corpora import jensen_shannon, surprise
 
 LISTED = 20  # words of each kind
@@ -26,7 +26,7 @@ class CorpusCounts(NamedTuple):
     counts: "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 
-class News(Record):
+class News(FrozenModel):
     """The differences between a corpus and the champion's."""
 
     against: str  # version

@@ -13,7 +13,7 @@ from tasks.tracking.client import reached
 from tasks.tracking.contents.vectors import vectors_of
 from tasks.tracking.names import LOSS, MANIFESTS, SCORES, TRAINING_LOSS
 from tasks.tracking.run import Run, known_run
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 CURVES = {TRAINING_LOSS: "training loss per pair", LOSS: "J(θ) on held-out windows"}
 
@@ -37,7 +37,7 @@ class Published(NamedTuple):
     curves: dict[str, MetricCurve]
     items: pa.Table
     judged: Manifest  # manifest of the evaluation
-    vectors: Vectors
+    vectors: WordVectors
 
     @property
     def facts(self) -> EvaluationFacts:

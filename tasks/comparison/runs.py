@@ -13,7 +13,7 @@ from tasks.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.scores import Asked
 from tasks.tracking.names import CONFIG_DIGEST
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 from w2v_core.measures import paired
 from w2v_core.measures.paired import Difference
 from w2v_core.measures.procrustes import Change, change
@@ -156,7 +156,7 @@ def _difference(judge: str, a: pa.Table, b: pa.Table, resamples: int, *, rng: np
     return paired.share(a["right"].to_numpy(), b["right"].to_numpy(), resamples, rng=rng)
 
 
-def space_change(before: Vectors, after: Vectors) -> SpaceChange:
+def space_change(before: WordVectors, after: WordVectors) -> SpaceChange:
     """Return the change of the words that both spaces contain. Raises InputError if they share too few."""
     row = {word: number for number, word in enumerate(after.words)}
     known = set(before.words)
@@ -182,7 +182,9 @@ def space_change(before: Vectors, after: Vectors) -> SpaceChange:
     )
 
 
-def _moved(words: list[str], found: Change, number: int, before: Vectors, after: Vectors, old: int, new: int) -> Moved:
+def _moved(
+    words: list[str], found: Change, number: int, before: WordVectors, after: WordVectors, old: int, new: int
+) -> Moved:
     return Moved(
         words[number],
         (int(before.counts[old]), int(after.counts[new])),

@@ -21,7 +21,7 @@ BLUNT = 20_000_000  # nanoseconds within which two changes of a file may get the
 
 
 def noted(folder: Path, names: Sequence[str]) -> bool:
-    """Return whether these files were verified on this host since its start, and none has changed since."""
+    """Return True if these files were verified on this host since its start, and none has changed since."""
     try:
         note = json.loads((folder / NOTE).read_bytes())[socket.gethostname()]
         return bool(note["boot"]) and note["boot"] == _boot() and note["files"] == _files(folder, names)

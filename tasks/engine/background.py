@@ -17,7 +17,7 @@ class Courier:
 
     @property
     def busy(self) -> bool:
-        """Return whether a message is under way."""
+        """Return True if a message is under way."""
         return self._way is not None and self._way.is_alive()
 
     def send(self, message: Callable[[], None]) -> None:

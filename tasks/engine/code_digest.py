@@ -44,7 +44,7 @@ def closure(module: str) -> dict[str, Path]:
 
 
 def exempt(module: str) -> bool:
-    """Return whether no key covers the module."""
+    """Return True if no key covers the module."""
     return any(f"{module}.".startswith(f"{each}.") for each in EXEMPT)
 
 

@@ -32,7 +32,7 @@ class Owner(NamedTuple):
 
     @property
     def alive(self) -> bool:
-        """Return whether the process still runs. It must be a process of this host."""
+        """Return True if the process still runs. It must be a process of this host."""
         try:
             process = psutil.Process(self.pid)
             return bool(abs(process.create_time() - self.started) < SAME_START)

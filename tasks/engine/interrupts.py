@@ -73,7 +73,7 @@ def hung_up() -> Iterator[None]:
 
 
 def ignored(number: int) -> bool:
-    """Return whether this process ignores the signal."""
+    """Return True if this process ignores the signal."""
     return signal.getsignal(number) is signal.SIG_IGN
 
 

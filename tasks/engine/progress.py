@@ -138,7 +138,7 @@ def foretold(name: str, text: str) -> None:
 
 
 def warned(text: str) -> bool:
-    """Return whether this warning was logged before the work, and forget it: the next one is logged again."""
+    """Return True if this warning was logged before the work, and forget it: the next one is logged again."""
     found = text in _LOGGED_BEFORE
     _LOGGED_BEFORE.discard(text)
     return found

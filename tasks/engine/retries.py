@@ -16,7 +16,7 @@ PASSING = {408, 425, 429, 502, 503, 504}  # HTTP status codes that are worth a r
 
 
 def may_pass(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Return whether the failure, or one of its causes, is that a server or network did not answer."""
+    """Return True if the failure, or one of its causes, is that a server or network did not answer."""
     error = state.data if isinstance(state.data, BaseException) else None
     while error:
         if _unanswered(error):

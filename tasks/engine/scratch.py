@@ -98,7 +98,7 @@ def _sweep(place: Path) -> None:
 
 
 def _in_use(folder: Path) -> bool:
-    """Return whether a child of the dead process still uses the folder."""
+    """Return True if a child of the dead process still uses the folder."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.environ().get("TMPDIR") == str(folder):

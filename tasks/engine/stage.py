@@ -23,14 +23,14 @@ from tasks.engine import kernels, progress
 from tasks.engine.allocator import give_back
 from tasks.engine.code_digest import code_digest
 from tasks.engine.leases import Uses
-from tasks.engine.store import Account, Dataset, Draft, Record, Store
+from tasks.engine.store import Account, Dataset, Draft, FrozenModel, Store
 from tasks.engine.workers import call
 from tasks.engine.workers.call import Answer, Report
 from tasks.engine.workers.executors import Call
 from tasks.engine.workers.parts import Shares, arrived, run
 
 
-class Context(Record):
+class Context(FrozenModel):
     """The circumstances of a stage that cannot change its result, and so are in no key."""
 
     runtime: Runtime

@@ -30,9 +30,9 @@ from tasks.engine.outputs.manifest import (
     MANIFEST_VERSION,
     Account,
     File,
+    FrozenModel,
     Manifest,
     Part,
-    Record,
     entry,
     read_manifest,
 )  # fmt: skip
@@ -42,7 +42,7 @@ __all__ = [
     "CHECKPOINTS", "KEY_LENGTH", "LATEST", "MANIFEST", "MANIFEST_VERSION",
     "SHARED",
     "Account", "Dataset", "Draft", "File",
-    "Manifest", "Part", "Record", "Store", "joined", "latest",
+    "FrozenModel", "Manifest", "Part", "Store", "joined", "latest",
 ]  # fmt: skip
 
 CHECKPOINTS = "checkpoints"  # kept when an attempt is deleted: the stage itself decides which of them it can use
@@ -98,7 +98,7 @@ class Store:
             self._mark(output.path)
 
     def shared(self, stage: str, key: str) -> bool:
-        """Return whether the remote has had this output a short time ago."""
+        """Return True if the remote has had this output a short time ago."""
         mark = (self.root / stage / key).with_suffix(SHARED)
         try:
             fresh = time.time() - mark.stat().st_mtime < FRESH

@@ -16,7 +16,7 @@ from tasks.engine.threads import ordered_map
 from tasks.evaluation.datasets import Analogy, Pair
 from tasks.text.normalization import Lookup
 from tasks.tracking.names import MEAN_COSINE
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 from w2v_core.measures import similarity
 
 NEIGHBORS = 10
@@ -30,7 +30,7 @@ Ask = Callable[[Ids, Ids, Ids, int, int], similarity.Answers]
 class Space:
     """The words and their vectors, with a lookup of words."""
 
-    def __init__(self, learnt: Vectors, elements: int = similarity.ELEMENTS) -> None:
+    def __init__(self, learnt: WordVectors, elements: int = similarity.ELEMENTS) -> None:
         self.words = np.array([*learnt.words, None], dtype=object)  # row −1 stands for no word
         self.vectors = similarity.Vectors(learnt.table, elements)
         self.lookup = Lookup(learnt.words, learnt.rules)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks.engine.facts import LossesFacts
-from tasks.engine.store import Account, Record
+from tasks.engine.store import Account, FrozenModel
 from tasks.errors import InputError
 from tasks.ingestion.sources import named
 from tasks.readers.documents import Document
@@ -19,7 +19,7 @@ ENCODED = "to convert another encoding, for instance: iconv -f CP1252 -t UTF-8 F
 COPIES = {"file", "docstring"}  # units whose repetition means a copy
 
 
-class Losses(Record):
+class Losses(FrozenModel):
     """Characters and words that were left out, and where."""
 
     characters: dict[str, int] = Field({})  # by reason, in whole documents and damaged words

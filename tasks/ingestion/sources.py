@@ -12,7 +12,7 @@ from pydantic import Field
 
 from configs.schema import Ingestion
 from tasks.datasets.files import digest_of, digest_of_file
-from tasks.engine.store import Record
+from tasks.engine.store import FrozenModel
 from tasks.errors import InputError
 from tasks.ingestion import folders
 from tasks.ingestion.s3 import S3, listed, there
@@ -25,7 +25,7 @@ SHOWN = 200  # characters of a name in an error
 BATCH = 4_000_000  # bytes of the files that are read together, on average
 
 
-class Source(Record):
+class Source(FrozenModel):
     """A file to read. Its documents are named after `name`; its location does not change the result."""
 
     name: str

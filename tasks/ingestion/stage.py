@@ -19,7 +19,7 @@ from tasks.datasets.files import digest_of
 from tasks.engine import progress
 from tasks.engine.facts import BatchFacts, DocumentsFacts, recorded
 from tasks.engine.stage import Context, stage
-from tasks.engine.store import Account, Dataset, Draft, Record, joined
+from tasks.engine.store import Account, Dataset, Draft, FrozenModel, joined
 from tasks.errors import InputError
 from tasks.ingestion import copies
 from tasks.ingestion.applicable import check_applicable
@@ -85,7 +85,7 @@ def new_share(config: Ingestion, context: Context) -> float:
     return sum(size for size, batch in found if batch is None) / sum(size for size, _ in found)
 
 
-class RowNumbers(Record):
+class RowNumbers(FrozenModel):
     """Row numbers of a dataset, of which only the digest enters the key."""
 
     digest: str

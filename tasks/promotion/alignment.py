@@ -14,7 +14,7 @@ from tasks.tracking import registry
 from tasks.tracking.contents.vectors import vectors_of
 from tasks.tracking.names import ALIGNED, ALIGNED_VECTORS, VECTORS
 from tasks.tracking.run import Run
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 from w2v_core.measures import procrustes, similarity
 
 CHECKED = 1_000  # words whose pairwise similarities are checked
@@ -25,7 +25,7 @@ class Aligned(NamedTuple):
     """Vectors rotated to the axes of a version, and how well they fit."""
 
     to: str  # version
-    vectors: Vectors
+    vectors: WordVectors
     words: int  # shared words, which determine the rotation
     before: float  # mean cosine of these words with the champion's, before the rotation
     after: float
@@ -39,13 +39,13 @@ class Aligned(NamedTuple):
         )
 
 
-def registered(run: Run) -> Vectors:
+def registered(run: Run) -> WordVectors:
     """Return the vectors of the run's model."""
     aligned = run.record.data.tags.get(ALIGNED, NOBODY) != NOBODY
     return vectors_of(run, ALIGNED_VECTORS if aligned else VECTORS)
 
 
-def align(run: Run, model: str, learnt: Vectors) -> Aligned | None:
+def align(run: Run, model: str, learnt: WordVectors) -> Aligned | None:
     """Return the vectors rotated to the champion's; None without one. The choice of axes is kept in the run's tag."""
     versions = registry.model(run.uri, model)
     chosen = run.record.data.tags.get(ALIGNED) or (versions.champion.number if versions.champion else NOBODY)
@@ -55,7 +55,7 @@ def align(run: Run, model: str, learnt: Vectors) -> Aligned | None:
     return aligned
 
 
-def _turned(to: str, learnt: Vectors, reference: Vectors) -> Aligned:
+def _turned(to: str, learnt: WordVectors, reference: WordVectors) -> Aligned:
     row = {word: number for number, word in enumerate(learnt.words)}
     shared = [(row[word], old) for old, word in enumerate(reference.words) if word in row][:WORDS]
     if len(shared) < FEWEST:

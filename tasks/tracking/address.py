@@ -35,12 +35,12 @@ def runs_of_config(config: Config) -> str:
 
 
 def is_shared(uri: str, workspace: Path) -> bool:
-    """Return whether other workspaces may use this MLflow, too."""
+    """Return True if other workspaces may use this MLflow, too."""
     return uri != address_of(workspace / DATABASE)
 
 
 def exists(uri: str) -> bool:
-    """Return whether there is something to ask: a server, or a database file that has been created."""
+    """Return True if there is something to ask: a server, or a database file that has been created."""
     database = database_at(uri)
     return database is None or database.exists()
 

@@ -21,7 +21,7 @@ from tasks.tracking.database_paths import artifact_address
 from tasks.tracking.names import MODEL_VERSIONS
 from tasks.tracking.run import Run, fetched
 from tasks.vectors import tables
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -79,7 +79,7 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
     return number
 
 
-def earlier(run: Run, epoch: int) -> tuple[Vectors, dict[str, float]]:
+def earlier(run: Run, epoch: int) -> tuple[WordVectors, dict[str, float]]:
     """Return the vectors of an earlier epoch, mapped from the file, and its scores.
 
     Raises InputError, which names the epochs that are kept, if this epoch is not kept.
@@ -103,7 +103,7 @@ def find(client: "MlflowClient", run: Run, epoch: int | None) -> "LoggedModel | 
 
 
 def whole(client: "MlflowClient", model: "LoggedModel", sizes: Mapping[str, int | None]) -> bool:
-    """Return whether all files of the model exist, and its data have these sizes in bytes, where they are given."""
+    """Return True if all files of the model exist, and its data have these sizes in bytes, where they are given."""
     if model.status != "READY":
         return False
     top = {each.path for each in client.list_logged_model_artifacts(model.model_id)}

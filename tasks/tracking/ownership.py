@@ -61,7 +61,7 @@ def reopen(client: "MlflowClient", record: "MlflowRun") -> None:
 
 
 def abandoned(record: "MlflowRun") -> bool:
-    """Return whether the run is RUNNING but its owner, a process of this host, is dead."""
+    """Return True if the run is RUNNING but its owner, a process of this host, is dead."""
     tags = record.data.tags
     if record.info.status != "RUNNING" or tags.get(HOST) != environment.owner().host:
         return False
@@ -69,13 +69,13 @@ def abandoned(record: "MlflowRun") -> bool:
 
 
 def silent(record: "MlflowRun", limit: float) -> bool:
-    """Return whether the run is RUNNING on another host and its last heartbeat is more than `limit` seconds old."""
+    """Return True if the run is RUNNING on another host and its last heartbeat is more than `limit` seconds old."""
     host = record.data.tags.get(HOST, "")
     return bool(host) and elsewhere(record.info.status, host) and heartbeat.age(record) > limit
 
 
 def elsewhere(status: str, host: str) -> bool:
-    """Return whether a run with this status and owner is RUNNING on another host, whose processes we cannot see."""
+    """Return True if a run with this status and owner is RUNNING on another host, whose processes we cannot see."""
     return status == "RUNNING" and host != environment.owner().host
 
 

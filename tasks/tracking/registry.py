@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from configs.addresses import shown
 from configs.schema import Tracking
-from tasks.engine.store import Record
+from tasks.engine.store import FrozenModel
 from tasks.errors import InputError
 from tasks.tracking.client import reached
 from tasks.tracking.names import DECISION, VERDICT
@@ -17,7 +17,7 @@ from tasks.tracking.run import full_id
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
 
 
-class Gate(Record):
+class Gate(FrozenModel):
     """A score that decides: of both models on the items that both know, and the interval of challenger − champion."""
 
     score: str
@@ -30,7 +30,7 @@ class Gate(Record):
     better: float  # the probability that the challenger's score is higher
 
 
-class Figures(Record):
+class Figures(FrozenModel):
     """All figures that a decision is based on."""
 
     gates: list[Gate]
@@ -40,7 +40,7 @@ class Figures(Record):
     overlap: float  # mean share of the nearest neighbours kept
 
 
-class Decision(Record):
+class Decision(FrozenModel):
     """A decision about one version."""
 
     version: str
@@ -146,7 +146,7 @@ def model(uri: str, name: str) -> RegisteredModel:
 
 
 def is_alias(name: str) -> bool:
-    """Return whether the name is `champion` or `challenger`, or such an alias of a model: MODEL@champion."""
+    """Return True if the name is `champion` or `challenger`, or such an alias of a model: MODEL@champion."""
     return name.rpartition("@")[2] in (CHAMPION, CHALLENGER)
 
 

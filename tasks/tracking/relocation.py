@@ -86,7 +86,7 @@ def _workspace(location: str) -> str | None:
 
 
 def _is_former(before: str, here: Path, reading: sqlite3.Connection) -> bool:
-    """Return whether the place is a former one: not this folder by another name, nor one chosen for an experiment."""
+    """Return True if the place is a former one: not this folder by another name, nor one chosen for an experiment."""
     if before == artifact_address(here):
         return False
     folder = artifact_folder(before)
@@ -139,7 +139,7 @@ def _run(database: Path) -> str:
 
 
 def _alive(tags: dict[str, str]) -> bool:
-    """Return whether a run is alive: by its process on this host, by its last heartbeat on another."""
+    """Return True if a run is alive: by its process on this host, by its last heartbeat on another."""
     from tasks.tracking import names
 
     if names.HOST not in tags:

@@ -72,7 +72,7 @@ def turn(
 
 
 def at_work(record: "MlflowRun") -> bool:
-    """Return whether another process works on the run, as far as we can see: one of another host counts as alive."""
+    """Return True if another process works on the run, as far as we can see: one of another host counts as alive."""
     tags, owner = record.data.tags, environment.owner()
     if record.info.status != "RUNNING" or record.info.lifecycle_stage == "deleted" or HOST not in tags:
         return False
@@ -125,7 +125,7 @@ def _finished(runs: "list[MlflowRun]") -> "MlflowRun | None":
 
 
 def holds_result(run: "MlflowRun") -> bool:
-    """Return whether the run is FINISHED and complete."""
+    """Return True if the run is FINISHED and complete."""
     return run.info.status == "FINISHED" and RESULT in run.data.tags
 
 
@@ -135,7 +135,7 @@ def _unfinished(runs: "list[MlflowRun]") -> "MlflowRun | None":
 
 
 def _resumable(run: "MlflowRun") -> bool:
-    """Return whether a start may resume the run."""
+    """Return True if a start may resume the run."""
     tags, status = run.data.tags, run.info.status
     unjudged = status == "FINISHED" and REPRODUCES in tags and REPRODUCTION not in tags
     return status in CLOSED or unjudged or (status == "RUNNING" and HOST in tags)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tasks.engine import kernels
 from tasks.engine.code_digest import code_digest
-from tasks.engine.store import Record
+from tasks.engine.store import FrozenModel
 from tasks.errors import StoreError
 from tasks.training import files
 from w2v_core.factory import learner
@@ -32,7 +32,7 @@ STAGE = "tasks.training.stage"  # the module by which all of this code is known
 _own = threading.local()  # of each thread: its learner, and the flag by which others end its calls early
 
 
-class Source(Record):
+class Source(FrozenModel):
     """What a worker must be made of, so that it gives the bits of any other."""
 
     code: str
@@ -54,7 +54,7 @@ class Source(Record):
             )
 
 
-class Shard(Record):
+class Shard(FrozenModel):
     """A file of the windows of an epoch."""
 
     file: Path
@@ -62,7 +62,7 @@ class Shard(Record):
     last: int
 
 
-class Lesson(Record):
+class Lesson(FrozenModel):
     """A call: learn a slice of an epoch, starting from one table and writing another."""
 
     source: Source
@@ -81,7 +81,7 @@ class Lesson(Record):
     threads: int
 
 
-class Learnt(Record):
+class Learnt(FrozenModel):
     """What a lesson has measured."""
 
     pairs: int = 0
@@ -90,7 +90,7 @@ class Learnt(Record):
     diverged: str = ""  # the message of Diverged
 
 
-class Meeting(Record):
+class Meeting(FrozenModel):
     """A call: combine some rows of the tables of several replicas."""
 
     source: Source

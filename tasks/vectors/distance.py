@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 from w2v_core.measures import similarity
 
 FREQUENT = 1_000  # words whose neighbours are compared
@@ -37,7 +37,7 @@ class Distance(NamedTuple):
         return "; ".join(parts)
 
 
-def distance(before: Vectors, now: Vectors) -> Distance:
+def distance(before: WordVectors, now: WordVectors) -> Distance:
     """Return the distance between the vectors of two runs."""
     row = {word: number for number, word in enumerate(now.words)}
     pairs = np.array([(old, row[word]) for old, word in enumerate(before.words) if word in row], np.intp).reshape(-1, 2)
@@ -54,7 +54,7 @@ def distance(before: Vectors, now: Vectors) -> Distance:
     )
 
 
-def _neighbors(vectors: Vectors, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> list[set[str]]:
+def _neighbors(vectors: WordVectors, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> list[set[str]]:
     near = similarity.Vectors(vectors.table).most_similar(rows, NEIGHBORS).word
     return [{vectors.words[word] for word in words} for words in near]
 

@@ -21,7 +21,7 @@ FINAL = "vectors.parquet"
 EARLIER = "vectors-epoch-{:03d}.parquet"  # epochs are counted from 1
 
 
-class Vectors(NamedTuple):
+class WordVectors(NamedTuple):
     """Words, their counts and input vectors."""
 
     words: list[str]  # by falling count
@@ -55,28 +55,28 @@ def not_kept(where: str, epoch: int, kept: list[int]) -> InputError:
     )
 
 
-def load(vectors: Dataset, epoch: int | None = None) -> Vectors:
+def load(vectors: Dataset, epoch: int | None = None) -> WordVectors:
     """Load the vectors of a training output, of the last epoch by default."""
     table = read(vectors, ["word", "count", "input"], epoch)
     kept = recorded(VectorsFacts, vectors).get("rules")
     return _with_rules(table["word"], table["count"], matrix(table["input"]), kept)
 
 
-def mapped(folder: Path) -> Vectors:
+def mapped(folder: Path) -> WordVectors:
     """Load the vectors of a run or model, with the matrix memory-mapped."""
     words = pq.read_table(folder / "vocabulary.parquet")
     table = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     return _with_rules(words["word"], words["count"], table, (words.schema.metadata or {}).get(KEY))
 
 
-def _with_rules(words: pa.ChunkedArray, counts: pa.ChunkedArray, table: Any, kept: str | bytes | None) -> Vectors:
+def _with_rules(words: pa.ChunkedArray, counts: pa.ChunkedArray, table: Any, kept: str | bytes | None) -> WordVectors:
     try:
         rules = Rules.loads(kept) if kept else None
     except ValueError as error:
         raise ContractError(
             f"these vectors are from a later version of w2v: {error}\nRead them with that version."
         ) from error
-    return Vectors(words.to_pylist(), _array(counts.combine_chunks()), table, rules)
+    return WordVectors(words.to_pylist(), _array(counts.combine_chunks()), table, rules)
 
 
 def read(vectors: Dataset, columns: list[str], epoch: int | None = None) -> pa.Table:

@@ -173,7 +173,7 @@ class Blocks(ABC):
 
 
 def reads_across() -> bool:
-    """Return whether the BLAS in use multiplies by a transposed matrix as fast as by one that lies as it is read."""
+    """Return True if the BLAS in use multiplies by a transposed matrix as fast as by one that lies as it is read."""
     # OpenBLAS for AVX2 copies both into its own order first; its small products for AVX-512 read them where they are,
     # and are so much slower across that a copy of Hᵀ pays. Both ways have the same result up to rounding.
     return {library.get("architecture") for library in ThreadpoolController().info()} <= PACKING

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from tasks.datasets.files import undamaged
 from tasks.engine.outputs import sharing
-from tasks.engine.outputs.manifest import Account, File, Manifest, Record, read_manifest, summed
+from tasks.engine.outputs.manifest import Account, File, FrozenModel, Manifest, read_manifest, summed
 from tasks.engine.outputs.remote import opened
 
 LATEST = "latest.json"  # in the workspace: names the training output of the last retraining
 
 
-class Dataset(Record):
+class Dataset(FrozenModel):
     """A reference to one stage's finished output, passed from task to task."""
 
     stage: str

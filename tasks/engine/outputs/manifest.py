@@ -18,7 +18,7 @@ MANIFEST_VERSION = 1
 KEY_LENGTH = 32  # hex digits
 
 
-class Record(BaseModel):
+class FrozenModel(BaseModel):
     """A frozen model that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +41,7 @@ FileName = Annotated[str, AfterValidator(_in_folder)]
 Key = Annotated[str, AfterValidator(_hexadecimal)]
 
 
-class File(Record):
+class File(FrozenModel):
     """A file of an output, with the digest of its bytes."""
 
     name: FileName
@@ -50,16 +50,16 @@ class File(Record):
     rows: int | None = None
 
     def there(self, folder: Path) -> bool:
-        """Return whether the folder has a file of this name and size."""
+        """Return True if the folder has a file of this name and size."""
         path = folder / self.name
         return path.is_file() and path.stat().st_size == self.bytes
 
     def verifies(self, folder: Path) -> bool:
-        """Return whether the folder has the file with these bytes."""
+        """Return True if the folder has the file with these bytes."""
         return self.there(folder) and digest_of_file(folder / self.name) == self.digest
 
 
-class Account(Record):
+class Account(FrozenModel):
     """The account of a stage: items read, items written, and items left out by reason. read = written + left out."""
 
     unit: str
@@ -83,14 +83,14 @@ def summed(accounts: Iterable[Account]) -> Account:
     return Account(unit=accounts[0].unit, read=read, written=written, left_out=left_out)
 
 
-class Part(Record):
+class Part(FrozenModel):
     """A reference to another output of the same stage that this output consists of."""
 
     key: Key
     digest: str
 
 
-class Manifest(Record):
+class Manifest(FrozenModel):
     """The table of contents of an output."""
 
     version: int = MANIFEST_VERSION

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.datasets.files import undamaged, write_whole
-from tasks.engine.outputs.manifest import Record
+from tasks.engine.outputs.manifest import FrozenModel
 from tasks.engine.outputs.remote import Remote, opened, prove
 from tasks.errors import StoreError
 
@@ -17,13 +17,13 @@ FILE = "remote.json"  # in the workspace
 LAYOUT = "store.json"  # in the remote
 
 
-class Layout(Record):
+class Layout(FrozenModel):
     """What the remote says of itself."""
 
     version: int = 1
 
 
-class Remembered(Record):
+class Remembered(FrozenModel):
     address: str
     identity: str  # of the server that the proof is of
     proven: datetime

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tasks.datasets.files import sync
 from tasks.engine.file_lock import Held
-from tasks.engine.outputs.manifest import MANIFEST, File, Key, Manifest, Record, parsed
+from tasks.engine.outputs.manifest import MANIFEST, File, FrozenModel, Key, Manifest, parsed
 from tasks.engine.outputs.remote import AT_ONCE, Listed, Remote
 from tasks.errors import ContractError, DeterminismError, RemoteError, StoreError
 
@@ -32,7 +32,7 @@ ATTEMPTS = 3  # to fetch a file whose bytes arrive wrong
 log = logging.getLogger("w2v")
 
 
-class Pushed(Record):
+class Pushed(FrozenModel):
     """The content of a manifest object."""
 
     host: str

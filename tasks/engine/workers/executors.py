@@ -89,7 +89,7 @@ def check(runtime: Runtime) -> None:
 
 
 def _here(address: str) -> bool:
-    """Return whether an address is one of this host."""
+    """Return True if an address is one of this host."""
     host = urlsplit(address).hostname or ""
     own = {each.address for every in psutil.net_if_addrs().values() for each in every}
     try:

@@ -83,7 +83,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Return whether the process runs."""
+        """Return True if the process runs."""
         return self._process.poll() is None
 
     def ask(self, text: str, report: Callable[[float, float, str], None]) -> str:

@@ -5,10 +5,10 @@ from tasks.tracking.client import reached
 from tasks.tracking.names import VECTORS
 from tasks.tracking.run import Run, gone
 from tasks.vectors import tables
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 
-def vectors_of(run: Run, folder: str = VECTORS) -> Vectors:
+def vectors_of(run: Run, folder: str = VECTORS) -> WordVectors:
     """Return the vectors of a run, mapped from the file. Raises TrackingError if the run is unknown or has none."""
     status = run.record.info.status
     with reached(run.uri) as client:

@@ -30,10 +30,10 @@ from flows.access import admission
 from flows.serving import schema
 from tests.support.servers import is_let_go
 from tasks.evaluation.judging import Space
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 admission.PATIENCE, table = float(sys.argv[2]), np.load(sys.argv[1], mmap_mode="r")
 words = [f"word{row}" for row in range(len(table))]
-learnt = Vectors(words, np.zeros(len(words), np.int64), table)
+learnt = WordVectors(words, np.zeros(len(words), np.int64), table)
 space = Space(learnt, schema.SCORES // schema.threads(len(words)))
 class Source:
     now, about = schema.Served("run", "vectors/1", learnt, space), "a table"

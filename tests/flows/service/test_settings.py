@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, text
 
 from flows.access.network import check_ports, hosts, keep_users, mlflow_passwords, names, prefect_password, what_is_open
 from flows.service import control, supervised, supervisor, units
-from flows.service.components import Part, Service, parts
+from flows.service.components import Component, Service, components
 from flows.service.state import Place, State, clock, join
 from flows.service.supervised import Supervised
 from flows.service.units import command, compose, systemd
@@ -87,7 +87,7 @@ def test_servers_of_ones_own_are_not_passed_by(tmp_path: Path) -> None:
 
 def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
     """Both servers answer only to this machine's names, wherever they listen."""
-    mlflow = parts(service, OWN)[1]
+    mlflow = components(service, OWN)[1]
     with ExitStack() as stack:
         listening = [
             stack.enter_context(each)
@@ -97,7 +97,7 @@ def test_both_servers_listen_on_loopback_unless_asked(service: Service) -> None:
 
     assert mlflow.command[mlflow.command.index("--allowed-hosts") + 1] == "localhost:5100,127.0.0.1:5100"
 
-    exposed = parts(service._replace(host="0.0.0.0"), OWN)[1]
+    exposed = components(service._replace(host="0.0.0.0"), OWN)[1]
     assert f"{socket.gethostname()}:5100" in exposed.command[exposed.command.index("--allowed-hosts") + 1].split(",")
     assert "*" not in " ".join(exposed.command)
     assert names("192.0.2.7") == ["localhost", "127.0.0.1", "192.0.2.7"]
@@ -142,7 +142,7 @@ def test_passwords_go_to_the_environment_of_the_server(service: Service, monkeyp
         mlflow_passwords()
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "boss")
     own = {name: value for name, value in OWN.items() if name not in VARIABLES[1:]}
-    prefect, mlflow, worker = parts(service, own)
+    prefect, mlflow, worker = components(service, own)
 
     assert mlflow.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == "battery-staple"
     assert json.loads(mlflow.environment["W2V_GUARD"])["lock"] == []  # MLflow asks its users itself
@@ -162,7 +162,8 @@ def test_who_keeps_dying_is_started_ever_later(service: Service, monkeypatch: py
         monkeypatch.setattr(module, "SOON", 0.2)
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
-    kept = Supervised(Part("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}), place, state, service.patience)
+    part = Component("worker", [sys.executable, "-c", "raise SystemExit(3)"], {})
+    kept = Supervised(part, place, state, service.patience)
     starts = [time.monotonic()]
     kept.start()
     while len(starts) < 4:
@@ -188,10 +189,10 @@ def test_a_server_whose_database_is_locked_is_started_again(
         monkeypatch.setattr(module, "SOON", 0.2)
     monkeypatch.setattr(Supervised, "answers", lambda kept: kept.name == "worker" or state.lives["prefect"].starts > 2)
     state, place = State("", "", os.getpid(), 0.0, []), Place(Path(service.workspace))
-    dying = Part("prefect", [sys.executable, "-c", f"print({says!r}); print('[SQL: …]'); raise SystemExit(3)"], {})
+    dying = Component("prefect", [sys.executable, "-c", f"print({says!r}); print('[SQL: …]'); raise SystemExit(3)"], {})
     with socket.create_server(("127.0.0.1", 0)) as door:
         server = Supervised(dying, place, state, service.patience, door)
-        worker = Supervised(Part("worker", ["sleep", "60"], {}), place, state, service.patience)
+        worker = Supervised(Component("worker", ["sleep", "60"], {}), place, state, service.patience)
         try:
             if code:
                 with pytest.raises(PipelineError, match=r"prefect does not start: ended with exit code 3$"):
@@ -211,7 +212,8 @@ def test_who_does_not_end_when_asked_is_killed_with_all_it_has_started(service: 
     code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('there', flush=True); sys.stdin.read()"
     state = State("", "", os.getpid(), 0.0, [])
     place = Place(Path(service.workspace))
-    kept = Supervised(Part("worker", [sys.executable, "-c", f"{code}; input()"], {}), place, state, service.patience)
+    part = Component("worker", [sys.executable, "-c", f"{code}; input()"], {})
+    kept = Supervised(part, place, state, service.patience)
     kept.start()
     while len(place.processes()) < 1:
         time.sleep(0.01)
@@ -305,7 +307,7 @@ def test_what_a_killed_worker_has_written_is_swept(service: Service, monkeypatch
     left.parent.mkdir(parents=True)
     left.write_text("horse-battery")
     (place.temporary / "of-a-flow-run-at-work").touch()
-    say = Part("worker", [sys.executable, "-c", "import tempfile; print(tempfile.gettempdir())"], {})
+    say = Component("worker", [sys.executable, "-c", "import tempfile; print(tempfile.gettempdir())"], {})
     kept = Supervised(say, place, State("http://127.0.0.1:1", "http://127.0.0.1:1", 0, 0, []), 1)
     monkeypatch.setattr(kept, "_copy", lambda process, copied: None)
     kept.start()

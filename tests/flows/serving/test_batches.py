@@ -12,11 +12,11 @@ from flows.query import vectors
 from flows.serving import batches
 from flows.serving.batches import Batches
 from tasks.evaluation.judging import Space
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 WORDS = 3_000
 TABLE = np.random.default_rng(0).standard_normal((WORDS, 20), np.float32)
-SPACE = Space(Vectors([f"w{row}" for row in range(WORDS)], np.ones(WORDS, np.int64), TABLE))
+SPACE = Space(WordVectors([f"w{row}" for row in range(WORDS)], np.ones(WORDS, np.int64), TABLE))
 
 
 def together(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -61,7 +61,7 @@ def test_a_long_request_waits_for_short_ones() -> None:
 
 def test_another_champion_has_a_product_of_its_own() -> None:
     """Requests to two tables at once are each answered from their own."""
-    other = Space(Vectors(["a", "b"], np.ones(2, np.int64), TABLE[:2]))
+    other = Space(WordVectors(["a", "b"], np.ones(2, np.int64), TABLE[:2]))
     queue = Batches(1, 100 * WORDS)
     found = together(*(queue.nearest(space, np.array([0]), 1) for space in (SPACE, other, SPACE, other)))
 

@@ -18,7 +18,7 @@ from tasks.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.stage import evaluation
 from tasks.vectors import tables
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 from tests.support.browser import MISSING, Browser, browser
 from tests.support.trained import vectors_of, windows_of
 
@@ -145,7 +145,7 @@ def test_another_edition_is_not_compared(tmp_path: Path) -> None:
 
 def test_strangers_have_no_space_in_common() -> None:
     """Two vocabularies without a common word are refused with advice."""
-    one, other = (Vectors([f"{name}{n}" for n in range(9)], np.arange(9), heaps(0)[:9]) for name in "ab")
+    one, other = (WordVectors([f"{name}{n}" for n in range(9)], np.arange(9), heaps(0)[:9]) for name in "ab")
 
     with pytest.raises(InputError, match="the runs share 0 of 9 and 9 words"):
         runs.space_change(one, other)

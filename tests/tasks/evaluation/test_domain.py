@@ -9,7 +9,7 @@ import pytest
 from tasks.errors import InputError
 from tasks.evaluation import domain, scores
 from tasks.evaluation.judging import Space
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 WORDS = ["man", "woman", "king", "queen", "apple", "pear"]
 TABLE = np.array([
@@ -20,7 +20,7 @@ TABLE = np.array([
 def judged(tmp_path: Path, text: str) -> pa.Table:
     path = tmp_path / "domain.toml"
     path.write_text(text)
-    space = Space(Vectors(WORDS, np.arange(6), TABLE))
+    space = Space(WordVectors(WORDS, np.arange(6), TABLE))
     return domain.judge(space, "domain", domain.read(str(path)), None, 1)
 
 

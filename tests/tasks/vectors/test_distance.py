@@ -5,13 +5,13 @@ import pytest
 
 from tasks.vectors import distance as vectors_distance
 from tasks.vectors.distance import distance
-from tasks.vectors.tables import Vectors
+from tasks.vectors.tables import WordVectors
 
 WORDS = ["one", "two", "three", "four"]
 
 
-def vectors(words: list[str], table: object) -> Vectors:
-    return Vectors(words, np.arange(len(words), 0, -1), np.array(table, np.float32))
+def vectors(words: list[str], table: object) -> WordVectors:
+    return WordVectors(words, np.arange(len(words), 0, -1), np.array(table, np.float32))
 
 
 def test_words_are_compared_by_name_and_neighbours_as_sets(monkeypatch: pytest.MonkeyPatch) -> None:
