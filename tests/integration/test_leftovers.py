@@ -83,7 +83,7 @@ def test_nothing_is_left_outside_the_workspace(machine: Machine, own: Path, corp
     """A retraining with a temporary server, its reproduction, and a question to its vectors."""
     machine.w2v("retrain", *words(corpus, own))
     (run,) = MlflowClient(f"sqlite:///{own}/mlflow.db").search_runs(["1"])
-    machine.w2v("neighbors", "seaa", "--run", "champion", "--workspace", own)
+    machine.w2v("neighbors", "seaa", "--run", run.info.run_id, "--workspace", own)
     machine.w2v("reproduce", run.info.run_id, "--workspace", own, PREFECT_API_URL=PREFECT_API_URL.value())
 
     assert machine.left() == []
