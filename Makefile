@@ -56,7 +56,7 @@ theory: .venv/ready
 	@touch $@
 
 tables: .venv/ready
-	$(BIN)/python -m tasks.engine.empty_database
+	$(BIN)/python -m tasks.engine.databases.empty
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

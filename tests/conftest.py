@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from configs.loading import check
 from configs.schema import Config
-from tasks.engine import empty_database
+from tasks.engine.databases import empty
 from tasks.tracking.client import reached
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -77,7 +77,7 @@ def prefect_database(quiet_home: None, tmp_path_factory: pytest.TempPathFactory)
     """An empty Prefect database with all its tables, whose migrations take seconds."""
 
     def make(path: Path) -> None:
-        assert empty_database.create(path, "prefect")
+        assert empty.create(path, "prefect")
 
     return once(tmp_path_factory, "prefect.db", make)
 

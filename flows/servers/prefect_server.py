@@ -9,7 +9,7 @@ import sys
 
 from flows.access import strangers
 from flows.access.guard import guarded
-from tasks.engine import empty_database
+from tasks.engine.databases import empty
 from tasks.tracking.database_paths import database_at
 
 
@@ -23,7 +23,7 @@ def serve(listening: socket.socket) -> None:
     strangers.make_room()
     address = get_current_settings().server.database.connection_url
     if address and (database := database_at(address.get_secret_value())):
-        empty_database.create(database, "prefect")
+        empty.create(database, "prefect")
     settings = get_current_settings().server.api
     app = guarded(create_app(final=True), health="/api/health", sockets=True)
     server = uvicorn.Server(

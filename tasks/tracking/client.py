@@ -12,7 +12,8 @@ from socket import gaierror
 from typing import TYPE_CHECKING
 
 from configs.addresses import shown
-from tasks.engine import empty_database, waiting
+from tasks.engine import waiting
+from tasks.engine.databases import empty
 from tasks.engine.file_lock import Held
 from tasks.errors import TrackingError, Unreachable
 from tasks.refusals import cause
@@ -194,7 +195,7 @@ def _create(database: Path) -> None:
             beside = database.with_name(database.name + ".partial")
             for leftover in database.parent.glob(f"{beside.name}*"):
                 leftover.unlink()
-            empty_database.create(beside, "mlflow")
+            empty.create(beside, "mlflow")
             MlflowClient(address_of(beside), address_of(beside)).search_experiments(max_results=1)
             beside.chmod(0o600)  # SQLite gives its journals the same mode
             os.replace(beside, database)

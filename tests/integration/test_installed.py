@@ -96,6 +96,7 @@ def test_the_wheel_has_all_and_nothing_else(built: Path) -> None:
     assert {
         "flows/deployment/prefect.yaml", "flows/serving/templates/serving.html",
         "tasks/comparison/templates/comparison.html",
+        "tasks/engine/databases/prefect.sql", "tasks/engine/databases/mlflow.sql",
         "configs/quickstart.toml", *(f"{name}/py.typed" for name in ("flows", "tasks", "configs", "w2v_core")),
     } <= names  # fmt: skip
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.engine import empty_database
+from tasks.engine.databases import empty
 
 
 def contents(database: Path, program: str) -> dict[str, object]:
@@ -19,27 +19,27 @@ def contents(database: Path, program: str) -> dict[str, object]:
         defined = connection.execute("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_master").fetchall()
         found: dict[str, object] = {name: sorted(re.split(r",?\s*\n\s*", sql)) for name, sql in defined}
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            if table not in empty_database.OWN.get(program, ()):
+            if table not in empty.OWN.get(program, ()):
                 found[f"rows of {table}"] = sorted(connection.execute(f'SELECT * FROM "{table}"'))
     return found
 
 
-@pytest.mark.parametrize("program", empty_database.MIGRATIONS)
+@pytest.mark.parametrize("program", empty.MIGRATIONS)
 def test_the_tables_are_those_of_the_migrations(program: str, tmp_path: Path) -> None:
     """After a change of the lock: `make tables`."""
     database, migrated = tmp_path / "made.db", tmp_path / "migrated.db"
-    empty_database.migrated(migrated, program)
+    empty.migrated(migrated, program)
 
-    assert empty_database.create(database, program)
+    assert empty.create(database, program)
     assert contents(database, program) == contents(migrated, program)
     assert database.stat().st_mode & 0o777 == 0o600
 
 
 def test_another_version_runs_its_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The SQL of one version is not used by another one."""
-    monkeypatch.setattr(empty_database, "version", lambda program: "99.0")
+    monkeypatch.setattr(empty, "version", lambda program: "99.0")
 
-    assert not empty_database.create(tmp_path / "made.db", "prefect")
+    assert not empty.create(tmp_path / "made.db", "prefect")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -47,5 +47,5 @@ def test_a_database_that_is_there_stays(tmp_path: Path) -> None:
     """Also one that another process made in the meantime."""
     (tmp_path / "made.db").write_bytes(b"kept")
 
-    assert not empty_database.create(tmp_path / "made.db", "prefect")
+    assert not empty.create(tmp_path / "made.db", "prefect")
     assert (tmp_path / "made.db").read_bytes() == b"kept"

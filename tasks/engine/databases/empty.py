@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-TABLES = Path(__file__).parent / "tables"
+TABLES = Path(__file__).parent
 MIGRATIONS = {  # each makes the tables of the empty file in the environment variable
     "prefect": ["-m", "prefect", "server", "database", "upgrade", "--yes"],
     "mlflow": ["-c", "import os; from mlflow import MlflowClient; MlflowClient(os.environ['MLFLOW_TRACKING_URI'])"],
