@@ -163,11 +163,6 @@ class Windows(Section):
         2_000, description="The largest number of held-out windows that are evaluated."
     )
 
-    @property
-    def radius(self) -> int:
-        """Return the largest radius that any window has."""
-        return self.bound if self.window == "document" else self.window
-
 
 class Training(Section):
     """The training of the vectors."""

@@ -40,6 +40,11 @@ class Positions(NamedTuple):
     word: NDArray[np.int32]
 
 
+def largest(config: Extraction) -> int:
+    """Return the largest radius that any window has."""
+    return config.bound if config.window == "document" else config.window
+
+
 @stage("windows")
 def windows(
     tokens: Dataset,
@@ -99,10 +104,10 @@ def _part(
     def draw_shard(shard: TokenShard) -> tuple[Positions, Windows]:
         found = _positions(shard, table["word"], spared, inside=epoch is None)
         if epoch is None:
-            return found, everything(found.row, found.word, config.radius)
+            return found, everything(found.row, found.word, largest(config))
         rng = generator(seed, "windows", epoch, int(tokens.digest, 16), shard.number)
         shrink = config.shrink and not whole
-        return found, draw(found.row, found.word, keep, config.radius, shrink=shrink, shuffle=whole, rng=rng)
+        return found, draw(found.row, found.word, keep, largest(config), shrink=shrink, shuffle=whole, rng=rng)
 
     def drawn() -> Iterator[Windows]:
         nonlocal words, known, longest

@@ -14,6 +14,7 @@ from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.estimate import CorpusSize, Seen, look, stored
 from tasks.training import workers
 from tasks.vectors.tables import kept_epochs
+from tasks.windows import largest
 
 SENTENCE = 20  # words
 BASE = 400e6  # bytes of memory: the interpreter and its libraries
@@ -108,5 +109,5 @@ def _step(config: Config, vocabulary: float) -> float:
     if training.objective == "softmax":
         return 8.0 * training.batch_size * vocabulary
     if training.objective == "negative_sampling" and not training.shared_negatives:
-        return 8.0 * training.batch_size * 2 * config.windows.radius * training.negatives * training.vector_size
+        return 8.0 * training.batch_size * 2 * largest(config.windows) * training.negatives * training.vector_size
     return 0.0

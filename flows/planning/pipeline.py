@@ -11,7 +11,7 @@ from tasks.phrases.stage import join, phrases
 from tasks.tokenization import tokenization
 from tasks.training.stage import training
 from tasks.vocabulary import vocabulary
-from tasks.windows import windows
+from tasks.windows import largest, windows
 
 
 class Corpus(NamedTuple):
@@ -87,7 +87,7 @@ def learn(config: Config, corpus: Corpus, do: Do) -> Trained:
         held_out=held_out,
         config=config.training,
         tokenization=config.tokenization,
-        window=config.windows.radius,
+        window=largest(config.windows),
         seed=config.seed,
     )
     return Trained(*corpus[:3], held_out, draws, vectors, corpus.phrases)
@@ -102,6 +102,6 @@ def judge(config: Config, trained: Trained, do: Do) -> Dataset:
         config=config.evaluation,
         tokenization=config.tokenization,
         training=config.training,
-        window=config.windows.radius,
+        window=largest(config.windows),
         seed=config.seed,
     )
