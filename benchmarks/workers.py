@@ -5,6 +5,9 @@
 Prepared is what comes before the training: documents, tokens, counts, and the windows of each epoch. With `--pieces`
 the text is cut into so many files, as a corpus that grows has them; a single file is read by one worker alone.
 The time includes the start of the workers.
+
+The processor seconds say what a machine without other work would take at best, whatever else runs on this one: `bound`
+is the command's own seconds and those of the worker with the most.
 """
 
 import argparse
@@ -21,7 +24,7 @@ from flows.planning import pipeline
 from tasks.engine import environment
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
-from tasks.engine.workers import executors
+from tasks.engine.workers import engines
 
 
 class Prepared(Exception):
@@ -93,7 +96,7 @@ def prepare(config: Config) -> tuple[dict[str, float], str]:
     try:
         pipeline.learn(config, pipeline.prepare(config, compute), compute)
     except Prepared:
-        executors.end_idle()
+        engines.end_idle()
     return seconds, " ".join(digests)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from configs.schema import Config
 from flows.planning.plan import Plan
 from flows.planning.words_ahead import Words
-from tasks.engine.workers.executors import Choice, choice
+from tasks.engine.workers.choice import Choice, choice
 from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.estimate import CorpusSize, Seen, look, stored
 from tasks.training import workers

@@ -14,7 +14,7 @@ from flows.planning.cost import Expected
 from flows.planning.plan import Plan
 from tasks import notes
 from tasks.datasets.files import digest_of
-from tasks.engine.workers.executors import Choice
+from tasks.engine.workers.choice import Choice
 from tasks.errors import Unreachable
 from tasks.held_out import held_out_documents
 from tasks.ingestion import estimate

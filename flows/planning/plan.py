@@ -11,7 +11,7 @@ from tasks.engine import kernels
 from tasks.engine.outputs.readiness import ready
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
-from tasks.engine.workers import executors
+from tasks.engine.workers import choice
 from tasks.evaluation.stage import check_sets
 from tasks.tracking.session import Tracker
 
@@ -45,7 +45,7 @@ def plan(config: Config) -> Plan:
     cannot be used.
     """
     kernels.check(config.runtime)
-    executors.check(config.runtime)
+    choice.check(config.runtime)
     ready(Path(config.runtime.workspace), config.runtime.remote)
     context = Context(runtime=config.runtime)
     steps: list[PlannedStage] = []

@@ -26,7 +26,7 @@ from tasks.engine.leases import Uses
 from tasks.engine.store import Account, Dataset, Draft, FrozenModel, Store
 from tasks.engine.workers import call
 from tasks.engine.workers.call import Answer, Report
-from tasks.engine.workers.executors import Call
+from tasks.engine.workers.engines import Call
 from tasks.engine.workers.parts import Shares, arrived, run
 
 

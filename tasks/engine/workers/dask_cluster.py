@@ -11,7 +11,7 @@ from typing import Any
 from configs.schema import Runtime
 from tasks.engine.workers import call
 from tasks.engine.workers.call import Answer, Report
-from tasks.engine.workers.executors import Call, Engine
+from tasks.engine.workers.engines import Call, Engine
 from tasks.engine.workers.processes import WorkerLost
 from tasks.errors import EngineError
 

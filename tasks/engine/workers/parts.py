@@ -7,7 +7,9 @@ from pathlib import Path
 from configs.schema import Runtime
 from tasks.engine.store import Dataset
 from tasks.engine.workers.call import Answer, Report
-from tasks.engine.workers.executors import Call, Choice, Progress, choice, ordered
+from tasks.engine.workers.choice import Choice, choice
+from tasks.engine.workers.engines import Call
+from tasks.engine.workers.turns import Progress, ordered
 from tasks.errors import DeterminismError, EngineError
 
 

@@ -15,7 +15,7 @@ from configs.loading import ConfigError
 from configs.schema import Runtime, Vocabulary
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
-from tasks.engine.workers import executors
+from tasks.engine.workers import choice, engines
 from tasks.errors import EngineError, InputError
 from tests.support.paths import PROJECT
 from tests.support.servers import free_port
@@ -67,7 +67,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         patch.setenv("PYTHONPATH", str(PROJECT))
         made = Cluster(tmp_path_factory.mktemp("cluster"))
         yield made
-        executors.end_idle()
+        engines.end_idle()
         made.end()
 
 
@@ -116,7 +116,7 @@ def test_a_cluster_of_this_machine_is_started_and_ended(tmp_path: Path, monkeypa
     """Without an address; the bits are the same for two workers."""
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
     made = squares(tmp_path / "dask", engine="dask", workers=2)
-    executors.end_idle()
+    engines.end_idle()
 
     assert made.digest == squares(tmp_path / "threads", engine="threads").digest
 
@@ -135,7 +135,7 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: 
 
 def test_another_host_needs_a_shared_store() -> None:
     """A scheduler elsewhere is refused before anything starts; one of this host is not."""
-    executors.check(Runtime(engine="dask", engine_address="tcp://127.0.0.1:8786"))
+    choice.check(Runtime(engine="dask", engine_address="tcp://127.0.0.1:8786"))
 
     with pytest.raises(ConfigError, match=r"engine_address = 'tcp://192\.0\.2\.77:8786'\nexpected  runtime\.remote"):
-        executors.check(Runtime(engine="dask", engine_address="tcp://192.0.2.77:8786"))
+        choice.check(Runtime(engine="dask", engine_address="tcp://192.0.2.77:8786"))

@@ -16,9 +16,9 @@ from configs.loading import ConfigError, check
 from configs.schema import Runtime, Vocabulary
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
-from tasks.engine.workers import executors
+from tasks.engine.workers import engines
 from tasks.engine.workers.call import Answer
-from tasks.engine.workers.executors import Choice, choice
+from tasks.engine.workers.choice import Choice, choice
 from tasks.engine.workers.parts import arrived
 from tasks.errors import DeterminismError, EngineError, InputError
 from tests.support.paths import PROJECT
@@ -36,7 +36,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def none_left() -> Iterator[None]:
     yield
-    executors.end_idle()
+    engines.end_idle()
 
 
 def on(folder: Path, engine: str, workers: int = 2, **settings: Any) -> Context:
@@ -62,7 +62,7 @@ def test_engines_and_workers_change_no_bit(tmp_path: Path) -> None:
 def test_the_first_refusal_is_told_in_its_words(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever worker meets it: the error is of the same kind, with the same text, and finished parts are kept."""
     monkeypatch.setenv("DEMO_REFUSES", "4")
-    executors.end_idle()  # workers have the environment of their start
+    engines.end_idle()  # workers have the environment of their start
     context = on(tmp_path, engine)
 
     with pytest.raises(InputError, match=r"^this number\nexpected  another$"):
@@ -78,7 +78,7 @@ def test_a_killed_worker_changes_nothing(
 ) -> None:
     """Its call runs again on another, and the log says so."""
     monkeypatch.setenv("DEMO_DIES_ONCE", "5")
-    executors.end_idle()
+    engines.end_idle()
     made = squares(on(tmp_path / "killed", "processes"))
     monkeypatch.delenv("DEMO_DIES_ONCE")
 
@@ -89,7 +89,7 @@ def test_a_killed_worker_changes_nothing(
 def test_three_deaths_end_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the part, how the worker ended, and a way out."""
     monkeypatch.setenv("DEMO_DIES", "3")
-    executors.end_idle()
+    engines.end_idle()
 
     with pytest.raises(
         EngineError, match=r"demo, part 4 of 9 failed 3 times(?s:.*)killed by signal 9(?s:.*)fewer workers"
@@ -100,7 +100,7 @@ def test_three_deaths_end_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_fault_is_told_with_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nobody foresaw comes back with the line that raised it and the host."""
     monkeypatch.setenv("DEMO_FAULT", "3")
-    executors.end_idle()
+    engines.end_idle()
 
     with pytest.raises(
         EngineError, match=r"part 4 of 9(?s:.*)_misbehave(?s:.*)ZeroDivisionError: a fault of ours\non "
@@ -115,7 +115,7 @@ def test_other_kernels_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     other = "Haswell" if "openblas Haswell" not in kernels()["blas"] else "SkylakeX"
     monkeypatch.setenv("OPENBLAS_CORETYPE", other)
-    executors.end_idle()
+    engines.end_idle()
 
     with pytest.raises(EngineError, match=rf"another result of .*rounding\nexpected  kernels .*\nfound     .*{other}"):
         roundings.compute(context=on(tmp_path, "processes"), numbers=[1, 2])
@@ -130,7 +130,7 @@ def test_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     changed = other / "tests" / "support" / "stages.py"
     changed.write_text(changed.read_text().replace("number**2", "number**3"))
     monkeypatch.setenv("PYTHONPATH", str(other))
-    executors.end_idle()
+    engines.end_idle()
 
     with pytest.raises(
         EngineError, match=r"another result of .*square\nexpected  code [0-9a-f]{32}, as on .*\nfound     code"
@@ -182,14 +182,27 @@ def workers_of(pid: int) -> list[psutil.Process]:
 
 def test_idle_workers_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Soon after the last call no worker is left: a training needs their memory."""
-    executors.end_idle()
-    monkeypatch.setattr(executors, "IDLE", 0.5)
+    engines.end_idle()
+    monkeypatch.setattr(engines, "IDLE", 0.5)
     squares(on(tmp_path, "processes"))
     children = [each for each in psutil.Process().children() if "tasks.engine.workers.child" in each.cmdline()]
     _, alive = psutil.wait_procs(children, 30)
 
     assert children
     assert not alive
+
+
+def test_workers_that_were_used_since_wait_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wait from the end of their last stage on, not of their first: to start them again takes a second each."""
+    monkeypatch.setattr(engines, "IDLE", 1.0)
+    used = []
+    for _ in range(3):
+        with engines.used(Choice("processes", 1), Runtime()) as engine:
+            used.append(engine)
+        time.sleep(0.6)
+    engines.end_idle()
+
+    assert used[0] is used[1] is used[2]
 
 
 def test_two_results_for_one_key_are_an_error(tmp_path: Path) -> None:
