@@ -21,8 +21,7 @@ from pydantic import BaseModel, TypeAdapter
 from configs.schema import Runtime, Section
 from tasks import errors
 from tasks.datasets.files import digest_of
-from tasks.engine import kernels
-from tasks.engine.allocator import give_back
+from tasks.engine import allocator, kernels
 from tasks.engine.store import Dataset, Store
 from tasks.errors import EngineError, PipelineError, StoreError
 
@@ -102,7 +101,7 @@ def _answer(call: dict[str, Any], report: Report) -> dict[str, Any]:
 def _make(call: dict[str, Any], report: Report) -> Dataset:
     from tasks.engine.stage import Context
 
-    give_back()
+    allocator.keep()
     runtime = Runtime.model_validate_json(json.dumps(call["runtime"]))
     if call["host"] != socket.gethostname() and (folder := os.environ.get(WORKSPACE)):
         runtime = runtime.model_copy(update={"workspace": folder})
