@@ -6,8 +6,8 @@ Prepared is what comes before the training: documents, tokens, counts, and the w
 the text is cut into so many files, as a corpus that grows has them; a single file is read by one worker alone.
 The time includes the start of the workers.
 
-The processor seconds say what a machine without other work would take at best, whatever else runs on this one: `bound`
-is the command's own seconds and those of the worker with the most.
+The processor seconds of the command and of each worker say what to expect of a machine without other work, whatever
+else runs on this one: `bound` is the command's and those of the worker that had most to do.
 """
 
 import argparse
@@ -17,6 +17,9 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from configs.loading import check
 from configs.schema import Config
@@ -45,11 +48,9 @@ def main() -> None:
         source = cut(options.text, options.pieces, Path(folder))
         for workers in options.workers:
             config = configured(source, f"{folder}/ws{workers}", options.engine, workers, options.epochs)
-            seconds, digest = prepare(config)
-            digests.add(digest)
-            total = round(sum(seconds.values()), 2)
-            cpu = environment.describe()["cpu"]["model"]
-            print(json.dumps({"workers": workers, "total": total, "stages": seconds, "cpu": cpu}), flush=True)
+            found = prepare(config)
+            digests.add(found.pop("digests"))
+            print(json.dumps({"workers": workers, **found, "cpu": environment.describe()["cpu"]["model"]}), flush=True)
     assert len(digests) == 1, "the bits depend on the number of workers"
 
 
@@ -78,11 +79,12 @@ def configured(source: str, workspace: str, engine: str, workers: int, epochs: i
     )
 
 
-def prepare(config: Config) -> tuple[dict[str, float], str]:
-    """Return the seconds of each stage, and the digests of all that they wrote."""
+def prepare(config: Config) -> dict[str, Any]:
+    """Return the seconds of each stage, the processor seconds of each process, and the digests of what was written."""
     context = Context(runtime=config.runtime)
     seconds: dict[str, float] = {}
     digests: list[str] = []
+    before = time.process_time()
 
     def compute(stage: Stage, **arguments: object) -> Dataset:
         if stage.name == "training":
@@ -96,8 +98,14 @@ def prepare(config: Config) -> tuple[dict[str, float], str]:
     try:
         pipeline.learn(config, pipeline.prepare(config, compute), compute)
     except Prepared:
+        own = time.process_time() - before
+        workers = [each.cpu_times() for each in psutil.Process().children()]
         engines.end_idle()
-    return seconds, " ".join(digests)
+    each = [round(times.user + times.system, 2) for times in workers]
+    used = {"command": round(own, 2), "each": each, "bound": round(own + max(each, default=0), 2)}
+    return {
+        "total": round(sum(seconds.values()), 2), "stages": seconds, "processor": used, "digests": " ".join(digests)
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """Stages for tests of the engines, in a module that workers can import."""
 
+import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
+
+import pyarrow
 
 from configs.schema import Vocabulary
 from tasks.engine.stage import Context, stage
@@ -41,6 +45,12 @@ def rounding(number: int, draft: Draft, context: Context) -> Account:
 def roundings(numbers: list[int], draft: Draft, context: Context) -> Account:
     draft.parts = rounding.parts([{"number": number} for number in numbers], [1] * len(numbers), draft, context)
     return joined(draft.parts)
+
+
+def loaded(name: str) -> str:
+    """Return whether a worker has loaded a module, after it has made an array."""
+    pyarrow.array(["word"])
+    return json.dumps(name in sys.modules)
 
 
 def _misbehave(what: str, workspace: Path) -> None:

@@ -16,13 +16,14 @@ from configs.loading import ConfigError, check
 from configs.schema import Runtime, Vocabulary
 from tasks.engine.stage import Context
 from tasks.engine.store import Dataset
-from tasks.engine.workers import engines
+from tasks.engine.workers import call, engines
 from tasks.engine.workers.call import Answer
 from tasks.engine.workers.choice import Choice, choice
 from tasks.engine.workers.parts import arrived
+from tasks.engine.workers.processes import Processes
 from tasks.errors import DeterminismError, EngineError, InputError
 from tests.support.paths import PROJECT
-from tests.support.stages import demo, roundings
+from tests.support.stages import demo, loaded, roundings
 
 NUMBERS = list(range(9))
 
@@ -203,6 +204,17 @@ def test_workers_that_were_used_since_wait_anew(monkeypatch: pytest.MonkeyPatch)
     engines.end_idle()
 
     assert used[0] is used[1] is used[2]
+
+
+def test_a_worker_loads_no_pandas() -> None:
+    """It costs each worker 0.2 s and 33 MB, and no part needs it."""
+    with Processes(1) as workers:
+        answers = [
+            workers.submit(call.run, call.of_function(loaded, name), lambda *_: None).result()
+            for name in ("pandas", "pyarrow")
+        ]
+
+    assert [call.answered(answer).digest for answer in answers] == ["false", "true"]
 
 
 def test_two_results_for_one_key_are_an_error(tmp_path: Path) -> None:
