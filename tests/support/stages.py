@@ -48,7 +48,7 @@ def roundings(numbers: list[int], draft: Draft, context: Context) -> Account:
 
 
 def loaded(name: str) -> str:
-    """Return whether a worker has loaded a module, after it has made an array."""
+    """Return true, as JSON, if a worker has loaded a module after it has made an array."""
     pyarrow.array(["word"])
     return json.dumps(name in sys.modules)
 
