@@ -1,4 +1,4 @@
-"""documents → tokens: cut texts into words, with regular expressions over whole shards at a time."""
+"""documents → tokens: cut texts into words, whole shards at a time."""
 
 import logging
 from collections import Counter
@@ -19,7 +19,8 @@ from tasks.engine.store import Account, Dataset, Draft, joined
 from tasks.engine.threads import ordered_map
 from tasks.errors import InputError
 from tasks.text import patterns, segmenters
-from tasks.text.normalization import BREAK, Rules, normalized, spaceless, words
+from tasks.text.cutting import cut
+from tasks.text.normalization import BREAK, Rules, normalized, spaceless
 
 log = logging.getLogger("w2v")
 FILES = 4  # of documents, 2 MB of text each by default, that become one part of tokens: a second's work
@@ -103,11 +104,10 @@ def tokenize(document: pa.Array, text: pa.Array, config: Tokenization) -> pa.Tab
     if config.kind == "items":
         found = pc.not_equal(text, "")
         return pa.table({"document": document.filter(found), "tokens": pc.split_pattern(text.filter(found), BREAK)})
-    text = normalized(text, config.lowercase)
     if config.sentences:
-        sentences = pc.split_pattern_regex(text, SENTENCE_END)
+        sentences = pc.split_pattern_regex(normalized(text, config.lowercase), SENTENCE_END)
         document, text = document.take(pc.list_parent_indices(sentences)), pc.list_flatten(sentences)
-    found, lists = words(text, Rules.of(config))
+    found, lists = cut(text, Rules.of(config)).lists()
     return pa.table({"document": document.filter(found), "tokens": lists})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -66,9 +67,9 @@ def _counts(tokens: Dataset, draft: Draft, context: Context) -> Account:
 
 
 def _count_shard(file: Path) -> pa.Table:
-    words = contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"]
-    counts = pc.value_counts(pc.list_flatten(words))
-    return pa.table({"word": counts.field("values").cast(pa.string()), "count": counts.field("counts")})
+    words = contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"].combine_chunks().flatten()
+    counts = np.bincount(words.indices.to_numpy(), minlength=len(words.dictionary))
+    return pa.table({"word": words.dictionary, "count": counts})
 
 
 def _merged(parts: Sequence[Dataset]) -> pa.Table:

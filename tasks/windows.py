@@ -136,24 +136,24 @@ def _shards(tokens: Dataset) -> Iterator[TokenShard]:
 def _positions(
     shard: TokenShard, vocabulary: pa.ChunkedArray, held_out: NDArray[np.bool_], *, inside: bool
 ) -> Positions:
-    table = contracts.read_tokens(shard.file)
-    lists = table["tokens"]
-    lengths = pc.list_value_length(lists).to_numpy()
-    takes_part = np.repeat(held_out[table["document"].to_numpy()] == inside, lengths)
-    row = np.repeat(np.arange(shard.rows, shard.rows + len(table), dtype=np.int32), lengths)
-    word = _ids(pc.list_flatten(lists), vocabulary)
-    used = takes_part & (word >= 0)
-    return Positions(int(takes_part.sum()), row[used], word[used])
+    table = contracts.read(shard.file, contracts.TOKENS)
+    row = np.arange(shard.rows, shard.rows + len(table), dtype=np.int32)
+    takes_part = held_out[table["document"].to_numpy()] == inside
+    lists = table["tokens"].combine_chunks()
+    if not takes_part.all():
+        row, lists = row[takes_part], lists.filter(pa.array(takes_part))
+    words = lists.flatten()
+    word = _ids(words, vocabulary)
+    row = np.repeat(row, lists.value_lengths().to_numpy())
+    known = word >= 0
+    return Positions(len(words), row[known], word[known])
 
 
-def _ids(words: pa.ChunkedArray, vocabulary: pa.ChunkedArray) -> NDArray[np.int32]:
-    """Return the id of each word, −1 if it is unknown; each distinct word of a chunk is looked up once."""
-    ids = [np.empty(0, np.int32)]
-    for chunk in words.chunks:
-        distinct = chunk.dictionary.cast(pa.string())
-        id_of = pc.index_in(distinct, value_set=vocabulary.combine_chunks()).fill_null(-1).to_numpy()
-        ids.append(id_of[chunk.indices.to_numpy()])
-    return np.concatenate(ids)
+def _ids(words: pa.DictionaryArray, vocabulary: pa.ChunkedArray) -> NDArray[np.int32]:
+    """Return the id of each word, −1 if it is unknown; each distinct word is looked up once."""
+    id_of = pc.index_in(words.dictionary, value_set=vocabulary.combine_chunks()).fill_null(-1).to_numpy()
+    ids: NDArray[np.int32] = id_of[words.indices.to_numpy()]
+    return ids
 
 
 def _cut(shards: Iterable[Windows], rows: int) -> Iterator[Windows]:

@@ -78,11 +78,10 @@ def outside(files: list[Path], known: list[str]) -> float:
     """Return the share of the tokens in these files that are not among the known words."""
     total = unknown = 0
     for file in files:
-        tokens = contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"]
-        counted = pc.value_counts(pc.list_flatten(tokens))
-        strange = pc.invert(pc.is_in(counted.field("values"), value_set=pa.array(known, pa.string())))
-        total += pc.sum(counted.field("counts")).as_py() or 0
-        unknown += pc.sum(counted.field("counts").filter(strange)).as_py() or 0
+        words = contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"].combine_chunks().flatten()
+        strange = pc.invert(pc.is_in(words.dictionary, value_set=pa.array(known, pa.string())))
+        total += len(words)
+        unknown += int(np.count_nonzero(strange.to_numpy(zero_copy_only=False)[words.indices.to_numpy()]))
     return unknown / total
 
 

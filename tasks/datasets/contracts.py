@@ -5,7 +5,7 @@ Every stage reads and writes through this module, so that a file of another vers
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +15,7 @@ from tasks.errors import ContractError
 Read = TypeVar("Read", pq.ParquetFile, pa.Table)
 
 ROW_GROUP_ROWS = 1_000_000
+TEXTS = (pa.string(), pa.large_string())
 
 
 class Contract(NamedTuple):
@@ -32,14 +33,25 @@ class Contract(NamedTuple):
     def stamped(self) -> pa.Schema:
         return self.schema.with_metadata({"contract": self.id})
 
+    @property
+    def dictionaries(self) -> list[str]:
+        """Return the columns that are read as Parquet stores them, as numbers of distinct values."""
+        lists = [field for field in self.schema if pa.types.is_list(field.type)]
+        return [f"{field.name}.list.element" for field in lists if pa.types.is_dictionary(field.type.value_type)]
+
+    @property
+    def numbers(self) -> list[str]:
+        """Return the columns of numbers."""
+        return [field.name for field in self.schema if not pa.types.is_nested(field.type) and field.type not in TEXTS]
+
 
 DOCUMENTS = Contract(  # a row is a document
     "documents", 1,
     pa.schema({"document": pa.int64(), "source": pa.string(), "text": pa.large_string()}),
 )  # fmt: skip
-TOKENS = Contract(  # a row is a document, or a sentence of one
-    "tokens", 1,
-    pa.schema({"document": pa.int64(), "tokens": pa.large_list(pa.large_string())}),
+TOKENS = Contract(  # a row is a document, or a sentence of one; each distinct word of a file is stored once
+    "tokens", 2,
+    pa.schema({"document": pa.int64(), "tokens": pa.list_(pa.dictionary(pa.int32(), pa.string()))}),
 )  # fmt: skip
 PHRASES = Contract(  # a row is a phrase, by pass, falling count, then its words
     "phrases", 1,
@@ -93,10 +105,15 @@ def write(path: Path, contract: Contract, tables: pa.Table | Iterable[pa.Table])
     """Write `tables` to one file after checking them against the contract; return the number of rows."""
     rows = 0
     # a dictionary larger than its page would be replaced by plain text: five times the size, and slower to read
-    options = {"compression": "zstd", "compression_level": 1, "dictionary_pagesize_limit": 1 << 24}
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "dictionary_pagesize_limit": 1 << 24}
     # a dictionary of floats, which hardly repeat, takes half a gigabyte for 42,000 vectors of size 100
     options["use_dictionary"] = not any(pa.types.is_fixed_size_list(field.type) for field in contract.schema)
+    options |= {"write_statistics": contract.numbers}  # the least of many words takes as long as writing them
+    options |= {"data_page_version": "2.0", "write_batch_size": 1 << 16}  # levels are then not compressed
+    options |= {"store_schema": not contract.dictionaries}  # so other programs read words, not numbers
     with pq.ParquetWriter(path, contract.stamped, **options) as writer:
+        if not options["store_schema"]:
+            writer.add_key_value_metadata({"contract": contract.id})
         for table in [tables] if isinstance(tables, pa.Table) else tables:
             writer.write_table(table.cast(contract.stamped), row_group_size=ROW_GROUP_ROWS)
             rows += table.num_rows
@@ -106,18 +123,15 @@ def write(path: Path, contract: Contract, tables: pa.Table | Iterable[pa.Table])
 def read(path: Path, contract: Contract, columns: list[str] | None = None) -> pa.Table:
     """Return the whole file as a table. Raises ContractError if it is damaged or of another contract."""
     with _open(path, contract) as file:
+        if contract.dictionaries and file.num_row_groups > 1:  # each group has dictionaries of its own
+            groups = range(file.num_row_groups)
+            return _checked(path, lambda: pa.concat_tables(file.read_row_group(n, columns) for n in groups))
         return _checked(path, lambda: file.read(columns=columns))
 
 
-def read_tokens(path: Path) -> pa.Table:
-    """Return the tokens as Parquet stores them, dictionary and indices: a distinct word is looked up once."""
-    _open(path, TOKENS).close()
-    return _checked(path, lambda: pq.read_table(path, read_dictionary=["tokens.list.element"]))
-
-
 def _open(path: Path, contract: Contract) -> pq.ParquetFile:
-    file = _checked(path, lambda: pq.ParquetFile(path))
-    stamp = (file.schema_arrow.metadata or {}).get(b"contract", b"of no contract").decode()
+    file = _checked(path, lambda: pq.ParquetFile(path, read_dictionary=contract.dictionaries))
+    stamp = (file.metadata.metadata or {}).get(b"contract", b"of no contract").decode()
     if stamp != contract.id or not file.schema_arrow.remove_metadata().equals(contract.schema, check_metadata=False):
         expected = ", ".join(f"{f.name}: {f.type}" for f in contract.schema)
         found = ", ".join(f"{f.name}: {f.type}" for f in file.schema_arrow)

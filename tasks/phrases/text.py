@@ -25,8 +25,8 @@ class Text(NamedTuple):
     def lists(self) -> pa.Array:
         """Return the rows as lists of words."""
         offsets = np.searchsorted(self.row, np.arange(self.rows + 1))
-        values = self.words.cast(pa.large_string()).take(pa.array(self.id))
-        return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+        values = pa.DictionaryArray.from_arrays(pa.array(self.id.astype(np.int32)), self.words)
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
 
     def ids(self, words: pa.Array) -> NDArray[np.int64]:
         """Return the id of each word of the text among these words, −1 for others."""
@@ -66,7 +66,7 @@ class Joiner:
 
 def read_text(file: Path) -> Text:
     """Return a file of tokens as a text. Raises ContractError if it is none."""
-    return text_of(contracts.read_tokens(file)["tokens"].combine_chunks())
+    return text_of(contracts.read(file, contracts.TOKENS, ["tokens"])["tokens"].combine_chunks())
 
 
 def text_of(lists: pa.Array) -> Text:

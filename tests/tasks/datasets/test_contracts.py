@@ -72,8 +72,29 @@ def test_tokens_come_as_dictionary(tmp_path: Path) -> None:
     table = pa.table({"document": np.arange(4), "tokens": [words] * 4})
     contracts.write(path, contracts.TOKENS, table)
 
-    read = contracts.read_tokens(path)["tokens"].combine_chunks()
+    read = contracts.read(path, contracts.TOKENS)["tokens"].combine_chunks()
 
     assert pa.types.is_dictionary(read.type.value_type)
     assert len(read.values.dictionary) == 50_000
     assert read[3].as_py() == words
+
+
+def test_tokens_of_several_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with a dictionary for each of its row groups is read as one column, whose chunks can be joined."""
+    monkeypatch.setattr(contracts, "ROW_GROUP_ROWS", 2)
+    path = tmp_path / "tokens.parquet"
+    lists = [["b", "a"], ["b"], ["c", "a"], ["d"], []]
+    contracts.write(path, contracts.TOKENS, pa.table({"document": range(5), "tokens": lists}))
+
+    read = contracts.read(path, contracts.TOKENS)["tokens"].combine_chunks()
+
+    assert read.to_pylist() == lists
+    assert read.flatten().dictionary.to_pylist() == ["b", "a", "c", "d"]
+
+
+def test_other_programs_read_words(tmp_path: Path) -> None:
+    """Without our contract, tokens are lists of words, not numbers."""
+    path = tmp_path / "tokens.parquet"
+    contracts.write(path, contracts.TOKENS, pa.table({"document": [0], "tokens": [["b", "a", "b"]]}))
+
+    assert pq.read_table(path).schema.field("tokens").type == pa.list_(pa.field("element", pa.string()))
