@@ -6,7 +6,7 @@ not.
 
 import ast
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,12 +17,13 @@ OWN_PACKAGES = ("tasks", "w2v_core", "configs")
 # Packages that compute no result: the engine, tracking, errors; and the config, whose values are in the key themselves.
 # tests/test_architecture.py and tests/tasks/engine/test_code_digest.py check that they import no core.
 EXEMPT = ("tasks.engine", "tasks.tracking", "tasks.errors", "configs")
+SILENT = frozenset({"ctx", "kind", "type_comment", "type_ignores"})  # fields of a syntax tree
 
 
 @functools.cache
 def code_digest(module: str) -> str:
     """Return the digest of the meaning of a module and of every own module that it imports, directly or not."""
-    return digest_of({name: _digest_of_source(path.read_text("utf-8")) for name, path in closure(module).items()})
+    return digest_of({name: _digest_of_source(path.read_text("utf-8")) for name, path in _covered(module)})
 
 
 @functools.cache  # stages share most of their modules
@@ -32,15 +33,19 @@ def _digest_of_source(source: str) -> str:
 
 def closure(module: str) -> dict[str, Path]:
     """Return the file of each module that a stage's key covers: the stage's own, and every own module it imports."""
-    seen: dict[str, Path] = {}
+    return dict(_covered(module))
+
+
+def _covered(module: str) -> Iterator[tuple[str, Path]]:
+    seen: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
         spec = None if name in seen or exempt(name) else find_spec(name)
         if spec and spec.origin:
-            seen[name] = Path(spec.origin)
-            waiting += own_imports(seen[name].read_text("utf-8"), name)
-    return seen
+            seen.add(name)
+            yield name, Path(spec.origin)
+            waiting += own_imports(Path(spec.origin).read_text("utf-8"), name)
 
 
 def exempt(module: str) -> bool:
@@ -56,7 +61,7 @@ def own_imports(source: str, module: str) -> list[str]:
     package's `__init__` would have to look up.
     """
     names: list[str] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_tree(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names if _is_own(alias.name)]
         elif isinstance(node, ast.ImportFrom):
@@ -94,24 +99,34 @@ def meaning(source: str) -> str:
     The text is the same in Python 3.11 to 3.14, unlike that of `ast.dump`: it omits empty fields, as later versions add
     some, `ctx`, which follows from the place, and the kind of a string's quotes.
     """
-    return "".join(_text_of(ast.parse(source)))
+    text: list[str] = []
+    _tell(_tree(source), text.append)
+    return "".join(text)
 
 
-def _text_of(node: object) -> Iterator[str]:
+@functools.lru_cache(maxsize=8)  # its imports are read a moment after its meaning
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+def _tell(node: object, say: Callable[[str], None]) -> None:
     if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for field, value in ast.iter_fields(node):
+        say(f"({type(node).__name__}")
+        for field in node._fields:
+            if field in SILENT:
+                continue
+            value = getattr(node, field, None)
             if field == "values" and isinstance(node, ast.JoinedStr):  # 3.12.1 alone ends a format with an empty text
-                value = [part for part in value if not (isinstance(part, ast.Constant) and part.value == "")]
-            if field not in ("ctx", "kind", "type_comment", "type_ignores") and value is not None and value != []:
-                yield f" {field}="
-                yield from _text_of(value)
-        yield ")"
+                value = [part for part in value or [] if not (isinstance(part, ast.Constant) and part.value == "")]
+            if value is not None and value != []:
+                say(f" {field}=")
+                _tell(value, say)
+        say(")")
     elif isinstance(node, list):
-        yield "["
+        say("[")
         for item in node:
             if not (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)):  # a docstring does nothing
-                yield from _text_of(item)
-        yield "]"
+                _tell(item, say)
+        say("]")
     else:
-        yield f"{type(node).__name__}:{node!a}"
+        say(f"{type(node).__name__}:{node!a}")
