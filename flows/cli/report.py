@@ -116,8 +116,7 @@ def show_plan(config: Config, tracker: Tracker, planned: Plan) -> None:
         say(console, (f"⚠ {warned}", "bold yellow"))
     say(console, f"\nstore  {Path(config.runtime.workspace).absolute() / 'store'}")
     if foreseen.engine and not planned.nothing_to_do:
-        chosen, memory = foreseen.engine
-        say(console, f"engine {chosen} at the preparation of the text, ~{memory / 1e6:,.0f} MB each")
+        say(console, f"engine {foreseen.engine.described}")
     if config.runtime.remote:
         say(console, f"remote {config.runtime.remote}")
     if planned.nothing_to_do:

@@ -23,8 +23,6 @@ WORKER = 150e6  # bytes of memory: a process that learns replicas, without its t
 MET = 2e9  # bytes of replicas' tables that one process combines in a second
 PUBLICATION = 10.0  # seconds, mostly in MLflow's libraries
 PART = 8e6  # characters of text in a part, about; many small files make parts of half that size
-PREPARER = 100e6  # bytes of memory of a worker process without a part
-OF_A_PART = 150e6  # bytes of memory for a part at work
 
 
 class Expected(NamedTuple):
@@ -44,10 +42,9 @@ def seen(config: Config, planned: Plan) -> Seen:
     return stored(planned.outputs.trained.documents)
 
 
-def engine(config: Config, corpus: CorpusSize) -> tuple[Choice, float]:
-    """Return the engine that is expected to prepare the text, and the memory of each worker beside this process."""
-    found = choice(config.runtime, max(1, round(corpus.characters / PART)))
-    return found, OF_A_PART + (0 if found.engine == "threads" else PREPARER)
+def engine(config: Config, corpus: CorpusSize) -> Choice:
+    """Return the engine that is expected to prepare the text."""
+    return choice(config.runtime, max(1, round(corpus.characters / PART)))
 
 
 def expect(config: Config, corpus: CorpusSize, found: Words) -> dict[str, Expected]:

@@ -36,7 +36,7 @@ class Foreseen(NamedTuple):
 
     expected: dict[str, Expected]
     warnings: list[str]
-    engine: tuple[Choice, float] | None  # and the memory of each worker; None if the size of the text is not known
+    engine: Choice | None  # None if the size of the text is not known
 
 
 def foresee(config: Config, tracker: Tracker, planned: Plan) -> Foreseen:
@@ -57,7 +57,7 @@ def foresee(config: Config, tracker: Tracker, planned: Plan) -> Foreseen:
     _FORESEEN.add(_of(config))
     engine = cost.engine(config, seen.corpus) if seen.corpus else None
     if engine and "tokenization" in runs:
-        warnings += _workers(*engine)
+        warnings += _workers(engine)
     return Foreseen(expected, [*warnings, *(_sizes(config, there) if there else [])], engine)
 
 
@@ -144,11 +144,11 @@ def _sizes(config: Config, runs: dict[str, Expected]) -> Iterator[str]:
         yield f"this will take about {seconds / 86_400:,.0f} days: fewer training.epochs take less"
 
 
-def _workers(chosen: Choice, each: float) -> Iterator[str]:
+def _workers(chosen: Choice) -> Iterator[str]:
     """Yield a warning if all workers of this machine together need more memory than it has."""
-    memory, wanted = psutil.virtual_memory().total, cost.BASE + chosen.workers * each
+    memory, wanted = psutil.virtual_memory().total, cost.BASE + chosen.workers * chosen.memory
     if wanted > memory:
-        fits = max(1, int((memory - cost.BASE) / each))
+        fits = max(1, int((memory - cost.BASE) / chosen.memory))
         amounts = f"about {wanted / 1e6:,.0f} MB of {memory / 1e6:,.0f} MB"
         yield f"memory of {chosen}: {amounts}; runtime.workers={fits} would fit"
 

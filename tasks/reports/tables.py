@@ -10,6 +10,7 @@ from tasks import notes
 from tasks.display.markdown import code, tabular, text
 from tasks.engine.facts import Band, EvaluationFacts, VocabularyFacts, recorded
 from tasks.engine.store import Manifest
+from tasks.engine.workers.choice import choice
 from tasks.evaluation import learning
 from tasks.tracking.names import ABOUT_SCORES, COVERAGE, HIGH, LOW
 
@@ -76,6 +77,7 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     warned = learning.warning(judged, config.promotion)
     return "\n\n".join([
         f"**{text(config.name)}**: {_summary(config, stages)}",
+        f"Engine: {choice(config.runtime, len(stages['tokens'].parts)).described}.",
         *([f"⚠ {text(warned)}"] if warned else []),
         *map(text, notes.notes(stages)),
         tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(judged["metrics"])]),

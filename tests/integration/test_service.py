@@ -125,12 +125,12 @@ def test_up_names_the_addresses_and_starts_nothing_twice(box: Box) -> None:
 
 
 def test_status_says_what_runs_and_what_comes(box: Box) -> None:
-    """It lists three parts and the time of the next retraining."""
+    """It lists three parts and the time of the next retraining, with its engine."""
     said = box.status()
 
     assert [line.split()[:2] for line in said.splitlines()[1:4]] == [["✓", "prefect"], ["✓", "mlflow"], ["✓", "worker"]]
     assert re.match(r"up since [\d-]+ \d\d:\d\d \w+\n", said)
-    assert re.search(r"next run  [\d-]+ \d\d:\d\d \w+  retrain", said)
+    assert re.search(r"next run  [\d-]+ \d\d:\d\d \w+  retrain\nengine    \d+ \w+ at the preparation of the text", said)
 
 
 def test_both_servers_ask_for_a_password(box: Box) -> None:

@@ -399,6 +399,7 @@ def test_the_report(published: Published) -> None:
 
     assert "| similarity/pairs |" in page
     assert "| word | nearest neighbours |" in page
+    assert "Engine: 2 threads at the preparation of the text, ~150 MB each." in page
     assert rows["similarity/pairs"]["coverage"] == 0.75
     assert rows["analogy/family.3cosadd"]["coverage"] == 1
     assert rows["loss/held_out"] == {

@@ -12,6 +12,8 @@ from configs.loading import ConfigError
 from configs.schema import Runtime
 
 MANY = 8  # calls at once, from which a process a core pays
+PROCESS = 100e6  # bytes of memory of a worker process without a part
+PART = 150e6  # bytes of memory for a part at work
 
 
 class Choice(NamedTuple):
@@ -19,6 +21,16 @@ class Choice(NamedTuple):
 
     engine: str
     workers: int  # 0 for a cluster that runs already: it has workers of its own
+
+    @property
+    def memory(self) -> float:
+        """Return the bytes of memory that each worker needs, beside those of the command."""
+        return PART + (0 if self.engine == "threads" else PROCESS)
+
+    @property
+    def described(self) -> str:
+        """Return the engine, its workers and their memory, for plan, status and reports."""
+        return f"{self} at the preparation of the text, ~{self.memory / 1e6:,.0f} MB each"
 
     def __str__(self) -> str:
         if not self.workers:

@@ -18,6 +18,7 @@ from typing import Any
 from tasks.engine.environment import MODULE
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+CHILD = "tasks.engine.workers.child"  # the module that a worker process runs
 LAST = 2_000  # bytes of what a lost worker wrote to its standard error
 PATIENCE = 5.0  # seconds for a worker to end after its input was closed
 
@@ -71,7 +72,7 @@ class Worker:
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
         self._process = subprocess.Popen(
-            [*MODULE, "tasks.engine.workers.child"],
+            [*MODULE, CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
