@@ -10,9 +10,10 @@ from pathlib import Path
 import pyarrow
 
 from configs.schema import Vocabulary
+from tasks.engine.outputs import remote
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Draft, joined
-from tasks.errors import InputError
+from tasks.errors import InputError, RemoteError
 
 
 @stage("demo")
@@ -51,6 +52,13 @@ def loaded(name: str) -> str:
     """Return true, as JSON, if a worker has loaded a module after it has made an array."""
     pyarrow.array(["word"])
     return json.dumps(name in sys.modules)
+
+
+def without_remote(text: str) -> str:
+    """Return the text though the remote fails."""
+    with remote.going_on():
+        raise RemoteError("the remote is away")
+    return text
 
 
 def _misbehave(what: str, workspace: Path) -> None:

@@ -37,6 +37,7 @@ ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 # what a user must set, by scheme, so that an error can name it
 KEYS = {"s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "gs": ("GOOGLE_APPLICATION_CREDENTIALS",), "file": ()}
 
+_silent = False  # in a worker process
 log = logging.getLogger("w2v")
 
 
@@ -192,13 +193,19 @@ class Remote:
         return error
 
 
+def leave_telling() -> None:
+    """Say nothing of a remote that fails: the command, which uses it at the end of each stage, says so once for all."""
+    global _silent
+    _silent = True
+
+
 @contextmanager
 def going_on() -> Iterator[None]:
     """Go on without the remote if it fails: what is computed here is right, and is put there by a later command."""
     try:
         yield
     except RemoteError as error:
-        if error.new:
+        if error.new and not _silent:
             log.warning(
                 "⚠ %s\nThe work goes on without it; outputs are put there when they are used again, or by `w2v sync`.",
                 error,

@@ -14,6 +14,7 @@ from typing import IO
 
 import pyarrow
 
+from tasks.engine.outputs import remote
 from tasks.engine.workers import call
 
 TOLD = 0.2  # seconds between two messages about the progress of a call
@@ -24,6 +25,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
     _without_pandas()
+    remote.leave_telling()
     calls: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_listen, args=[calls], daemon=True).start()
     while True:

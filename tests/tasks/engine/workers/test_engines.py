@@ -23,7 +23,7 @@ from tasks.engine.workers.parts import arrived
 from tasks.engine.workers.processes import Processes
 from tasks.errors import DeterminismError, EngineError, InputError
 from tests.support.paths import PROJECT
-from tests.support.stages import demo, loaded, roundings
+from tests.support.stages import demo, loaded, roundings, without_remote
 
 NUMBERS = list(range(9))
 
@@ -215,6 +215,16 @@ def test_a_worker_loads_no_pandas() -> None:
         ]
 
     assert [call.answered(answer).digest for answer in answers] == ["false", "true"]
+
+
+def test_a_remote_that_fails_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """By the command, which uses it too, and not by each of its workers again."""
+    told = call.of_function(without_remote, "done")
+    with Processes(1) as workers:
+        answers = [workers.submit(call.run, told, lambda *_: None).result(), call.run(told)]
+
+    assert [call.answered(answer).digest for answer in answers] == ["done", "done"]
+    assert caplog.text.count("the remote is away") == 1
 
 
 def test_two_results_for_one_key_are_an_error(tmp_path: Path) -> None:
