@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from configs.schema import Runtime, Training, Vocabulary, Windows
+from configs.schema import Runtime, Training
 from tasks.datasets import contracts
 from tasks.engine import progress
 from tasks.engine.checkpoints import Checkpoint, Checkpoints
@@ -21,46 +21,10 @@ from tasks.training import session
 from tasks.training import stage as module
 from tasks.training.initialization import start_digests
 from tasks.training.session import TrainingSession
-from tasks.training.stage import training
 from tasks.vectors import tables
-from tasks.vocabulary import vocabulary
-from tasks.windows import windows
-from tests.support.corpora import tokens_of
+from tests.support.topics import train
 from w2v_core import batches
 from w2v_core.fast import adding, pipelined
-
-TOPICS = [[f"{topic}{number}" for number in range(8)] for topic in ("sea", "sky")]
-# sixteen words share 64 windows: without strong damping their steps overshoot
-SETTINGS: dict[str, Any] = {
-    "vector_size": 8,
-    "epochs": 3,
-    "batch_size": 64,
-    "block_length": 16,
-    "shared_negatives": 8,
-    "damping": 0.5,
-}
-
-
-def texts() -> list[str]:
-    """Return sixty documents of thirty words, each on one of two topics."""
-    rng = np.random.default_rng(0)
-    return [" ".join(rng.choice(TOPICS[number % 2], 30)) for number in range(60)]
-
-
-def train(context: Context, **settings: Any) -> Dataset:
-    tokens = tokens_of(context, [texts()])
-    words = vocabulary.compute(context=context, tokens=tokens, config=Vocabulary(min_count=1, subsample=0.0))
-    config = Training(**{**SETTINGS, **settings})
-    drawn = {"tokens": tokens, "vocabulary": words, "config": Windows(shard_rows=400), "seed": 1}
-    return training.compute(
-        context=context,
-        vocabulary=words,
-        draws=[windows.compute(context=context, **drawn, epoch=epoch) for epoch in range(config.epochs)],
-        held_out=windows.compute(context=context, **drawn, epoch=None),
-        config=config,
-        window=5,
-        seed=1,
-    )
 
 
 def workspace(tmp_path: Path, name: str, **runtime: Any) -> Context:
