@@ -4,7 +4,7 @@
 
 Prepared is what comes before the training: documents, tokens, counts, and the windows of each epoch. With `--pieces`
 the text is cut into so many files, as a corpus that grows has them; a single file is read by one worker alone.
-The time includes the start of the workers.
+The time includes the start of the workers, each of which has one thread.
 
 The processor seconds of the command and of each worker say what to expect of a machine without other work, whatever
 else runs on this one: `bound` is the command's and those of the worker that had most to do.
@@ -73,7 +73,12 @@ def configured(source: str, workspace: str, engine: str, workers: int, epochs: i
         {
             "ingestion": {"source": source, "text_documents": "line"},
             "training": {"epochs": epochs},
-            "runtime": {"workspace": workspace, "engine": engine, "workers": workers},
+            "runtime": {
+                "workspace": workspace,
+                "engine": engine,
+                "workers": workers,
+                "threads": workers,
+            },  # one core each
         },
         "benchmark",
     )

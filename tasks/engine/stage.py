@@ -129,12 +129,16 @@ class Stage:
 
     def _call(self, inputs: dict[str, Any], arguments: dict[str, Any], context: Context, which: str) -> Call:
         def make(report: Report, threads: int) -> Answer:
-            own = context.model_copy(
-                update={"runtime": context.runtime.model_copy(update={"threads": threads or context.threads})}
-            )
+            own = context.model_copy(update={"runtime": with_threads(threads or context.threads)})
             return Answer(self.make(inputs, arguments, own, report).digest, socket.gethostname())
 
-        return Call(f"{self.name}, {which}", make, lambda: call.text_of(self.place, inputs, arguments, context.runtime))
+        def text(threads: int) -> str:
+            return call.text_of(self.place, inputs, arguments, with_threads(threads))
+
+        def with_threads(threads: int) -> Runtime:
+            return context.runtime.model_copy(update={"threads": threads})
+
+        return Call(f"{self.name}, {which}", make, text)
 
     def make(self, inputs: dict[str, Any], arguments: dict[str, Any], context: Context, report: Report) -> Dataset:
         """Make the output whose key is made of `inputs`, unless another process has just made it."""

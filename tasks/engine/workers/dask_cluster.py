@@ -46,7 +46,7 @@ class Cluster(Engine):
 
     def submit(self, each: Call, report: Report) -> Future[Any]:
         """Return the future of a call; its progress is not known before its end."""
-        found: Future[Any] = self._executor.submit(call.run, each.text())
+        found: Future[Any] = self._executor.submit(call.run, each.text(self._each))
         return found
 
     def answer(self, future: Future[Any]) -> Answer:

@@ -23,7 +23,7 @@ class Call(NamedTuple):
 
     name: str  # for messages, such as `tokenization, part 3 of 12`
     make: Callable[[Report, int], Answer]  # called with the report and the number of threads
-    text: Callable[[], str]
+    text: Callable[[int], str]  # called with the number of threads
 
 
 class Stopped(BaseException):
@@ -33,12 +33,13 @@ class Stopped(BaseException):
 class Engine:
     """An executor to which calls go as text."""
 
-    def __init__(self, executor: Executor, workers: int) -> None:
-        self._executor, self.workers = executor, workers
+    def __init__(self, executor: Executor, workers: int, threads: int = 1) -> None:
+        """Let each worker use so many threads."""
+        self._executor, self.workers, self._each = executor, workers, threads
 
     def submit(self, each: Call, report: Report) -> Future[Any]:
         """Return the future of a call."""
-        return self._executor.submit(call.run, each.text(), report)
+        return self._executor.submit(call.run, each.text(self._each), report)
 
     def answer(self, future: Future[Any]) -> Answer:
         """Return the answer of a call that has ended. Raises its error."""
@@ -60,9 +61,8 @@ class Threads(Engine):
     """Threads of this process, to which calls go as functions: NumPy and pyarrow release the GIL."""
 
     def __init__(self, workers: int, threads: int) -> None:
-        super().__init__(ThreadPoolExecutor(workers), workers)
+        super().__init__(ThreadPoolExecutor(workers), workers, threads)
         self._stopping = threading.Event()
-        self._each = max(1, threads // workers)
 
     def submit(self, each: Call, report: Report) -> Future[Any]:
         def stoppable(done: float, total: float, text: str) -> None:
@@ -94,7 +94,7 @@ _IDLE: dict[tuple[object, ...], Idle] = {}
 @contextmanager
 def used(chosen: Choice, runtime: Runtime) -> Iterator[Engine]:
     """Yield the engine, with the workers of the stage before if they still wait; end them at once after an error."""
-    key = (chosen, runtime.engine_address, runtime.portable, os.environ.get("TMPDIR"))
+    key = (chosen, runtime.threads, runtime.engine_address, runtime.portable, os.environ.get("TMPDIR"))
     engine = _taken(key) or _start(chosen, runtime)
     try:
         yield engine
@@ -108,10 +108,11 @@ def used(chosen: Choice, runtime: Runtime) -> Iterator[Engine]:
 
 
 def _start(chosen: Choice, runtime: Runtime) -> Engine:
+    cores = runtime.threads or os.cpu_count() or 1
     if chosen.engine == "threads":
-        return Threads(chosen.workers, runtime.threads or os.cpu_count() or 1)
+        return Threads(chosen.workers, max(1, cores // chosen.workers))
     if chosen.engine == "processes":
-        return Engine(Processes(chosen.workers), chosen.workers)
+        return Engine(Processes(chosen.workers), chosen.workers, max(1, cores // chosen.workers))
     from tasks.engine.workers import dask_cluster
 
     return dask_cluster.Cluster(chosen.workers, runtime)

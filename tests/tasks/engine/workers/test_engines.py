@@ -19,6 +19,7 @@ from tasks.engine.store import Dataset
 from tasks.engine.workers import call, engines
 from tasks.engine.workers.call import Answer
 from tasks.engine.workers.choice import Choice, choice
+from tasks.engine.workers.engines import Call
 from tasks.engine.workers.parts import arrived
 from tasks.engine.workers.processes import Processes
 from tasks.errors import DeterminismError, EngineError, InputError
@@ -215,6 +216,17 @@ def test_a_worker_loads_no_pandas() -> None:
         ]
 
     assert [call.answered(answer).digest for answer in answers] == ["false", "true"]
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(2, "4"), (16, "1")])
+def test_workers_share_the_cores(workers: int, threads: str) -> None:
+    """Eight cores are four threads each for two workers, and one for each of many."""
+    with engines.used(Choice("processes", workers), Runtime(threads=8)) as engine:
+        echo = Call("echo", NotImplemented, lambda threads: call.of_function(str, str(threads)))
+        answer = engine.answer(engine.submit(echo, lambda *_: None))
+    engines.end_idle()
+
+    assert answer.digest == threads
 
 
 def test_a_remote_that_fails_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
