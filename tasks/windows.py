@@ -98,6 +98,7 @@ def _part(
     spared = own_choice(tokens, config.held_out_fraction)
     if held_out is not None:
         spared = np.isin(np.arange(len(spared)), held_out)
+    files = _shards(tokens) if epoch is not None or spared.any() else ()  # else no text is held out of this part
     words = known = longest = 0
     whole = config.window == "document"
 
@@ -111,7 +112,7 @@ def _part(
 
     def drawn() -> Iterator[Windows]:
         nonlocal words, known, longest
-        for found, shard in ordered_map(draw_shard, _shards(tokens), context.threads):
+        for found, shard in ordered_map(draw_shard, files, context.threads):
             words, known = words + found.words, known + len(found.word)
             longest = max(longest, _longest(found.row))
             yield shard
