@@ -97,7 +97,7 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
         "Written by evaluation, read by promotion and comparison. A row is a judged item in the order of its set: a "
         "pair, an analogy, or a neighbour of a probe word.",
         {
-            "judge": "what kind of set: similarity, analogy, …",
+            "judge": "what kind of set: similarity, analogy, session, …",
             "set": "the name of the set",
             "section": "the part of the set",
             "item": "the words of the item",
@@ -106,8 +106,8 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
             "expected": "the right answer",
             "predicted": "the vectors' answer",
             "right": "whether they are the same",
-            "target": "people's score of a pair",
-            "score": "the vectors' score",
+            "target": "people's score of a pair; of a session, how many items are recommended",
+            "score": "the vectors' score; of a session, the position of the item that was chosen, from 1",
         },
     ),
     "vectors": (

@@ -24,6 +24,7 @@ from tasks.engine.stage import Context
 from tasks.engine.store import Dataset, Manifest
 from tasks.evaluation import learning
 from tasks.evaluation.datasets import judging_files
+from tasks.evaluation.sessions import SETS as SESSION_SETS
 from tasks.orchestration import artifacts
 from tasks.promotion import alignment
 from tasks.reports import figures
@@ -142,7 +143,7 @@ def log_metrics(
 ) -> None:
     """Log the curves of the training, then the scores, each linked to its model and to the digest of its dataset."""
     log_curve(run, curve, recorded(VectorsFacts, vectors)["speed"]["curve"])
-    judges = {"held_out": ("held-out", held_out.digest), "held_out_per_pair": ("held-out", held_out.digest)}
+    judges = dict.fromkeys(("held_out", "held_out_per_pair", *SESSION_SETS), ("held-out", held_out.digest))
     judges["mean_cosine"] = ("vectors", vectors.digest)
     judges |= {name: (name, digest) for name, digest in judged.inputs["outside"].items()}
     for each in logged:

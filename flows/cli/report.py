@@ -14,10 +14,10 @@ from flows.planning.plan import Plan
 from tasks.engine import progress
 from tasks.engine.facts import DocumentsFacts, EvaluationFacts, recorded
 from tasks.engine.stage import Context
-from tasks.evaluation.datasets import judging_files
 from tasks.ingestion.stage import new_share
 from tasks.text import patterns
 from tasks.tracking import address
+from tasks.tracking.names import GROUPS
 from tasks.tracking.session import Tracker
 from tasks.training import workers
 
@@ -46,7 +46,7 @@ def show(config: Config, done: Retrained) -> None:
         say(console, (f"\n⚠ {warned}", "bold yellow"))
     for note in notes.notes(done.outputs.named):
         say(console, f"\n{note}")
-    if config.promotion.automatic and not judging_files(config.evaluation):
+    if config.promotion.automatic and not any(name.split("/")[0] in GROUPS for name in judged["metrics"]):
         say(console, f"\n{UNJUDGED}")
 
     workspace = config.runtime.workspace

@@ -30,7 +30,7 @@ def candidates(
     named = grids.read(grid)
     changes = every(named) if random is None else drawn(named, random, config.seed)
     variants = [grids.changed(config, change) for change in changes]
-    check_score(by, list(named), config.evaluation)
+    check_score(by, list(named), config.evaluation, config.tokenization)
     for variant in variants:
         recipe(variant)  # checks each file that a stage will read
     if by == LOSS and "training.objective" in named:

@@ -107,7 +107,7 @@ def _of_tracking(tracker: Tracker) -> list[str]:
 
 
 def _check_scores(config: Config) -> None:
-    known = [*ranking.judged(config.evaluation), *LEARNT]
+    known = [*ranking.judged(config.evaluation, config.tokenization), *LEARNT]
     for key, names in {"gates": config.promotion.gates, "floors": list(config.promotion.floors)}.items():
         for name in names:
             if name not in known:

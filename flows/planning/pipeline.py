@@ -95,6 +95,7 @@ def learn(config: Config, corpus: Corpus, do: Do) -> Trained:
 
 def judge(config: Config, trained: Trained, do: Do) -> Dataset:
     """vectors → evaluation"""
+    beside = {"drawn": trained.draws[0]} if config.tokenization.kind == "items" else {}
     return do(
         evaluation,
         vectors=trained.vectors,
@@ -104,4 +105,5 @@ def judge(config: Config, trained: Trained, do: Do) -> Dataset:
         training=config.training,
         window=largest(config.windows),
         seed=config.seed,
+        **beside,
     )

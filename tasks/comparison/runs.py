@@ -12,6 +12,7 @@ from tasks.comparison.published import Published
 from tasks.errors import InputError
 from tasks.evaluation import scores
 from tasks.evaluation.scores import Asked
+from tasks.evaluation.sessions import SETS
 from tasks.tracking.names import CONFIG_DIGEST
 from tasks.vectors.tables import WordVectors
 from w2v_core.measures import paired
@@ -101,9 +102,11 @@ def _against(run: Published, first: Published) -> Against:
         f"{name}: {'another edition of the set' if name in ours and name in theirs else 'it judged only one of them'}"
         for name in sorted({*ours, *theirs} - same)
     ]
-    if run.judged.inputs["held_out"] != first.judged.inputs["held_out"]:
+    if run.judged.inputs["held_out"] == first.judged.inputs["held_out"]:
+        same |= {*SETS}
+    else:
         notes.append("loss/held_out: not the same held-out windows, so J(θ) cannot be compared")
-    if not (ours or theirs):
+    if not (ours or theirs or SETS[0] in run.facts.get("sets", {})):
         notes.append("no evaluation set judged them: name some in evaluation.similarity, .analogies or .domain")
     return Against(
         {each.metric: each for each in verdicts(run.items, first.items, same)},
@@ -150,6 +153,9 @@ def _verdict(
 
 
 def _difference(judge: str, a: pa.Table, b: pa.Table, resamples: int, *, rng: np.random.Generator) -> Difference | None:
+    ours, theirs = scores.gains(judge, a), scores.gains(judge, b)
+    if ours is not None and theirs is not None:
+        return paired.mean(ours, theirs, resamples, rng=rng)
     if judge == "similarity":
         columns = (a["target"].to_numpy(), a["score"].to_numpy(), b["score"].to_numpy())
         return paired.spearman(*columns, resamples, rng=rng)

@@ -6,18 +6,35 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tasks.engine.facts import Band
-from tasks.tracking.names import ANALOGY_ADD, ANALOGY_MUL, CATEGORY, CLOSER, COVERAGE, HIGH, LOW, SIMILARITY
-from w2v_core.measures.bootstrap import Estimate, share, spearman
+from tasks.tracking.names import (
+    ANALOGY_ADD,
+    ANALOGY_MUL,
+    CATEGORY,
+    CLOSER,
+    COVERAGE,
+    GAIN,
+    HIGH,
+    HIT_RATE,
+    LOW,
+    RECIPROCAL_RANK,
+    SIMILARITY,
+)
+from w2v_core.measures.bootstrap import Estimate, mean, share, spearman
+from w2v_core.measures.recommendation import GAINS, gain
 from w2v_core.randomness import generator
 
-METRICS = {  # by judge
+METRICS = {  # by judge; a session is judged in three ways
     "similarity": SIMILARITY,
     "3cosadd": ANALOGY_ADD,
     "3cosmul": ANALOGY_MUL,
     "closer": CLOSER,
     "category": CATEGORY,
+    "session.hit_rate": HIT_RATE,
+    "session.mrr": RECIPROCAL_RANK,
+    "session.ndcg": GAIN,
 }
 BANDS = {"frequent": 1_000, "middle": 10_000, "rare": None}  # upper limit of the rank of an item's rarest word
 
@@ -38,9 +55,10 @@ def asked(items: pa.Table) -> Iterator[Asked]:
     """Yield the items of each set and judge; neighbours of probes are skipped, since they have no score."""
     found = items.select(["set", "judge"]).group_by(["set", "judge"], use_threads=False).aggregate([]).to_pylist()
     for each in found:
-        if each["judge"] in METRICS:
-            chosen = pc.and_(pc.equal(items["set"], each["set"]), pc.equal(items["judge"], each["judge"]))
-            yield Asked(each["set"], each["judge"], items.filter(chosen))
+        for judge in METRICS:
+            if judge.partition(".")[0] == each["judge"]:
+                chosen = pc.and_(pc.equal(items["set"], each["set"]), pc.equal(items["judge"], each["judge"]))
+                yield Asked(each["set"], judge, items.filter(chosen))
 
 
 def figures(items: pa.Table, resamples: int, seed: int) -> dict[str, float]:
@@ -82,10 +100,23 @@ def by_band(rank: pa.ChunkedArray) -> Iterator[tuple[str, pa.ChunkedArray]]:
 
 
 def estimate(of: Asked, chosen: pa.Table, resamples: int, *, rng: np.random.Generator) -> Estimate | None:
-    """Return Spearman's ρ with human scores, or the share of right answers; None if there are too few items."""
+    """Return Spearman's ρ with human scores, the mean gain of sessions, or the share of right answers.
+
+    None if there are too few items.
+    """
     if of.judge == "similarity":
         return spearman(chosen["target"].to_numpy(), chosen["score"].to_numpy(), resamples, rng=rng)
+    if (found := gains(of.judge, chosen)) is not None:
+        return mean(found, resamples, rng=rng)
     return share(pc.sum(chosen["right"]).as_py() or 0, len(chosen), resamples, rng=rng)
+
+
+def gains(judge: str, chosen: pa.Table) -> NDArray[np.float64] | None:
+    """Return what each session counts for by `session.mrr` or `session.ndcg`; None for what is right or wrong."""
+    kind = judge.removeprefix("session.")
+    if kind not in GAINS or kind == "hit_rate":
+        return None
+    return gain(kind, chosen["score"].to_numpy(), chosen["right"].to_numpy()).astype(np.float64)
 
 
 def _mean(column: pa.ChunkedArray) -> float:

@@ -14,7 +14,7 @@ from tasks.engine.facts import EvaluationFacts, JudgedSet
 from tasks.engine.stage import Context, stage
 from tasks.engine.store import Account, Dataset, Draft
 from tasks.engine.workers.call import Report
-from tasks.evaluation import domain, judging, learning, scores
+from tasks.evaluation import domain, judging, learning, scores, sessions
 from tasks.evaluation.datasets import digests, judging_files, read_analogies, read_pairs, set_names
 from tasks.evaluation.judging import Space
 from tasks.settings import settings_of
@@ -44,24 +44,34 @@ def evaluation(
     draft: Draft,
     context: Context,
     tokenization: Tokenization = TEXT,
+    drawn: Dataset | None = None,
 ) -> Account:
     """Write a row per item, known or not; scores and neighbours of the probes go into the manifest's facts.
 
-    So do the scores of earlier epochs that are kept. Words are looked up as `tokenization` normalised them.
+    So do the scores of earlier epochs that are kept. Words are looked up as `tokenization` normalised them. Vectors of
+    items are judged by the sessions of `held_out`, beside what `drawn`, the windows of an epoch, tells without them.
     """
     settings = settings_of(training, window, seed)
     sets: dict[str, JudgedSet] = {}
 
-    def judged(epoch: int | None = None) -> tuple[pa.Table, dict[str, float]]:
+    windows = _windows(held_out)
+
+    def judged_at(epoch: int | None = None) -> tuple[pa.Table, dict[str, float]]:
         space = Space(tables.load(vectors, epoch)._replace(rules=Rules.of(tokenization)))
         with threadpool_limits(1, "blas"):  # with more threads, BLAS may sum in another order
             near = judging.neighbors(space, config.probes or _typical(space))
-            items = pa.concat_tables([*_judge(space, config, sets, draft.report, context.threads), near])
-            found = _held_out(vectors, epoch, held_out, settings) | judging.spread(space)
+            judged = [*_judge(space, config, sets, draft.report, context.threads), near]
+            found = _held_out(vectors, epoch, windows, settings) | judging.spread(space)
+            if tokenization.kind == "items":
+                of_sessions, beside = sessions.judge(space, windows, drawn, config.top, config.bootstrap, seed)
+                judged.append(of_sessions)
+                sets.update(sessions.described(of_sessions))
+                found |= beside
+            items = pa.concat_tables(judged)
         return items, found | scores.figures(items, config.bootstrap, seed)
 
-    earlier = {str(epoch): judged(epoch)[1] for epoch in tables.kept(vectors)}
-    items, metrics = judged()
+    earlier = {str(epoch): judged_at(epoch)[1] for epoch in tables.kept(vectors)}
+    items, metrics = judged_at()
     contracts.write(draft.file("evaluation.parquet"), contracts.EVALUATION, items)
     found = EvaluationFacts(
         sets=sets,
@@ -125,10 +135,13 @@ def check_sets(config: Evaluation) -> None:
         domain.read(file)
 
 
-def _held_out(vectors: Dataset, epoch: int | None, held_out: Dataset, settings: Settings) -> dict[str, float]:
-    """Return J(θ) as the mean over windows and over their pairs; empty if no window was held out."""
+def _windows(held_out: Dataset) -> Windows:
     table = pa.concat_tables(contracts.read(file, contracts.WINDOWS) for file in held_out.files())
-    windows = Windows(*(column.to_numpy() for column in table.columns))
+    return Windows(*(column.to_numpy() for column in table.columns))
+
+
+def _held_out(vectors: Dataset, epoch: int | None, windows: Windows, settings: Settings) -> dict[str, float]:
+    """Return J(θ) as the mean over windows and over their pairs; empty if no window was held out."""
     if not windows.radius.any():
         return {}
     learnt = tables.read(vectors, ["count", "input", "output"], epoch)

@@ -8,12 +8,18 @@ and there is a reason:
     it is better on one gate, beyond its 95% interval, or it was trained on newer data.
 """
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from configs.schema import Promotion
 from tasks.comparison.published import Published
 from tasks.comparison.runs import space_change, verdicts
 from tasks.errors import InputError
+from tasks.evaluation.judging import Space
 from tasks.evaluation.scores import asked
+from tasks.evaluation.sessions import JUDGE, SETS, again
 from tasks.tracking.registry import Figures, Gate
+from tasks.vectors.tables import WordVectors
 
 NO_SETS = "no evaluation set judged it; see evaluation.similarity, .analogies and .domain"
 INCOMPARABLE = "not the same set, or too few items that both know"
@@ -23,9 +29,10 @@ def measure(challenger: Published, champion: Published, wanted: list[str]) -> Fi
     """Measure the challenger against the champion; `wanted` names the gates, by default all scores of the champion."""
     ours, theirs = (each.judged.inputs["outside"] for each in (challenger, champion))
     same = {name for name in ours if ours[name] == theirs.get(name)}
-    found = {each.metric: each for each in verdicts(challenger.items, champion.items, same)}
-    scores = wanted or [each.metric for each in asked(champion.items) if each.metric in champion.metrics]
-    known = {each.metric: each.items["covered"].to_numpy().sum() for each in asked(champion.items)}
+    items, theirs = _on_the_same_sessions(challenger, champion)
+    found = {each.metric: each for each in verdicts(items, theirs, {*same, *SETS})}
+    scores = wanted or [each.metric for each in asked(theirs) if each.metric in champion.metrics]
+    known = {each.metric: each.items["covered"].to_numpy().sum() for each in asked(theirs)}
     gates = [
         Gate(
             score=score,
@@ -52,6 +59,29 @@ def measure(challenger: Published, champion: Published, wanted: list[str]) -> Fi
         drift=drift,
         overlap=overlap,
     )
+
+
+def _on_the_same_sessions(challenger: Published, champion: Published) -> tuple[pa.Table, pa.Table]:
+    """Return the items of both; as to sessions, their answers to the challenger's, which may be newer.
+
+    Both recommend the items that both know: among fewer items the right one is found more easily.
+    """
+    tables = challenger.items, champion.items
+    if challenger.judged.inputs["held_out"] == champion.judged.inputs["held_out"]:
+        return tables
+    known = [{*each.vectors.words} for each in (champion, challenger)]
+    spaces = [Space(_of(each.vectors, other)) for each, other in zip((challenger, champion), known, strict=True)]
+    ours, theirs = (
+        pa.concat_tables([table.filter(pc.not_equal(table["judge"], JUDGE)), again(challenger.items, space)])
+        for table, space in zip(tables, spaces, strict=True)
+    )
+    return ours, theirs
+
+
+def _of(vectors: WordVectors, words: set[str]) -> WordVectors:
+    """Return the vectors of those of the words that they have."""
+    rows = [row for row, word in enumerate(vectors.words) if word in words]
+    return WordVectors([vectors.words[row] for row in rows], vectors.counts[rows], vectors.table[rows], vectors.rules)
 
 
 def objections(figures: Figures, rule: Promotion, *, accept_drift: bool) -> list[str]:

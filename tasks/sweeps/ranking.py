@@ -8,15 +8,19 @@ from numpy.typing import NDArray
 
 from configs.grids import Change, described
 from configs.loading import ConfigError
-from configs.schema import Evaluation
+from configs.schema import Evaluation, Tokenization
 from tasks.errors import InputError
 from tasks.evaluation.datasets import judging_files, set_names
 from tasks.evaluation.scores import METRICS
+from tasks.evaluation.sessions import SETS
 from tasks.tracking.names import GROUPS, LOSS
 
 # J(θ) is a mean over windows and their words: with other words or windows it is a different quantity
 OTHER_WINDOWS = ("ingestion.", "tokenization.", "vocabulary.", "windows.")
 SAME_WINDOWS = {"vocabulary.subsample", "windows.shard_rows"}
+SAME_SESSIONS = {*SAME_WINDOWS, "windows.window", "windows.shrink", "windows.bound"}
+SESSIONS = "sessions/"
+TEXT = Tokenization()
 FEWEST = 2  # candidates per group, on average, below which no share is computed
 PARTS = 3  # groups into which many distinct numbers are binned
 
@@ -58,38 +62,51 @@ class Sweep(NamedTuple):
     @property
     def scores(self) -> list[str]:
         """Return the score that ranks the candidates, then the others that are comparable between all."""
-        same = {*GROUPS, LOSS} if comparable(self.keys) else set(GROUPS)
+        same = {*GROUPS, *([LOSS] if comparable(self.keys) else [])}
+        if not comparable(self.keys, SESSIONS):
+            same -= {SESSIONS.rstrip("/")}
         judged = {name for each in self.ranked for name in each.metrics if same & {name, name.split("/")[0]}}
         return [self.by, *sorted(judged - {self.by})]
 
 
-def judged(evaluation: Evaluation) -> list[str]:
-    """Return the scores that a run with these sets will have."""
-    judges = {"similarity": evaluation.similarity, "domain": evaluation.domain}
+def judged(evaluation: Evaluation, tokenization: Tokenization) -> list[str]:
+    """Return the scores that a run with these sets will have, and with items by its held-out sessions."""
+    judges = {"similarity": evaluation.similarity, "domain": evaluation.domain, "sessions": []}
     sets = [(judges.get(metric.split("/")[0], evaluation.analogies), metric) for metric in METRICS.values()]
     names = dict(zip(judging_files(evaluation), set_names(judging_files(evaluation)), strict=True))
-    return [metric.format(set=names[file]) for judging, metric in sets for file in judging]
+    found = [metric.format(set=names[file]) for judging, metric in sets for file in judging]
+    return [*found, *(of_sessions() if tokenization.kind == "items" else [])]
 
 
-def check_score(by: str, keys: Sequence[str], evaluation: Evaluation) -> None:
+def of_sessions() -> list[str]:
+    """Return the scores by held-out sessions."""
+    return [metric.format(set=name) for metric in METRICS.values() if metric.startswith(SESSIONS) for name in SETS]
+
+
+def check_score(by: str, keys: Sequence[str], evaluation: Evaluation, tokenization: Tokenization = TEXT) -> None:
     """Raises ConfigError if there will be no such score, or if it is not comparable between the candidates."""
-    known = [LOSS, *judged(evaluation)]
+    known = [LOSS, *judged(evaluation, tokenization)]
     if by not in known:
         raise ConfigError(
             f"--by {by}\nexpected  one of {', '.join(known)}\nfound     a score that no run of this sweep will have"
         )
-    if by == LOSS and not comparable(keys):
-        others = ", ".join(key for key in keys if not comparable([key]))
+    if by.startswith((LOSS, SESSIONS)) and not comparable(keys, by):
+        others = ", ".join(key for key in keys if not comparable([key], by))
+        what = "J(θ)" if by == LOSS else by
         raise ConfigError(
-            f"--by {LOSS}\nJ(θ) cannot be compared: with another {others} it judges other words or windows\n"
+            f"--by {by}\n{what} cannot be compared: with another {others} it judges other words or windows\n"
             f"Rank by an evaluation set: --by {' or '.join(known[1:]) or 'SCORE, with evaluation.similarity=FILE'}"
         )
 
 
-def comparable(keys: Sequence[str]) -> bool:
-    """Return True if J(θ) has one definition under all these keys; a CBOW window predicts one word, not several."""
-    other = (key.startswith(OTHER_WINDOWS) and key not in SAME_WINDOWS for key in keys)
-    return not any(other) and "training.architecture" not in keys
+def comparable(keys: Sequence[str], score: str = LOSS) -> bool:
+    """Return True if J(θ), or a score by held-out sessions, has one definition under all these keys.
+
+    A CBOW window predicts one word, not several, but recommends to the same sessions.
+    """
+    same = SAME_WINDOWS if score == LOSS else SAME_SESSIONS
+    other = any(key.startswith(OTHER_WINDOWS) and key not in same for key in keys)
+    return not other and (score != LOSS or "training.architecture" not in keys)
 
 
 def loss(result: Result, by: str) -> float:

@@ -57,6 +57,21 @@ CLOSER = _metric(
     "share of pairs that are closer than another pair, as they should be, for each set of `evaluation.domain`",
 )
 CATEGORY = _metric("domain/{set}.category", "share of words that are nearest to the others of their category")
+HIT_RATE = _metric(
+    "sessions/{set}.hit_rate",
+    "items: share of held-out sessions whose `next_item`, or the one that `leave_one_out` hides, is among the "
+    "`evaluation.top` recommended; recall is the same, as one item is asked for",
+)
+RECIPROCAL_RANK = _metric("sessions/{set}.mrr", "mean reciprocal rank of that item, 0 if it is not recommended")
+GAIN = _metric("sessions/{set}.ndcg", "normalised discounted cumulative gain of that item")
+CATALOGUE = _metric("catalogue/{set}", "share of all items that are recommended to at least one session")
+BASELINE = _metric(
+    "baseline/{set}.{baseline}",
+    "hit rate of a `baseline` that knows no vectors: `popularity`, or `cooccurrence` in the sessions of the training",
+)
+OVER_BASELINE = _metric(
+    "baseline/{set}.over_{baseline}", "hit rate of the vectors less that of the baseline, on the same sessions"
+)
 COVERAGE = _metric("coverage/{set}", "share of the items whose words are all in the vocabulary")
 LOW = _metric("interval/{score}.low", "lower end of the 95% interval of a score, which is named without its group")
 HIGH = _metric("interval/{score}.high", "upper end of it")
@@ -72,7 +87,12 @@ COSINE_BEFORE = _metric(
 )
 COSINE_AFTER = _metric("alignment/cosine_after", "and after it")
 
-GROUPS = ["similarity", "analogy", "domain"]  # of scores, by the kind of test; the part before a score's first slash
+GROUPS = [
+    "similarity",
+    "analogy",
+    "domain",
+    "sessions",
+]  # of scores, by the kind of test; the part before a score's first slash
 ABOUT_SCORES = ("interval", "coverage")  # groups of metrics that describe scores
 
 # Tags

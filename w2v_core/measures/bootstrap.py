@@ -56,6 +56,14 @@ def share(right: int, asked: int, resamples: int, *, rng: np.random.Generator) -
     return _estimate(right / asked, rng.binomial(asked, right / asked, resamples) / asked)
 
 
+def mean(values: NDArray[np.float64], resamples: int, *, rng: np.random.Generator) -> Estimate | None:
+    """Return the mean of the values (N,); None where there is none."""
+    if len(values) == 0:
+        return None
+    drawn = [counts @ values / len(values) for counts in resampled(len(values), resamples, rng)]
+    return _estimate(float(values.mean()), np.concatenate(drawn))
+
+
 def _estimate(value: float, drawn: NDArray[np.float64]) -> Estimate:
     return Estimate(value, *interval(drawn))
 

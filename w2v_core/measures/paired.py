@@ -59,6 +59,14 @@ def share(a: NDArray[np.bool_], b: NDArray[np.bool_], resamples: int, *, rng: np
     return _difference(float(a.mean()), float(b.mean()), drawn[:, 0] - drawn[:, 1])
 
 
+def mean(a: Floats, b: Floats, resamples: int, *, rng: np.random.Generator) -> Difference | None:
+    """Compare the means of what each item counts for, a and b (N,); None where nothing was asked."""
+    if len(a) == 0:
+        return None
+    drawn = [counts @ (a - b) / len(a) for counts in resampled(len(a), resamples, rng)]
+    return _difference(float(a.mean()), float(b.mean()), np.concatenate(drawn))
+
+
 def _difference(a: float, b: float, drawn: Floats) -> Difference:
     better = float(np.mean(drawn > 0) + np.mean(drawn == 0) / 2)  # a tie counts half for each
     return Difference(float(a), float(b), *interval(drawn), better)

@@ -94,8 +94,9 @@ def test_the_names_of_scores_do_not_change() -> None:
 
 SCORES = [
     "alignment/cosine_after", "alignment/cosine_before", "analogy/{set}.3cosadd", "analogy/{set}.3cosmul",
-    "corpus/divergence", "corpus/documents_added", "corpus/outside", "corpus/tokens_added", "coverage/{set}",
-    "deviation/{score}", "domain/{set}.category", "domain/{set}.closer", "interval/{score}.high",
-    "interval/{score}.low", "loss/held_out", "loss/held_out_per_pair", "loss/training", "similarity/{set}",
-    "speed/words_per_second", "training/learning_rate", "vectors/mean_cosine",
+    "baseline/{set}.over_{baseline}", "baseline/{set}.{baseline}", "catalogue/{set}", "corpus/divergence",
+    "corpus/documents_added", "corpus/outside", "corpus/tokens_added", "coverage/{set}", "deviation/{score}",
+    "domain/{set}.category", "domain/{set}.closer", "interval/{score}.high", "interval/{score}.low", "loss/held_out",
+    "loss/held_out_per_pair", "loss/training", "sessions/{set}.hit_rate", "sessions/{set}.mrr", "sessions/{set}.ndcg",
+    "similarity/{set}", "speed/words_per_second", "training/learning_rate", "vectors/mean_cosine",
 ]  # fmt: skip
