@@ -276,18 +276,26 @@ def test_the_pages_end_quietly(workspace: Path, tmp_path: Path) -> None:
 
 
 def test_terminated_outside_training(corpus: Path, tmp_path: Path) -> None:
-    """SIGTERM to the process group in a short stage: exit code 130, a KILLED run, and no server left."""
-    log = tmp_path / "log"
-    process = start(settings(corpus, tmp_path / "ws"), log)
-    wait_until(lambda: list(tmp_path.glob("ws/unpublished/*/*")), log, process)  # within a task, not between two
-    (server,) = psutil.Process(process.pid).children()
-    os.killpg(process.pid, signal.SIGTERM)
+    """SIGTERM to the process group in a short stage: exit code 130, a KILLED run, and no server left.
 
-    assert process.wait(timeout=300) == 130, log.read_text()
+    On a busy machine the signal may come when the work is done; then the next attempt has a workspace of its own.
+    """
+    for attempt in range(5):
+        log, workspace = tmp_path / f"log-{attempt}", tmp_path / f"ws-{attempt}"
+        process = start(settings(corpus, workspace), log)
+        wait_until(lambda: list(tmp_path.glob("ws-*/unpublished/*/*")), log, process)  # in a task, not between two
+        servers = psutil.Process(process.pid).children()
+        os.killpg(process.pid, signal.SIGTERM)
+        if code := process.wait(timeout=300):
+            break
+        shutil.rmtree(workspace)
+
+    assert code == 130, log.read_text()
     assert "the same command continues where this one stopped" in log.read_text()
-    assert statuses(tmp_path / "ws") == ["KILLED"]
-    assert on_prefects_page(tmp_path / "ws")[0] == "Cancelled"
-    assert not server.is_running()
+    assert statuses(workspace) == ["KILLED"]
+    assert on_prefects_page(workspace)[0] == "Cancelled"
+    assert len(servers) == 1
+    assert not servers[0].is_running()
 
 
 def test_interrupted_killed_and_finished(own: Path, corpus: Path, tmp_path: Path) -> None:
