@@ -23,7 +23,8 @@ from tasks.tracking.client import reached
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # a handler of our own, which children do not inherit
     signal.signal(signal.SIGHUP, lambda number, frame: None)
-TEMPORARY = {name: os.environ.get(name) for name in ("TMPDIR", "MPLCONFIGDIR")}  # of the process when it started
+LEFT_BEHIND = "TMPDIR", "MPLCONFIGDIR", "PYTHONSAFEPATH"  # variables that commands set until their process ends
+TEMPORARY = {name: os.environ.get(name) for name in LEFT_BEHIND}  # of the process when it started
 UMASK = os.umask(0o022)
 os.umask(UMASK)
 TOPICS = [[f"{topic}{letter}" for letter in "abcdefgh"] for topic in ("sea", "sky", "sun")]
@@ -49,7 +50,7 @@ def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def as_at_the_start() -> None:
-    """Undo what commands called in this process leave until it ends: a folder for temporary files, a private umask."""
+    """Undo what commands called in this process leave until it ends: a folder for temporary files, a private umask, …"""
     os.umask(UMASK)
     tempfile.tempdir = None
     for name, value in TEMPORARY.items():
