@@ -50,7 +50,7 @@ def quiet_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def as_at_the_start() -> None:
-    """Undo what commands called in this process leave until it ends: a folder for temporary files, a private umask, …"""
+    """Undo what commands called in this process leave until it ends: a temporary folder, a private umask, …"""
     os.umask(UMASK)
     tempfile.tempdir = None
     for name, value in TEMPORARY.items():
