@@ -38,7 +38,8 @@ TABLES = {
     "artifact": "flow_run_id", "log": "flow_run_id", "events": "resource_id", "event_resources": "event_id",
 }  # fmt: skip
 SETTINGS = [
-    "name=nightly", "ingestion.text_documents=line", "vocabulary.min_count=1", "vocabulary.subsample=0",
+    "name=nightly", "tracking.registered_model=vectors",
+    "ingestion.text_documents=line", "vocabulary.min_count=1", "vocabulary.subsample=0",
     "training.vector_size=8", "training.epochs=3", "training.damping=0.5", "training.batch_size=32",
     "notify.webhook=NOBODY", "retention.trash_days=0",
 ]  # fmt: skip

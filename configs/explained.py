@@ -7,6 +7,7 @@ from typing import Any, get_args
 import tomli_w
 from pydantic.fields import FieldInfo
 
+from configs.names import model_name
 from configs.schema import Config, Section
 from configs.writing import printable
 
@@ -22,6 +23,8 @@ def template(config: Config, comment: str) -> str:
     """
     lines = [f"# {printable(line)}" for line in comment.splitlines()]
     given = config.model_dump(mode="json", exclude_defaults=True)
+    if given["tracking"] == {"registered_model": model_name(config.name)}:
+        del given["tracking"]
     for name, section in (each for each in _sections(config) if each[0] in {*SECTIONS, *given}):
         own = given.get(name, {}) if name else given
         lines += ["", f"[{name}]"] if name else [""]

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 LONGEST = 200  # characters: MLflow on PostgreSQL allows 250 in a run's name, and a time is appended
 CUT = "…"
+UNREGISTRABLE = re.compile(r"[/:@'\"`\\]|^\.+$")  # in the name of a model
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 CRON = {
     "a minute": (0, 59), "an hour": (0, 23), "a day of the month": (1, 31), "a month": (1, 12), "a day": (0, 7),
@@ -26,8 +27,15 @@ def _printable(name: str) -> str:
     return name
 
 
+def model_name(name: str) -> str:
+    """Return the name, with `-` for what MLflow's registry does not allow in the name of a model."""
+    return UNREGISTRABLE.sub("-", name).strip() or "-"
+
+
 def _model(name: str) -> str:
-    if re.search(r"[/:@'\"`\\]", name) or name.strip() != name or name in {".", ".."}:
+    if not name:  # it bears the config's name
+        return name
+    if UNREGISTRABLE.search(name) or CONTROL.search(name) or name.strip() != name:
         raise ValueError(
             f"expected  a name without / : @ \\ and quotation marks, for MLflow's registry\nfound     {name!r:.100}"
         )
@@ -81,6 +89,6 @@ def shortened(name: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_printable)]
-ModelName = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_printable), AfterValidator(_model)]
+ModelName = Annotated[str, Field(max_length=LONGEST), AfterValidator(_model)]
 Cron = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_cron)]
 Zone = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_zone)]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from configs import items
-from configs.names import Cron, ModelName, Name, Zone
+from configs.names import Cron, ModelName, Name, Zone, model_name
 from configs.remotes import address
 from configs.section import Days, Fraction, NotNegative, Seconds, Text
 from configs.section import Section as Section
@@ -23,6 +23,7 @@ from configs.stages import Vocabulary as Vocabulary
 from configs.stages import Windows as Windows
 from configs.workspaces import folder
 
+NAME = "retraining"  # of a config without one
 VERSION: Literal[1] = 1  # of the config that a run logs: see migrations.py
 Event = Literal["failure", "rejection", "no-learning", "drift", "promotion", "late", "lost"]
 
@@ -44,7 +45,9 @@ class Tracking(Section):
         300.0, description="Seconds that a run waits at its end if MLflow cannot be reached."
     )
     experiment: Name = "word2vec"
-    registered_model: ModelName = "vectors"
+    registered_model: ModelName = Field(
+        "", description="The model in MLflow's registry that versions are registered of; by default the config's name."
+    )
 
 
 class Promotion(Section):
@@ -177,7 +180,7 @@ class Config(Section):
     """One experiment."""
 
     version: Literal[1] = VERSION
-    name: Name = Field("retraining", description="The name of this experiment's runs.")
+    name: Name = Field(NAME, description="The name of this experiment's runs.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     ingestion: Ingestion
     tokenization: Tokenization = Tokenization()
@@ -203,3 +206,16 @@ class Config(Section):
         if said := items.contradiction(self):
             raise ValueError(said)
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _model_of_its_own(cls, values: Any) -> Any:
+        """Name the registered model after the config as it is written; later changes of the name do not change it."""
+        if not isinstance(values, dict) or not isinstance(name := values.get("name", NAME), str):
+            return values
+        tracking = values.get("tracking", {})
+        if isinstance(tracking, Tracking) and not tracking.registered_model:
+            return {**values, "tracking": tracking.model_copy(update={"registered_model": model_name(name)})}
+        if isinstance(tracking, dict) and not tracking.get("registered_model"):
+            return {**values, "tracking": {**tracking, "registered_model": model_name(name)}}
+        return values

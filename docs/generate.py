@@ -1,8 +1,9 @@
 """The pages under docs/reference that are made of the code: `make reference` writes them all.
 
 `cli.md` from the commands, `config.md` from the schema, `datasets.md` from the contracts, `metrics-and-tags.md` from
-the names that are written to MLflow, `errors.md` from the classes, `formats.md` from the tables of formats. What the
-code does not say (what a column means, when a tag is set) is said here, and a column without a meaning is a KeyError.
+the names that are written to MLflow, `errors.md` from the classes, `formats.md` from the tables of formats, `json.md`
+from the shapes. What the code does not say (what a column means, when a tag is set) is said in `meanings.py`; a column
+without a meaning is a KeyError.
 
 It is a script beside its pages and no module of `flows`: no user runs it, and no wheel needs it.
 """
@@ -12,6 +13,7 @@ import json
 import re
 import sys
 import textwrap
+import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,44 @@ def error_classes() -> str:
     return _page(parts)
 
 
+def answers() -> str:
+    """What `--json` prints, command by command."""
+    parts = [_head("JSON of commands", meanings.JSON)]
+    for name, (about, shape) in meanings.SHAPES.items():
+        rows = [[f"`{path}`", kind, meaning] for path, kind, meaning in _paths(shape)]
+        parts.append(f"## `w2v {name} --json`\n\n{_wrapped(about)}\n\n" + _table(["field", "value", "meaning"], rows))
+    return _page(parts)
+
+
+def _paths(shape: Any, before: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield the fields of a record as paths: `[]` stands for each item of a list, `.*` for each key of an object."""
+    for name, field in shape.model_fields.items():
+        path, annotation = before + name, field.annotation
+        yield path, _json_kind(annotation), field.description or meanings.FIELDS[name]
+        if inner := _record_in(annotation):
+            path += {"list": "[]", "dict": ".*"}.get(getattr(typing.get_origin(annotation), "__name__", ""), "")
+            path += "[]" if "dict[str, list" in str(annotation) else ""
+            yield from _paths(inner, f"{path}.")
+
+
+def _record_in(annotation: Any) -> Any:
+    if inspect.isclass(annotation) and issubclass(annotation, store.FrozenModel):
+        return annotation
+    return next(filter(None, map(_record_in, typing.get_args(annotation))), None)
+
+
+def _json_kind(annotation: Any) -> str:
+    """The type in JSON's words."""
+    arguments = [each for each in typing.get_args(annotation) if each is not type(None)]
+    kinds = {str: "text", bool: "true or false", int: "integer", float: "number"}
+    origin = typing.get_origin(annotation)
+    if origin is list:
+        return f"list of {_json_kind(arguments[0])}"
+    if origin is dict:
+        return f"object of {_json_kind(arguments[1])}"
+    return _json_kind(arguments[0]) + " or null" if arguments else kinds.get(annotation, "object")
+
+
 def file_formats() -> str:
     return formats.page(json.loads((PROJECT / formats.RUN).read_text(encoding="utf-8")))
 
@@ -121,6 +161,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "datasets.md": datasets,
     "metrics-and-tags.md": metrics_and_tags,
     "errors.md": error_classes,
+    "json.md": answers,
     "formats.md": file_formats,
 }
 

@@ -1,12 +1,59 @@
 """What the generated reference says and the code does not: introductions and columns."""
 
+from typing import Any
+
+from flows.cli.output import shapes
+from flows.query import listing
+from flows.service import status
+
 CLI = """
 After the first `make`, `.venv/bin/w2v` is the command. RUN is the id of an MLflow run, its first six characters or
-more, or `champion`: the champion of the only registered model, or of `vectors`; for another model `MODEL@champion`.
+more, or `champion`: the champion of the only registered model; if there are several, `MODEL@champion`.
 
-Exit codes: 0 done, 1 the work failed or a check found something, 2 wrong use, 130 interrupted: the same command
-continues. Every error is one message that says what to do: [Fix an error](../how-to/fix-errors.md).
+| exit code | means |
+| --- | --- |
+| 0 | done |
+| 1 | the work failed, or a check found something: a difference, a version kept back, a part that is down |
+| 2 | wrong use: an unknown option, a config that is not valid |
+| 130 | interrupted; the same command continues |
+
+Answers go to standard output, everything else to standard error: progress, warnings, whose vectors answer. `--json`
+prints what a program can read: [its shapes](json.md). Every error is one message that says what to do:
+[Fix an error](../how-to/fix-errors.md). Colours are used in a terminal alone, and not if `NO_COLOR` is set.
+
+`w2v --install-completion` lets bash, zsh or fish complete commands, options, keys of `--set`, runs and words.
 """
+JSON = """
+Each command with `--json` prints one JSON value to standard output. Fields are added, but not renamed or removed,
+within a version. In a path, `[]` stands for each item of a list and `.*` for each key of an object. Names of metrics
+and parameters are those [in MLflow](metrics-and-tags.md). An error is not JSON: it goes to standard error, and the exit
+code is not 0.
+"""
+SHAPES: dict[str, tuple[str, Any]] = {
+    "runs": ("A list, newest first; each item has these fields.", listing.RunRow),
+    "show": ("The fields of `w2v runs`, and more.", listing.RunDetails),
+    "neighbors": ("", shapes.Neighbors),
+    "analogy": ("", shapes.Analogy),
+    "plan": ("", shapes.Plan),
+    "compare": ("", shapes.Comparison),
+    "history": ("", shapes.History),
+    "status": ("", status.Status),
+    "doctor": ("", shapes.Checked),
+}
+FIELDS = {
+    "run": "The MLflow run.",
+    "name": "Its name.",
+    "value": "The score.",
+    "word": "The word.",
+    "cosine": "The cosine similarity.",
+    "scores": "Of all runs.",
+    "findings": "One for each check.",
+    "good": "Whether it is as it should be.",
+    "subject": "What was checked.",
+    "finding": "What was found.",
+    "parts": "Prefect's server, MLflow's server, the worker.",
+    "page": "Its page.",
+}
 OPTIONS = {
     "prefect_port": "The port of Prefect's server.",
     "mlflow_port": "The port of MLflow's server.",
@@ -28,7 +75,6 @@ KEYS = {
     "schedule": "How the learning rate falls.",
     "noise_exponent": "Noise words are drawn in proportion to count to this power.",
     "experiment": "The MLflow experiment of the runs.",
-    "registered_model": "The MLflow model that versions are registered of.",
     "version": "Of the config's format.",
     "seed": "All random numbers follow from it.",
 }

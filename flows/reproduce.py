@@ -73,7 +73,7 @@ def find(run_id: str, workspace: Path, settings: list[str]) -> Original:
         raise ConfigError(f"{error}\nAnother version of the code wrote it: check out commit {commit}.") from None
     # an address in the environment may hold a password, so it is not copied into the config
     values["tracking"]["uri"] = None if os.environ.get("MLFLOW_TRACKING_URI") else run.uri
-    values["tracking"]["registered_model"] += "-reproduced"  # a copy must not compete with the original model
+    values["tracking"]["registered_model"] += registry.REPRODUCED  # a copy must not compete with the original model
     if start := values["training"]["warm_start"]:  # the path may date from before the workspace was moved
         here = Store(workspace / "store").own(Path(start))
         if not here.exists() and (remote := values["runtime"].get("remote")):

@@ -84,7 +84,8 @@ class Retraining(NamedTuple):
         return False
 
     def _latest(self, done: Retrained) -> Retrained:
-        vectors.make_latest(Path(self.config.runtime.workspace), done.outputs.trained.vectors)
+        workspace, version = Path(self.config.runtime.workspace), self.tracker.version_of(done.run_id)
+        vectors.make_latest(workspace, done.outputs.trained.vectors, done.run_id, version)
         return done
 
 

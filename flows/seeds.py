@@ -44,7 +44,8 @@ def retrain_seeds(config: Config, seeds: int) -> Seeds:
     ]
     runs = {variant.seed: retrain(variant) for variant in variants}
     workspace = Path(config.runtime.workspace)
-    vectors.make_latest(workspace, runs[config.seed].outputs.trained.vectors)
+    first = runs[config.seed]
+    vectors.make_latest(workspace, first.outputs.trained.vectors, first.run_id, tracker.version_of(first.run_id))
     found = spreads([recorded(EvaluationFacts, run.outputs.evaluation)["metrics"] for run in runs.values()])
 
     tracker.close_abandoned()

@@ -66,7 +66,7 @@ def sweep(
     variants = [grids.changed(config, change) for change in changes]
     result = digest_of([recipe(config), *map(recipe, variants), by, keep_one_in])
     tracker.close_abandoned()
-    title = f"{config.name}, sweep of {len(changes)}"
+    workspace, title = Path(config.runtime.workspace), f"{config.name}, sweep of {len(changes)}"
     parent, finished = tracker.begin(config, str(running.id), title, recipe=result)
 
     rounds = Rounds(config, tracker, by, parent)
@@ -78,17 +78,16 @@ def sweep(
         rounds.train(rounds.best(rung.candidates) if number else changes, rung.divisor)
 
     found = ranking.sum_up(rounds.trained, by)
-    vectors.make_latest(Path(config.runtime.workspace), rounds.runs[found.best.run_id].outputs.trained.vectors)
+    learnt = rounds.runs[found.best.run_id].outputs.trained.vectors
+    vectors.make_latest(workspace, learnt, found.best.run_id, tracker.version_of(found.best.run_id))
     best = toml(grids.changed(config, found.best.change), _comment(found))
     if finished:
         log.info("nothing to do: run %s already sums up this sweep", parent)
     else:
         run = tracker.run(parent)
-        halving.publish(run, Path(config.runtime.workspace), found, best)
+        halving.publish(run, workspace, found, best)
         run.tag({RESULT: result})
-    return SweepResult(
-        parent, found, _write(output or Path(config.runtime.workspace) / FOLDER / f"{parent[:8]}.toml", best)
-    )
+    return SweepResult(parent, found, _write(output or workspace / FOLDER / f"{parent[:8]}.toml", best))
 
 
 class Rounds:

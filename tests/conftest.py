@@ -145,6 +145,7 @@ def config(corpus: Path, workspace: Path) -> Config:
             "vocabulary": {"min_count": 1, "subsample": 0.0},
             "training": {"vector_size": 8, "epochs": 3, "batch_size": 32, "damping": 0.5},
             "evaluation": {"probes": ["seaa", "skya"]},
+            "tracking": {"registered_model": "vectors"},
             "runtime": {"workspace": str(workspace), "threads": 2},
         },
         "test",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.workspaces import VARIABLE, folder, placed
+from flows.cli import completion
+from flows.cli.groups import Grouped
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -24,21 +26,34 @@ def _typed(context: typer.Context, option: typer.CallbackParam, folder: Path | N
     return folder if source and source.name == "COMMANDLINE" else None
 
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(cls=Grouped, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 ConfigFile = Annotated[Path, typer.Argument(help="The experiment's TOML file.", show_default="quickstart.toml")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one value of the config; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Override one value of the config; repeatable.",
+        autocompletion=completion.keys,
+    ),
 ]
 Run = Annotated[
     str | None,
-    typer.Option(help="A run id or its first characters, or `champion`; by default the last retraining."),
+    typer.Option(
+        help="A run id or its first characters, or `champion`; by default the last retraining.",
+        autocompletion=completion.runs,
+    ),
 ]
 Epoch = Annotated[
     int | None,
     typer.Option(min=1, help="An earlier epoch, kept by training.keep_epochs; by default the final vectors."),
 ]
-RunId = Annotated[str, typer.Argument(help="An MLflow run id, its first six characters or more, or `champion`.")]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        help="An MLflow run id, its first six characters or more, or `champion`.", autocompletion=completion.runs
+    ),
+]
 FOLDER = "The folder that holds stage outputs and the tracking database."
 Workspace = Annotated[
     Path,
@@ -54,7 +69,15 @@ Placed = Annotated[
         help=f"{FOLDER} Overrides runtime.workspace of CONFIG.",
     ),
 ]  # fmt: skip
-ModelName = Annotated[str, typer.Option(help="The name of the registered model (tracking.registered_model).")]
+ModelName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The registered model, which bears the name of its config; by default the only one.",
+        autocompletion=completion.models,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON: docs/reference/json.md has its shape.")]
 Many = Annotated[int, typer.Option("-k", min=1, help="The number of neighbours to show.")]
 
 

@@ -35,7 +35,7 @@ def init(
     Shows the first documents as words. Settings given by --set are written too, such as the column that holds the
     text. An existing file is never overwritten.
     """
-    from flows.cli import beginning, tables
+    from flows.cli.output import beginning, tables
 
     beginning.write(tables.console, source, list(settings or []), output, workspace)
 

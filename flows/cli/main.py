@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 
-from flows.cli import retraining, configs, vectors, models, workspace, service  # isort: skip (the order of --help)
+from flows.cli import retraining, configs, runs, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.cli.app import app
 from flows.servers.settings import quiet
 from tasks.display.terminal import visible
@@ -16,7 +16,7 @@ from tasks.engine.interrupts import hung_up
 
 INTERRUPTED = 130  # typer's exit code after Ctrl-C
 GO_ON = "interrupted; the same command continues where this one stopped"
-COMMANDS = (retraining, configs, vectors, models, workspace, service)  # importing them registers their commands
+COMMANDS = (retraining, configs, runs, vectors, models, workspace, service)  # importing them registers their commands
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from configs.experiments import QUICKSTART
-from flows.cli.app import ConfigFile, Placed, RunId, Settings, Workspace, app, load, prepare, serve
+from flows.cli.app import ConfigFile, Json, Placed, RunId, Settings, Workspace, app, load, prepare, serve
 from tasks.tracking.names import LOSS
 
 
@@ -27,7 +27,7 @@ def retrain(
     changed is reused. An interrupted command, run again, continues where it stopped.
     """
     loaded = load(config, settings, workspace)
-    from flows.cli import report
+    from flows.cli.output import report
     from flows.planning import foresight, plan, warm_start
     from tasks.tracking.session import Tracker
 
@@ -38,7 +38,7 @@ def retrain(
     if seeds > 1:
         serve()
         from flows import seeds as variants
-        from flows.cli import outcomes, tables
+        from flows.cli.output import outcomes, tables
 
         outcomes.show_seeds(tables.console, variants.retrain_seeds(loaded, seeds))
         return
@@ -87,7 +87,7 @@ def sweep(
     continues where it stopped.
     """
     loaded = load(config, settings, workspace)
-    from flows.cli import report
+    from flows.cli.output import report
     from flows.planning import candidates, foresight, plan, warm_start
     from tasks.tracking.session import Tracker
 
@@ -97,7 +97,7 @@ def sweep(
     report.warn(foresight.foresee(loaded, tracker, plan.plan(loaded)))
     serve()
     from flows import sweep as sweeps
-    from flows.cli import outcomes, tables
+    from flows.cli.output import outcomes, tables
 
     outcomes.show_swept(tables.console, loaded, sweeps.sweep(loaded, grid, random, by, keep_one_in, output))
 
@@ -121,29 +121,34 @@ def backfill(
     """
     loaded = load(config, settings, workspace)
     from flows import backfill
-    from flows.cli import outcomes, tables
+    from flows.cli.output import outcomes, tables
 
     wanted = backfill.partitions(loaded, first.date(), last.date(), skip_missing=skip_missing)
     outcomes.show_filled(tables.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
 
 
 @app.command()
-def plan(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace: Placed = None) -> None:
+def plan(
+    config: ConfigFile = QUICKSTART, settings: Settings = None, as_json: Json = False, workspace: Placed = None
+) -> None:
     """Show which stages would run or be reused, and the rough cost.
 
     The cost is the expected time, memory and disk space. Nothing is run.
     """
     loaded = load(config, settings, workspace)
-    from flows.cli import report
+    from flows.cli.output import plans, shapes
     from flows.planning import plan, warm_start
     from tasks.tracking.names import START
     from tasks.tracking.session import Tracker
 
     tracker = Tracker(loaded)
     start = warm_start.chosen(loaded, tracker)
-    report.show_plan(start.config, tracker, plan.plan(start.config))
-    if start.tags:
-        print(f"warm start: {start.tags[START]}")
+    planned = plan.plan(start.config)
+    found, foreseen = plans.shape(start.config, tracker, planned, start.tags.get(START, ""))
+    if as_json:
+        shapes.print_json(found)
+    else:
+        plans.show(start.config, planned, found, foreseen)
 
 
 @app.command()
@@ -176,6 +181,6 @@ def verify(run: RunId, workspace: Workspace = Path("workspace")) -> None:
 
     The exit code is 1 if anything differs.
     """
-    from flows.cli import verify
+    from flows.cli.output import verify
 
     raise typer.Exit(verify.examine(workspace, run))

@@ -8,7 +8,7 @@ import typer
 
 from configs.experiments import QUICKSTART
 from configs.workspaces import placed
-from flows.cli.app import ConfigFile, Placed, Settings, Workspace, app, load
+from flows.cli.app import ConfigFile, Json, Placed, Settings, Workspace, app, load
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -70,14 +70,21 @@ def down(workspace: Workspace = Path("workspace")) -> None:
 
 
 @app.command()
-def status(workspace: Workspace = Path("workspace")) -> None:
+def status(as_json: Json = False, workspace: Workspace = Path("workspace")) -> None:
     """Show the service's parts, addresses, next and last runs.
 
     The exit code is 1 if a part is down.
     """
     from flows.service import status
 
-    raise typer.Exit(status.show(workspace))
+    found = status.look(workspace)
+    if as_json:
+        from flows.cli.output.shapes import print_json
+
+        print_json(found)
+    else:
+        status.show(found)
+    raise typer.Exit(int(not found.up))
 
 
 @app.command()

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import Epoch, Many, Run, Workspace, app, enter
+from flows.cli import completion
+from flows.cli.app import Epoch, Json, Many, Run, Workspace, app, enter
 
 
 class Format(StrEnum):
@@ -19,28 +20,58 @@ class Format(StrEnum):
 
 @app.command()
 def neighbors(
-    words: Annotated[list[str], typer.Argument(help="The words to look up.")],
+    words: Annotated[list[str], typer.Argument(help="The words to look up.", autocompletion=completion.words)],
     k: Many = 10,
     run: Run = None,
     epoch: Epoch = None,
+    as_json: Json = False,
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Show the nearest neighbours of each WORD, by cosine similarity."""
-    from flows.cli import tables
-    from flows.query import vectors
+    """Show the nearest neighbours of each WORD, by cosine similarity.
 
-    tables.show_neighbors(vectors.neighbors(vectors.space(workspace, run, epoch), words, k))
+    Which run and version answer is printed beside them, to standard error.
+    """
+    from flows.query import vectors
+    from tasks.evaluation.judging import Space
+
+    learnt, origin = vectors.found(workspace, run, epoch)
+    found = vectors.neighbors(Space(learnt), words, k)
+    if as_json:
+        from flows.cli.output.shapes import Neighbors, near, print_json
+
+        nearest = {word: near(each) for word, each in found.items()}
+        print_json(Neighbors(run=origin.run, version=origin.version, neighbors=nearest))
+    else:
+        from flows.cli.output import tables
+
+        tables.tell(origin)
+        tables.show_neighbors(found)
+
+
+Word = Annotated[str, typer.Argument(autocompletion=completion.words)]
 
 
 @app.command()
 def analogy(
-    a: str, b: str, c: str, k: Many = 5, run: Run = None, epoch: Epoch = None, workspace: Workspace = Path("workspace")
-) -> None:
+    a: Word, b: Word, c: Word, k: Many = 5, run: Run = None, epoch: Epoch = None, as_json: Json = False,
+    workspace: Workspace = Path("workspace"),
+) -> None:  # fmt: skip
     """Complete an analogy: A is to B as C is to …"""
-    from flows.cli import tables
     from flows.query import vectors
+    from tasks.evaluation.judging import Space
 
-    tables.show_neighbors(vectors.analogy(vectors.space(workspace, run, epoch), a, b, c, k))
+    learnt, origin = vectors.found(workspace, run, epoch)
+    found = vectors.analogy(Space(learnt), a, b, c, k)
+    if as_json:
+        from flows.cli.output.shapes import Analogy, near, print_json
+
+        (answers,) = found.values()
+        print_json(Analogy(run=origin.run, version=origin.version, answers=near(answers)))
+    else:
+        from flows.cli.output import tables
+
+        tables.tell(origin)
+        tables.show_neighbors(found)
 
 
 @app.command()
@@ -71,10 +102,13 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN RUN…", help="MLflow run ids or their first characters; each is compared with the first."
+            metavar="RUN RUN…",
+            help="MLflow run ids or their first characters; each is compared with the first.",
+            autocompletion=completion.runs,
         ),
     ],
     output: Annotated[Path | None, typer.Option(help="The HTML file; by default in WORKSPACE/comparisons.")] = None,
+    as_json: Json = False,
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Compare runs: scores, how certain they are, and moved words.
@@ -84,9 +118,15 @@ def compare(
     if len(set(runs)) < max(2, len(runs)):
         raise typer.BadParameter("name two or more different runs", param_hint="RUN RUN…")
     enter(workspace)
-    from flows.cli import comparison, tables
+    from flows.cli.output import comparison, tables
 
-    comparison.show(tables.console, *comparison.compare(workspace, runs, output))
+    found, page = comparison.compare(workspace, runs, output)
+    if as_json:
+        from flows.cli.output.shapes import print_json
+
+        print_json(comparison.shape(found, page))
+    else:
+        comparison.show(tables.console, found, page)
 
 
 @app.command()
@@ -105,6 +145,7 @@ def export(
 
     The formats npy and projector (.tsv) write two files: vectors and words.
     """
+    from flows.cli.output import tables
     from flows.query import vectors
     from tasks.datasets import outputs
     from tasks.display.terminal import visible
@@ -113,7 +154,8 @@ def export(
     named = formats.format_of(target, format and format.value)
     files = formats.targets(target, named)
     outputs.check(files, "export", force=force)
-    learnt = vectors.load(workspace, run, epoch)
+    learnt, origin = vectors.found(workspace, run, epoch)
+    tables.tell(origin)
     outputs.place(files, lambda beside: formats.WRITERS[named](beside, *learnt))
     for path in files:
         print(visible(path))

@@ -8,7 +8,7 @@ import typer
 from configs import remotes
 from configs.experiments import QUICKSTART
 from configs.workspaces import placed
-from flows.cli.app import ConfigFile, Placed, Settings, Workspace, app, enter, load, serve
+from flows.cli.app import ConfigFile, Json, Placed, Settings, Workspace, app, enter, load, serve
 
 
 @app.command()
@@ -104,7 +104,7 @@ def reconcile(config: ConfigFile = QUICKSTART, settings: Settings = None, worksp
     address.runs_of_config(loaded)
     serve()
     from flows import reconcile
-    from flows.cli import outcomes, tables
+    from flows.cli.output import outcomes, tables
 
     outcomes.show_closed(tables.console, reconcile.reconcile.fn(loaded))
 
@@ -159,16 +159,17 @@ def doctor(
     remote: Annotated[
         str, typer.Option(metavar="ADDRESS", help="A store to share; by default the one that the workspace uses.")
     ] = "",
+    as_json: Json = False,
 ) -> None:
     """Check this machine, and print details for a bug report.
 
     Prints versions, servers, disk, cores and BLAS, and checks that the shared store is fit for it. The exit code is 1
     if something must be fixed.
     """
-    from flows.cli import doctor
+    from flows.cli.output import doctor
 
     try:
         address = remotes.address(remote)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--remote") from None
-    raise typer.Exit(doctor.examine(workspace, address))
+    raise typer.Exit(doctor.examine(workspace, address, as_json))

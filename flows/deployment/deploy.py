@@ -19,7 +19,7 @@ POOL = "w2v"  # the work pool, of type process
 
 
 def deploy(config_path: Path, settings: list[str]) -> list[str]:
-    """Deploy all of prefect.yaml and create its work pool; return the deployments' names, such as `retrain/vectors`.
+    """Deploy all of prefect.yaml and create its work pool; return the deployments' names, such as `retrain/reviews`.
 
     Called again, update the deployments. Raises ConfigError, and PipelineError if there is no Prefect server or it
     refuses.

@@ -2,6 +2,7 @@
 
 from prefect.context import FlowRunContext
 
+from configs.names import model_name
 from configs.schema import Config
 
 LONGEST = 40  # characters of a source
@@ -18,7 +19,9 @@ def named() -> str:
         return config.name
     by = context.flow_run.created_by
     why = WHY.get(str(by.type), "by hand") if by else "by hand"
-    return f"{config.name}: {config.tracking.registered_model} from {_short(config.ingestion.source)}, {why}"
+    model = config.tracking.registered_model
+    what = "vectors" if model == model_name(config.name) else model
+    return f"{config.name}: {what} from {_short(config.ingestion.source)}, {why}"
 
 
 def _short(source: str | list[str]) -> str:

@@ -79,7 +79,8 @@ def already_done(config: Config, tracker: Tracker, planned: Plan) -> Retrained |
                 mend(config, tracker, planned.outputs, run_id)
     if run_id is None:
         return None
-    vectors.make_latest(Path(config.runtime.workspace), planned.outputs.trained.vectors)
+    workspace, learnt = Path(config.runtime.workspace), planned.outputs.trained.vectors
+    vectors.make_latest(workspace, learnt, run_id, tracker.version_of(run_id))
     return Retrained(run_id, planned.outputs)
 
 

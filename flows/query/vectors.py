@@ -3,12 +3,13 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tasks.datasets.files import write_whole
 from tasks.engine import store
-from tasks.engine.store import LATEST, MANIFEST, Dataset, Store
+from tasks.engine.store import LATEST, MANIFEST, Dataset, Latest, Store
 from tasks.errors import InputError, UnknownWord
 from tasks.evaluation.judging import Space
 from tasks.vectors import tables
@@ -20,21 +21,45 @@ MORE = 8  # answers beside the k best whose cosines differ from theirs by roundi
 HINTS = 3  # unknown words for which similar spellings are suggested
 
 
+class Origin(NamedTuple):
+    """Whose vectors answer."""
+
+    run: str  # "" while the result waits for MLflow, and if an older version made it
+    version: str  # of the registered model, MODEL/NUMBER; "" if the run has none
+    epoch: int | None = None  # None stands for the final vectors
+
+    def __str__(self) -> str:
+        epoch = f", epoch {self.epoch}" if self.epoch else ""
+        return f"{self.version or 'no version'}, run {self.run or 'not known'}{epoch}"
+
+
 def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> WordVectors:
     """Return the vectors of a run id, of an alias such as `champion`, or, without `run`, of the last retraining.
 
     With `epoch`, return those at the end of that epoch, as they were trained. Raises InputError if there are no vectors
     yet or the epoch is not kept, TrackingError if the run is unknown or holds no vectors.
     """
-    if run is not None:
-        from tasks.tracking import address, models, registry
-        from tasks.tracking.run import Run
+    return found(workspace, run, epoch)[0]
 
-        uri = address.runs_of(workspace)
-        run_id = registry.run_id(uri, run)
-        if epoch:
-            return models.earlier(Run(uri, run_id), epoch)[0]
-        return of_run(uri, run_id, registered=registry.is_alias(run))
+
+def found(workspace: Path, run: str | None = None, epoch: int | None = None) -> tuple[WordVectors, Origin]:
+    """Return the vectors as `load` does, and whose they are."""
+    return _last(workspace, epoch) if run is None else _of(workspace, run, epoch)
+
+
+def _of(workspace: Path, name: str, epoch: int | None) -> tuple[WordVectors, Origin]:
+    from tasks.tracking import address, models, registry
+    from tasks.tracking.names import MODEL_VERSION
+    from tasks.tracking.run import Run
+
+    run = Run(uri := address.runs_of(workspace), registry.run_id(uri, name))
+    origin = Origin(run.id, run.record.data.tags.get(MODEL_VERSION, ""), epoch)
+    if epoch:
+        return models.earlier(run, epoch)[0], origin
+    return of_run(uri, run.id, registered=registry.is_alias(name)), origin
+
+
+def _last(workspace: Path, epoch: int | None) -> tuple[WordVectors, Origin]:
     if (latest := store.latest(workspace)) is None:
         raise InputError(f"{workspace}: no vectors yet.\nRun `w2v retrain` first, or name a --workspace.")
     if latest.remote and not (latest.path / MANIFEST).exists():
@@ -48,7 +73,7 @@ def load(workspace: Path, run: str | None = None, epoch: int | None = None) -> W
     latest.fetch()
     if epoch and epoch not in (kept := tables.kept(latest)):
         raise tables.not_kept("the last retraining", epoch, kept)
-    return tables.load(latest, epoch)
+    return tables.load(latest, epoch), Origin(latest.run, latest.version, epoch)
 
 
 def space(workspace: Path, run: str | None = None, epoch: int | None = None) -> Space:
@@ -66,9 +91,10 @@ def of_run(uri: str, run_id: str, *, registered: bool) -> WordVectors:
     return alignment.registered(run) if registered else vectors_of(run)
 
 
-def make_latest(workspace: Path, vectors: Dataset) -> None:
-    """Record this training output as that of the last retraining."""
-    write_whole(workspace / LATEST, vectors.model_dump_json().encode())
+def make_latest(workspace: Path, vectors: Dataset, run: str = "", version: str = "") -> None:
+    """Record this training output as that of the last retraining, with the run and the version that it became."""
+    noted = Latest(**vectors.model_dump(), run=run, version=version)
+    write_whole(workspace / LATEST, noted.model_dump_json().encode())
 
 
 def neighbors(space: Space, words: list[str], k: int) -> Neighbors:

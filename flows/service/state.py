@@ -127,9 +127,14 @@ class Place:
 
     def links(self, state: State) -> dict[str, str]:
         """Return the pages with the key that logs a browser in; without, if MLflow checks its users' passwords."""
-        own = credentials.read(self.folder)
-        open_to = [name for name in state.pages if name != "mlflow" or MLFLOW_PASSWORD not in state.asks]
-        return state.pages | {name: credentials.lock(name, own).link(state.pages[name]) for name in open_to}
+        return {name: self.link(state, name, page) for name, page in state.pages.items()}
+
+    def link(self, state: State, server: str, page: str) -> str:
+        """Return a page of one of our servers with the key; any other page, or without a key, as it is."""
+        ours = page.startswith({"prefect": state.prefect, "mlflow": state.mlflow}[server])
+        if not ours or (server == "mlflow" and MLFLOW_PASSWORD in state.asks):
+            return page
+        return credentials.lock(server, credentials.read(self.folder)).link(page)
 
     def shut(self, database: str) -> None:
         """Make the service's files, present and future, unreadable for other accounts."""

@@ -1,12 +1,13 @@
 """`w2v status`: show the service's parts, the next run and the last runs."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from configs.schema import Runtime
 from flows.access.network import PREFECT_PASSWORD
@@ -15,6 +16,7 @@ from flows.service.health import answers, ask, moment
 from flows.service.state import Life, Place, State, clock
 from tasks.display.terminal import visible
 from tasks.engine.outputs.readiness import address_of
+from tasks.engine.store import FrozenModel
 from tasks.engine.workers.choice import MANY, choice
 from tasks.engine.workers.processes import CHILD
 
@@ -23,39 +25,103 @@ LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # no
 UNAUTHORIZED = 401
 
 
-def show(workspace: Path) -> int:
-    """Print the status; return the exit code, 1 if a part is down."""
+class Part(FrozenModel):
+    name: str
+    up: bool = Field(description="Whether it answers.")
+    about: str = Field(description="Its process, since when, and how the one before ended.")
+    page: str = Field(description="Its page, with the key that logs a browser in; empty if it has none.")
+
+
+class FlowRun(FrozenModel):
+    name: str
+    state: str = Field(description="Prefect's name of its state.")
+    began: str = Field(description="ISO 8601; of a scheduled run the time when it is due, empty if it has none.")
+    page: str
+    engine: str = Field(description="What prepares its text, and with how many workers; empty for another config.")
+
+
+class Status(FrozenModel):
+    up: bool = Field(description="Whether the service runs, and all its parts answer; the exit code is 1 if not.")
+    since: str = Field(description="ISO 8601; empty if it does not run.")
+    parts: list[Part]
+    next_run: FlowRun | None = Field(description="The next scheduled retraining, null if there is none.")
+    runs: list[FlowRun] = Field(description="The last ones, newest first.")
+    problems: list[str] = Field(description="What is wrong, with the way on.")
+    workers: str = Field(description="The processes that make parts for a run of the service; empty without one.")
+    remote: str = Field(description="The address of the shared store; empty without one.")
+
+
+def look(workspace: Path) -> Status:
+    """Return the status of the service."""
     place = Place(workspace)
-    state = place.state
-    if address := address_of(workspace):
-        print(f"remote {address}")
+    state, remote = place.state, address_of(workspace)
     if state is None:
         left = len(place.processes())
-        print(f"{workspace}: the service is not up{f', but {left} of its processes still run' if left else ''}")
-        print("`w2v up` starts it" + (" again, `w2v down` stops them" if left else ""))
-        return 1
+        problems = [
+            f"{workspace}: the service is not up{f', but {left} of its processes still run' if left else ''}",
+            "`w2v up` starts it" + (" again, `w2v down` stops them" if left else ""),
+        ]
+        return Status(
+            up=False, since="", parts=[], next_run=None, runs=[], problems=problems, workers="", remote=remote
+        )
     place.enter(state)
     pages = place.links(state)
-    print(f"up since {clock(state.since)}{'' if state.ready else ', still starting'}")
-    working = {name: answers(state, name) for name in PARTS}
-    for name, works in working.items():
-        page = f"  {pages[name]}" if name in pages else ""
-        print(f"{'✓' if works else '✗'} {name:<8} {_life(state.lives.get(name))}{page}")
-    if found := workers(place):
-        print(f"  workers  {len(found)} processes make parts, with {max(found) / 1e6:,.0f} MB at most")
+    parts = [
+        Part(name=name, up=answers(state, name), about=_life(state.lives.get(name)), page=pages.get(name, ""))
+        for name in PARTS
+    ]
+    coming, runs, answered = [], [], True
+    problems = [] if state.ready else ["still starting"]
     try:
-        _show_runs(state)
-    except httpx.HTTPStatusError as error:
-        code = error.response.status_code
-        password = f"; it needs a password: set {PREFECT_PASSWORD}" if code == UNAUTHORIZED else ""
-        print(f"✗ runs     Prefect answers {code}{password}")
-        return 1
+        coming = _runs(state, ["retrain"], {"any_": ["SCHEDULED"]}, "NEXT_SCHEDULED_START_TIME_ASC", 1)
+        runs = _runs(state, LOOKED_FOR, {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC", LAST)
     except httpx.HTTPError as error:
-        print(f"✗ runs     Prefect does not answer: {error}")
-        return 1
-    if not all(working.values()):
-        print(f"parts that end or hang are restarted; the log has the cause: {place.log}")
-    return int(not all(working.values()))
+        problems.append(_refusal(error))
+        answered = False
+    whole = all(part.up for part in parts)
+    if not whole:
+        problems.append(f"parts that end or hang are restarted; the log has the cause: {place.log}")
+    return Status(
+        up=whole and answered,
+        since=_iso(state.since),
+        parts=parts,
+        next_run=next(iter(coming), None),
+        runs=runs,
+        problems=problems,
+        workers=_said(workers(place)),
+        remote=remote,
+    )
+
+
+def show(status: Status) -> None:
+    """Print the status."""
+    if status.remote:
+        print(f"remote {status.remote}")
+    if status.since:
+        print(f"up since {_clock(status.since)}")
+    for part in status.parts:
+        print(f"{'✓' if part.up else '✗'} {part.name:<8} {part.about}{f'  {part.page}' if part.page else ''}")
+    if status.workers:
+        print(f"  workers  {status.workers}")
+    if status.since:
+        coming = status.next_run
+        print(f"\nnext run  {_clock(coming.began)}  retrain" if coming else "\nno retraining is scheduled")
+        if coming and coming.engine:
+            print(f"engine    {coming.engine}")
+        print()
+    for run in status.runs:
+        began = _clock(run.began) if run.began else "not started"
+        print(f"last run  {began}  {visible(run.name)}  {run.state}  {run.page}")
+    for problem in status.problems:
+        print(visible(problem))
+
+
+def _refusal(error: httpx.HTTPError) -> str:
+    if not isinstance(error, httpx.HTTPStatusError):
+        return f"Prefect does not answer: {error}"
+    code = error.response.status_code
+    password = f"; it needs a password: set {PREFECT_PASSWORD}" if code == UNAUTHORIZED else ""
+    return f"Prefect answers {code}{password}"
 
 
 def workers(place: Place) -> list[int]:
@@ -68,25 +134,15 @@ def workers(place: Place) -> list[int]:
     return found
 
 
+def _said(memory: list[int]) -> str:
+    return f"{len(memory)} processes make parts, with {max(memory) / 1e6:,.0f} MB at most" if memory else ""
+
+
 def _life(life: Life | None) -> str:
     if life is None:
         return "not started yet"
     again = f", {life.ended}; restarted {life.starts - 1} ×" if life.ended else ""
     return f"process {life.pid} since {clock(life.since)}{again}" if life.pid else f"{life.ended}, to be restarted"
-
-
-def _show_runs(state: State) -> None:
-    coming = _runs(state, ["retrain"], {"any_": ["SCHEDULED"]}, "NEXT_SCHEDULED_START_TIME_ASC", 1)
-    for run in coming:
-        print(f"\nnext run  {clock(moment(run['next_scheduled_start_time']))}  retrain")
-        if by := engine(run["parameters"]):
-            print(f"engine    {by}")
-    print("" if coming else "\nno retraining is scheduled")
-    for run in _runs(state, LOOKED_FOR, {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC", LAST):
-        began = clock(moment(run["start_time"])) if run["start_time"] else "not started"
-        print(
-            f"last run  {began}  {visible(run['name'])}  {run['state_name']}  {state.prefect}/runs/flow-run/{run['id']}"
-        )
 
 
 def engine(parameters: dict[str, Any]) -> str:
@@ -97,8 +153,24 @@ def engine(parameters: dict[str, Any]) -> str:
     return ""
 
 
-def _runs(state: State, flows: list[str], kind: dict[str, list[str]], order: str, limit: int) -> list[dict[str, Any]]:
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _clock(said: str) -> str:
+    return clock(moment(said))
+
+
+def _runs(state: State, flows: list[str], kind: dict[str, list[str]], order: str, limit: int) -> list[FlowRun]:
     named = {"name": {"any_": flows}}
     wanted = {"flows": named, "flow_runs": {"state": {"type": kind}}, "sort": order, "limit": limit}
-    found: list[dict[str, Any]] = ask(state.prefect, "flow_runs/filter", wanted)
-    return found
+    return [
+        FlowRun(
+            name=run["name"],
+            state=run["state_name"],
+            began=run["start_time"] or run["next_scheduled_start_time"] or "",
+            page=f"{state.prefect}/runs/flow-run/{run['id']}",
+            engine=engine(run["parameters"]),
+        )
+        for run in ask(state.prefect, "flow_runs/filter", wanted)
+    ]

@@ -23,7 +23,7 @@ from tasks.datasets import verified
 from tasks.datasets.files import sync, write_whole
 from tasks.engine.file_lock import Held
 from tasks.engine.outputs import remote, sharing
-from tasks.engine.outputs.dataset import LATEST, Dataset, joined, latest
+from tasks.engine.outputs.dataset import LATEST, Dataset, Latest, joined, latest
 from tasks.engine.outputs.manifest import (
     KEY_LENGTH,
     MANIFEST,
@@ -42,7 +42,7 @@ __all__ = [
     "CHECKPOINTS", "KEY_LENGTH", "LATEST", "MANIFEST", "MANIFEST_VERSION",
     "SHARED",
     "Account", "Dataset", "Draft", "File",
-    "FrozenModel", "Manifest", "Part", "Store", "joined", "latest",
+    "FrozenModel", "Latest", "Manifest", "Part", "Store", "joined", "latest",
 ]  # fmt: skip
 
 CHECKPOINTS = "checkpoints"  # kept when an attempt is deleted: the stage itself decides which of them it can use

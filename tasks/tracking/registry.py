@@ -7,7 +7,6 @@ after its time: nothing overwrites it, and the tags of all versions are the hist
 from typing import Literal, NamedTuple
 
 from configs.addresses import shown
-from configs.schema import Tracking
 from tasks.engine.store import FrozenModel
 from tasks.errors import InputError
 from tasks.tracking.client import reached
@@ -15,6 +14,7 @@ from tasks.tracking.names import DECISION, VERDICT
 from tasks.tracking.run import full_id
 
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
+REPRODUCED = "-reproduced"  # ends the name of a model of reproductions, which are no versions of the original
 
 
 class Gate(FrozenModel):
@@ -158,14 +158,30 @@ def run_id(uri: str, name: str) -> str:
     if not is_alias(name):
         return full_id(uri, name)
     registered, _, alias = name.rpartition("@")
-    return model(uri, registered or _default_model(uri)).version(alias).run_id
+    return model(uri, registered or only_model(uri)).version(alias).run_id
 
 
-def _default_model(uri: str) -> str:
-    """Return the name of the only registered model; if there are several, or none, the config's default."""
+def only_model(uri: str) -> str:
+    """Return the name of the model that is meant if none is named: the only one, or the only one ever decided about.
+
+    Raises InputError if there is none, or which one is meant cannot be known.
+    """
     with reached(uri) as client:
-        names = [each.name for each in client.search_registered_models(max_results=2)]
-    return names[0] if len(names) == 1 else Tracking().registered_model
+        found = {each.name: each.aliases for each in client.search_registered_models()}
+    names = [name for name, aliases in found.items() if aliases] or list(found)
+    names = [name for name in names if not name.endswith(REPRODUCED)] or names
+    if len(names) == 1:
+        return str(names[0])
+    if not names:
+        raise InputError(
+            f"no model is registered yet\nlooked in {shown(uri)}\nfound     no model\n"
+            "`w2v retrain` registers a version. For a model kept elsewhere give --workspace FOLDER."
+        )
+    raise InputError(
+        f"several models are registered, and none is named\nlooked in {shown(uri)}\n"
+        f"found     {', '.join(names)}\n"
+        f"Name one: --run {names[0]}@{CHAMPION} or, in commands about decisions, --model {names[0]}."
+    )
 
 
 def challenge(of: RegisteredModel, version: Version) -> RegisteredModel:

@@ -7,7 +7,7 @@ See also `run` (what a run can hold), `ownership` (which run is resumed), `singl
 import functools
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from configs.addresses import shown
 from configs.schema import Config
 from tasks.engine import environment
-from tasks.errors import Unreachable
+from tasks.errors import TrackingError, Unreachable
 from tasks.tracking import address, heartbeat, lookup, single_flight
 from tasks.tracking.client import reached
 from tasks.tracking.contents.parameters import parameters, tags
-from tasks.tracking.names import CONFIG_FILE, FLOW_RUN, HOST, PARENT, RECIPE, REPRODUCES, RESULT
+from tasks.tracking.names import CONFIG_FILE, FLOW_RUN, HOST, MODEL_VERSION, PARENT, RECIPE, REPRODUCES, RESULT
 from tasks.tracking.ownership import abandoned, check_closable, close, lock_of_starts, reopen
 from tasks.tracking.run import Run, gathered, known_run
 from tasks.tracking.single_flight import AtWork, Turn
@@ -124,6 +124,12 @@ class Tracker:
         """Return the flow run's MLflow run, None if it has none."""
         found = self.find_tagged(FLOW_RUN, flow_run_id)
         return self.run(found.info.run_id) if found else None
+
+    def version_of(self, run_id: str) -> str:
+        """Return the registered version of a run, MODEL/NUMBER; "" if it has none, or MLflow cannot be reached."""
+        with suppress(TrackingError):
+            return str(self.run(run_id).record.data.tags.get(MODEL_VERSION, "")) if run_id else ""
+        return ""
 
     def find_tagged(self, tag: str, value: str) -> "MlflowRun | None":
         """Return the newest run with this tag, in any state; None if there is none."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from configs.loading import ConfigError, check, check_once, load
-from configs.schema import Config
+from configs.schema import Config, Ingestion, Tracking
 from tests.support.paths import PROJECT
 
 MINIMAL = {"ingestion": {"source": "text.txt"}}
@@ -239,7 +239,7 @@ IMPOSSIBLE = [
     "training.learning_rate=nan", "training.damping=1e300", "training.batch_size=999999999", "training.keep_epochs=101",
     "training.warm_start=", "evaluation.bootstrap=1000000000", "evaluation.probes=[[]]", "tracking.uri=",
     "tracking.experiment=", "tracking.experiment=" + "x" * 501, 'tracking.experiment="a\\nb"',
-    "tracking.registered_model=a/b", "tracking.registered_model=", "tracking.registered_model=a:b",
+    "tracking.registered_model=a/b", "tracking.registered_model=a:b",
     "tracking.registered_model=it's", "tracking.registered_model=a@champion", "tracking.registered_model=..",
     "tracking.registered_model=" + "x" * 300, "tracking.patience=inf", "promotion.margin=2", "promotion.max_drift=-1",
     "schedule.cron=", "schedule.cron=every night", "schedule.cron=60 3 * * *", "schedule.cron=0 24 * * *",
@@ -347,3 +347,15 @@ def test_devices_are_no_config() -> None:
     """An endless device is refused without reading it to its end."""
     with pytest.raises(ConfigError, match="/dev/zero is not a config"):
         load("/dev/zero")
+
+
+def test_a_model_belongs_to_a_config() -> None:
+    """It bears the config's name, without what MLflow refuses; later changes of the name do not change the model."""
+    source = "ingestion.source=x"
+    assert load(None, [source]).tracking.registered_model == "retraining"
+    assert load(None, [source, "name=a/b: c"]).tracking.registered_model == "a-b- c"
+    assert load(None, [source, "name=..."]).tracking.registered_model == "-"
+    assert load(None, [source, "name=mine", "training.epochs=2"]).tracking.registered_model == "mine"
+    assert load(None, [source, "name=mine", "tracking.registered_model=ours"]).tracking.registered_model == "ours"
+    assert load(None, [source, "name=mine", "tracking.registered_model="]).tracking.registered_model == "mine"
+    assert Config(ingestion=Ingestion(source="x"), tracking=Tracking(uri="y")).tracking.registered_model == "retraining"

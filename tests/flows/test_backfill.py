@@ -10,7 +10,7 @@ from rich.console import Console
 from configs.loading import ConfigError
 from configs.schema import Config, Tracking
 from flows.backfill import Filled, backfill, partitions
-from flows.cli.outcomes import show_filled
+from flows.cli.output.outcomes import show_filled
 from tasks.errors import InputError
 from tasks.tracking import address, registry
 

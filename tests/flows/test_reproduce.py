@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from configs.loading import ConfigError
 from configs.schema import Config
 from flows import reproduce
-from flows.cli.verify import examine
+from flows.cli.output.verify import examine
 from flows.query import vectors
 from flows.retrain import retrain
 from tasks import certificate as certificates

@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL
 
 from configs.loading import ConfigError
 from configs.schema import Config, Promotion, Runtime
-from flows.cli import comparison
+from flows.cli.output import comparison
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import plan
 from flows.query import vectors

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from configs.schema import Config
-from flows.cli import comparison, outcomes
+from flows.cli.output import comparison, outcomes
 from flows.retrain import retrain
 from flows.seeds import Seeds, retrain_seeds
 from tasks.comparison.seeds import spreads

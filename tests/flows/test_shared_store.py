@@ -8,7 +8,7 @@ import pytest
 from configs.loading import load
 from configs.schema import Config
 from flows import outbox, retention
-from flows.cli import verify
+from flows.cli.output import verify
 from flows.planning.pipeline import Outputs, pipeline
 from flows.planning.plan import plan
 from flows.query import vectors

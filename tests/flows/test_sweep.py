@@ -14,7 +14,7 @@ from rich.console import Console
 
 from configs.loading import load
 from configs.schema import Config
-from flows.cli import outcomes
+from flows.cli.output import outcomes
 from flows.planning.plan import plan
 from flows.retrain import retrain
 from flows.sweep import SweepResult, sweep

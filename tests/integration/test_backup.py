@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Config
-from flows.cli import verify
+from flows.cli.output import verify
 from flows.planning.plan import plan
 from flows.retrain import retrain
 from tasks.errors import TrackingError

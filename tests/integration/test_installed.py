@@ -143,7 +143,7 @@ def test_a_service_and_its_worker(installed: Installed) -> None:
     told = dict(shlex.split(line)[-1].split("=", 1) for line in lines if line.startswith("export "))
     prefect = ["python", "-P", "-m", "prefect"]
     told["PREFECT_HOME"] = str(installed.folder / "ws" / "prefect")
-    ended = installed.run(*prefect, "deployment", "run", "retrain/vectors", "--watch", **told)
+    ended = installed.run(*prefect, "deployment", "run", "retrain/topics", "--watch", **told)
 
     assert "Completed" in ended
     assert installed.run("w2v", "deploy", "topics.toml").count("✓") == 6

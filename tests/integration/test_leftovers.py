@@ -134,7 +134,7 @@ def test_what_a_killed_command_leaves_is_swept_by_the_next(machine: Machine, own
     assert machine.left() == []
     assert len(list(own.glob("tmp/*"))) == 1
 
-    machine.w2v("history", "--workspace", own)
+    machine.w2v("history", "--model", "vectors", "--workspace", own)
     assert not (own / "tmp").exists()
 
 

@@ -232,7 +232,7 @@ def modes(path: Path) -> list[int]:
 
 def test_a_shell_and_the_worker_use_the_servers(box: Locked) -> None:
     """`prefect` works with the file of credentials; the worker has them too, and reuses the run made above."""
-    script = f". {box.place.folder / credentials.FILE} && {W2V.parent / 'prefect'} deployment run retrain/vectors"
+    script = f". {box.place.folder / credentials.FILE} && {W2V.parent / 'prefect'} deployment run retrain/topics"
     about: dict[str, Any] = {"env": box.environment, "capture_output": True, "text": True}
     done = subprocess.run(["sh", "-c", script], cwd=box.folder, **about)
     assert done.returncode == 0, done.stderr

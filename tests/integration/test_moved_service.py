@@ -65,7 +65,7 @@ class Moving(Box):
 
     def scheduled(self, seed: int) -> str:
         """Schedule a retraining of the worker's for the next hour; return the flow run's id."""
-        deployment = self.ask("deployments/name/retrain/vectors")["id"]
+        deployment = self.ask("deployments/name/retrain/topics")["id"]
         config = load(self.folder / "topics.toml", [f"seed={seed}"]).model_dump(mode="json")
         config["runtime"]["workspace"] = str(self.workspace)
         due = (datetime.now(UTC) + timedelta(hours=1)).isoformat()

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from configs.schema import Config
 from flows import outbox, reproduce, retention
-from flows.cli import comparison, promotion, verify
+from flows.cli.output import comparison, promotion, verify
 from flows.planning import plan
 from flows.query import frames, vectors
 from flows.retrain import retrain

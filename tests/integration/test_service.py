@@ -84,7 +84,7 @@ class Box:
 
     def run_deployed(self, config: dict[str, Any]) -> str:
         """Let the worker retrain; return the flow run's id."""
-        deployment = self.ask("deployments/name/retrain/vectors")["id"]
+        deployment = self.ask("deployments/name/retrain/topics")["id"]
         parameters = {"config": config}
         return str(self.ask(f"deployments/{deployment}/create_flow_run", parameters=parameters)["id"])
 

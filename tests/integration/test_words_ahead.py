@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 
 from configs.loading import load
 from configs.schema import Config
-from flows.cli import report
+from flows.cli.output import plans, report
 from flows.planning import foresight, plan
 from flows.planning.foresight import Foreseen
 from tasks.engine import progress
@@ -127,7 +127,8 @@ def test_what_is_told_before_the_work_is_not_told_twice(tmp_path: Path, caplog: 
     ingestion.compute(context=Context(runtime=config.runtime), config=config.ingestion)
     assert caplog.text.count("1 file is not read: picture.png") == 1
 
-    report.show_plan(config, Tracker(config), plan.plan(config))
+    planned = plan.plan(config)
+    plans.show(config, planned, *plans.shape(config, Tracker(config), planned, ""))
 
     assert caplog.text.count("1 file is not read: picture.png") == 2
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from configs.loading import load
 from configs.schema import Config
 from flows import backfill, outbox, reproduce, seeds, sweep
-from flows.cli import promotion
+from flows.cli.output import promotion
 from flows.planning.pipeline import Outputs, pipeline
 from flows.planning.plan import already_done, plan, recipe
 from flows.query.vectors import make_latest
@@ -81,7 +81,7 @@ def _promote(settings: list[str]) -> None:
     """Promote the second version, unless it is champion already."""
     with suppress(InputError):
         workspace = _workspace(load(None, settings))
-        promotion.promote(Console(quiet=True), workspace, "vectors", "2", accept_drift=False, because="a test")
+        promotion.promote(Console(quiet=True), workspace, "", "2", accept_drift=False, because="a test")
 
 
 WORK: dict[str, Callable[[list[str]], None]] = {
@@ -98,7 +98,7 @@ def prepare(work: str, settings: list[str]) -> None:
         retrain(settings)
     if work == "promote":
         workspace = _workspace(config)
-        promotion.promote(Console(quiet=True), workspace, "vectors", "1", accept_drift=False, because="")
+        promotion.promote(Console(quiet=True), workspace, "", "1", accept_drift=False, because="")
         retrain([*settings, "seed=2"])
     if work == "sync":
         outputs = _outputs(config, Context(runtime=config.runtime, run_id=recipe(config)))

@@ -77,7 +77,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, elsewhere: Path) -> Publ
         (folder / name).write_text(text)
     runtime = Runtime(workspace=str(folder / "workspace"))
     judges = Evaluation(similarity=[str(folder / "pairs.tsv")], analogies=[str(folder / "family.txt")], bootstrap=50)
-    config = Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
+    config = Config(name="vectors", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
     run_id = start_run(config, "flow-1")
     context = Context(runtime=runtime, tracking_uri=address.uri(config), run_id=run_id)
     stages = finished_stages(config, context, WORDS, clustered())

@@ -69,12 +69,19 @@ def joined(parts: Sequence[Dataset]) -> Account:
     return summed(part.manifest.account for part in parts)
 
 
-def latest(workspace: Path) -> Dataset | None:
+class Latest(Dataset):
+    """The training output of the last retraining, and who made it."""
+
+    run: str = ""  # the MLflow run, "" while it waits for MLflow
+    version: str = ""  # of the registered model, MODEL/NUMBER
+
+
+def latest(workspace: Path) -> Latest | None:
     """Return the training output of the last retraining, None if there is none; its path is where the store is now."""
     try:
         content = (workspace / LATEST).read_bytes()
     except FileNotFoundError:
         return None
     with undamaged(workspace / LATEST, "Delete it: the next `w2v retrain` writes it again."):
-        noted = Dataset.model_validate_json(content)
+        noted = Latest.model_validate_json(content)
     return noted.model_copy(update={"path": workspace.absolute() / "store" / noted.stage / noted.key})

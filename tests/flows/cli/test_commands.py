@@ -1,5 +1,6 @@
 """Promises of all commands, from typer's own list of them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,14 @@ def test_every_command_refuses_a_key_set_twice(name: str, tmp_path: Path, monkey
 
     assert "each key once\nfound     seed twice" in str(twice.exception)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["", *sorted(COMMANDS)])
+def test_no_line_of_help_is_cut(name: str) -> None:
+    """At 80 columns, each sentence is whole; every command stands in a group."""
+    said = CliRunner().invoke(app, [*([name] if name else []), "--help"], env={"COLUMNS": "80"}).output
+
+    assert not re.search(r"[a-z]\.\.\.$", said, re.MULTILINE)
+    assert max(map(len, said.splitlines())) <= 80
+    if not name:
+        assert all(f"\n  {each} " in said for each in COMMANDS)

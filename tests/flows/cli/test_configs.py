@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from configs.loading import load
-from flows.cli.beginning import name_of
 from flows.cli.main import app
+from flows.cli.output.beginning import name_of
 
 
 @pytest.fixture(autouse=True)

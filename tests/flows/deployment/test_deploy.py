@@ -116,7 +116,7 @@ def deployed(
 
 def runs(client: SyncPrefectClient) -> list[FlowRun]:
     """Return the flow runs of the retraining, by their time."""
-    retrain = client.read_deployment_by_name("retrain/vectors").id
+    retrain = client.read_deployment_by_name("retrain/topics").id
     found = client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[retrain])))
     return sorted(found, key=lambda run: run.expected_start_time)
 
@@ -138,7 +138,7 @@ def said(client: SyncPrefectClient, run: FlowRun) -> str:
 
 def test_all_of_prefect_yaml_is_deployed(deployed: list[str], client: SyncPrefectClient, place: Path) -> None:
     """The deployment has the config, its schedule and a limit of one run; a second deployment adds no schedule."""
-    retrain = client.read_deployment_by_name("retrain/vectors")
+    retrain = client.read_deployment_by_name("retrain/topics")
     (schedule,) = retrain.schedules
 
     def once_each() -> bool:
@@ -146,13 +146,13 @@ def test_all_of_prefect_yaml_is_deployed(deployed: list[str], client: SyncPrefec
         return len(hours) == len(set(hours)) > 1
 
     until(once_each)  # the server schedules in passing, and takes back what the first time has scheduled
-    assert deployed == [f"{flow}/vectors" for flow in ("gc", "reconcile", "reproduce", "retain", "retrain", "sweep")]
+    assert deployed == [f"{flow}/topics" for flow in ("gc", "reconcile", "reproduce", "retain", "retrain", "sweep")]
     assert retrain.parameters["config"]["training"]["vector_size"] == 8
     assert retrain.parameters["config"]["runtime"]["workspace"] == str(place / "workspace")
     assert (schedule.schedule.timezone, schedule.active) == ("Europe/Berlin", True)
     assert retrain.global_concurrency_limit.limit == 1
     assert retrain.concurrency_options.collision_strategy == "CANCEL_NEW"
-    assert retrain.tags == ["w2v", "model:vectors"]
+    assert retrain.tags == ["w2v", "model:topics"]
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +215,7 @@ def asked(first: FlowRun, client: SyncPrefectClient) -> dict[str, FlowRun]:
 
 
 def ended(client: SyncPrefectClient, **asked: dict[str, Any]) -> dict[str, FlowRun]:
-    started = {name: run_deployment(f"{name}/vectors", parameters=asked[name], timeout=0) for name in asked}
+    started = {name: run_deployment(f"{name}/topics", parameters=asked[name], timeout=0) for name in asked}
     return {name: until(lambda run=run: final(client, run), 240) for name, run in started.items()}
 
 

@@ -55,7 +55,7 @@ class Finished(NamedTuple):
 @pytest.fixture(scope="module")
 def finished(workspace: Path) -> Finished:
     config = Config(
-        name="small",
+        name="vectors",
         ingestion=Ingestion(source="text.txt"),
         evaluation=Evaluation(bootstrap=10),
         runtime=Runtime(workspace=str(workspace)),

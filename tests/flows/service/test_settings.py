@@ -37,6 +37,7 @@ OURS = units.NOT_WANTED | {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "PREFECT_TASKS_DEFAULT_RETRIES", "PREFECT_TASKS_DEFAULT_RETRY_DELAY_SECONDS",
     "W2V_CONFIG", "W2V_SETTINGS", "W2V_SERVICE", "W2V_SERVE_PASSWORD",
     "W2V_TEXT", "W2V_PASSWORD",  # of the Compose file of a cluster
+    "DISPLAY", "WAYLAND_DISPLAY",  # whether there is a browser
     "TMPDIR",  # each command sets it
     "PREFECT_API_KEY", "XDG_CACHE_HOME",  # of a server that `up` does not use; of where Matplotlib finds its fonts
 }  # fmt: skip

@@ -55,7 +55,8 @@ class Models(NamedTuple):
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     workspace = tmp_path_factory.mktemp("served")
     runtime = Runtime(workspace=str(workspace))
-    config = Config(ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=Evaluation(bootstrap=1))
+    judged = Evaluation(bootstrap=1)
+    config = Config(name="vectors", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judged)
     found = Models(workspace, [], [])
     for seed in range(2):
         table = np.random.default_rng(seed).normal(size=(60, 8)).astype(np.float32)

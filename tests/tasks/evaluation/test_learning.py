@@ -110,7 +110,7 @@ def test_a_warm_start_is_held_against_a_guess(text: Path, tmp_path: Path) -> Non
 def published(folder: Path, table: Any, number: int, **promote: Any) -> tuple[Config, Context]:
     """Publish these vectors as a version."""
     config = Config(
-        name="small",
+        name="vectors",
         ingestion=Ingestion(source="text.txt"),
         evaluation=Evaluation(bootstrap=10),
         promotion=Promotion(**promote),
@@ -159,7 +159,7 @@ def test_what_nobody_decides_about_is_told(tmp_path: Path, monkeypatch: pytest.M
         published(tmp_path, HEAPS, 1, automatic=False, floors={"similarity/men": 0.3})
 
     (told,) = webhook.heard
-    assert (told["events"], told["title"]) == (["no-learning"], "small has learnt nothing")
+    assert (told["events"], told["title"]) == (["no-learning"], "vectors has learnt nothing")
     assert told["body"] == "similarity/men has a floor of 0.3, but no value"
 
 

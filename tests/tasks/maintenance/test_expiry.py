@@ -43,7 +43,7 @@ def test_families_stay_together() -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return Config(ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(tmp_path)))
+    return Config(name="vectors", ingestion=Ingestion(source="text.txt"), runtime=Runtime(workspace=str(tmp_path)))
 
 
 def published(config: Config, name: str) -> str:

@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 
 from configs.schema import Config, Evaluation, Ingestion, Promotion, Runtime
-from flows.cli import promotion as commands
+from flows.cli.output import promotion as commands
 from flows.planning.pipeline import Corpus
 from flows.query import vectors
 from tasks.comparison import published
@@ -116,7 +116,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     (folder / "pairs.tsv").write_text("\n".join(pairs))
     runtime = Runtime(workspace=str(folder / "workspace"))
     judges = Evaluation(similarity=[str(folder / "pairs.tsv")], bootstrap=50)
-    config = Config(name="small", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
+    config = Config(name="vectors", ingestion=Ingestion(source="text.txt"), runtime=runtime, evaluation=judges)
     found = Story(config, folder / "workspace", address.uri(config), [], [])
     shuffled = clustered(1)[np.random.default_rng(0).permutation(60)]
     for table, text in [(clustered(0), "old"), (clustered(2), "new"), (shuffled, "new"), (clustered(3), "new")]:

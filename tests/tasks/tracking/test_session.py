@@ -44,7 +44,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 @pytest.fixture
 def fresh(config: Config, request: pytest.FixtureRequest) -> Config:
     """Use the shared database with an experiment of the test's own."""
-    return config.model_copy(update={"tracking": Tracking(experiment=request.node.name)})
+    return config.model_copy(update={"tracking": Tracking(experiment=request.node.name, registered_model="small")})
 
 
 def client(config: Config) -> "MlflowClient":
@@ -368,7 +368,7 @@ def test_mlflow_keeps_quiet(tmp_path: Path) -> None:
 
 
 def test_a_champion_is_that_of_the_only_model(fresh: Config) -> None:
-    """A single registered model is found even if its name is not the default."""
+    """It is the only one, else the only one with an alias; reproductions' do not count; of several, none is chosen."""
     from mlflow import MlflowClient
 
     uri = address.uri(fresh)
@@ -376,10 +376,16 @@ def test_a_champion_is_that_of_the_only_model(fresh: Config) -> None:
     client.create_registered_model("reviews")
     with pytest.raises(InputError, match="the model 'reviews' has no champion"):
         registry.run_id(uri, "champion")
+    client.create_registered_model("reviews-reproduced")
+    with pytest.raises(InputError, match="the model 'reviews' has no champion"):
+        registry.run_id(uri, "champion")
     client.create_registered_model("tweets")
 
-    with pytest.raises(InputError, match="the model 'vectors' has no champion"):
+    with pytest.raises(InputError, match=r"several models are registered(.|\n)*found     reviews, tweets\nName one: "):
         registry.run_id(uri, "champion")
+    client.create_model_version("tweets", "somewhere")
+    client.set_registered_model_alias("tweets", "challenger", "1")
+    assert registry.only_model(uri) == "tweets"
 
 
 def test_the_start_of_an_id_is_enough(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:

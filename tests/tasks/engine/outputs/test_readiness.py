@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from configs.loading import load
-from flows.cli.doctor import _remote
+from flows.cli.output.doctor import _remote
 from flows.planning.plan import plan
 from tasks.engine.outputs import remote as remotes
 from tasks.engine.outputs.readiness import FILE, LAYOUT, address_of, ready

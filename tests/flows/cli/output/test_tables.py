@@ -6,8 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from flows.cli import tables
-from flows.cli.tables import say, table
+from flows.cli.output import tables
+from flows.cli.output.tables import say, table
 from tests.support.paths import PROJECT
 
 NASTY = ["[red]", "[/x]", "[bold]no[/bold]", "\\[", ":smile:", "\x1b[31m", "a\nb", "\u202e"]
@@ -55,5 +55,7 @@ def test_no_markup_remains() -> None:
     reading = re.compile(r"(TextColumn|Console)\((?!.*markup=False)")
 
     assert not [name for name, source in sources.items() if styles.search(source) or strings.search(source)]
-    assert not [name for name, source in sources.items() if "rich.table" in source and name != "flows/cli/tables.py"]
+    assert not [
+        name for name, source in sources.items() if "rich.table" in source and name != "flows/cli/output/tables.py"
+    ]
     assert not [name for name, source in sources.items() if reading.search(source)]

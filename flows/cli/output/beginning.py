@@ -12,7 +12,7 @@ from configs.loading import ConfigError, check_once, load
 from configs.schema import Config
 from configs.workspaces import placed
 from flows.cli.app import prepare
-from flows.cli.tables import say, table
+from flows.cli.output.tables import say, table
 from flows.planning import foresight
 from tasks.datasets.files import write_whole
 from tasks.ingestion import estimate

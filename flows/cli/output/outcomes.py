@@ -5,7 +5,7 @@ from rich.console import Console
 from configs.addresses import shown
 from configs.schema import Config
 from flows.backfill import Filled
-from flows.cli.tables import say, table
+from flows.cli.output.tables import say, table
 from flows.seeds import Seeds
 from flows.sweep import SweepResult
 from tasks.comparison.seeds import CAUTION

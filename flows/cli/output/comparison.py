@@ -5,7 +5,8 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from flows.cli.tables import say, table
+from flows.cli.output import shapes
+from flows.cli.output.tables import say, table
 from tasks.comparison import page as pages
 from tasks.comparison import published
 from tasks.comparison import runs as comparisons
@@ -14,7 +15,7 @@ from tasks.datasets import outputs
 from tasks.display import markdown
 from tasks.errors import InputError
 from tasks.orchestration import artifacts
-from tasks.reports.tables import scores
+from tasks.reports.tables import Row, scores
 from tasks.tracking import address, registry
 from tasks.tracking.names import COMPARISONS
 from tasks.tracking.run import Run
@@ -44,6 +45,48 @@ def compare(workspace: Path, run_ids: list[str], output: Path | None) -> tuple[C
     kept = artifacts.link(Run(uri, found[0]), f"{COMPARISONS}/{name}")
     artifacts.announce_page(_summary(comparison, kept), "comparison", "Which run is better, and how sure that is")
     return comparison, target
+
+
+def shape(comparison: Comparison, page: Path) -> shapes.Comparison:
+    """Return a comparison as `w2v compare --json` prints it."""
+    columns = {run.id: {row["score"]: row for row in scores(run.metrics)} for run in comparison.runs}
+    later = list(zip(comparison.runs[1:], comparison.against, strict=True))
+    rows = []
+    for name in dict.fromkeys(name for column in columns.values() for name in column):
+        sides = {run: shapes.Side(**_bounds(column[name])) for run, column in columns.items() if name in column}
+        gaps = []
+        for run, against in later:
+            if each := against.verdicts.get(name):
+                value, low, high, better = each.difference.value, *each.difference[-3:]
+                gaps.append(shapes.Difference(
+                    run=run.id, value=value, low=low, high=high, better=better, items=each.items
+                ))  # fmt: skip
+        rows.append(shapes.Score(score=name, runs=sides, differences=gaps))
+    return shapes.Comparison(
+        runs=[shapes.Compared(run=run.id, name=run.name) for run in comparison.runs],
+        parameters=comparison.differing,
+        scores=rows,
+        spaces=[_space(run.id, against) for run, against in later],
+        page=str(page.absolute()),
+    )
+
+
+def _bounds(row: Row) -> dict[str, float | None]:
+    return {name: row[name] for name in ("value", "low", "high")}
+
+
+def _space(run: str, against: Against) -> shapes.Space:
+    space = against.space
+    return shapes.Space(
+        run=run,
+        shared=space.shared,
+        gained=len(space.gained),
+        lost=len(space.lost),
+        overlap=space.overlap,
+        cosine=space.cosine,
+        moved=[word.word for word in space.moved],
+        notes=against.notes,
+    )
 
 
 def show(console: Console, comparison: Comparison, page: Path) -> None:

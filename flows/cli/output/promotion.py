@@ -1,19 +1,23 @@
 """`w2v promote`, `w2v rollback` and `w2v history`: change the champion, and list the decisions about it."""
 
+import re
 from pathlib import Path
 
 from rich.console import Console
 
 from configs import migrations
 from configs.schema import Config
-from flows.cli.tables import say, table
+from flows.cli.output.shapes import Entry, History, print_json
+from flows.cli.output.tables import say, table
 from tasks import notifications
 from tasks.errors import InputError
 from tasks.promotion import decision as decisions
 from tasks.tracking import address, registry
-from tasks.tracking.names import CONFIG_FILE, REPRODUCES
+from tasks.tracking.names import CONFIG_FILE, MODEL_VERSION, REPRODUCES
 from tasks.tracking.registry import CHALLENGER, CHAMPION, Decision, RegisteredModel
-from tasks.tracking.run import Run
+from tasks.tracking.run import START, Run, full_id
+
+RUN_ID = re.compile("[0-9a-f]{32}")
 
 
 def promote(console: Console, workspace: Path, name: str, wanted: str, accept_drift: bool, because: str) -> int:
@@ -23,6 +27,7 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
     Raises InputError if the version is a reproduction of another run.
     """
     uri = address.runs_of(workspace)
+    name, wanted = named(uri, name, wanted)
     with decisions.lock_of_promotions(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or not _answers(decision, model, wanted, because):
@@ -42,12 +47,37 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
 def rollback(console: Console, workspace: Path, name: str, because: str) -> None:
     """Make the previous champion the champion again; a rollback whose process was killed is finished first."""
     uri = address.runs_of(workspace)
+    name = name or registry.only_model(uri)
     with decisions.lock_of_promotions(workspace):
         model, decision = _go_on(workspace, uri, name)
         if decision is None or decision.verdict != "restored":
             decision = decisions.restore(model, because)
             decisions.record(workspace, model, decision)
     _tell(console, model, decision)
+
+
+def named(uri: str, name: str, wanted: str) -> tuple[str, str]:
+    """Return the model, and its version by number or alias, of VERSION, MODEL/VERSION, MODEL@ALIAS or a run.
+
+    Raises InputError if the version belongs to another model than the one that is named.
+    """
+    version = wanted
+    if START.fullmatch(wanted) or RUN_ID.fullmatch(wanted):
+        version = Run(uri, full_id(uri, wanted)).record.data.tags.get(MODEL_VERSION, "")
+        if not version:
+            raise InputError(
+                f"run {wanted} has no version of a model\nexpected  a run that was completed\n"
+                "found     one that was not, or the parent of others\n`w2v runs` lists runs with their versions."
+            )
+    of, _, number = version.replace("@", "/").rpartition("/")
+    if of and name and of != name:
+        raise InputError(
+            f"version {number} of the model {of!r} cannot replace the champion of {name!r}\n"
+            f"expected  a version of {name!r}\nfound     one of {of!r}, another config's: their texts differ\n"
+            f"`w2v promote {number} --model {of}` decides within {of!r}. If two configs should compete, give both the "
+            "same tracking.registered_model."
+        )
+    return of or name or registry.only_model(uri), number
 
 
 def _go_on(workspace: Path, uri: str, name: str) -> tuple[RegisteredModel, Decision | None]:
@@ -73,14 +103,18 @@ def _tell(console: Console, model: RegisteredModel, decision: Decision) -> None:
     show(console, decision)
 
 
-def history(console: Console, workspace: Path, name: str) -> None:
+def history(console: Console, workspace: Path, name: str, as_json: bool = False) -> None:
     """Print one line a decision, oldest first, then the current champion and challenger."""
-    model = registry.model(address.runs_of(workspace), name)
+    uri = address.runs_of(workspace)
+    model = registry.model(uri, name or registry.only_model(uri))
+    if as_json:
+        print_json(of_model(model))
+        return
     if not model.history:
         say(
             console,
-            f"No decision about the model {name!r} yet: one is made at the end of each retraining, or by hand with "
-            "`w2v promote VERSION`.",
+            f"No decision about the model {model.name!r} yet: one is made at the end of each retraining, or by hand "
+            "with `w2v promote VERSION`.",
         )
         return
     rows = [
@@ -105,6 +139,20 @@ def _config(run: Run) -> Config:
 
 
 def _show_aliases(console: Console, model: RegisteredModel) -> None:
+    say(console, f"{'model':<11} {model.name}")
     for alias in (CHAMPION, CHALLENGER):
         if number := model.aliases.get(alias):
             say(console, f"{alias:<11} version {number}, run {model.version(number).run_id}")
+
+
+def of_model(model: RegisteredModel) -> History:
+    """Return the history of a model as `w2v history --json` prints it."""
+    entries = {
+        alias: Entry(version=number, run=model.version(number).run_id) for alias, number in model.aliases.items()
+    }
+    return History(
+        model=model.name,
+        champion=entries.get(CHAMPION),
+        challenger=entries.get(CHALLENGER),
+        decisions=[each.model_dump(mode="json") for each in model.history],
+    )

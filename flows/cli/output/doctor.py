@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from flows.cli.output.shapes import Checked, Finding, print_json
 from flows.service.state import Place
 from tasks.engine.outputs.readiness import address_of
 from tasks.engine.outputs.remote import RACES, opened, prove
@@ -19,12 +20,17 @@ PACKAGES = ("prefect", "mlflow", "numpy", "scipy", "pyarrow", "pandas", "pydanti
 ENOUGH_DISK = 2e9  # bytes; the quickstart needs a tenth of this
 
 
-def examine(workspace: Path, remote: str = "") -> int:
+def examine(workspace: Path, remote: str = "", as_json: bool = False) -> int:
     """Print one line a finding; return the exit code, 1 if something must be fixed."""
     findings = [*_findings(workspace), *_remote(remote or address_of(workspace))]
-    for good, subject, finding in findings:
-        print(f"{'✓' if good else '✗'} {subject:<11} {finding}")
-    return int(not all(good for good, _, _ in findings))
+    whole = all(good for good, _, _ in findings)
+    if as_json:
+        each = [Finding(good=good, subject=subject, finding=finding) for good, subject, finding in findings]
+        print_json(Checked(good=whole, findings=each))
+    else:
+        for good, subject, finding in findings:
+            print(f"{'✓' if good else '✗'} {subject:<11} {finding}")
+    return int(not whole)
 
 
 def _findings(workspace: Path) -> list[tuple[bool, str, str]]:

@@ -35,6 +35,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | Text]], right: Sequ
     return lines
 
 
+def tell(origin: object) -> None:
+    """Print whose vectors answer, to standard error: standard output has nothing but the answer."""
+    print(visible(f"of {origin}"), file=sys.stderr)
+
+
 def show_neighbors(neighbors: Mapping[str, Sequence[tuple[str, float]]]) -> None:
     """Print one line a word: its neighbours, nearest first, with their cosine similarity."""
     rows = []
