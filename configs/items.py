@@ -33,8 +33,10 @@ def contradiction(config: Any) -> str:
     """Return what in the config does not go with its kind of documents; "" if nothing does."""
     ingestion, tokenization = config.ingestion, config.tokenization
     if tokenization.kind == "text":
-        idle = [key for key in OF_ITEMS if getattr(ingestion, key) is not None]
-        return _said(f"ingestion.{idle[0]}", 'tokenization.kind = "items"', '"text"', "Set it too.") if idle else ""
+        idle = [f"ingestion.{key}" for key in OF_ITEMS if getattr(ingestion, key) is not None]
+        if config.evaluation.top != type(config.evaluation)().top:
+            idle.append("evaluation.top")
+        return _said(idle[0], 'tokenization.kind = "items"', '"text"', "Set it too, or remove the key.") if idle else ""
     for key, allowed in OF_TEXT.items():
         if (value := getattr(tokenization, key)) not in allowed:
             return _said(

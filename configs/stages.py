@@ -145,7 +145,7 @@ class Windows(Section):
         20,
         exclude_if=lambda bound: bound == 20,
         description='With window = "document": a word of a longer document meets at most twice as many others, drawn '
-        "anew in each epoch.",
+        "again in each epoch.",
     )
     held_out: Literal["random", "last"] = Field(
         "random",
@@ -162,6 +162,18 @@ class Windows(Section):
     held_out_windows: Annotated[int, Field(ge=1, le=10**6)] = Field(
         2_000, description="The largest number of held-out windows that are evaluated."
     )
+
+    @model_validator(mode="after")
+    def _all_apply(self) -> Self:
+        whole = self.window == "document"
+        if whole and not self.shrink:
+            raise ValueError('expected  a number as window, for shrink\nfound     "document"\nRemove windows.shrink.')
+        if not whole and self.bound != Windows.model_fields["bound"].default:
+            raise ValueError(
+                f'expected  window = "document", for bound\nfound     {self.window}\n'
+                "Set windows.window too, or remove windows.bound."
+            )
+        return self
 
 
 class Training(Section):

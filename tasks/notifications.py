@@ -43,11 +43,16 @@ class Message(NamedTuple):
 
 def tell(settings: Notify, message: Message) -> None:
     """Send the message every configured way, if the user subscribed to one of its events."""
-    if set(message.events).isdisjoint(settings.on):
+    if not wanted(settings, message.events):
         return
     for way in ways(settings):
         if fault := send(settings, way, message):
             log.warning("✗ could not notify %s of %r: %s", way, message.title, fault)
+
+
+def wanted(settings: Notify, events: list[Event]) -> bool:
+    """Return True if one of the events is subscribed to, and there is a way to send it."""
+    return not set(events).isdisjoint(settings.on) and bool(ways(settings))
 
 
 def ways(settings: Notify) -> list[str]:

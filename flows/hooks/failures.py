@@ -34,11 +34,14 @@ def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
         config = Config.model_validate(flow_run.parameters.get("config"))
     except ValidationError:  # which may be why the flow failed
         config = None
+    settings = config.notify if config else Notify()
+    if not notifications.wanted(settings, ["failure"]):  # else the end of the command would wait for the server
+        return
     run = _run(config, flow_run) if config else None
     message = notifications.of_failure(
         flow_run.name, _place(flow_run, crashed=state.is_crashed()), _error(state), run, again(flow_run)
     )
-    notifications.tell(config.notify if config else Notify(), message)
+    notifications.tell(settings, message)
 
 
 def _run(config: Config, flow_run: FlowRun) -> Run | None:

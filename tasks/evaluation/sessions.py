@@ -121,7 +121,7 @@ def answered(space: Space, name: str, questions: Sequence[Question], top: int) -
         covered, judge=JUDGE, set=name, **about, predicted=words[first], right=np.asarray(position <= top),
         target=np.full(len(questions), float(top)), score=position,
     )  # fmt: skip
-    return table, len(np.unique(found.top)) / len(space)
+    return table, len(np.unique(found.top[found.top >= 0])) / len(space)
 
 
 def again(items: pa.Table, space: Space) -> pa.Table:

@@ -45,6 +45,9 @@ def test_text_keeps_the_keys_it_had() -> None:
     ("settings", "message"),
     [
         (["tokenization.kind=text", "ingestion.session_column=s"], 'expected  tokenization.kind = "items"\n'),
+        (["tokenization.kind=text", "evaluation.top=5"], "evaluation.top\n"),
+        (["windows.bound=5"], 'expected  window = "document", for bound\nfound     5'),
+        (["windows.window=document", "windows.shrink=false"], "expected  a number as window, for shrink"),
         (["tokenization.digits=drop"], "tokenization.digits\nexpected  no such key"),
         (["tokenization.pattern=[a-z]+"], "tokenization.pattern\n"),
         (["phrases.passes=1"], "phrases.passes\nexpected  0"),

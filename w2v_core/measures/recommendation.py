@@ -23,7 +23,7 @@ class Recommended(NamedTuple):
     """The answers to Q questions."""
 
     position: NDArray[np.intp]  # (Q,), of the chosen item, from 1
-    top: NDArray[np.intp]  # (Q, k), best first
+    top: NDArray[np.intp]  # (Q, k), best first; −1 where the history leaves fewer than k items
 
 
 def recommend(scores: Floats, seen: tuple[Integers, Integers], chosen: Integers, k: int) -> Recommended:
@@ -40,8 +40,9 @@ def recommend(scores: Floats, seen: tuple[Integers, Integers], chosen: Integers,
     before = np.arange(scores.shape[1]) < chosen[:, None]
     position = 1 + ((scores > own) | ((scores == own) & before)).sum(axis=1)
     best = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
-    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-    return Recommended(position, np.take_along_axis(best, order, axis=1))
+    of_best = np.take_along_axis(scores, best, axis=1)
+    order = np.argsort(-of_best, axis=1, kind="stable")
+    return Recommended(position, np.take_along_axis(np.where(np.isneginf(of_best), -1, best), order, axis=1))
 
 
 def gain(kind: str, position: Floats, hit: NDArray[np.bool_]) -> Floats:

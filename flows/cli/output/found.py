@@ -115,30 +115,34 @@ def print_log(workspace: Path, name: str | None) -> int:
 
 
 def open_run(workspace: Path, name: str | None) -> None:
-    """Print the links of a run, and open them in a browser. Raises PipelineError if no server shows it."""
+    """Print the links of a run, and open its pages in a browser. Raises PipelineError if no server shows it.
+
+    The links have the key that logs a browser in; what is opened has no key, as other accounts see command lines.
+    """
     uri = address.runs_of(workspace)
     run = Run(uri, _named(uri, name))
-    pages = _pages(workspace, run)
+    pages = _pages(run)
     if not pages:
         raise PipelineError(
             f"no server shows run {run.id}\nexpected  the servers of `w2v up`, or your own\nfound     none\n"
             "`w2v up` starts them, `w2v ui` MLflow's alone; `w2v show` tells about the run here."
         )
+    place = Place(workspace)
+    state = place.state
     for server, page in pages.items():
-        print(f"{server:<8} {page}")
+        print(f"{server:<8} {place.link(state, server, page) if state else page}")
     if sys.stdout.isatty() and _has_browser():
         for page in pages.values():
             webbrowser.open(page)
 
 
-def _pages(workspace: Path, run: Run) -> dict[str, str]:
-    """Return the pages of the run on the servers that are up, with the keys of `w2v up`."""
-    place, flow_run = Place(workspace), listing.flow_run(run.uri, run.id)
+def _pages(run: Run) -> dict[str, str]:
+    """Return the pages of the run on the servers that are up."""
+    flow_run = listing.flow_run(run.uri, run.id)
     pages = {"mlflow": artifacts.link(run)} if run.uri.startswith("http") else {}
     if flow_run and (api := os.environ.get("PREFECT_API_URL")):
         pages["prefect"] = f"{public(api).rstrip('/').removesuffix('/api')}/runs/flow-run/{flow_run}"
-    state = place.state
-    return {server: place.link(state, server, page) if state else page for server, page in pages.items()}
+    return pages
 
 
 def _named(uri: str, name: str | None) -> str:

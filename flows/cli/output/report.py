@@ -19,6 +19,10 @@ UNJUDGED = (
     "These vectors were not evaluated on any word set, so no later version can replace the champion automatically: "
     "name a set, such as --set \"evaluation.similarity=['wordsim353.tsv']\", or decide with `w2v promote`."
 )
+NO_SESSIONS = (
+    "No session was held out, so these vectors have no score, and no later version can replace the champion "
+    "automatically: raise windows.held_out_fraction, or decide with `w2v promote`."
+)
 
 
 def show(config: Config, done: Retrained) -> None:
@@ -39,7 +43,7 @@ def show(config: Config, done: Retrained) -> None:
     for note in notes.notes(done.outputs.named):
         say(console, f"\n{note}")
     if config.promotion.automatic and not any(name.split("/")[0] in GROUPS for name in judged["metrics"]):
-        say(console, f"\n{UNJUDGED}")
+        say(console, f"\n{NO_SESSIONS if config.tokenization.kind == 'items' else UNJUDGED}")
 
     workspace = config.runtime.workspace
     option = "" if workspace == "workspace" else f" --workspace {shlex.quote(workspace)}"

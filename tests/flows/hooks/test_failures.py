@@ -43,3 +43,12 @@ def test_a_server_that_stays_behind_is_not_waited_for(monkeypatch: pytest.Monkey
 def test_without_a_server_the_flow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The notification goes out all the same."""
     assert place(monkeypatch, PipelineError("Prefect cannot be reached")) == "the flow"
+
+
+def test_without_a_recipient_no_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that failed ends at once."""
+    monkeypatch.delenv("W2V_WEBHOOK", raising=False)
+    monkeypatch.setattr(failures, "_place", pytest.fail)
+    failed = SimpleNamespace(parent_task_run_id=None, parameters={})
+
+    failures.tell(None, failed, None)  # type: ignore[arg-type]

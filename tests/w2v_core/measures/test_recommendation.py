@@ -17,6 +17,13 @@ def test_items_of_the_history_are_skipped() -> None:
     assert found.top.tolist() == [[1, 3], [2, 4]]
 
 
+def test_fewer_items_than_asked_for() -> None:
+    """What the history leaves is recommended, and nothing of the history."""
+    found = recommend(SCORES[:1].copy(), (np.array([0, 0, 0]), np.array([0, 1, 2])), np.array([4]), 4)
+
+    assert found.top.tolist() == [[3, 4, -1, -1]]
+
+
 def test_positions_are_those_of_a_sorted_list() -> None:
     """For random scores, each item asked for."""
     rng = np.random.default_rng(1)

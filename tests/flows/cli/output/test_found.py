@@ -8,13 +8,15 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
 
 from configs.schema import Config, Ingestion, Runtime
+from flows.cli.output import found
 from flows.cli.output.promotion import named
-from flows.cli.output.shapes import History
+from flows.cli.output.shapes import History, Plan
 from flows.query.listing import RunDetails, RunRow
 from flows.service.status import Status
 from tasks.errors import InputError
@@ -33,18 +35,18 @@ def ids(workspace: Path) -> list[str]:
     """Return a champion, a failed run, and a run of another model, in this order."""
     config = Config(name="night=ly", ingestion=Ingestion(source="x"), runtime=Runtime(workspace=str(workspace)))
     flows = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(3)]
-    found = []
+    made = []
     for number, flow in enumerate(flows):
-        found.append(start_run(config, flow, f"=run {number}"))
+        made.append(start_run(config, flow, f"=run {number}"))
         finish_run(config, flow, "FAILED" if number == 1 else "FINISHED")
     client = MlflowClient(address.uri(config))
-    for run, model in ((found[0], "nightly"), (found[2], "other")):
+    for run, model in ((made[0], "nightly"), (made[2], "other")):
         Run(address.uri(config), run).metrics(SCORES, 0)
         Run(address.uri(config), run).tag({names.MODEL_VERSION: f"{model}/1", names.VERDICT: "promoted"})
         client.create_registered_model(model)
         client.create_model_version(model, "somewhere", run)
     client.set_registered_model_alias("nightly", "champion", "1")
-    return found
+    return made
 
 
 def test_runs_are_listed(ids: list[str], workspace: Path) -> None:
@@ -102,6 +104,32 @@ def test_no_server_opens_no_page(ids: list[str], workspace: Path) -> None:
 
     assert done.returncode == 1
     assert "`w2v up` starts them, `w2v ui` MLflow's alone" in done.stderr
+
+
+def test_what_is_opened_has_no_key(
+    ids: list[str], workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key is in the printed link alone: other accounts see the browser's command line."""
+    place = SimpleNamespace(state="up", link=lambda state, server, page: f"{page}?w2v=secret")
+    opened: list[str] = []
+    monkeypatch.setattr(found, "Place", lambda workspace: place)
+    monkeypatch.setattr(found, "_pages", lambda run: {"mlflow": "http://127.0.0.1:5000/run"})
+    monkeypatch.setattr(found, "_has_browser", lambda: True)
+    monkeypatch.setattr(found.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(found.webbrowser, "open", opened.append)
+    found.open_run(workspace, ids[0])
+
+    assert opened == ["http://127.0.0.1:5000/run"]
+    assert "http://127.0.0.1:5000/run?w2v=secret" in capsys.readouterr().out
+
+
+def test_a_plan_answers_in_json(corpus: Path, tmp_path: Path) -> None:
+    """The shape has each stage, and nothing else is printed to standard output."""
+    done = called("plan", "--set", f"ingestion.source={corpus}", "--workspace", tmp_path, "--json")
+    plan = Plan(**json.loads(done.stdout))
+
+    assert plan.stages[0].stage == "ingestion"
+    assert not plan.nothing_to_do
 
 
 def test_decisions_find_their_model(ids: list[str], workspace: Path) -> None:
