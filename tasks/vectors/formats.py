@@ -166,5 +166,5 @@ def _check(path: Path, words: list[str], ends: AbstractSet[str] = frozenset()) -
             raise InputError(
                 f"word {row} cannot be written in this format\n"
                 f"expected  words without {'a tab or an end of line' if ends else 'white space'}\nfound     {word!r}\n"
-                "Export as parquet, which holds any word, or change tokenization.pattern."
+                "Export as parquet, which holds any word."
             )
