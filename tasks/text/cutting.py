@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tasks.text.normalization import BREAK, Rules, normalized, words
 
 WORD = b"0123456789abcdefghijklmnopqrstuvwxyz"
+LARGEST = (1 << 31) - 1  # bytes of texts that are cut into pieces: these have offsets of 32 bits
 ASCII = 128  # bytes from here on belong to other characters
 
 
@@ -33,7 +34,7 @@ class Cut(NamedTuple):
 
 def cut(text: pa.Array, rules: Rules) -> Cut:
     """Return the words of each text; a null has none."""
-    if rules.pattern is None:
+    if rules.pattern is None and text.nbytes <= LARGEST:
         return _by_pieces(text, rules)
     found, lists = words(normalized(text, rules.lowercase), rules)
     counts = np.zeros(len(text), np.int64)
@@ -106,7 +107,8 @@ def _expanded(pieces: NDArray[np.int32], lengths: NDArray[np.int64]) -> tuple[ND
 
 
 def _numbered(words: pa.Array) -> pa.DictionaryArray:
-    return words.cast(pa.string()).dictionary_encode()
+    numbered = words.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(numbered.indices, numbered.dictionary.cast(pa.string()))
 
 
 def _renumbered(distinct: pa.Array, places: NDArray[np.integer]) -> pa.DictionaryArray:

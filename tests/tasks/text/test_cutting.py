@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.text import cutting
 from tasks.text.cutting import cut
 from tasks.text.normalization import Rules, normalized, words
 
@@ -40,6 +41,18 @@ def test_slices_and_nulls() -> None:
 
     assert cut(text[1:4], Rules()).lists()[0].to_pylist() == [True, False, True]
     assert cut(text[1:4], Rules()).lists()[1].to_pylist() == [["two"], ["three", "two"]]
+
+
+def test_texts_too_large_for_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their offsets would not fit into 32 bits: such texts are cut whole, into the same words with the same numbers."""
+    text = pa.array(["one Two, É é", "", "two três 2"] * 3, pa.large_string())
+    expected = cut(text, Rules(digits="spell"))
+    monkeypatch.setattr(cutting, "LARGEST", 10)
+    monkeypatch.setattr(cutting, "_by_pieces", pytest.fail)
+    found = cut(text, Rules(digits="spell"))
+
+    assert found.words.equals(expected.words)
+    assert found.counts.tolist() == expected.counts.tolist()
 
 
 def test_a_word_has_one_number() -> None:
