@@ -16,8 +16,8 @@ _BLOCK = re.compile(r"^(\d*)([.)#+=-])")  # the beginning of a heading or a list
 
 
 def text(words: str) -> str:
-    """Return words as escaped text on one line."""
-    escaped = _BREAKS.sub(" ", words).translate(_SIGNS)
+    """Return words as escaped text on one line, which begins with no space: some would make it a list or code."""
+    escaped = _BREAKS.sub(" ", words).lstrip().translate(_SIGNS)
     escaped = _ADDRESS.sub(r"\\\g<0>", escaped)
     return _BLOCK.sub(r"\1\\\2", escaped)
 

@@ -3,6 +3,7 @@
 import re
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +13,7 @@ from tasks.engine import scratch
 from tasks.tracking import address, registry
 from tests.support.paths import PROJECT
 
+SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # since Python 3.11.4
 OLD = PROJECT / "tests" / "golden" / "workspace-9a83ac7.tar.xz"  # made by tests/support/old_workspace.py
 
 
@@ -19,7 +21,7 @@ OLD = PROJECT / "tests" / "golden" / "workspace-9a83ac7.tar.xz"  # made by tests
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("old")
     with tarfile.open(OLD) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **SAFELY)
     return folder / "workspace"
 
 

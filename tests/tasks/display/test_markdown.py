@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -28,6 +28,8 @@ def elements(rendered: str) -> set[str]:
     return set(re.findall(r"<([a-z0-9]+)", rendered))
 
 
+@example(" -")
+@example("    code")
 @given(words)
 def test_words_stay_what_they_are(word: str) -> None:
     """No word becomes an element, alone on a line or within one."""
