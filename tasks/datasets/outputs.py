@@ -1,7 +1,8 @@
 """Write files that a user names: never over other files, and whole or not at all."""
 
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -31,6 +32,34 @@ def check(files: Sequence[Path], option: str, *, force: bool = False, ours: str 
             )
 
 
+def check_folder(folder: Path, option: str, names: Collection[str], *, force: bool = False) -> None:
+    """Raise ConfigError if a folder of files with these names cannot be written, or exists.
+
+    An empty folder is filled. `force` replaces a folder in which there is nothing but files of these names.
+    """
+    advice = ""
+    try:
+        if not (fault := _place_fault(folder)) and os.path.lexists(folder):
+            fault, advice = _folder_fault(folder, names, force=force)
+    except (OSError, ValueError) as error:  # too long, a loop of links
+        fault = getattr(error, "strerror", None) or str(error)
+    if fault:
+        raise ConfigError(
+            f"{option} {folder}: cannot be written\nexpected  the name of a new folder\nfound     {fault}\n"
+            f"Name another{advice}."
+        )
+
+
+def _folder_fault(folder: Path, names: Collection[str], *, force: bool) -> tuple[str, str]:
+    """Return why what is there cannot become the folder, empty if it can, and what to do beside naming another."""
+    if folder.is_symlink() or not folder.is_dir():
+        return "a link" if folder.is_symlink() else "an existing file", ""
+    there = sorted(each.name for each in folder.iterdir())
+    if others := [name for name in there if name not in names or not (folder / name).is_file()]:
+        return f"a folder with other files: {', '.join(others[:3])}{' …' * (len(others) > 3)}", ""
+    return ("an existing folder", ", or add --force to replace it") if there and not force else ("", "")
+
+
 def _beginning(file: Path) -> str:
     with open(file, encoding="utf-8", errors="replace") as stream:
         return stream.read(BEGINNING)
@@ -38,13 +67,18 @@ def _beginning(file: Path) -> str:
 
 def _fault(file: Path) -> str:
     """Return why a file of this name cannot be written; empty if it can."""
-    folder = file.absolute().parent
-    if "\0" in str(file):
-        return "a null character in the name"
-    if file.is_dir():
+    if "\0" not in str(file) and file.is_dir():
         return "a folder"
-    if file.exists() and not file.is_file():
+    if "\0" not in str(file) and file.exists() and not file.is_file():
         return "a device or pipe"
+    return _place_fault(file)
+
+
+def _place_fault(path: Path) -> str:
+    """Return why nothing of this name can be created; empty if it can."""
+    folder = path.absolute().parent
+    if "\0" in str(path):
+        return "a null character in the name"
     if not folder.is_dir():
         return f"no folder {folder}"
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -71,13 +105,43 @@ def place(files: Sequence[Path], write: Callable[[Path], Sequence[Path]]) -> Non
             os.replace(each, file)
         sync(first.absolute().parent)
     except OSError as error:
-        raise StoreError(
-            f"{first}: cannot be written\nexpected  a folder with room for it\nfound     {error.strerror or error}\n"
-            "Choose another place, or free some space there."
-        ) from error
+        raise _unwritten(first, error) from error
     finally:
         for left in first.parent.glob(f"{beside.name.removesuffix(first.suffix)}*"):
             left.unlink()
+
+
+def place_folder(folder: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a new folder under a temporary name, then rename it: it appears whole or not at all.
+
+    An earlier folder of the name is replaced. Raises StoreError if the disk refuses.
+    """
+    beside, former = (folder.with_name(f".w2v-{token_hex(4)}") for _ in range(2))
+    try:
+        beside.mkdir()
+        write(beside)
+        for each in (*beside.iterdir(), beside):
+            sync(each)
+        if folder.exists():
+            os.replace(folder, former)
+        try:
+            os.replace(beside, folder)
+        except OSError:
+            os.replace(former, folder)
+            raise
+        sync(folder.absolute().parent)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+    finally:
+        for left in (beside, former):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _unwritten(place: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{place}: cannot be written\nexpected  a folder with room for it\nfound     {error.strerror or error}\n"
+        "Choose another place, or free some space there."
+    )
 
 
 def place_text(file: Path, text: str) -> None:

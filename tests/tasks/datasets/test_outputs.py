@@ -111,3 +111,68 @@ def test_an_old_file_never_stands_beside_new_words(tmp_path: Path, monkeypatch: 
     outputs.place(files, write)
 
     assert seen == [["old"], ["new words"]]
+
+
+def fill(text: str) -> Callable[[Path], None]:
+    return lambda folder: [(folder / name).write_text(text) for name in ("a", "b")] and None
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_folder_appears_whole_and_replaces_the_former(tmp_path: Path) -> None:
+    """The files are those that were written last, and nothing is left beside the folder."""
+    for text in ("old", "new"):
+        outputs.place_folder(tmp_path / "v", fill(text))
+
+    assert contents(tmp_path) == {"v/a": "new", "v/b": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["v"]
+
+
+@pytest.mark.parametrize("when", ["written", "renamed"])
+def test_a_folder_that_fails_leaves_the_former(when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, while the files are written or when the folder is renamed, leaves the folder that was there."""
+    outputs.place_folder(tmp_path / "v", fill("old"))
+    replace = os.replace
+
+    def stumble(source: Path, target: Path) -> None:
+        if target.name == "v" and (source / "a").read_text() == "new":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    def write(folder: Path) -> None:
+        fill("new")(folder)
+        if when == "written":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", stumble)
+    with pytest.raises(StoreError, match="cannot be written"):
+        outputs.place_folder(tmp_path / "v", write)
+
+    assert contents(tmp_path) == {"v/a": "old", "v/b": "old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["v"]
+
+
+def test_a_folder_of_others_is_never_replaced(tmp_path: Path) -> None:
+    """--force replaces only a folder that holds nothing but files of an export; an empty one needs no --force."""
+    (tmp_path / "empty").mkdir()
+    outputs.place_folder(tmp_path / "ours", fill("x"))
+    outputs.place_folder(tmp_path / "theirs", fill("x"))
+    (tmp_path / "theirs" / "thesis.txt").write_text("mine")
+    (tmp_path / "nested" / "a").mkdir(parents=True)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "ours")
+    names = ("a", "b")
+    outputs.check_folder(tmp_path / "empty", "export", names)
+    outputs.check_folder(tmp_path / "new", "export", names)
+    outputs.check_folder(tmp_path / "ours", "export", names, force=True)
+
+    with pytest.raises(ConfigError, match=r"(?s)the name of a new folder\nfound     an existing folder\n.*--force"):
+        outputs.check_folder(tmp_path / "ours", "export", names)
+    for name, found in {
+        "theirs": "a folder with other files: thesis.txt", "nested": "a folder with other files: a",
+        "file": "an existing file", "link": "a link", "no/v": "no folder", "a\0b": "a null character",
+    }.items():  # fmt: skip
+        with pytest.raises(ConfigError, match=rf"(?s)found     {found}.*\nName another\.$"):
+            outputs.check_folder(tmp_path / name, "export", names, force=True)
