@@ -13,9 +13,11 @@ from flows.cli.app import Epoch, Json, Many, Run, Workspace, app, enter
 class Format(StrEnum):
     text = "text"  # word2vec's text format, which gensim and others read
     binary = "binary"
+    vocab = "vocab"  # words and counts
     parquet = "parquet"
     npy = "npy"  # and a second file with the words
     projector = "projector"  # two .tsv files for TensorBoard's embedding projector
+    huggingface = "huggingface"  # a folder for model2vec, sentence-transformers, safetensors
 
 
 @app.command()
@@ -131,31 +133,33 @@ def compare(
 
 @app.command()
 def export(
-    target: Annotated[Path, typer.Argument(help="The file to write.")],
+    target: Annotated[Path, typer.Argument(help="The file or folder to write.")],
     format: Annotated[
         Format | None,
-        typer.Option(help="By default from TARGET's ending: .txt .vec .bin (each also with .gz) .parquet .npy .tsv."),
+        typer.Option(
+            help="By default from TARGET's ending: .txt .vec .bin (each also with .gz) .vocab .parquet .npy .tsv. "
+            "`huggingface` is a folder."
+        ),
     ] = None,
     run: Run = None,
     epoch: Epoch = None,
+    licence: Annotated[
+        str,
+        typer.Option("--license", metavar="NAME", help="The licence of the text, for a folder's model card."),
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     workspace: Workspace = Path("workspace"),
 ) -> None:
-    """Write the vectors to a file for other programs.
+    """Write the vectors to a file or folder for other programs.
 
-    The formats npy and projector (.tsv) write two files: vectors and words.
+    The formats npy and projector (.tsv) write two files: vectors and words. docs/how-to/export.md has a block for each
+    program.
     """
     from flows.cli.output import tables
-    from flows.query import vectors
-    from tasks.datasets import outputs
+    from flows.query.exports import Export
     from tasks.display.terminal import visible
-    from tasks.vectors import formats
 
-    named = formats.format_of(target, format and format.value)
-    files = formats.targets(target, named)
-    outputs.check(files, "export", force=force)
-    learnt, origin = vectors.found(workspace, run, epoch)
+    origin, files = Export(target, format and format.value, force=force, licence=licence).write(workspace, run, epoch)
     tables.tell(origin)
-    outputs.place(files, lambda beside: formats.WRITERS[named](beside, *learnt))
     for path in files:
         print(visible(path))

@@ -1,48 +1,42 @@
 """Write vectors in the formats of other programs; words keep the order of the rows.
 
-    text       .txt .vec    word2vec's own: a line "V D", then a line a word; gzipped if the name ends with .gz
-    binary     .bin         word2vec's own: the same first line, then each word, a space, and D little-endian float32
-    parquet    .parquet     word, count, vector; the metadata contain the rules that normalised the words
-    npy        .npy         the matrix; the words are in a file beside it, one a line
-    projector  .tsv         TensorBoard's embedding projector: vectors and words as a pair of .tsv files
+    text         .txt .vec    word2vec's own: a line "V D", then a line a word; gzipped if the name ends with .gz
+    binary       .bin         word2vec's own: the same first line, then each word, a space, and D little-endian float32
+    vocab        .vocab       word2vec's own: a line a word with its count, which the other two do not have
+    parquet      .parquet     word, count, vector; the metadata contain the rules that normalised the words
+    npy          .npy         the matrix; the words are in a file beside it, one a line
+    projector    .tsv         TensorBoard's embedding projector: vectors and words as a pair of .tsv files
+    huggingface  a folder     safetensors, tokenizer and model card: see huggingface.py
 
 In word2vec's formats white space ends a word, so words that contain any are refused; in npy only the end of a line,
-in projector also a tab, and in Parquet nothing does. Every writer is deterministic: the same vectors give the same
-bytes.
+in projector also a tab, and in Parquet nothing does. Every writer is deterministic: the same vectors of the same run
+give the same bytes.
 """
 
-import gzip
-import re
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from configs.loading import ConfigError
-from tasks.errors import InputError
 from tasks.text.normalization import KEY, Rules
-
-Counts = NDArray[np.int64]  # (V,)
-Table = NDArray[np.float32]  # (V, D)
+from tasks.vectors import huggingface
+from tasks.vectors.writing import LINE_END, Counts, Table, check, cut, opened
 
 DIGITS = "%.6g"  # word2vec.c writes %lf; six significant digits keep small components too
-LEVEL = 1  # of gzip: digits compress little, and higher levels take twice the time
 GZIPPED = ("text", "binary")
 ENDINGS = {
-    ".txt": "text", ".vec": "text", ".bin": "binary", ".parquet": "parquet", ".npy": "npy", ".tsv": "projector",
+    ".txt": "text", ".vec": "text", ".bin": "binary", ".vocab": "vocab", ".parquet": "parquet", ".npy": "npy",
+    ".tsv": "projector",
 }  # fmt: skip
+FOLDERS = {"huggingface": huggingface.FILES}  # formats that are a folder, with the names of its files
 # endings of formats that are not written here
 FOREIGN = {
     ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".csv", ".json", ".jsonl", ".arrow", ".feather", ".npz", ".pkl",
     ".pickle", ".h5", ".hdf5", ".model", ".kv",
 }  # fmt: skip
-LINE_END = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")  # as `str.splitlines` knows them
 LABELS = {"npy": ".words.txt", "projector": ".words.tsv"}  # the second file of a format, named after the first
 
 
@@ -53,9 +47,10 @@ def format_of(path: Path, wanted: str | None) -> str:
     format = wanted or ENDINGS.get(ending)
     if ending in FOREIGN or not format or ENDINGS.get(ending, format) != format or (zipped and format not in GZIPPED):
         known = ", ".join(f"{each} ({name})" for each, name in ENDINGS.items())
+        zippable = " ".join(each for each, name in ENDINGS.items() if name in GZIPPED)
         raise ConfigError(
             f"{path}: the name does not match the format of the export\n"
-            f"expected  a name that ends with {known}, the first three also with .gz after it, or --format\n"
+            f"expected  a name that ends with {known}, {zippable} also with .gz after it, or --format\n"
             f"found     {path.name}{f', and --format {wanted}' if wanted else ''}\n"
             "Give the file an ending of its format, or add --format to a name without one."
         )
@@ -72,14 +67,14 @@ def targets(path: Path, format: str) -> list[Path]:
 
 def holds_all(words: Sequence[str]) -> bool:
     """Return True if every word can be written in every format."""
-    return not any(map(_cut, words))
+    return not any(map(cut, words))
 
 
 def write_text(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
     """Write word2vec's text format. Raises InputError for a word with white space."""
-    _check(path, words)
+    check(words)
     line = " ".join(["%s", *[DIGITS] * table.shape[1]]) + "\n"
-    with _opened(path) as stream:
+    with opened(path) as stream:
         stream.write(_head(table))
         for word, row in zip(words, table.tolist(), strict=True):
             stream.write((line % (word, *row)).encode())
@@ -88,12 +83,19 @@ def write_text(path: Path, words: list[str], counts: Counts, table: Table, rules
 
 def write_binary(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
     """Write word2vec's binary format. Raises InputError for a word with white space."""
-    _check(path, words)
-    with _opened(path) as stream:
+    check(words)
+    with opened(path) as stream:
         stream.write(_head(table))
         for word, row in zip(words, table.astype("<f4"), strict=True):
             stream.write(word.encode() + b" " + row.tobytes() + b"\n")
     return targets(path, "binary")
+
+
+def write_vocab(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
+    """Write word2vec's vocabulary: words and their counts. Raises InputError for a word with white space."""
+    check(words)
+    _write_lines(path, [f"{word} {count}" for word, count in zip(words, counts, strict=True)])
+    return targets(path, "vocab")
 
 
 def write_parquet(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
@@ -107,7 +109,7 @@ def write_parquet(path: Path, words: list[str], counts: Counts, table: Table, ru
 
 def write_npy(path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None) -> list[Path]:
     """Write the matrix as .npy and the words beside it. Raises InputError for a word with an end of line."""
-    _check(path, words, LINE_END)
+    check(words, LINE_END)
     matrix, labels = targets(path, "npy")
     with open(matrix, "wb") as stream:  # given a name, np.save may append .npy
         np.save(stream, table, allow_pickle=False)
@@ -119,7 +121,7 @@ def write_projector(
     path: Path, words: list[str], counts: Counts, table: Table, rules: Rules | None = None
 ) -> list[Path]:
     """Write a pair of .tsv files. Raises InputError for a word with a tab or an end of line."""
-    _check(path, words, LINE_END | {"\t"})
+    check(words, LINE_END | {"\t"})
     vectors, labels = targets(path, "projector")
     with open(vectors, "wb") as stream:
         np.savetxt(stream, table, fmt=DIGITS, delimiter="\t")
@@ -130,21 +132,12 @@ def write_projector(
 WRITERS = {
     "text": write_text,
     "binary": write_binary,
+    "vocab": write_vocab,
     "parquet": write_parquet,
     "npy": write_npy,
     "projector": write_projector,
 }  # each writes the `targets` of its format, and returns them
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open the file for writing, gzipped if its name says so; the gzip header contains neither time nor name."""
-    with open(path, "wb") as file:
-        if path.suffix.lower() == ".gz":
-            with gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as zipped:
-                yield cast(BinaryIO, zipped)
-        else:
-            yield file
+DESCRIBED = {"huggingface": huggingface.write}  # these are also told whose vectors they are
 
 
 def _head(table: Table) -> bytes:
@@ -153,18 +146,3 @@ def _head(table: Table) -> bytes:
 
 def _write_lines(path: Path, lines: list[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def _cut(word: str, ends: AbstractSet[str] = frozenset()) -> bool:
-    """Return True if a reader would end the word early, at one of `ends` or by default at white space, or find none."""
-    return not word or (not ends.isdisjoint(word) if ends else re.search(r"\s", word) is not None)
-
-
-def _check(path: Path, words: list[str], ends: AbstractSet[str] = frozenset()) -> None:
-    for row, word in enumerate(words):
-        if _cut(word, ends):
-            raise InputError(
-                f"word {row} cannot be written in this format\n"
-                f"expected  words without {'a tab or an end of line' if ends else 'white space'}\nfound     {word!r}\n"
-                "Export as parquet, which holds any word."
-            )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from gensim.models import KeyedVectors
 
 from configs.loading import ConfigError
 from tasks.errors import InputError
@@ -37,6 +38,18 @@ def test_binary_comes_back(tmp_path: Path, name: str) -> None:
 
     assert words == WORDS
     assert table.tobytes() == TABLE.tobytes()
+
+
+@pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz", "vectors.bin", "vectors.bin.gz"])
+def test_gensim_loads_words_and_counts(tmp_path: Path, name: str) -> None:
+    """gensim has the same words, vectors and counts: the .vocab file beside gives it the counts."""
+    [path] = formats.WRITERS[formats.format_of(Path(name), None)](tmp_path / name, WORDS, COUNTS, TABLE)
+    [counts] = formats.write_vocab(tmp_path / "vectors.vocab", WORDS, COUNTS, TABLE)
+    loaded = KeyedVectors.load_word2vec_format(path, fvocab=counts, binary=".bin" in name)
+
+    assert loaded.index_to_key == WORDS
+    assert [loaded.get_vecattr(word, "count") for word in WORDS] == COUNTS.tolist()
+    np.testing.assert_allclose(loaded.vectors, TABLE, rtol=5e-6)
 
 
 def test_text_is_what_word2vec_writes(tmp_path: Path) -> None:
@@ -87,7 +100,7 @@ def test_parquet_holds_counts_too(tmp_path: Path) -> None:
     [
         ("v.txt", None, "text"), ("v.vec", None, "text"), ("V.TXT.GZ", None, "text"), ("v.bin", None, "binary"),
         ("v.bin.gz", None, "binary"), ("v.parquet", None, "parquet"), ("v.npy", None, "npy"),
-        ("v.tsv", None, "projector"),
+        ("v.tsv", None, "projector"), ("v.vocab", None, "vocab"), ("folder", "huggingface", "huggingface"),
         ("v1.0", "npy", "npy"), ("v", "text", "text"), ("v.gz", "binary", "binary"), ("v.npy", "npy", "npy"),
     ],
 )  # fmt: skip
@@ -101,7 +114,7 @@ def test_the_name_says_the_format(name: str, wanted: str | None, format: str) ->
     [
         ("v", None), ("v1.0", None), ("v.gz", None), ("v.txt.bz2", None), ("v.xz", "text"), ("v.zst", "text"),
         ("v.parquet", "text"), ("v.npy", "text"), ("v.txt", "binary"), ("v.npy.gz", None), ("v.parquet.gz", "parquet"),
-        ("v.tsv.gz", None), ("v.npz", "npy"), ("v.csv", "text"),
+        ("v.tsv.gz", None), ("v.npz", "npy"), ("v.csv", "text"), ("v.vocab.gz", None), ("v.bin", "huggingface"),
     ],
 )  # fmt: skip
 def test_a_name_that_says_something_else_is_refused(name: str, wanted: str | None) -> None:
@@ -154,7 +167,7 @@ def test_projector_pair(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("formats_of", "words", "without"),
     [
-        (["text", "binary"], ["new york", "a\tb", "a\u00a0b", ""], "white space"),
+        (["text", "binary", "vocab"], ["new york", "a\tb", "a\u00a0b", ""], "white space"),
         (["npy"], ["a\nb", "a\u2028b", ""], "a tab or an end of line"),
         (["projector"], ["a\tb", "a\rb", ""], "a tab or an end of line"),
     ],
