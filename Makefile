@@ -17,47 +17,59 @@ retrain: .venv/ready
 
 # Three workers on two cores, as many tests wait for servers; a file stays with one worker, for its module fixtures.
 # In the order of the folders: those that start servers take longest and come first.
-test: .venv/ready
+test: .venv/tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder)
 
-docs: .venv/ready
+docs: .venv/tools
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 	@echo "Open build/docs/index.html, or for its search: $(BIN)/python -m http.server --directory build/docs"
 
-reference: .venv/ready
+reference: .venv/tools
 	$(BIN)/python -m docs.generate
 
-benchmark: .venv/ready
+benchmark: .venv/tools
 	$(BIN)/python -m benchmarks.side_by_side $(ARGS)
 
-agreement: .venv/ready
+agreement: .venv/tools
 	$(BIN)/python -m benchmarks.agreement $(ARGS)
 
-roofline: .venv/ready
+roofline: .venv/tools
 	$(BIN)/python -m benchmarks.core $(ARGS)
 
-scaling: .venv/ready
+scaling: .venv/tools
 	$(BIN)/python -m benchmarks.scaling $(ARGS)
 
-theory: .venv/ready
+theory: .venv/tools
 	$(BIN)/python -m benchmarks.batch_size $(ARGS)
 
-# Made anew when the lock or the project's own metadata changed. The lock is complete, so nothing is left to resolve.
+# Made anew when a lock or the project's own metadata changed. A lock is complete, so nothing is left to resolve. The
+# developers' lock is the other one, with the same versions, and their tools: it makes both.
 .venv/ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
-	@echo "Setting up .venv (about 1.3 GB, one to four minutes) …"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(PIP) install --no-deps --require-hashes --requirement requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	$(call install,requirements.lock,about 1.1 GB)
 	@touch $@
 
-tables: .venv/ready
+.venv/tools: requirements-dev.lock pyproject.toml
+	$(call install,requirements-dev.lock,about 1.4 GB)
+	@touch .venv/ready $@
+
+define install
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+@echo "Setting up .venv from $(1) ($(2), one to four minutes) …"
+@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+@$(PIP) install --no-deps --require-hashes --requirement $(1)
+@$(PIP) install --no-deps --no-build-isolation --editable .
+endef
+
+tables: .venv/tools
 	$(BIN)/python -m tasks.engine.databases.empty
 
-lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra dev --extra postgres --extra remote --extra s3 --extra segment --extra dask pyproject.toml --output-file requirements.lock
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--extra postgres --extra remote --extra s3 --extra segment --extra dask --extra index --extra build
+
+lock: # the developers' first: it has to hold all, and the other takes its versions
+	$(LOCK) --extra dev pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock

@@ -32,16 +32,38 @@ def test_readme_names_the_commands_that_run() -> None:
     assert "make test" in (PROJECT / ".ci" / "run").read_text()
 
 
-def test_lock_pins_everything_with_hashes() -> None:
-    """Each distribution of the lock has one version and at least one hash, and each dependency is in the lock."""
-    lock = (PROJECT / "requirements.lock").read_text()
-    entries = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)[1:]
+LOCKS = {
+    "requirements.lock": ["postgres", "remote", "s3", "segment", "dask", "index", "build"],
+    "requirements-dev.lock": ["dev"],
+}
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Return each entry of a lock by what it pins, such as `numpy==2.4.6 ; python_full_version < '3.12'`."""
+    entries = re.split(r"^(?=[A-Za-z0-9])", (PROJECT / lock).read_text(), flags=re.MULTILINE)[1:]
+    return {entry.partition(" \\")[0]: entry for entry in entries}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_pins_everything_with_hashes(lock: str) -> None:
+    """Each distribution of a lock has a version and at least one hash, and each dependency is in the lock."""
+    entries = pinned(lock)
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    wanted = project["dependencies"] + [each for name in LOCKS[lock] for each in project["optional-dependencies"][name]]
     names = {re.split(r"[=\[]", entry)[0].lower() for entry in entries}
 
-    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+    assert all("==" in entry and "--hash=sha256:" in text for entry, text in entries.items())
     assert {re.split(r"[<>=\[]", name)[0].lower() for name in wanted} <= names
+
+
+def test_users_get_the_versions_that_are_tested_and_no_tools() -> None:
+    """The lock that `make retrain` and the image install is a part of the one that `make test` installs."""
+    users, developers = pinned("requirements.lock"), pinned("requirements-dev.lock")
+    tools = {"pytest", "hypothesis", "ruff", "mypy", "selenium", "moto", "mkdocs", "mkdocs-material", "import-linter"}
+
+    assert {entry.partition(" ")[0] for entry in users} <= {entry.partition(" ")[0] for entry in developers}
+    assert not tools & {entry.partition("==")[0] for entry in users}
+    assert tools <= {entry.partition("==")[0] for entry in developers}
 
 
 def test_no_registry_and_no_machine_is_named() -> None:
