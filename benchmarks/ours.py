@@ -24,6 +24,7 @@ def main(text: str, output: str, settings: dict) -> None:
             "seed": settings["seed"],
             "ingestion": {"source": text, "text_documents": "line"},
             "vocabulary": {name: settings[name] for name in ("min_count", "max_size", "subsample") if settings[name]},
+            "tokenization": {"kind": settings.get("kind", "text")},
             "windows": {"window": settings["window"], "held_out_fraction": 0.0},
             "training": {name: settings[name] for name in SHARED} | settings["ours"],
             "runtime": {"workspace": output + "-workspace", "threads": settings["threads"]},

@@ -70,7 +70,10 @@ def write_page() -> None:
     """A section a scenario, then what the core itself does."""
     found = {file.stem: json.loads(file.read_text()) for file in (HERE / "results").glob("*.json")}
     _, scenarios = read_scenarios()
-    page = [(HERE / "preface.md").read_text(), *(section(found[name]) for name in scenarios if name in found)]
+    page = [
+        (HERE / "preface.md").read_text(),
+        *(section(found[name]) for name in [*scenarios, "items"] if name in found),
+    ]
     if "core" in found:
         page.append(core(found["core"]))
     if "agreement" in found:

@@ -30,7 +30,7 @@ def template(config: Config, comment: str) -> str:
         lines += ["", f"[{name}]"] if name else [""]
         lines += [f"# {line}" for line in _wrapped(type(section).__doc__ or "")] if name else []
         for key, value, field in _values(section):
-            if key == "version":
+            if key == "version" or (name, key) == ("ingestion", "kind"):  # which follows from tokenization.kind
                 continue
             lines += ["", *(f"# {line}" for line in _wrapped(field.description or _choices(field)))]
             said = _line(key, value)

@@ -197,6 +197,7 @@ that call the flows catch these classes. What each message means: [Fix an error]
 CLASSES = {
     "InputError": "The text, a word list or an evaluation set is not what the config says.",
     "UnknownWord": "A query contains words without a vector.",
+    "MissingColumn": "A table lacks a column that the config names.",
     "ContractError": "A dataset does not match its contract, or is damaged.",
     "StoreError": "The store cannot be read or written.",
     "RemoteError": "The store that machines share cannot be reached, or refuses.",

@@ -2,7 +2,8 @@
 
 PipelineError            the command line prints it as one message and exits with 1
 ├── InputError           the text, a word list or an evaluation set does not match the config
-│   └── UnknownWord      a query contains words without vectors
+│   ├── UnknownWord      a query contains words without vectors
+│   └── MissingColumn    a table lacks a column that the config names
 ├── ContractError        a dataset does not match its contract, or is damaged
 ├── StoreError           the store cannot be read or written
 │   └── RemoteError      the store that hosts share cannot be reached, or refuses
@@ -44,6 +45,13 @@ class UnknownWord(InputError):
         ]
         super().__init__("\n".join(lines))
         self.near = near
+
+
+class MissingColumn(InputError):
+    def __init__(self, message: str, columns: list[str]) -> None:
+        """`columns` are those of the table."""
+        super().__init__(message)
+        self.columns = columns
 
 
 def _listed(words: list[str]) -> str:

@@ -25,6 +25,9 @@ class What(StrEnum):
 def init(
     source: Annotated[str, typer.Argument(help="A file, folder, glob, s3://bucket/prefix or URL: the text.")],
     settings: Settings = None,
+    items: Annotated[
+        bool, typer.Option("--items", help="The source holds items: sessions, baskets or playlists.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The config file; by default NAME.toml.")
     ] = None,
@@ -33,11 +36,12 @@ def init(
     """Look at a text, and write a commented config for it.
 
     Shows the first documents as words. Settings given by --set are written too, such as the column that holds the
-    text. An existing file is never overwritten.
+    text. With --items, the columns of sessions, items and times are found by their usual names. An existing file is
+    never overwritten.
     """
     from flows.cli.output import beginning, tables
 
-    beginning.write(tables.console, source, list(settings or []), output, workspace)
+    beginning.write(tables.console, source, list(settings or []), output, workspace, items=items)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from configs.schema import Ingestion
-from tasks.errors import InputError
+from tasks.errors import InputError, MissingColumn
 from tasks.readers import items
 from tasks.readers.documents import Document, row
 
@@ -68,12 +68,13 @@ def columns(config: Ingestion) -> dict[str, str]:
 
 
 def require(found: Collection[Any], where: str, config: Ingestion) -> None:
-    """Raises InputError if a column that the config names is not among those found."""
+    """Raises MissingColumn if a column that the config names is not among those found."""
     for key, column in columns(config).items():
         if column not in found:
-            raise InputError(
+            raise MissingColumn(
                 f"{where}: there is no column {column!r}\nfound     {_listed(found)}\n"
-                f"Set ingestion.{key} to one of them, or leave the file out of ingestion.source."
+                f"Set ingestion.{key} to one of them, or leave the file out of ingestion.source.",
+                list(map(str, found)),
             )
 
 

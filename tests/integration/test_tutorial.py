@@ -1,20 +1,23 @@
-"""The tutorial runs as it stands, and the names that its runs have in MLflow are those of the reference."""
+"""The tutorials run as they stand, and the names that its runs have in MLflow are those of the reference."""
 
 import os
 import re
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL
 
+from benchmarks import shop
 from tests.support.pages import blocks
 from tests.support.paths import PROJECT
 
 PAGE = PROJECT / "docs" / "tutorial.md"
+ITEMS = PROJECT / "docs" / "tutorial-items.md"
 NAMES = PROJECT / "docs" / "reference" / "metrics-and-tags.md"
 
 
@@ -68,3 +71,23 @@ def test_every_name_in_mlflow_is_on_the_page(folder: Path) -> None:
 def _patterns(part: str) -> str:
     names = [re.escape(name.removesuffix("/")) for name in re.findall(r"^\| `(.*?)` \|", part, re.MULTILINE)]
     return "|".join(re.sub(r"[A-Z]{3,}|…", ".*", name) for name in names)
+
+
+@pytest.mark.long
+def test_items_of_a_shop(tmp_path: Path) -> None:
+    """Neighbours serve the same purpose, the table's columns are found, and the sweep finds the better settings."""
+    shop.write(tmp_path / "shop.csv", 20_000)
+    script = "\n".join(blocks(ITEMS, "sh"))
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert 'found by its name: ingestion.session_column="session_id"' in done.stdout
+    assert len(re.findall(r"^ *Coffee ", done.stdout, re.MULTILINE)) > 5
+    assert re.search(r"baseline/next_item\.over_cooccurrence +-", done.stdout)
+    best = tomllib.loads(next((tmp_path / "workspace" / "sweeps").rglob("*.toml")).read_text())
+    assert (best["training"]["vector_size"], best["training"]["negatives"]) == (32, 20)
+    kept = tomllib.loads((PROJECT / "configs" / "shop.toml").read_text())
+    assert kept["training"].items() >= {"vector_size": 32, "negatives": 20}.items()

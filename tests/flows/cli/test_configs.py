@@ -39,6 +39,26 @@ def test_init_shows_the_text_and_writes_a_config_for_it() -> None:
     assert "runtime" not in tomllib.loads(Path("my-reviews.toml").read_text())
 
 
+def test_init_finds_the_columns_of_items() -> None:
+    """Usual names of columns are found, said and written; the sessions are shown; other names are asked for."""
+    Path("orders.csv").write_text("InvoiceDate,InvoiceNo,SKU\n2026-01-02,1,red wine\n2026-01-03,1,blue cheese\n")
+    Path("odd.csv").write_text("a,b\n1,2\n")
+    done, unclear = ask("init", "orders.csv", "--items"), ask("init", "odd.csv", "--items")
+    config = load("orders.toml")
+
+    assert done.exit_code == 0, done.exception
+    assert 'found by its name: ingestion.session_column="InvoiceNo"' in done.output
+    assert "red wine · blue cheese" in done.output
+    assert config.tokenization.kind == "items"
+    assert config.windows.window == "document"
+    assert (config.ingestion.session_column, config.ingestion.text_column, config.ingestion.time_column) == (
+        "InvoiceNo", "SKU", "InvoiceDate",
+    )  # fmt: skip
+    assert "found     a, b\n" in str(unclear.exception)
+    assert "A table of events needs two columns" in str(unclear.exception)
+    assert not Path("odd.toml").exists()
+
+
 def test_init_overwrites_nothing() -> None:
     """An existing file stays as it is, and a text that cannot be read leaves no config."""
     Path("a.txt").write_text("one two three")
