@@ -43,6 +43,7 @@ ABOUT = {  # as Prefect sets for its own temporary server
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "0",  # a kind of block is registered when one is saved
     **PATIENT,
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # not shown: we search it for the cause of a failure
 }

@@ -307,7 +307,7 @@ def test_interrupted_killed_and_finished(own: Path, corpus: Path, tmp_path: Path
     log, workspace, undisturbed = tmp_path / "log", own, tmp_path / "undisturbed"
     shutil.copytree(own, undisturbed)
     # single windows are slow enough to be caught at it
-    words = settings(corpus, workspace, "training.batch_size=1", "training.epochs=4", "runtime.checkpoint_interval=0.2")
+    words = settings(corpus, workspace, "training.batch_size=1", "training.epochs=2", "runtime.checkpoint_interval=0.2")
     process = start_training(words, workspace, log)
     os.killpg(process.pid, signal.SIGINT)
 
@@ -333,7 +333,7 @@ def test_interrupted_killed_and_finished(own: Path, corpus: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert statuses(workspace) == ["FINISHED"]
 
-    retrain(settings(corpus, undisturbed, "training.batch_size=1", "training.epochs=4")[1::2])  # in this process
+    retrain(settings(corpus, undisturbed, "training.batch_size=1", "training.epochs=2")[1::2])  # in this process
     (one,), (other,) = (tuple(place.glob("store/training/*/vectors.parquet")) for place in (workspace, undisturbed))
     assert one.read_bytes() == other.read_bytes()
     assert curves(workspace) == curves(undisturbed)

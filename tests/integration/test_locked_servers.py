@@ -287,6 +287,7 @@ def started(words: list[str | Path], folder: Path, environment: dict[str, str]) 
             process.wait(60)
 
 
+@pytest.mark.long
 @seen
 def test_the_temporary_server_and_ui_are_locked_too(box: Locked, database: Path, chromium: Browser) -> None:
     """The same attacks on servers that last as long as one command."""

@@ -204,6 +204,7 @@ def test_what_is_killed_comes_back(box: Box) -> None:
     assert box.place.state.lives["mlflow"].pid != killed
 
 
+@pytest.mark.long
 def test_after_a_crash_systemd_starts_it_again(box: Box) -> None:
     """Everything is killed at once during a flow run, as by a power cut. The unit's command starts in spite of
     leftovers, and deletes the passwords that Prefect's worker left in temporary files.
@@ -230,6 +231,7 @@ def test_after_a_crash_systemd_starts_it_again(box: Box) -> None:
     box.ask(f"flow_runs/{flow_run}/set_state", state={"type": "CANCELLED"}, force=True)  # else no other one may start
 
 
+@pytest.mark.long
 def test_what_hangs_comes_back(box: Box) -> None:
     """A Prefect server that is stopped for seconds is left alone; one that stays stopped is restarted, and the worker,
     which is judged through it, is left alone.
@@ -268,7 +270,7 @@ def test_down_stops_a_training_with_a_checkpoint(box: Box) -> None:
         "mlflow-auth.db",
         "mlflow-auth.ini",
     }
-    assert sorted(status for _, status in box.runs()) == ["FINISHED", "KILLED", "KILLED"]
+    assert {status for _, status in box.runs()} == {"FINISHED", "KILLED"}
     with closing(sqlite3.connect(box.workspace / "prefect" / "prefect.db")) as database:
         ((state, message),) = database.execute(
             "SELECT name, message FROM flow_run_state WHERE flow_run_id = ? ORDER BY timestamp DESC LIMIT 1", [flow_run]

@@ -85,7 +85,7 @@ def serving(patience: float) -> Iterator[Server]:
 CREDENTIAL = json.dumps({"type": "auth", "token": f"w2v:{PASSWORD}"})
 
 
-@pytest.mark.parametrize("number", [3_000, pytest.param(15_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", [1_500, pytest.param(15_000, marks=pytest.mark.long)])
 def test_idle_strangers_starve_nobody(number: int) -> None:
     """New callers with the password are answered, and connections with it stay open, WebSockets too."""
     with serving(600) as server, server.client() as before, server.socket() as events:

@@ -85,7 +85,7 @@ def test_items_of_a_shop(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert 'found by its name: ingestion.session_column="session_id"' in done.stdout
-    assert len(re.findall(r"^ *Coffee ", done.stdout, re.MULTILINE)) > 5
+    assert re.search(r"^Coffee refill, 2 pcs\.(  Coffee [^\n]*?){5}", done.stdout, re.MULTILINE)
     assert re.search(r"baseline/next_item\.over_cooccurrence +-", done.stdout)
     best = tomllib.loads(next((tmp_path / "workspace" / "sweeps").rglob("*.toml")).read_text())
     assert (best["training"]["vector_size"], best["training"]["negatives"]) == (32, 20)

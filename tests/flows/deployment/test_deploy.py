@@ -229,6 +229,7 @@ def artifacts(client: SyncPrefectClient, run: FlowRun) -> dict[str, str]:
     return {str(each.key): str(each.data) for each in client.read_artifacts(artifact_filter=of_it)}
 
 
+@pytest.mark.long
 def test_a_sweep_is_asked_for(
     asked: dict[str, FlowRun], client: SyncPrefectClient, mlflow_port: int, place: Path
 ) -> None:
@@ -250,6 +251,7 @@ def test_a_sweep_is_asked_for(
     assert list((place / "workspace" / "sweeps").glob("*.toml"))
 
 
+@pytest.mark.long
 def test_a_reproduction_is_asked_for(
     asked: dict[str, FlowRun], first: FlowRun, client: SyncPrefectClient, mlflow_port: int
 ) -> None:
@@ -262,6 +264,7 @@ def test_a_reproduction_is_asked_for(
     assert "identical, bit for bit" in artifacts(client, asked["reproduce"])["reproduction"]
 
 
+@pytest.mark.long
 def test_gc_is_asked_for(asked: dict[str, FlowRun], client: SyncPrefectClient, place: Path) -> None:
     """Of three trainings, that of the champion and the last one are kept; the page lists what was deleted."""
     assert asked["gc"].state_name == "Completed", said(client, asked["gc"])

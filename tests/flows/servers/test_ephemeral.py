@@ -168,6 +168,7 @@ def test_where_no_server_can_be_had_the_run_goes_on(corpus: Path, own: Path) -> 
     assert {"model.version", "promotion", "result.key"} <= set(run.data.tags)
 
 
+@pytest.mark.long
 def test_where_no_server_stays_alive_the_run_goes_on(prepared: Path, corpus: Path) -> None:
     """If every server is killed from the training on, the stand-in takes over and the run ends well."""
     work = Retraining(corpus, prepared, "seed=200")
