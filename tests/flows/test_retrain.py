@@ -16,13 +16,14 @@ from prefect.settings import PREFECT_API_URL
 
 from configs.loading import ConfigError
 from configs.schema import Config, Promotion, Runtime
-from flows.cli.output import comparison
+from flows.cli.output.shapes import Comparison
 from flows.planning.pipeline import Retrained
 from flows.planning.plan import plan
 from flows.query import vectors
 from flows.retrain import retrain
 from tasks.engine.store import LATEST
 from tasks.tracking import address, registry
+from tests.support.commands import called
 
 W2V = Path(sys.executable).parent / "w2v"
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -227,17 +228,22 @@ def test_a_changed_rate_runs_training_and_what_follows(config: Config, first: Re
 def test_a_comparison_is_on_prefects_page(
     config: Config, first: Retrained, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a permanent server the page shows runs, scores and a link to the comparison in MLflow."""
+    """On a permanent server the page shows runs, scores and a link to the comparison in MLflow; `--json` tells them."""
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
     from prefect.settings import PREFECT_API_URL
 
     second = retrain(changed(config, learning_rate=0.05))
     monkeypatch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
-    _, page = comparison.compare(workspace, [first.run_id[:8], second.run_id], None)
+    answer = called("compare", first.run_id[:8], second.run_id, "--json", "--workspace", workspace)
+    told = Comparison(**json.loads(answer.stdout))
     with get_client(sync_client=True) as client:
         (found,) = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["comparison"])))
 
-    assert f"runs/{first.run_id}/artifacts/comparisons/{page.name}?" in found.data
+    assert [each.run for each in told.runs] == [first.run_id, second.run_id]
+    assert told.parameters["training.learning_rate"] == ["0.025", "0.05"]
+    assert all(set(score.runs) == {first.run_id, second.run_id} for score in told.scores)
+    assert [each.run for each in told.spaces] == [second.run_id]
+    assert f"runs/{first.run_id}/artifacts/comparisons/{Path(told.page).name}?" in found.data
     assert f"- B: {mlflow_run(config, second.run_id).info.run_name}, run `{second.run_id}`" in found.data
     assert r"| loss/held\_out |" in found.data  # no sign of a name is Markdown
 

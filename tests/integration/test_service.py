@@ -180,6 +180,20 @@ def test_commands_and_the_worker_use_its_servers(box: Box) -> None:
     assert not [secret for secret in SECRETS.values() if secret.split(":")[-1] in box.said]
 
 
+def test_open_names_the_pages_of_a_run(box: Box) -> None:
+    """Without a browser the pages of the newest run are printed: the service's, which answer, of this very run."""
+    ((run, _),) = box.runs()
+    pages = dict(line.split() for line in box.w2v("open", "--workspace", "ws").splitlines())
+    flow_run = pages["prefect"].partition("?")[0].rpartition("/")[2]
+
+    assert pages["mlflow"].startswith(f"http://127.0.0.1:{box.mlflow}/#/experiments/1/runs/{run}")
+    assert pages["prefect"].startswith(f"http://127.0.0.1:{box.prefect}/runs/flow-run/")
+    assert box.ask(f"flow_runs/{flow_run}")["labels"]["mlflow.run_id"] == run
+    for page in pages.values():
+        auth = ("boss", SECRETS["MLFLOW_TRACKING_PASSWORD"]) if str(box.mlflow) in page else None
+        assert httpx.get(page, auth=auth, follow_redirects=True).status_code == 200
+
+
 def has_ended(process: psutil.Process) -> bool:
     try:
         return process.status() == psutil.STATUS_ZOMBIE
