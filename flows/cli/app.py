@@ -10,6 +10,8 @@ from flows.cli import completion
 from flows.cli.groups import Grouped
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from configs.schema import Config
 
 
@@ -134,6 +136,13 @@ def prepare(config: "Config") -> None:
         from tasks.engine import kernels
 
         kernels.pin()
+
+
+def loading() -> "AbstractContextManager[None]":
+    """Say that libraries are loaded, if the block takes long."""
+    from tasks.engine.waiting import announced
+
+    return announced("the libraries", "loading")
 
 
 def serve() -> None:

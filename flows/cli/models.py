@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import Json, ModelName, Workspace, app, enter
+from flows.cli.app import Json, ModelName, Workspace, app, enter, loading
+from tasks.engine.waiting import announced
 
 
 @app.command()
@@ -25,9 +26,12 @@ def promote(
     The rule is [promotion] in the config of the version's run. The exit code is 1 if the version is kept back.
     """
     enter(workspace)
-    from flows.cli.output import promotion, tables
+    with loading():
+        from flows.cli.output import promotion, tables
 
-    raise typer.Exit(promotion.promote(tables.console, workspace, model, version, accept_drift, because))
+    with announced("the version and the champion", "comparing"):
+        code = promotion.promote(tables.console, workspace, model, version, accept_drift, because)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from configs.experiments import QUICKSTART
-from flows.cli.app import ConfigFile, Json, Placed, RunId, Settings, Workspace, app, load, prepare, serve
+from flows.cli.app import ConfigFile, Json, Placed, RunId, Settings, Workspace, app, load, loading, prepare, serve
+from tasks.engine.waiting import announced
 from tasks.tracking.names import LOSS
+
+AHEAD = "the text and at what is there already"  # what is looked at before the work
 
 
 @app.command()
@@ -27,14 +30,17 @@ def retrain(
     changed is reused. An interrupted command, run again, continues where it stopped.
     """
     loaded = load(config, settings, workspace)
-    from flows.cli.output import report
-    from flows.planning import foresight, plan, warm_start
-    from tasks.tracking.session import Tracker
+    with loading():
+        from flows.cli.output import report
+        from flows.planning import foresight, plan, warm_start
+        from tasks.tracking.session import Tracker
 
     tracker = Tracker(loaded)
-    begun = warm_start.chosen(loaded, tracker).config
-    planned = plan.plan(begun)
-    report.warn(foresight.foresee(begun, tracker, planned))  # report errors now, not after a server has started
+    with announced(AHEAD, "looking at"):
+        begun = warm_start.chosen(loaded, tracker).config
+        planned = plan.plan(begun)
+        foreseen = foresight.foresee(begun, tracker, planned)  # report errors now, not after a server has started
+    report.warn(foreseen)
     if seeds > 1:
         serve()
         from flows import seeds as variants
@@ -48,7 +54,8 @@ def retrain(
         report.show_reused(planned, done)
     else:
         serve()
-        from flows import retrain
+        with loading():
+            from flows import retrain
 
         done = retrain.retrain(loaded)
     report.show(loaded, done)
@@ -87,17 +94,21 @@ def sweep(
     continues where it stopped.
     """
     loaded = load(config, settings, workspace)
-    from flows.cli.output import report
-    from flows.planning import candidates, foresight, plan, warm_start
-    from tasks.tracking.session import Tracker
+    with loading():
+        from flows.cli.output import report
+        from flows.planning import candidates, foresight, plan, warm_start
+        from tasks.tracking.session import Tracker
 
     tracker = Tracker(loaded)
-    loaded = warm_start.chosen(loaded, tracker).config
-    candidates.candidates(loaded, grid, random, by, output)  # report errors in the grid before a server has started
-    report.warn(foresight.foresee(loaded, tracker, plan.plan(loaded)))
+    with announced(AHEAD, "looking at"):
+        loaded = warm_start.chosen(loaded, tracker).config
+        candidates.candidates(loaded, grid, random, by, output)  # report errors in the grid before a server has started
+        foreseen = foresight.foresee(loaded, tracker, plan.plan(loaded))
+    report.warn(foreseen)
     serve()
-    from flows import sweep as sweeps
-    from flows.cli.output import outcomes, tables
+    with loading():
+        from flows import sweep as sweeps
+        from flows.cli.output import outcomes, tables
 
     outcomes.show_swept(tables.console, loaded, sweeps.sweep(loaded, grid, random, by, keep_one_in, output))
 
@@ -120,8 +131,9 @@ def backfill(
     partitions from the first to its own. An interrupted backfill, run again, continues where it stopped.
     """
     loaded = load(config, settings, workspace)
-    from flows import backfill
-    from flows.cli.output import outcomes, tables
+    with loading():
+        from flows import backfill
+        from flows.cli.output import outcomes, tables
 
     wanted = backfill.partitions(loaded, first.date(), last.date(), skip_missing=skip_missing)
     outcomes.show_filled(tables.console, backfill.backfill(loaded, wanted, alone=alone, serve=serve))
@@ -136,15 +148,17 @@ def plan(
     The cost is the expected time, memory and disk space. Nothing is run.
     """
     loaded = load(config, settings, workspace)
-    from flows.cli.output import plans, shapes
-    from flows.planning import plan, warm_start
-    from tasks.tracking.names import START
-    from tasks.tracking.session import Tracker
+    with loading():
+        from flows.cli.output import plans, shapes
+        from flows.planning import plan, warm_start
+        from tasks.tracking.names import START
+        from tasks.tracking.session import Tracker
 
     tracker = Tracker(loaded)
-    start = warm_start.chosen(loaded, tracker)
-    planned = plan.plan(start.config)
-    found, foreseen = plans.shape(start.config, tracker, planned, start.tags.get(START, ""))
+    with announced(AHEAD, "looking at"):
+        start = warm_start.chosen(loaded, tracker)
+        planned = plan.plan(start.config)
+        found, foreseen = plans.shape(start.config, tracker, planned, start.tags.get(START, ""))
     if as_json:
         shapes.print_json(found)
     else:
@@ -159,14 +173,17 @@ def reproduce(run: RunId, settings: Settings = None, workspace: Workspace = Path
     CPU. The new run is logged beside RUN, with a tag that names RUN. It is rebuilt in a new folder of the workspace;
     choose another with `--set runtime.workspace=FOLDER`.
     """
-    from flows import reproduce
-    from flows.service.state import join
-    from tasks.display.terminal import visible
+    with loading():
+        from flows import reproduce
+        from flows.service.state import join
+        from tasks.display.terminal import visible
 
     join(workspace)
-    original = reproduce.find(run, workspace, settings or [])
-    prepare(original.config)
-    for line in reproduce.changed(original, reproduce.foreseen(original)):
+    with announced("what the run was made of, and at what there is now", "looking at"):
+        original = reproduce.find(run, workspace, settings or [])
+        prepare(original.config)
+        found = reproduce.foreseen(original)
+    for line in reproduce.changed(original, found):
         print(line)
     print(flush=True)
     serve()
@@ -181,6 +198,7 @@ def verify(run: RunId, workspace: Workspace = Path("workspace")) -> None:
 
     The exit code is 1 if anything differs.
     """
-    from flows.cli.output import verify
+    with loading():
+        from flows.cli.output import verify
 
     raise typer.Exit(verify.examine(workspace, run))

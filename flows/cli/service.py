@@ -8,7 +8,7 @@ import typer
 
 from configs.experiments import QUICKSTART
 from configs.workspaces import placed
-from flows.cli.app import ConfigFile, Json, Placed, Settings, Workspace, app, load
+from flows.cli.app import ConfigFile, Json, Placed, Settings, Workspace, app, load, loading
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -51,8 +51,9 @@ def up(
     The servers listen on 127.0.0.1. The worker retrains as [schedule] in CONFIG says.
     """
     loaded = load(config, settings, workspace)
-    from flows.service import control
-    from tasks.tracking import address
+    with loading():
+        from flows.service import control
+        from tasks.tracking import address
 
     service = _service(loaded, config, settings, prefect_port, mlflow_port, expose, patience)
     control.up(service, address.uri(loaded), foreground=foreground)

@@ -8,7 +8,8 @@ import typer
 from configs import remotes
 from configs.experiments import QUICKSTART
 from configs.workspaces import placed
-from flows.cli.app import ConfigFile, Json, Placed, Settings, Workspace, app, enter, load, serve
+from flows.cli.app import ConfigFile, Json, Placed, Settings, Workspace, app, enter, load, loading, serve
+from tasks.engine.waiting import announced
 
 
 @app.command()
@@ -19,9 +20,12 @@ def deploy(config: ConfigFile = QUICKSTART, settings: Settings = None, workspace
     in CONFIG; the rest is in prefect.yaml.
     """
     load(config, settings, workspace)
-    from flows.deployment.deploy import POOL, deploy
+    with loading():
+        from flows.deployment.deploy import POOL, deploy
 
-    for name in deploy(config, placed(settings or [], workspace)):
+    with announced("the flows", "deploying"):
+        names = deploy(config, placed(settings or [], workspace))
+    for name in names:
         print(f"✓ {name}")
     print(f"\nStart a worker on the machine that has the text:  prefect worker start --pool {POOL}")
 
@@ -60,9 +64,12 @@ def gc(
     has an alias (such as `champion`), and the vectors of the last retraining. MLflow's runs and their files are not
     touched.
     """
-    from flows import retention
+    with loading():
+        from flows import retention
 
-    for collected in retention.collect(workspace, last, days, dry_run=dry_run):
+    with announced("the store, and at what runs use of it", "looking at"):
+        found = retention.collect(workspace, last, days, dry_run=dry_run)
+    for collected in found:
         for line in retention.lines(workspace, collected, dry_run):
             print(line)
 
@@ -85,9 +92,12 @@ def retain(
 
     address.runs_of_config(loaded)
     serve()
-    from flows import retain
+    with loading():
+        from flows import retain
 
-    for line in retain.lines(loaded, retain.delete(loaded, dry_run=dry_run), dry_run):
+    with announced("runs and outputs", "looking at"):
+        done = retain.delete(loaded, dry_run=dry_run)
+    for line in retain.lines(loaded, done, dry_run):
         print(line)
 
 
@@ -129,8 +139,9 @@ def sync(workspace: Workspace = Path("workspace")) -> None:
     as the retraining would have.
     """
     enter(workspace)
-    from flows import outbox
-    from tasks.engine.outputs import readiness
+    with loading():
+        from flows import outbox
+        from tasks.engine.outputs import readiness
 
     runs = outbox.sync(workspace)
     print(f"{len(runs)} uploaded" if runs else f"nothing to upload in {workspace / outbox.FOLDER}")

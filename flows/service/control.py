@@ -19,6 +19,7 @@ from tasks.engine.environment import MODULE
 from tasks.errors import PipelineError
 
 LAST_LINES = 8  # of the log, shown if the service does not start
+AGAIN = 15.0  # seconds until it is said again what is waited for
 
 
 def up(service: Service, database: str, *, foreground: bool) -> None:
@@ -114,9 +115,9 @@ def _detach(command: list[str], place: Place) -> None:
 
 def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
     """Print each part when it answers, until all do. Raises PipelineError if the service ends instead."""
-    began = time.monotonic()
+    began = told = time.monotonic()
     waiting = list(PARTS)
-    print("starting …", flush=True)
+    print(f"starting {', '.join(PARTS)} …", flush=True)
     state, said = None, dict.fromkeys(PARTS, "")
     while waiting or not (state and state.ready):
         if supervisor.poll() is not None:
@@ -132,6 +133,9 @@ def _tell(supervisor: "subprocess.Popen[bytes]", place: Place) -> None:
             if life.ended not in ("", said[name]):
                 said[name] = life.ended
                 print(f"  {name:<8} {life.ended}; it is restarted", flush=True)
+        if time.monotonic() - told > AGAIN:
+            told = time.monotonic()
+            print(f"  waiting for {', '.join(waiting) or 'the deployments'}  ({told - began:.0f} s)", flush=True)
         time.sleep(0.5)
 
 

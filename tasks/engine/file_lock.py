@@ -6,8 +6,7 @@ from typing import Any
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
-from tasks.engine.waiting import SOON
-
+SOON = 5.0  # seconds until it is said what is waited for
 LOCKS = Path("/proc/locks")  # of Linux
 log = logging.getLogger("w2v")
 

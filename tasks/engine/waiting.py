@@ -6,17 +6,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SOON = 5.0  # seconds before the first line
+SOON = 1.5  # seconds before the first line
 AGAIN = 60.0  # seconds between two lines
 
 log = logging.getLogger("w2v")
 
 
 @contextmanager
-def announced(what: str) -> Iterator[None]:
-    """Log `what` the block waits for, if it takes longer than SOON seconds, and again every AGAIN seconds."""
+def announced(what: str, doing: str = "waiting for") -> Iterator[None]:
+    """Log what the block is doing, if it takes longer than SOON seconds, and again every AGAIN seconds."""
     over = threading.Event()
-    threading.Thread(target=_log_until, args=(what, over), daemon=True).start()
+    threading.Thread(target=_log_until, args=(f"{doing} {what}", over), daemon=True).start()
     try:
         yield
     finally:
@@ -31,5 +31,5 @@ def scaled(seconds: float) -> float:
 def _log_until(what: str, over: threading.Event) -> None:
     pause = SOON
     while not over.wait(pause):
-        log.info("waiting for %s (load %.0f) …", what, os.getloadavg()[0])
+        log.info("%s (load %.0f) …", what, os.getloadavg()[0])
         pause = AGAIN
