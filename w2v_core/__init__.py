@@ -1,10 +1,10 @@
 """word2vec in NumPy: takes and returns numbers and arrays; reads no file, writes no log, draws no progress bar.
 
 May import: NumPy, SciPy and threadpoolctl.
-Read in this order: windows, vocabulary, model; examples, skip_gram, cbow; sparse, objectives; batches, training,
-factory; then fast, whose derivations stand at the head of each file; then measures; and meeting, where several models
-become one. randomness and schedules are two small helpers. The public names below are loaded when they are first used
-(PEP 562); `__init__.pyi` types them.
+Read in this order: windows, vocabulary, model, subwords; examples, skip_gram, cbow; sparse, objectives; batches,
+training, factory; then fast, whose derivations stand at the head of each file; then measures; and meeting, where
+several models become one. randomness and schedules are two small helpers. The public names below are loaded when they
+are first used (PEP 562); `__init__.pyi` types them.
 """
 
 from importlib import import_module

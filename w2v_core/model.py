@@ -3,6 +3,9 @@
 Shapes   V words, D vector size; θ is (V, 2, D), so that the two vectors of a word lie side by side in memory.
 Names    Mikolov's *input* and *output* vectors. The input vectors are the ones that are published and compared.
 
+With `parts`, the row of a word in the input table is but a part of its vector: the other parts are the rows of its
+n-grams (subwords.py). Whoever publishes or judges a model asks it for the whole vectors first (`composed`).
+
                               input (V, D)                            output (V, D)
            skip-gram          v, the word as a center                 u, the word as a context
            CBOW               the word as a context, averaged         the word as a center
@@ -16,12 +19,14 @@ from typing import NamedTuple
 import numpy as np
 
 from w2v_core.arrays import Floats
+from w2v_core.subwords import Parts, sums
 
 
 class Model(NamedTuple):
     """The table θ of both vectors of every word."""
 
     theta: Floats  # (V, 2, D)
+    parts: Parts | None = None  # the n-grams of the words, if vectors are made of these too
 
     @property
     def input(self) -> Floats:
@@ -32,6 +37,21 @@ class Model(NamedTuple):
     def output(self) -> Floats:
         """Return the output vectors (V, D), a view: writing to it changes θ."""
         return self.theta[:, 1]
+
+    @property
+    def finite(self) -> bool:
+        """Return True if all its numbers are finite."""
+        with np.errstate(invalid="ignore"):  # one number that is not finite makes the sum so
+            return bool(np.isfinite(self.theta.sum()) and (self.parts is None or np.isfinite(self.parts.table.sum())))
+
+    def composed(self) -> "Model":
+        """Return a model without parts, whose input vectors are the words' own: the mean of each word's rows."""
+        if self.parts is None:
+            return self
+        theta = self.theta.copy()
+        theta[:, 0] += sums(self.parts.table, self.parts.start, self.parts.row)
+        theta[:, 0] /= self.parts.size[:, None]
+        return Model(theta)
 
 
 class Inherited(NamedTuple):
@@ -52,6 +72,13 @@ def initial(words: int, vector_size: int, *, rng: np.random.Generator) -> Model:
     theta = np.zeros((words, 2, vector_size), np.float32)
     theta[:, 0] = (2 * rng.random((words, vector_size), dtype=np.float32) - 1) * np.float32(0.4 / vector_size**0.5)
     return Model(theta)
+
+
+def with_parts(model: Model, parts: Parts, *, rng: np.random.Generator) -> Model:
+    """Return the new model with n-grams whose rows, zeros so far, begin at random: they become those of `parts`."""
+    vector_size = parts.table.shape[1]
+    parts.table[:] = (2 * rng.random(parts.table.shape, dtype=np.float32) - 1) * np.float32(0.4 / vector_size**0.5)
+    return Model(model.theta, parts)
 
 
 def warm(

@@ -118,9 +118,7 @@ def train(
                 )
                 done = (epoch + here.windows / total) / settings.epochs
                 yield Progress(_resumable(here, total, settings), done, used, *step)
-            with np.errstate(invalid="ignore"):
-                finite = np.isfinite(model.theta.sum())  # one number that is not finite makes the sum so
-            if not finite:
+            if not model.finite:
                 raise Diverged(diverged(here, "vectors that are not finite numbers"))
 
 

@@ -37,7 +37,8 @@ def _by_product(table: Floats, row: Places, scale: Floats, gradient: Floats, pla
     rows, order = len(used), np.argsort(row, kind="stable")
     start = np.concatenate([[0], np.cumsum(repeats)])
     at = start[:-1]  # index in `order` of each row's first gradient
-    column = np.insert(rows + place[order], at, np.arange(rows))
+    needed, term_of = np.unique(place, return_inverse=True)
+    column = np.insert(rows + term_of[order], at, np.arange(rows))
     weight = np.insert(scale[order], at, np.float32(1))
-    term = np.concatenate([table[used], gradient.reshape(-1, table.shape[1])])
+    term = np.concatenate([table[used], gradient.reshape(-1, table.shape[1])[needed]])
     table[used] = csr_array((weight, column, start + np.arange(rows + 1)), shape=(rows, len(term))) @ term

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from w2v_core.fast.adding import Floats, Places, add_rows
+from w2v_core.fast.composition import Composition
 from w2v_core.fast.shard import Integers, Shard
 from w2v_core.model import Model
 from w2v_core.training import Settings
@@ -87,6 +88,7 @@ class Blocks(ABC):
         self._hidden, self._turned = np.zeros((2, self.blocks * self.length * size), np.float32)
         self.across = reads_across()
         self._place = np.arange(self.blocks * rows)
+        self.composition = Composition(model.parts, self.blocks * self.sources, size) if model.parts else None
         self.pairs, self.loss = 0, 0.0  # of the batches that were measured
 
     @abstractmethod
@@ -122,6 +124,8 @@ class Blocks(ABC):
         shape = (*self.row.shape, self.table.shape[1])
         self.vector, self.gradient = front(self._vector, shape), front(self._gradient, shape)
         self.table.take(self.row, axis=0, out=self.vector, mode="clip")
+        if self.composition:
+            self.composition.form(batch.at.start, self.vector[:, : self.sources], self.table)
 
     def multiply(self) -> None:
         """Compute the scores of the blocks, the loss if it is measured, and the gradients."""
@@ -169,7 +173,12 @@ class Blocks(ABC):
         np.divide(np.float32(-rate * damping), step, out=step)
         if self.fixed is not None:
             step[self.fixed[row]] = 0
-        add_rows(self.table, row, step, self.gradient, self._place[: len(row)])
+        place = self._place[: len(row)]
+        add_rows(self.table, row, step, self.gradient, place)
+        if self.composition:
+            of_sources = np.s_[:, : self.sources]
+            step, place = step.reshape(self.row.shape)[of_sources], place.reshape(self.row.shape)[of_sources]
+            self.composition.learn(self.batch.at.start, step.ravel(), self.gradient, place.ravel())
 
 
 def reads_across() -> bool:

@@ -72,6 +72,8 @@ class NoiseBlocks(Blocks):
         # Rows: the sources, the words to be predicted, the noise words. The first two lie in the shard already.
         self.rows = np.empty((blocks, stack.row.shape[1] + shared), np.intp)
         self.rows[:, :-shared], self.rows[:, -shared:] = stack.row, noise
+        if self.composition:
+            self.composition.begin(stack.row[:, : self.sources] >> 1, self.blocks)
 
         # w⁺: skip-gram has a pair for each word in a context, CBOW one for each window that has any context. Line d of
         # `yes` (…, blocks, T) is about the true word t + d of window t.
