@@ -59,7 +59,7 @@ def _values(section: Section) -> Iterator[tuple[str, Any, FieldInfo]]:
     values = section.model_dump(mode="json")
     for key, field in type(section).model_fields.items():
         if not isinstance(getattr(section, key), Section):
-            yield key, values.get(key), field
+            yield key, values.get(key, getattr(section, key)), field  # the dump leaves out some keys at their defaults
 
 
 def _line(key: str, value: Any) -> str:

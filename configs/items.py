@@ -46,6 +46,13 @@ def contradiction(config: Any) -> str:
         return _said(
             "phrases.passes", "0: an id of an item is no part of a phrase", str(config.phrases.passes), "Remove it."
         )
+    if config.training.max_n:
+        return _said(
+            "training.max_n",
+            "0: the letters of an id say nothing of the item",
+            str(config.training.max_n),
+            "Remove it.",
+        )
     if ingestion.time_column and not ingestion.session_column:
         return _said(
             "ingestion.time_column", "ingestion.session_column too: a time is that of an event of a session", "none",

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from configs import subwords
 from configs.section import Count, Fraction, NotNegative, Section, Text
 
 REPLICATION = frozenset({"replicas", "meetings", "solo_windows"})  # keys of [training] that one model does not use
@@ -225,6 +226,21 @@ class Training(Section):
         "vectors.",
     )
 
+    # left out while max_n is 0, as below
+    max_n: Annotated[int, Field(ge=0, le=20)] = Field(
+        0,
+        description="Subwords as in fastText: a word's vector is the mean of its own row and of those of its character "
+        "n-grams up to this length, such as 6, so that words never seen have vectors too; 0 leaves words whole.",
+    )
+    min_n: Annotated[int, Field(ge=1, le=20)] = Field(
+        3, description="Subwords: the shortest n-grams, in code points; < and > at the ends of a word count."
+    )
+    buckets: Annotated[int, Field(ge=1, le=10**8)] = Field(
+        200_000,
+        description="Subwords: how many rows all n-grams share by their hash. Each takes 4 · vector_size bytes; "
+        "fastText has 2,000,000.",
+    )
+
     replicas: Annotated[int, Field(ge=1, le=1_024)] = Field(
         1,
         description="Models that learn apart, each from its own part of the text, and are combined at every meeting; "
@@ -238,10 +254,10 @@ class Training(Section):
     )
 
     @model_serializer(mode="wrap")
-    def _without_replicas(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what only replicas use, for the same reason as above."""
-        alone = REPLICATION if self.replicas == 1 else frozenset()
-        return {key: value for key, value in dump(self).items() if key not in alone}
+    def _without_idle(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what only replicas or only subwords use, for the same reason as above."""
+        idle = {*(REPLICATION if self.replicas == 1 else ()), *(subwords.SUBWORDS if self.max_n == 0 else ())}
+        return {key: value for key, value in dump(self).items() if key not in idle}
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> "Training":
@@ -257,6 +273,12 @@ class Training(Section):
                 "negative sampling with shared_negatives, or skip-gram with hierarchical softmax\n"
                 f"found     replicas = {self.replicas} with {obstacle}\nChange one of them."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _subwords_have_all_they_need(self) -> "Training":
+        if said := subwords.contradiction(self, self._obstacle()):
+            raise ValueError(said)
         return self
 
     def _obstacle(self) -> str:

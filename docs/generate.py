@@ -75,7 +75,7 @@ def datasets() -> str:
     """Each contract with its columns, then the manifest beside each output."""
     known = [each for each in vars(contracts).values() if isinstance(each, contracts.Contract)]
     parts = [_head("Datasets", meanings.DATASETS)]
-    for contract in [*known, contracts.vectors(100)]:
+    for contract in [*known, contracts.vectors(100), contracts.subwords(100)]:
         about, columns = meanings.COLUMNS[contract.name]
         rows = [[f"`{field.name}`", f"`{_arrow(field)}`", columns[field.name]] for field in contract.schema]
         parts.append(f"## `{contract.id}`\n\n{_wrapped(about)}\n\n" + _table(["column", "type", "meaning"], rows))

@@ -147,8 +147,9 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
             "set": "the name of the set",
             "section": "the part of the set",
             "item": "the words of the item",
-            "covered": "whether all of them are in the vocabulary",
-            "rank": "of the item's rarest word in the vocabulary, from 0; null if one is unknown",
+            "covered": "whether all of them have a vector; an analogy asks only words of the vocabulary",
+            "rank": "of the item's rarest word in the vocabulary, from 0, or the number of words if its n-grams alone "
+            "are known; null if one is unknown",
             "expected": "the right answer",
             "predicted": "the vectors' answer",
             "right": "whether they are the same",
@@ -164,6 +165,14 @@ COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
             "count": "its occurrences",
             "input": "the vector that is kept and queried",
             "output": "the vector of the word as context",
+        },
+    ),
+    "subwords": (
+        "Written by training beside `vectors` (if `training.max_n` is set): the n-grams of which the vector of a word "
+        "that was never seen is made. A row is a bucket with an n-gram of the vocabulary, in ascending order.",
+        {
+            "bucket": "its number, the hash of its n-grams modulo `training.buckets`",
+            "vector": "its row, of which a word's vector is the mean",
         },
     ),
 }

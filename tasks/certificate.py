@@ -141,7 +141,8 @@ def differences(before: Certificate, now: Certificate, sections: tuple[str, ...]
 def of_learnt(learnt: WordVectors) -> dict[str, str]:
     """Return the digests of the words with their counts, and of the input vectors."""
     words = {"word": learnt.words, "count": learnt.counts.tolist()}
-    return {"words": digest_of(words), "input": _numbers(learnt.table)}
+    subwords = {"subwords": _numbers(learnt.subwords.table)} if learnt.subwords else {}
+    return {"words": digest_of(words), "input": _numbers(learnt.table), **subwords}
 
 
 def _tables(vectors: Dataset, epoch: int | None = None) -> dict[str, str]:

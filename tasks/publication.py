@@ -189,8 +189,8 @@ def _write_vectors(folder: Path, learnt: WordVectors) -> None:
     if not formats.holds_all(learnt.words):  # such as phrases
         log.warning("⚠ words with white space: word2vec's formats cannot store them, so the run has only vectors.npy")
         return
-    formats.write_text(folder / "vectors.txt.gz", *learnt)
-    formats.write_binary(folder / "vectors.bin", *learnt)
+    formats.write_text(folder / "vectors.txt.gz", *learnt[:4])
+    formats.write_binary(folder / "vectors.bin", *learnt[:4])
 
 
 def _write_table(folder: Path, learnt: WordVectors) -> None:
@@ -198,3 +198,5 @@ def _write_table(folder: Path, learnt: WordVectors) -> None:
     words = pa.table({"word": learnt.words, "count": learnt.counts})
     kept = {KEY: learnt.rules.dumps().encode()} if learnt.rules else None
     pq.write_table(words.replace_schema_metadata(kept), folder / "vocabulary.parquet")
+    if learnt.subwords:
+        tables.write_mapped_subwords(folder, learnt.subwords)

@@ -3,8 +3,11 @@
 from configs.schema import Training
 from w2v_core.training import Settings
 
-# settings of files, which the core does not read or write, and of replicas, each of which trains as if alone
-OUTSIDE = {"warm_start", "frozen", "keep_epochs", "replicas", "meetings", "solo_windows"}
+# settings of files, which the core does not read or write, of replicas, each of which trains as if alone, and of
+# subwords, which are part of the model
+OUTSIDE = {
+    "warm_start", "frozen", "keep_epochs", "replicas", "meetings", "solo_windows", "max_n", "min_n", "buckets",
+}  # fmt: skip
 
 
 def settings_of(config: Training, window: int, seed: int) -> Settings:

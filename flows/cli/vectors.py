@@ -16,6 +16,7 @@ class Format(StrEnum):
     vocab = "vocab"  # words and counts
     parquet = "parquet"
     npy = "npy"  # and a second file with the words
+    fasttext = "fasttext-bin"  # with subwords
     projector = "projector"  # two .tsv files for TensorBoard's embedding projector
     huggingface = "huggingface"  # a folder for model2vec, sentence-transformers, safetensors
 
@@ -138,7 +139,7 @@ def export(
         Format | None,
         typer.Option(
             help="By default from TARGET's ending: .txt .vec .bin (each also with .gz) .vocab .parquet .npy .tsv. "
-            "`huggingface` is a folder."
+            "`huggingface` is a folder, `fasttext-bin` fastText's own .bin for vectors of subwords."
         ),
     ] = None,
     run: Run = None,

@@ -20,6 +20,8 @@ SENTENCE = 20  # words
 BASE = 400e6  # bytes of memory: the interpreter and its libraries
 SERVER = 15.0  # seconds until a temporary Prefect server answers
 WORKER = 150e6  # bytes of memory: a process that learns replicas, without its table
+NGRAMS = 5.0  # n-grams in a bucket of their own, for each word of a vocabulary of subwords
+SUBWORDS = 2.5  # times as long as a training of whole words
 MET = 2e9  # bytes of replicas' tables that one process combines in a second
 PUBLICATION = 10.0  # seconds, mostly in MLflow's libraries
 PART = 8e6  # characters of text in a part, about; many small files make parts of half that size
@@ -53,7 +55,9 @@ def expect(config: Config, corpus: CorpusSize, found: Words) -> dict[str, Expect
     words, windows = found.words, found.windows
     vocabulary = min(config.vocabulary.max_size or found.vocabulary, found.vocabulary)
     training = config.training
-    tables = vocabulary * training.vector_size * 8
+    ngrams = min(training.buckets, NGRAMS * vocabulary) if training.max_n else 0.0
+    tables = vocabulary * training.vector_size * 8 + ngrams * training.vector_size * 4
+    slower = SUBWORDS if training.max_n else 1.0
     step, shared = _step(config, vocabulary), _replicas(config, tables)
     judged = len(kept_epochs(training)) + 1  # the final vectors, and the kept ones of earlier epochs
     sets = len(judging_files(config.evaluation))
@@ -71,7 +75,7 @@ def expect(config: Config, corpus: CorpusSize, found: Words) -> dict[str, Expect
             vocabulary,
             judged * tables + shared.disk,
             BASE + 3 * tables + step + shared.memory,
-            1 + training.epochs * words / 1e6 * training.vector_size / 100 / shared.speedup + shared.seconds,
+            1 + training.epochs * words / 1e6 * training.vector_size / 100 * slower / shared.speedup + shared.seconds,
         ),
         "evaluation": Expected(80 + 6e3 * sets, 1e4 + 3e5 * sets, BASE + 2 * tables, (1 + 5 * sets) * judged),
     }

@@ -34,13 +34,13 @@ class Export:
         """Write the vectors of a run, by default the last; return whose they are, and the files or the folder."""
         learnt, origin = vectors.found(workspace, run, epoch)
         if self.format not in formats.DESCRIBED:
-            outputs.place(self._files, lambda beside: formats.WRITERS[self.format](beside, *learnt))
+            outputs.place(self._files, lambda beside: formats.write(self.format, beside, learnt))
             return origin, self._files
         known, write = about(workspace, origin, self.licence), formats.DESCRIBED[self.format]
         if self.format in formats.FOLDERS:
-            outputs.place_folder(self.target, lambda beside: write(beside, *learnt, known))
+            outputs.place_folder(self.target, lambda beside: write(beside, *learnt[:4], known))
         else:
-            outputs.place(self._files, lambda beside: write(beside, *learnt, known))
+            outputs.place(self._files, lambda beside: write(beside, *learnt[:4], known))
         return origin, self._files
 
 

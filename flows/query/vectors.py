@@ -11,7 +11,7 @@ from tasks.datasets.files import write_whole
 from tasks.engine import store
 from tasks.engine.store import LATEST, MANIFEST, Dataset, Latest, Store
 from tasks.errors import InputError, UnknownWord
-from tasks.evaluation.judging import Space
+from tasks.evaluation.judging import Query, Space
 from tasks.vectors import tables
 from tasks.vectors.tables import WordVectors
 
@@ -98,38 +98,52 @@ def make_latest(workspace: Path, vectors: Dataset, run: str = "", version: str =
 
 
 def neighbors(space: Space, words: list[str], k: int) -> Neighbors:
-    """Return the k words most similar to each word. Raises UnknownWord."""
-    return dict(zip(words, nearest(space, rows_of(space, words), k), strict=True))
+    """Return the k words most similar to each word, also to one that was never seen, by its n-grams.
+
+    Raises UnknownWord.
+    """
+    return dict(zip(words, nearest(space, query_of(space, words), k), strict=True))
 
 
-def nearest(space: Space, rows: np.ndarray, k: int) -> list[list[Named]]:
-    """Return the k words most similar to the word of each row; the same bits however many rows are asked at once."""
-    found = space.vectors.most_similar(rows, k + MORE)
-    ranked = space.vectors.ranked(space.vectors.rows(rows), found, k)
+def nearest(space: Space, query: Query, k: int) -> list[list[Named]]:
+    """Return the k words most similar to each word; the same bits however many words are asked at once."""
+    found = space.vectors.nearest(query.unit, query.row[:, None], k + MORE)
+    ranked = space.vectors.ranked(query.unit, found, k)
     return [_named(space, *answer) for answer in zip(*ranked, strict=True)]
 
 
 def analogy(space: Space, a: str, b: str, c: str, k: int) -> Neighbors:
     """Return the k best answers to "a is to b as c is to …", by 3CosAdd. Raises UnknownWord."""
-    rows = rows_of(space, [a, b, c])
-    found = space.vectors.cos_add(rows[:1], rows[1:2], rows[2:], k)
+    query = query_of(space, [a, b, c])
+    unit = query.unit[1:2] - query.unit[:1] + query.unit[2:]
+    found = space.vectors.nearest(unit, query.row[None], k)
     return {f"{a} : {b} = {c} : …": _named(space, found.word[0], found.score[0])}
 
 
-def rows_of(space: Space, words: Sequence[str]) -> np.ndarray:
-    """Look up each word as it is written, else as the model's normalization writes it.
+def as_trained(space: Space, learnt: WordVectors, words: Sequence[str]) -> np.ndarray:
+    """Return the vector of each word (words, D), of the length that it has. Raises UnknownWord."""
+    row = query_of(space, words).row
+    table: np.ndarray = learnt.table[np.where(row < len(space), row, 0)]
+    unseen = np.flatnonzero(row == len(space)).tolist()
+    if unseen:
+        table[unseen] = space.made([words[place] for place in unseen])
+    return table
+
+
+def query_of(space: Space, words: Sequence[str]) -> Query:
+    """Look up each word as it is written, else as the model's normalization writes it, else by its n-grams.
 
     Raises UnknownWord, which names all unknown words.
     """
-    rows = space.rows(words)
-    if unknown := list(dict.fromkeys(word for word, row in zip(words, rows, strict=True) if row < 0)):
+    query = space.query(words)
+    if unknown := list(dict.fromkeys(word for word, row in zip(words, query.row, strict=True) if row < 0)):
         forms = dict(zip(unknown, space.lookup.forms(unknown), strict=True))
         cut = {word: form for word, form in forms.items() if len(form) != 1}
         hinted = {word: form[0] for word, form in forms.items() if word not in cut}
         near: dict[str, list[str]] = {word: [] for word in unknown}
         near |= {word: _spellings(space, hinted[word]) for word in list(hinted)[:HINTS]}
         raise UnknownWord(near, len(space), cut)
-    return rows
+    return query
 
 
 def _spellings(space: Space, word: str) -> list[str]:

@@ -12,18 +12,18 @@ from starlette.concurrency import run_in_threadpool
 
 from flows.query import vectors
 from flows.query.vectors import Named
-from tasks.evaluation.judging import Space
+from tasks.evaluation.judging import Query, Space
 
 ANSWERS = 2_000  # words × neighbours in one product
 
 
 class Request(NamedTuple):
-    """A request for the k nearest words of each row's word."""
+    """A request for the k nearest words of each word."""
 
     space: Space
-    rows: np.ndarray
+    query: Query
     k: int
-    found: list[list[Named]]  # so far, in the order of the rows
+    found: list[list[Named]]  # so far, in the order of the words
     answered: "asyncio.Future[None]"
 
 
@@ -39,9 +39,9 @@ class Batches:
         self._waiting: deque[Request] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def nearest(self, space: Space, rows: np.ndarray, k: int) -> list[list[Named]]:
-        """Return the k words nearest to each row's word, with their cosines, nearest first."""
-        request = Request(space, rows, k, [], asyncio.get_running_loop().create_future())
+    async def nearest(self, space: Space, query: Query, k: int) -> list[list[Named]]:
+        """Return the k words nearest to each word, with their cosines, nearest first."""
+        request = Request(space, query, k, [], asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         if self._idle:
             self._idle -= 1
@@ -65,9 +65,9 @@ class Batches:
         finally:
             self._idle += 1
 
-    def _next(self) -> list[tuple[Request, np.ndarray]]:
-        """Take the requests of the next product from the queue, each with the rows that are asked in it."""
-        batch: list[tuple[Request, np.ndarray]] = []
+    def _next(self) -> list[tuple[Request, Query]]:
+        """Take the requests of the next product from the queue, each with the words that are asked in it."""
+        batch: list[tuple[Request, Query]] = []
         left = 1
         while self._waiting and left > 0:
             request = self._waiting[0]
@@ -78,24 +78,25 @@ class Batches:
                 break
             self._waiting.popleft()
             start = len(request.found)
-            batch.append((request, request.rows[start : start + left]))
-            left -= len(batch[-1][1])
+            part = slice(start, start + left)
+            batch.append((request, Query(request.query.row[part], request.query.unit[part])))
+            left -= len(batch[-1][1].row)
         return batch
 
-    def _give(self, batch: list[tuple[Request, np.ndarray]], found: list[list[list[Named]]]) -> None:
+    def _give(self, batch: list[tuple[Request, Query]], found: list[list[list[Named]]]) -> None:
         for (request, _), answers in zip(batch, found, strict=True):
             request.found.extend(answers)
-            if len(request.found) == len(request.rows):
+            if len(request.found) == len(request.query.row):
                 _end(request)
             else:
                 self._waiting.append(request)  # behind those that came meanwhile
 
 
-def _nearest(batch: list[tuple[Request, np.ndarray]]) -> list[list[list[Named]]]:
-    """Return for each request the answers to its rows."""
-    rows, k = np.concatenate([rows for _, rows in batch]), max(request.k for request, _ in batch)
-    near = iter(vectors.nearest(batch[0][0].space, rows, k))
-    return [[next(near)[: request.k] for _ in rows] for request, rows in batch]
+def _nearest(batch: list[tuple[Request, Query]]) -> list[list[list[Named]]]:
+    """Return for each request the answers to its words."""
+    query = Query(*(np.concatenate(column) for column in zip(*(query for _, query in batch), strict=True)))
+    near = iter(vectors.nearest(batch[0][0].space, query, max(request.k for request, _ in batch)))
+    return [[next(near)[: request.k] for _ in query.row] for request, query in batch]
 
 
 def _end(request: Request, error: Exception | None = None) -> None:

@@ -108,7 +108,8 @@ Words = Annotated[list[str], Query(min_length=1, max_length=MOST, description="R
 Many = Annotated[int, Query(ge=1, le=MOST, description="The number of neighbours.")]
 ABOUT = (
     "Words are looked up as they are written, else in the form that the training text had: in lower case, composed "
-    "(NFC), and as [tokenization] said. The answer for a word without a vector is 404. One request gets at most "
+    "(NFC), and as [tokenization] said. A model with subwords makes the vector of a word that it has never seen. The "
+    "answer for a word without a vector is 404. One request gets at most "
     f"{ANSWERS:,} neighbours (words × k), or vectors of {NUMBERS:,} numbers (words × dimensions)."
 )
 
@@ -175,7 +176,7 @@ def app(source: VectorSource) -> FastAPI:
     def vector(word: Words) -> Response:
         now = source.now
         _check("word", len(word), "dimensions", now.learnt.table.shape[1], NUMBERS)
-        rows = now.learnt.table[vectors.rows_of(now.space, word)].tolist()
+        rows = vectors.as_trained(now.space, now.learnt, word).tolist()
         answers = [Vector(word=each, vector=row) for each, row in zip(word, rows, strict=True)]
         return _said(VectorAnswers(run=now.run, answers=answers))
 
@@ -185,10 +186,11 @@ def app(source: VectorSource) -> FastAPI:
     async def neighbors(word: Words, k: Many = 10) -> Response:
         now = source.now
         _check("word", len(word), "k", min(k, len(now.space)), ANSWERS)
-        rows = now.space.rows(word)
-        if (rows < 0).any():
-            rows = await run_in_threadpool(vectors.rows_of, now.space, word)  # raises UnknownWord, with similar words
-        found = await batches.nearest(now.space, rows, k)
+        if (now.space.rows(word) < 0).any():
+            query = await run_in_threadpool(vectors.query_of, now.space, word)  # raises UnknownWord, with similar words
+        else:
+            query = now.space.query(word)
+        found = await batches.nearest(now.space, query, k)
         answers = [Near(word=each, **_columns(near)) for each, near in zip(word, found, strict=True)]
         return _said(NeighborAnswers(run=now.run, answers=answers))
 

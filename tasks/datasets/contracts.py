@@ -84,7 +84,7 @@ EVALUATION = Contract(
     "evaluation", 2,
     pa.schema({
         "judge": pa.string(), "set": pa.string(), "section": pa.string(), "item": pa.string(), "covered": pa.bool_(),
-        "rank": pa.int32(),  # of the item's rarest word in the vocabulary, from 0; null if one is unknown
+        "rank": pa.int32(),  # of the item's rarest word, from 0; null if one has no vector
         "expected": pa.string(), "predicted": pa.string(), "right": pa.bool_(),  # an answer
         "target": pa.float64(), "score": pa.float64(),  # the human score, and that of the vectors
     }),
@@ -99,6 +99,11 @@ def vectors(vector_size: int) -> Contract:
     vector = pa.list_(pa.float32(), vector_size)
     schema = pa.schema({"word": pa.string(), "count": pa.int64(), "input": vector, "output": vector})
     return Contract("vectors", 1, schema)
+
+
+def subwords(vector_size: int) -> Contract:
+    """Return the contract of the n-grams that unseen words are made of; a row is a bucket, in ascending order."""
+    return Contract("subwords", 1, pa.schema({"bucket": pa.int32(), "vector": pa.list_(pa.float32(), vector_size)}))
 
 
 def write(path: Path, contract: Contract, tables: pa.Table | Iterable[pa.Table]) -> int:

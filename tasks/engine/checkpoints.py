@@ -21,6 +21,7 @@ from tasks.errors import StoreError
 
 KEPT = 2
 TABLES = "theta.npy"
+NGRAMS = "ngrams.npy"
 STATE = "state.json"
 
 
@@ -29,6 +30,7 @@ class Checkpoint(NamedTuple):
 
     theta: NDArray[np.float32]  # (V, 2, D): both tables
     state: dict[str, Any]  # plain JSON: the position, and the curve so far
+    ngrams: NDArray[np.float32] | None = None  # (G, D): the rows of subwords
 
 
 class Checkpoints:
@@ -44,13 +46,18 @@ class Checkpoints:
         names = self._names()
         path = self.folder / f"{int(names[-1]) + 1 if names else 0:06d}"
         path.mkdir(parents=True)
-        with open(path / TABLES, "wb") as stream:
-            np.save(stream, checkpoint.theta, allow_pickle=False)
-        sync(path / TABLES)
+        arrays = {TABLES: checkpoint.theta}
+        if checkpoint.ngrams is not None:
+            arrays[NGRAMS] = checkpoint.ngrams
+        for name, array in arrays.items():
+            with open(path / name, "wb") as stream:
+                np.save(stream, array, allow_pickle=False)
+            sync(path / name)
         # The state comes last and holds the digest of the tables: without it the checkpoint does not exist. It names
         # the finished files as well, since a training that resumes here does not write them again.
         files = sorted(file.name for file in self.folder.glob("*.parquet"))
-        state = {"key": self._key, "tables": digest_of_file(path / TABLES), "files": files, **checkpoint.state}
+        digests = {name: digest_of_file(path / name) for name in arrays}
+        state = {"key": self._key, "tables": digests, "files": files, **checkpoint.state}
         write_whole(path / STATE, json.dumps(state).encode())
         for name in names[: 1 - KEPT]:
             shutil.rmtree(self.folder / name)
@@ -74,8 +81,10 @@ class Checkpoints:
                 state = json.loads((path / STATE).read_bytes())
                 self._check(path, state.pop("key"))
                 there = all((self.folder / name).is_file() for name in state.pop("files"))
-                if there and digest_of_file(path / TABLES) == state.pop("tables"):
-                    return Checkpoint(np.load(path / TABLES, allow_pickle=False), state)
+                tables = state.pop("tables")
+                if there and all(digest_of_file(path / name) == digest for name, digest in tables.items()):
+                    arrays = {name: np.load(path / name, allow_pickle=False) for name in tables}
+                    return Checkpoint(arrays[TABLES], state, arrays.get(NGRAMS))
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 pass
             shutil.rmtree(path)

@@ -107,6 +107,14 @@ class InheritedWords(TypedDict):
     dropped: int
 
 
+class SubwordsFacts(TypedDict):
+    """Which n-grams of characters vectors are made of."""
+
+    min_n: int
+    max_n: int
+    buckets: int
+
+
 class VectorsFacts(TypedDict):
     """Of training."""
 
@@ -116,6 +124,7 @@ class VectorsFacts(TypedDict):
     vector_size: int
     rules: NotRequired[str]  # by which the words were normalised
     replication: NotRequired[dict[str, Any]]  # of a training on many machines
+    subwords: NotRequired[SubwordsFacts]
     warm_start: NotRequired[InheritedWords]
     frozen: NotRequired[int]
     listed: NotRequired[ListedWords]

@@ -38,8 +38,8 @@ def learning(vectors: Dataset, metrics: Mapping[str, float], objective: str, see
 
 
 def _moved(vectors: Dataset, seed: int) -> bool:
-    """Return True if the vectors differ from those of a cold start; after a warm start, assume so."""
-    if "warm_start" in recorded(VectorsFacts, vectors):
+    """Return True if the vectors differ from those of a cold start; after a warm start or with subwords, assume so."""
+    if {"warm_start", "subwords"} & recorded(VectorsFacts, vectors).keys():
         return True
     table = tables.load(vectors).table
     start = initial(*table.shape, rng=generator(seed, "initial vectors")).input

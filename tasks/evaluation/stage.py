@@ -95,7 +95,7 @@ def _judge(
         report(done, len(files), name)
         if file in config.similarity:
             asked = read_pairs(file)
-            sets[name] = _described(space, [tuple(sorted(pair.words)) for pair in asked])
+            sets[name] = _described(space, [tuple(sorted(pair.words)) for pair in asked], unseen=True)
             yield judging.pairs(space, name, asked)
         elif file in config.analogies:
             questions = read_analogies(file)
@@ -106,13 +106,17 @@ def _judge(
             sets[name] = _described(space, wanted.items)
             yield domain.judge(space, name, wanted, config.analogy_candidates, threads)
     if config.probes:
-        sets["evaluation.probes"] = _described(space, [(probe,) for probe in config.probes])
+        sets["evaluation.probes"] = _described(space, [(probe,) for probe in config.probes], unseen=True)
 
 
-def _described(space: Space, items: Sequence[tuple[str, ...]]) -> JudgedSet:
-    """Return the facts of a set: its number of words, the unknown ones, and repeated items."""
+def _described(space: Space, items: Sequence[tuple[str, ...]], *, unseen: bool = False) -> JudgedSet:
+    """Return the facts of a set: its number of words, the unknown ones, and repeated items.
+
+    With `unseen`, a word that was never seen is known if there are n-grams of it.
+    """
     words = list(dict.fromkeys(word for item in items for word in item))
-    unknown = [word for word, row in zip(words, space.rows(words), strict=True) if row < 0]
+    rows = space.query(words).row if unseen else space.rows(words)
+    unknown = [word for word, row in zip(words, rows, strict=True) if row < 0]
     forms = dict(zip(words, map(tuple, space.lookup.forms(words)), strict=True))
     times = Counter(tuple(forms[word] for word in item) for item in items)
     again = [item for item in items if times[tuple(forms[word] for word in item)] > 1]

@@ -66,13 +66,14 @@ def _turned(to: str, learnt: WordVectors, reference: WordVectors) -> Aligned:
     new, old = np.array(shared, np.intp).T
     by = procrustes.rotation(learnt.table[new], reference.table[old])
     table = procrustes.turned(learnt.table, by)
+    subwords = learnt.subwords and learnt.subwords._replace(table=procrustes.turned(learnt.subwords.table, by))
     theirs = similarity.Vectors(reference.table[old]).unit
     size = theirs.shape[1]
     ours, turned = (similarity.Vectors(rows[new]).unit for rows in (learnt.table, table))
     checked = slice(CHECKED)
     return Aligned(
         to,
-        learnt._replace(table=table),
+        learnt._replace(table=table, subwords=subwords),
         len(shared),
         float(np.einsum("vd,vd->v", ours[:, :size], theirs[:, : ours.shape[1]]).mean()),
         float(np.einsum("vd,vd->v", turned[:, :size], theirs).mean()),

@@ -146,11 +146,19 @@ def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> Non
                 "vectors": artifact_address(vectors / "vectors.npy"),
                 "vocabulary": artifact_address(vectors / "vocabulary.parquet"),
                 "normalization": artifact_address(NORMALIZATION),
+                **_subwords(vectors),
             },
             signature=_signature(),
             pip_requirements=environment.requirements("mlflow", "numpy", "pandas", "pyarrow", *segmenter),
             mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),
         )
+
+
+def _subwords(vectors: Path) -> dict[str, str]:
+    """Return the artifacts of which the model makes vectors of unseen words; none for vectors of whole words."""
+    rows, buckets = (vectors / name for name in tables.MAPPED)
+    files = {"subwords": tables.SUBWORDS_CODE, "rows": rows, "ngrams": buckets} if rows.exists() else {}
+    return {name: artifact_address(file) for name, file in files.items()}
 
 
 def _signature() -> "ModelSignature":

@@ -155,7 +155,11 @@ PHRASES = _file("phrases.csv", "the phrases that became words (if `phrases.passe
 REPRODUCTION_FILE = _file("reproduction.json", "on a reproduction: what differs from the original")
 BEST = _file("best.toml", "on the parent run of a sweep: the config of the best candidate")
 DECISIONS = _folder("promotion", "each decision about the version, with its figures")
-VECTORS = _folder("vectors", "`vectors.npy`, `vocabulary.parquet`, `vectors.txt.gz`, `vectors.bin`")
+VECTORS = _folder(
+    "vectors",
+    "`vectors.npy`, `vocabulary.parquet`, `vectors.txt.gz`, `vectors.bin`; with subwords also `subwords.npy`, the rows "
+    "of the n-grams, and `ngrams.parquet`",
+)
 ALIGNED_VECTORS = _folder("aligned", "the same, rotated to the champion's axes (`promotion.align`)")
 FIGURES = _folder("figures", "`loss.png`, `words.png`; of a sweep `what-mattered.png`")
 SCORES = _folder(

@@ -5,6 +5,7 @@ that several workers share one copy of it.
 """
 
 import importlib.util
+import json
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 WHAT = ("neighbors", "vectors", "analogies")
 TINY = np.finfo(np.float32).tiny  # the length of a word without a vector
+Found = tuple[int, Any]  # the row of a word, −1 if it has none, and its vector, None if it has none
 
 
 class WordVectors(PythonModel):
@@ -28,15 +30,24 @@ class WordVectors(PythonModel):
         vocabulary = pq.read_table(context.artifacts["vocabulary"], columns=["word"])
         words = vocabulary["word"].to_pylist()
         self.words = np.array(words, dtype=object)
-        normalization = _module(context.artifacts["normalization"])
+        normalization = _module("normalization", context.artifacts["normalization"])
         self.lookup = normalization.Lookup(words, normalization.Rules.read(vocabulary.schema.metadata))
         lengths = np.sqrt(np.einsum("vd,vd->v", self.table, self.table))
         self.lengths = np.maximum(lengths, TINY)
+        self.subwords = None
+        if "subwords" in context.artifacts:
+            module = _module("subwords", context.artifacts["subwords"])
+            ngrams = pq.read_table(context.artifacts["ngrams"])
+            grams = module.Grams(**json.loads(ngrams.schema.metadata[b"subwords"]))
+            rows = np.load(context.artifacts["rows"], mmap_mode="r", allow_pickle=False)
+            self.subwords = module.Subwords(grams, ngrams["bucket"].to_numpy(), rows)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return a row for each word, in the order asked. `known` is false, and lists are empty, for an unknown word.
+        """Return a row for each word, in the order asked. `known` is false for a word that is not in the vocabulary.
+
+        Its lists are empty, unless the model has n-grams of it, of which it makes the word a vector.
 
         A word is looked up as it is written, then as the tokenization of the training text would write it: in lower
         case, composed (NFC), and so on. Parameters: `what` is "neighbors" (the `k` nearest, with their cosine
@@ -45,43 +56,59 @@ class WordVectors(PythonModel):
         """
         what, k = _asked(params or {})
         asked = model_input["word"].astype(str).tolist()
-        rows = self._rows([text.split() if what == "analogies" else [text] for text in asked], what)
-        answers = pd.DataFrame({"word": asked, "known": [row is not None for row in rows]})
+        found = self._found([text.split() if what == "analogies" else [text] for text in asked], what)
+        known = [all(row >= 0 for row, _ in words) for words in found]
+        answers = pd.DataFrame({"word": asked, "known": known})
+        each_of = [[vector for _, vector in words] for words in found]
+        vectors = [[] if any(vector is None for vector in each) else each for each in each_of]
         if what == "vectors":
-            answers["vector"] = [[] if row is None else self.table[row[0]].tolist() for row in rows]
+            answers["vector"] = [[float(number) for vector in each for number in vector] for each in vectors]
             return answers
-        near = [([], []) if row is None else self._nearest(row, k) for row in rows]
+        near = [
+            self._nearest([row for row, _ in words], each, k) if each else ([], [])
+            for words, each in zip(found, vectors, strict=True)
+        ]
         answers["neighbors"] = [words for words, _ in near]
         answers["similarities"] = [cosines for _, cosines in near]
         return answers
 
-    def _rows(self, asked: list[list[str]], what: str) -> list[list[int] | None]:
-        """Return the rows of the words of each question, None where one of them is unknown."""
+    def _found(self, asked: list[list[str]], what: str) -> list[list[Found]]:
+        """Return the words of each question."""
         if what == "analogies" and (wrong := [words for words in asked if len(words) != 3]):
             raise _refused("three words for each analogy", " ".join(wrong[0]))
-        found = iter(self.lookup.rows([word for words in asked for word in words]))
-        rows = [[next(found) for _ in words] for words in asked]
-        return [None if -1 in each else each for each in rows]
+        words = [word for each in asked for word in each]
+        rows = self.lookup.rows(words)
+        vectors = [None if row < 0 else self.table[row] for row in rows]
+        unseen = [place for place, row in enumerate(rows) if row < 0]
+        if self.subwords:
+            forms = self.lookup.forms([words[place] for place in unseen])
+            single = [(place, form[0]) for place, form in zip(unseen, forms, strict=True) if len(form) == 1]
+            made = self.subwords.of([form for _, form in single])
+            for (place, _), vector in zip(single, made, strict=True):
+                vectors[place] = vector if vector.any() else None
+        found = iter(zip(rows, vectors, strict=True))
+        return [[next(found) for _ in each] for each in asked]
 
-    def _nearest(self, rows: list[int], k: int) -> tuple[list[str], list[float]]:
+    def _nearest(self, rows: list[int], vectors: list[Any], k: int) -> tuple[list[str], list[float]]:
         """Return the k words nearest to a word, or to b − a + c, with their cosines; words asked about are excluded."""
-        directions = [self.table[row] / self.lengths[row] for row in rows]
-        if len(rows) == 3:
+        directions = [vector / max(np.linalg.norm(vector), TINY) for vector in vectors]
+        if len(vectors) == 3:
             a, b, c = directions
             query = b - a + c
         else:
             (query,) = directions
         cosines = self.table @ query / (self.lengths * max(np.linalg.norm(query), TINY))
-        cosines[rows] = -np.inf
-        k = min(k, len(cosines) - len(set(rows)))
+        asked = [row for row in rows if row >= 0]
+        cosines[asked] = -np.inf
+        k = min(k, len(cosines) - len(set(asked)))
         nearest = np.argpartition(-cosines, k - 1)[:k] if k else np.empty(0, np.int64)
         nearest = nearest[np.argsort(-cosines[nearest], kind="stable")]
         return self.words[nearest].tolist(), cosines[nearest].tolist()
 
 
-def _module(file: str) -> ModuleType:
+def _module(name: str, file: str) -> ModuleType:
     """Import a file of the model as a module, outside sys.modules: another model may have another version of it."""
-    spec = importlib.util.spec_from_file_location("normalization", file)
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.datasets import contracts
 from w2v_core.model import Model
+from w2v_core.subwords import Subwords
 from w2v_core.windows import Windows
 
 WORDS_AT_ONCE = 1 << 12
@@ -22,7 +23,13 @@ def read_windows(file: Path) -> Windows:
 
 def write_vectors(path: Path, words: pa.Table, model: Model) -> None:
     """Write the words with their counts, input and output vectors, as contract `vectors`."""
-    contracts.write(path, contracts.vectors(model.input.shape[1]), _tables(words, model))
+    contracts.write(path, contracts.vectors(model.input.shape[1]), _tables(words, model.composed()))
+
+
+def write_subwords(path: Path, found: Subwords) -> None:
+    """Write the rows of the n-grams, as contract `subwords`."""
+    table = pa.table({"bucket": found.bucket, "vector": _column(found.table)})
+    contracts.write(path, contracts.subwords(found.table.shape[1]), table)
 
 
 def _tables(words: pa.Table, model: Model) -> Iterator[pa.Table]:

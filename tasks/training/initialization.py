@@ -16,8 +16,9 @@ from tasks.datasets.word_lists import chosen, list_digest
 from tasks.errors import InputError
 from tasks.text.normalization import Rules
 from tasks.vectors import tables
-from w2v_core.model import Model, initial, warm
+from w2v_core.model import Model, initial, warm, with_parts
 from w2v_core.randomness import generator
+from w2v_core.subwords import Grams, parts
 
 WHICH = "Set training.warm_start to a vectors.parquet, whose path `w2v retrain` prints at its end."
 
@@ -70,6 +71,10 @@ def start(words: list[str], config: Training, seed: int, tokenization: Tokenizat
     facts: dict[str, Any] = {}
     if config.warm_start is None:
         model = initial(len(words), config.vector_size, rng=rng)
+        if config.max_n:
+            found = parts(words, Grams(config.min_n, config.max_n, config.buckets), config.vector_size)
+            model = with_parts(model, found, rng=generator(seed, "initial n-grams"))
+            facts["subwords"] = found.subwords.grams._asdict()
     else:
         old_words, old = _earlier(Path(config.warm_start), config.vector_size)
         outputs_are_words = config.objective != "hierarchical_softmax"

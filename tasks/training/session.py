@@ -4,7 +4,6 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from configs.schema import Training
@@ -53,7 +52,7 @@ class TrainingSession:
         self.words = sum(recorded(WindowsFacts, draw)["words"] for draw in draws)
         self.checkpoints = Checkpoints(draft.path)
         saved = self.checkpoints.latest()
-        self._model = Model(saved.theta) if saved else begin.model
+        self._model = _continued(begin.model, saved) if saved else begin.model
         self._position = Position(*saved.state["position"]) if saved else Position()
         self._frozen = begin.frozen
         clock = {"training": 0.0, "waiting": 0.0, "checkpoints": 0.0}  # seconds
@@ -139,11 +138,11 @@ class TrainingSession:
 
     def save(self) -> None:
         """Write a checkpoint from which training continues bit for bit; skip it if the vectors have diverged."""
-        if not np.isfinite(self.model.theta).all():
+        if not self.model.finite:
             return
         started = time.perf_counter()
         state = {"position": self._position, "curve": self.curve.state, "clock": self._clock}
-        self.checkpoints.save(Checkpoint(self.model.theta, state))
+        self.checkpoints.save(Checkpoint(self.model.theta, state, self.model.parts and self.model.parts.table))
         self._clock["checkpoints"] += time.perf_counter() - started
         self._saved_at, self._saved = time.monotonic(), self._position
 
@@ -188,8 +187,14 @@ class TrainingSession:
 
     def _held_out_loss(self) -> float | None:
         """Return J(θ) on the held-out windows, or None if there are none."""
-        found = held_out_loss(self.model, self._held_out, self._settings, self._counts)
+        found = held_out_loss(self.model.composed(), self._held_out, self._settings, self._counts)
         return found.per_window if found.windows else None
+
+
+def _continued(model: Model, saved: Checkpoint) -> Model:
+    """Return the initial model with the numbers of a checkpoint."""
+    parts = model.parts
+    return Model(saved.theta, parts if parts is None or saved.ngrams is None else parts.holding(saved.ngrams))
 
 
 class Shards:

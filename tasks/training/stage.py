@@ -77,6 +77,8 @@ def training(
     if session.paused:
         raise Paused(context.run_id, losses(session.curve.table))
     files.write_vectors(draft.file(tables.FINAL), words, session.model)
+    if parts := session.model.parts:
+        files.write_subwords(draft.file(tables.SUBWORDS), parts.subwords)
     for name in map(tables.EARLIER.format, tables.kept_epochs(config)):
         shutil.copyfile(session.checkpoints.folder / name, draft.file(name))
     contracts.write(draft.file("curve.parquet"), contracts.CURVE, session.curve.table)

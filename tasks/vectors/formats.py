@@ -7,6 +7,7 @@
     npy          .npy         the matrix; the words are in a file beside it, one a line
     projector    .tsv         TensorBoard's embedding projector: vectors and words as a pair of .tsv files
     huggingface  a folder     safetensors, tokenizer and model card: see huggingface.py
+    fasttext-bin a .bin      fastText's own, with subwords, if it is asked for by name: see fasttext.py
 
 In word2vec's formats white space ends a word, so words that contain any are refused; in npy only the end of a line,
 in projector also a tab, and in Parquet nothing does. Every writer is deterministic: the same vectors of the same run
@@ -22,7 +23,8 @@ import pyarrow.parquet as pq
 
 from configs.loading import ConfigError
 from tasks.text.normalization import KEY, Rules
-from tasks.vectors import huggingface
+from tasks.vectors import fasttext, huggingface
+from tasks.vectors.tables import WordVectors
 from tasks.vectors.writing import LINE_END, Counts, Table, check, cut, opened
 
 DIGITS = "%.6g"  # word2vec.c writes %lf; six significant digits keep small components too
@@ -32,6 +34,8 @@ ENDINGS = {
     ".tsv": "projector",
 }  # fmt: skip
 FOLDERS = {"huggingface": huggingface.FILES}  # formats that are a folder, with the names of its files
+FASTTEXT = "fasttext-bin"
+NAMED = {".bin": FASTTEXT}  # another format with this ending, written if --format names it
 # endings of formats that are not written here
 FOREIGN = {
     ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".csv", ".json", ".jsonl", ".arrow", ".feather", ".npz", ".pkl",
@@ -45,7 +49,8 @@ def format_of(path: Path, wanted: str | None) -> str:
     zipped = path.suffix.lower() == ".gz"
     ending = Path(path.stem).suffix.lower() if zipped else path.suffix.lower()
     format = wanted or ENDINGS.get(ending)
-    if ending in FOREIGN or not format or ENDINGS.get(ending, format) != format or (zipped and format not in GZIPPED):
+    other = ending in ENDINGS and format not in (ENDINGS[ending], NAMED.get(ending))
+    if ending in FOREIGN or not format or other or (zipped and format not in GZIPPED):
         known = ", ".join(f"{each} ({name})" for each, name in ENDINGS.items())
         zippable = " ".join(each for each, name in ENDINGS.items() if name in GZIPPED)
         raise ConfigError(
@@ -129,6 +134,11 @@ def write_projector(
     return [vectors, labels]
 
 
+def write(format: str, path: Path, learnt: WordVectors) -> list[Path]:
+    """Write the `targets` of the format. Raises InputError for vectors that it cannot hold."""
+    return WITH_SUBWORDS[format](path, learnt) if format in WITH_SUBWORDS else WRITERS[format](path, *learnt[:4])
+
+
 WRITERS = {
     "text": write_text,
     "binary": write_binary,
@@ -137,6 +147,7 @@ WRITERS = {
     "npy": write_npy,
     "projector": write_projector,
 }  # each writes the `targets` of its format, and returns them
+WITH_SUBWORDS = {FASTTEXT: fasttext.write}  # these are given the n-grams as well
 DESCRIBED = {"huggingface": huggingface.write}  # these are also told whose vectors they are
 
 

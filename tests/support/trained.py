@@ -16,6 +16,7 @@ from tasks.engine.store import Account, Dataset, Draft
 from tasks.evaluation.stage import evaluation
 from tasks.text.normalization import Rules
 from tasks.vectors import tables
+from w2v_core.subwords import Subwords
 
 POINTS = 5  # of the curve
 TEXT = Rules()
@@ -29,6 +30,7 @@ def vectors_of(
     counts: Any = None,
     earlier: NDArray[Any] | None = None,
     rules: Rules = TEXT,
+    subwords: Subwords | None = None,
 ) -> Dataset:
     """A training output of two epochs: these vectors, and a curve that falls from 2 to 1 over 4,000 words.
 
@@ -54,6 +56,9 @@ def vectors_of(
     if earlier is not None:
         columns = known | {"input": _column(earlier), "output": second}
         files[tables.EARLIER.format(1)] = contracts.vectors(size), columns
+    if subwords:
+        columns = {"bucket": subwords.bucket, "vector": _column(subwords.table)}
+        files[tables.SUBWORDS] = contracts.subwords(size), columns
     speed = {"words_per_second": 1e5, "seconds": 0.04, "curve": [0.0, 1e5, 1e5, 1e5, 1e5]}
     return dataset(
         context,
@@ -65,6 +70,7 @@ def vectors_of(
             "speed": speed,
             "environment": environment.describe(),
             "rules": rules.dumps(),
+            **({"subwords": subwords.grams._asdict()} if subwords else {}),
         },
     )
 
@@ -81,6 +87,7 @@ def finished_stages(
     table: NDArray[Any],
     text: str = "alpha beta",
     earlier: NDArray[Any] | None = None,
+    subwords: Subwords | None = None,
 ) -> dict[str, Any]:
     """Return the arguments of `publish`: these vectors, evaluated on the sets of the config."""
     documents = {"document": [0], "source": ["a"], "text": [text]}
@@ -88,7 +95,7 @@ def finished_stages(
     size = len(words)
     counted = {"word": words, "count": range(size, 0, -1), "keep_probability": [1.0] * size}
     facts = {"words": size, "occurrences": size * (size + 1) // 2}
-    vectors = vectors_of(context, words, table, earlier=earlier)
+    vectors = vectors_of(context, words, table, earlier=earlier, subwords=subwords)
     held_out = windows_of(context, [0, 0], [0, 1], [1, 1])
     judged = evaluation.compute(
         vectors=vectors,

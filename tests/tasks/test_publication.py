@@ -203,7 +203,7 @@ def test_the_certificate(published: Published) -> None:
 
 def test_vectors_come_back(published: Published) -> None:
     """Vectors are loaded by run id, memory-mapped, and equal those of both word2vec files."""
-    words, counts, table, rules = vectors_of(Run(address.uri(published.config), published.run_id))
+    words, counts, table, rules, _ = vectors_of(Run(address.uri(published.config), published.run_id))
     folder = artifacts(published.client, published.run_id) / "vectors"
 
     assert words == WORDS

@@ -89,4 +89,6 @@ def test_a_licence_that_would_be_lost_is_refused(words: list[str], said: str, wo
 
 def test_the_command_offers_each_format() -> None:
     """The formats of the command are those that can be written."""
-    assert {each.value for each in Format} == formats.WRITERS.keys() | formats.DESCRIBED.keys()
+    assert {each.value for each in Format} == (
+        formats.WRITERS.keys() | formats.DESCRIBED.keys() | formats.WITH_SUBWORDS.keys()
+    )

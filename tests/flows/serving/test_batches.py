@@ -11,12 +11,16 @@ import pytest
 from flows.query import vectors
 from flows.serving import batches
 from flows.serving.batches import Batches
-from tasks.evaluation.judging import Space
+from tasks.evaluation.judging import Query, Space
 from tasks.vectors.tables import WordVectors
 
 WORDS = 3_000
 TABLE = np.random.default_rng(0).standard_normal((WORDS, 20), np.float32)
 SPACE = Space(WordVectors([f"w{row}" for row in range(WORDS)], np.ones(WORDS, np.int64), TABLE))
+
+
+def query(rows: Any, space: Space = SPACE) -> Query:
+    return Query(np.asarray(rows), space.vectors.rows(np.asarray(rows)))
 
 
 def together(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -33,16 +37,16 @@ def test_the_bits_do_not_depend_on_who_else_asks() -> None:
     queue, sizes = Batches(2, 16 * WORDS), []
 
     def noted(batch: Any) -> Any:
-        sizes.append(sum(len(rows) for _, rows in batch))
+        sizes.append(sum(len(asked.row) for _, asked in batch))
         return nearest(batch)
 
     nearest = batches._nearest
     with patch.object(batches, "_nearest", noted):
-        found = together(*(queue.nearest(SPACE, rows, k) for rows, k in asked))
+        found = together(*(queue.nearest(SPACE, query(rows), k) for rows, k in asked))
 
     assert max(sizes) == 16
     assert found == [
-        [vectors.nearest(SPACE, rows[one : one + 1], k)[0] for one in range(len(rows))] for rows, k in asked
+        [vectors.nearest(SPACE, query(rows[one : one + 1]), k)[0] for one in range(len(rows))] for rows, k in asked
     ]
 
 
@@ -51,7 +55,7 @@ def test_a_long_request_waits_for_short_ones() -> None:
     queue, ended = Batches(1, 8 * WORDS), []
 
     async def ask(words: int) -> None:
-        await queue.nearest(SPACE, np.arange(words), 5)
+        await queue.nearest(SPACE, query(np.arange(words)), 5)
         ended.append(words)
 
     together(ask(1_000), *(ask(1) for _ in range(20)))
@@ -63,19 +67,19 @@ def test_another_champion_has_a_product_of_its_own() -> None:
     """Requests to two tables at once are each answered from their own."""
     other = Space(WordVectors(["a", "b"], np.ones(2, np.int64), TABLE[:2]))
     queue = Batches(1, 100 * WORDS)
-    found = together(*(queue.nearest(space, np.array([0]), 1) for space in (SPACE, other, SPACE, other)))
+    found = together(*(queue.nearest(space, query([0], space), 1) for space in (SPACE, other, SPACE, other)))
 
     assert [near[0][0][0] for near in found[1::2]] == ["b", "b"]
-    assert found[0] == found[2] == vectors.nearest(SPACE, np.array([0]), 1)
+    assert found[0] == found[2] == vectors.nearest(SPACE, query([0]), 1)
 
 
 def test_a_failure_reaches_those_who_asked_and_no_others() -> None:
     """A product that fails is an error to its requests; the next ones are answered."""
     queue = Batches(1, WORDS)
-    failed = together(queue.nearest(SPACE, np.array([WORDS]), 1))  # no such row
-    found = together(queue.nearest(SPACE, np.array([3]), 1))
+    failed = together(queue.nearest(SPACE, Query(np.array([0]), np.ones((1, 3))), 1))  # of another size
+    found = together(queue.nearest(SPACE, query([3]), 1))
 
-    assert isinstance(failed[0], IndexError)
+    assert isinstance(failed[0], ValueError)
     assert len(found[0][0]) == 1
 
 
@@ -85,7 +89,7 @@ def test_a_client_that_has_gone_disturbs_nobody(gone: bool) -> None:
     queue = Batches(1, WORDS)
 
     async def asked() -> tuple[Any, Any]:
-        first, second = (asyncio.create_task(queue.nearest(SPACE, np.array([row]), 2)) for row in (1, 2))
+        first, second = (asyncio.create_task(queue.nearest(SPACE, query([row]), 2)) for row in (1, 2))
         await asyncio.sleep(0)
         if gone:
             first.cancel()
@@ -94,4 +98,4 @@ def test_a_client_that_has_gone_disturbs_nobody(gone: bool) -> None:
     first, second = asyncio.run(asked())
 
     assert isinstance(first, asyncio.CancelledError) == gone
-    assert second == vectors.nearest(SPACE, np.array([2]), 2)
+    assert second == vectors.nearest(SPACE, query([2]), 2)
