@@ -15,6 +15,7 @@ from tasks.vectors import tables
 
 SHARED = (
     "architecture", "objective", "vector_size", "epochs", "negatives", "learning_rate", "min_learning_rate",
+    "min_n", "max_n", "buckets",
 )  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def main(text: str, output: str, settings: dict) -> None:
             "vocabulary": {name: settings[name] for name in ("min_count", "max_size", "subsample") if settings[name]},
             "tokenization": {"kind": settings.get("kind", "text")},
             "windows": {"window": settings["window"], "held_out_fraction": 0.0},
-            "training": {name: settings[name] for name in SHARED} | settings["ours"],
+            "training": {name: settings[name] for name in SHARED if name in settings} | settings["ours"],
             "runtime": {"workspace": output + "-workspace", "threads": settings["threads"]},
         },
         "benchmark",

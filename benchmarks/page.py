@@ -11,7 +11,7 @@ import pandas as pd
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
-PEER, OURS = "gensim", "ours"
+PEER, FASTTEXT, OURS = "gensim", "fastText", "ours"
 CORE = """\
 ## The core alone
 
@@ -66,6 +66,11 @@ def read_scenarios() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     return scenarios.pop("defaults"), scenarios
 
 
+def peer_of(scenario: dict[str, Any]) -> str:
+    """The contestant with which we are compared item by item; "" for none. Subwords are fastText's."""
+    return "" if not scenario["peer"] else FASTTEXT if scenario.get("max_n") else PEER
+
+
 def write_page() -> None:
     """A section a scenario, then what the core itself does."""
     found = {file.stem: json.loads(file.read_text()) for file in (HERE / "results").glob("*.json")}
@@ -105,7 +110,8 @@ def section(record: dict[str, Any]) -> str:
     means = frame(record["rows"])
     parts.append(table(["", *means], [[name, *(figure(each) for each in row)] for name, row in means.iterrows()]))
     if record["differences"]:
-        parts.append("Ours − gensim's with the 95% interval of the paired bootstrap over the items, seed by seed:")
+        peer = peer_of(record["scenario"])
+        parts.append(f"Ours − {peer}'s with the 95% interval of the paired bootstrap over the items, seed by seed:")
         by_score = pd.DataFrame(record["differences"]).groupby("score", sort=False)
         parts.append(table(["", "difference"], [[score, differences(found)] for score, found in by_score]))
     if neighbors := record.get("neighbors"):

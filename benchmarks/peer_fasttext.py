@@ -1,4 +1,6 @@
-"""fastText's turn, a C++ program: words alone, without subwords. Prints one JSON line; see side_by_side.py.
+"""fastText's turn, a C++ program: words alone, or subwords where the scenario has max_n. Prints one JSON line.
+
+See side_by_side.py.
 
 It takes no seed: what differs between its runs is the race of its threads.
 """
@@ -33,8 +35,9 @@ def main(text: str, output: str, settings: dict) -> None:
             lr=settings["learning_rate"],  # falls to 0
             epoch=epochs,
             thread=settings["threads"],
-            minn=0,
-            maxn=0,
+            minn=settings.get("min_n", 0),
+            maxn=settings.get("max_n", 0),
+            bucket=settings.get("buckets", 0),
             verbose=0,
         )
         return model, time.perf_counter() - started

@@ -25,7 +25,7 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
-from benchmarks.page import HERE, OURS, PEER, PROJECT, frame, read_scenarios, write_page
+from benchmarks.page import FASTTEXT, HERE, OURS, PEER, PROJECT, frame, peer_of, read_scenarios, write_page
 from tasks.comparison.runs import verdicts
 from tasks.engine.environment import describe
 from tasks.evaluation.datasets import read_analogies, read_pairs
@@ -86,13 +86,13 @@ def measure(name: str, scenario: dict[str, Any], text: Path, options: argparse.N
             row = {"name": contestant, "seed": seed, **measured, **scores(judged[contestant])}
             rows.append(row)
             print("  " + "  ".join(f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float)))
-        if scenario["peer"]:
-            found = verdicts(judged[OURS], judged[PEER], {*SIMILARITY, ANALOGIES})
+        if peer := peer_of(scenario):
+            found = verdicts(judged[OURS], judged[peer], {*SIMILARITY, ANALOGIES})
             differences += [{"seed": seed, "score": each.metric, **each.difference._asdict()} for each in found]
     first, *others = scenario["seeds"]
     compared = [(OURS, first, OURS, other) for other in others[:1]]
-    if scenario["peer"]:
-        compared += [*((PEER, first, PEER, other) for other in others[:1]), (OURS, first, PEER, first)]
+    if peer := peer_of(scenario):
+        compared += [*((peer, first, peer, other) for other in others[:1]), (OURS, first, peer, first)]
     neighbors = {
         f"{a}, seed {i} : {b}, seed {j}": distance(spaces[a, i], spaces[b, j]).neighbor_overlap
         for a, i, b, j in compared
@@ -116,10 +116,11 @@ def contestants(options: argparse.Namespace, scenario: dict[str, Any]) -> Iterat
     python = options.peers / "bin" / "python"
     if scenario["peer"]:
         install(options.peers)
-        yield PEER, python, [str(HERE / "peer_gensim.py")]
-        yield "fastText", python, [str(HERE / "peer_fasttext.py")]
+        if peer_of(scenario) == PEER:
+            yield PEER, python, [str(HERE / "peer_gensim.py")]
+        yield FASTTEXT, python, [str(HERE / "peer_fasttext.py")]
     asked = scenario["architecture"], scenario["objective"]
-    if scenario["peer"] and options.pword2vec and asked == ("skip_gram", "negative_sampling"):
+    if peer_of(scenario) == PEER and options.pword2vec and asked == ("skip_gram", "negative_sampling"):
         yield "pWord2Vec", python, [str(HERE / "peer_pword2vec.py"), options.pword2vec]
     yield OURS, Path(sys.executable), ["-m", "benchmarks.ours"]
 
