@@ -31,7 +31,7 @@ from tasks.reports import figures
 from tasks.reports import tables as report_tables
 from tasks.text.normalization import KEY
 from tasks.tracking import models, names
-from tasks.tracking.contents import lineage
+from tasks.tracking.contents import columns, lineage
 from tasks.tracking.contents.live_curve import CURVES, log_curve
 from tasks.tracking.contents.parameters import parameters
 from tasks.tracking.run import Run, gathered
@@ -117,6 +117,7 @@ def publish(
         notifications.tell(config.notify, notifications.of_no_learning(config.name, "; ".join(wrong), run))
 
     artifacts.announce(run, report_tables.scores(found["metrics"]), page)
+    columns.renew(run.uri, run.record.info.experiment_id)
     run.tag({
         names.NOTE: page,
         names.VECTORS_DIGEST: vectors.digest,

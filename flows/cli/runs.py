@@ -8,13 +8,9 @@ import typer
 from flows.cli import completion
 from flows.cli.app import Json, RunId, Workspace, app, enter
 
-OneRun = Annotated[
-    str | None,
-    typer.Argument(
-        help="A run id or its first characters, or `champion`; by default the newest run.",
-        autocompletion=completion.runs,
-    ),
-]
+RUN = "A run id or its first characters, or `champion`; by default "
+OneRun = Annotated[str | None, typer.Argument(help=f"{RUN}the newest run.", autocompletion=completion.runs)]
+AnyRun = Annotated[str | None, typer.Argument(help=f"{RUN}all runs.", autocompletion=completion.runs)]
 
 
 @app.command()
@@ -69,11 +65,11 @@ def logs(run: OneRun = None, workspace: Workspace = Path("workspace")) -> None:
 
 
 @app.command(name="open")
-def open_(run: OneRun = None, workspace: Workspace = Path("workspace")) -> None:
+def open_(run: AnyRun = None, workspace: Workspace = Path("workspace")) -> None:
     """Print the pages of RUN in MLflow and Prefect, and open them.
 
-    They are opened where there is a browser and the output is a terminal. It needs the servers of `w2v up`, or your
-    own.
+    Without RUN, these are the tables of all runs. They are opened where there is a browser and the output is a
+    terminal. It needs the servers of `w2v up`, or your own.
     """
     enter(workspace)
     from flows.cli.output import found

@@ -6,6 +6,7 @@ Its environment is that of `guard_environment`. Without a lock there, MLflow che
 from importlib.metadata import entry_points
 
 from flows.access.guard import Guard, guarded, is_locked
+from flows.servers.front import Front
 from tasks.errors import PipelineError
 
 GROUP, NAME = "mlflow.app", "w2v"
@@ -21,10 +22,10 @@ def create_app() -> Guard:
     if not is_locked():
         from mlflow.server import auth
 
-        return guarded(auth.create_app(), health="/health")
+        return guarded(Front(auth.create_app()), health="/health")
     from mlflow.server.fastapi_app import app
 
-    return guarded(app, health="/health")
+    return guarded(Front(app), health="/health")
 
 
 def app_name() -> str:

@@ -62,8 +62,8 @@ class State:
 
     @property
     def pages(self) -> dict[str, str]:
-        """Return the servers' pages; MLflow opens its GenAI page unless the address asks for another."""
-        return {"prefect": self.prefect, "mlflow": f"{self.mlflow}/#/experiments?workflowType=machine_learning"}
+        """Return the servers' first pages; MLflow's leads to the table of runs: flows/servers/front.py."""
+        return {"prefect": self.prefect, "mlflow": f"{self.mlflow}/"}
 
     @property
     def process(self) -> psutil.Process:

@@ -9,9 +9,8 @@ from uuid import UUID
 
 from configs.addresses import public, shown
 from tasks.display import markdown
+from tasks.tracking.contents import columns
 from tasks.tracking.run import Run
-
-TRAINING = "workflowType=machine_learning"  # otherwise MLflow opens its GenAI view
 
 log = logging.getLogger("w2v")
 
@@ -65,9 +64,13 @@ def announce_page(page: str, key: str, description: str) -> None:
 
 def link(run: Run, artifact: str = "") -> str:
     """Return the URL of the run or of one of its files: on its server, without password, or at `w2v ui`."""
-    server = public(run.uri) if run.uri.startswith("http") else "http://127.0.0.1:5000"
     place = f"experiments/{run.record.info.experiment_id}/runs/{run.id}{f'/artifacts/{artifact}' if artifact else ''}"
-    return f"{server.rstrip('/')}/#/{place}?{TRAINING}"
+    return page(run.uri, f"#/{place}?{columns.TRAINING}")
+
+
+def page(uri: str, place: str) -> str:
+    """Return the URL of a page of MLflow: on its server, without password, or at `w2v ui`."""
+    return f"{public(uri).rstrip('/') if uri.startswith('http') else 'http://127.0.0.1:5000'}/{place}"
 
 
 def _link(flow_run: UUID, run: Run, description: str) -> None:
@@ -75,7 +78,9 @@ def _link(flow_run: UUID, run: Run, description: str) -> None:
     from prefect.client.orchestration import get_client
 
     where = "" if run.uri.startswith("http") else " (while `w2v ui` runs)"
-    _put(flow_run, "mlflow-run", f"{markdown.link('the MLflow run', link(run))}{where}", description)
+    table = page(run.uri, columns.table(run.record.info.experiment_id))
+    links = f"{markdown.link('the MLflow run', link(run))}, {markdown.link('all runs', table)}{where}"
+    _put(flow_run, "mlflow-run", links, description)
     with get_client(sync_client=True) as client:
         client.update_flow_run_labels(flow_run, {"mlflow.run_id": run.id, "mlflow.uri": shown(run.uri)})
 

@@ -145,6 +145,27 @@ def test_the_links_open_the_pages(box: Locked, links: dict[str, str], chromium: 
 
 
 @seen
+def test_mlflow_opens_on_the_table_of_runs(box: Locked, links: dict[str, str], chromium: Browser) -> None:
+    """It has a column for the scores, in the face for training models, also at an address without our view; neither the
+    assistant nor a note about telemetry greets first.
+    """
+    chromium.open(links["mlflow"])
+    chromium.run("localStorage.clear()")
+    first = shown(chromium, f"{box.address('mlflow')}/", "loss/held_out")
+    opened = chromium.address
+    chromium.open("about:blank")  # otherwise only the fragment of the address would change
+    bare = shown(chromium, f"{box.address('mlflow')}/#/experiments/1/runs", "topics")
+    assistant = chromium.run("return document.querySelectorAll('textarea[placeholder^=\"Ask a question\"]').length")
+
+    assert "/#/experiments/1/runs?viewStateShareKey=scores&workflowType=machine_learning" in opened
+    for text in (first, bare):
+        assert "Model registry" in text
+        assert "Judges" not in text  # is in the face for GenAI
+        assert "telemetry" not in text.lower()
+    assert not assistant
+
+
+@seen
 def test_a_foreign_page_changes_nothing(box: Locked, links: dict[str, str], chromium: Browser) -> None:
     """It changes nothing and opens no socket, though the browser is logged in; DNS rebinding is refused."""
     for link in links.values():

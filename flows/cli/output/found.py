@@ -22,6 +22,7 @@ from tasks.orchestration import artifacts
 from tasks.tracking import address, registry
 from tasks.tracking.names import LOSS
 from tasks.tracking.run import Run
+from tasks.tracking.contents import columns
 
 SHORT = 8  # characters of an id, enough to name it
 WIDE = 3  # scores in the table of a terminal; --csv has all
@@ -115,16 +116,16 @@ def print_log(workspace: Path, name: str | None) -> int:
 
 
 def open_run(workspace: Path, name: str | None) -> None:
-    """Print the links of a run, and open its pages in a browser. Raises PipelineError if no server shows it.
+    """Print the links of a run, or of all runs, and open the pages in a browser. Raises PipelineError without a server.
 
     The links have the key that logs a browser in; what is opened has no key, as other accounts see command lines.
     """
     uri = address.runs_of(workspace)
-    run = Run(uri, _named(uri, name))
-    pages = _pages(run)
+    pages = _pages(Run(uri, registry.run_id(uri, name))) if name else _first_pages(uri)
     if not pages:
         raise PipelineError(
-            f"no server shows run {run.id}\nexpected  the servers of `w2v up`, or your own\nfound     none\n"
+            f"no server shows {f'run {name}' if name else 'the runs'}\n"
+            "expected  the servers of `w2v up`, or your own\nfound     none\n"
             "`w2v up` starts them, `w2v ui` MLflow's alone; `w2v show` tells about the run here."
         )
     place = Place(workspace)
@@ -141,7 +142,7 @@ def _pages(run: Run) -> dict[str, str]:
     flow_run = listing.flow_run(run.uri, run.id)
     pages = {"mlflow": artifacts.link(run)} if run.uri.startswith("http") else {}
     if flow_run and (api := os.environ.get("PREFECT_API_URL")):
-        pages["prefect"] = f"{public(api).rstrip('/').removesuffix('/api')}/runs/flow-run/{flow_run}"
+        pages["prefect"] = f"{_prefect(api)}/runs/flow-run/{flow_run}"
     return pages
 
 
@@ -150,6 +151,12 @@ def _named(uri: str, name: str | None) -> str:
         return registry.run_id(uri, name)
     if not (found := listing.newest(uri)):
         raise TrackingError("there are no runs yet\nRun `w2v retrain` first, or give another --workspace.")
+def _first_pages(uri: str) -> dict[str, str]:
+    """Return the lists of runs on the servers that are up."""
+    pages = {"mlflow": artifacts.page(uri, columns.address(uri))} if uri.startswith("http") else {}
+    return pages | ({"prefect": f"{_prefect(api)}/runs"} if (api := os.environ.get("PREFECT_API_URL")) else {})
+
+
     return found
 
 
@@ -159,6 +166,10 @@ def _has_browser() -> bool:
         return False
     try:
         webbrowser.get()
+def _prefect(api: str) -> str:
+    return public(api).rstrip("/").removesuffix("/api")
+
+
     except webbrowser.Error:
         return False
     return True

@@ -13,21 +13,39 @@ from tasks.tracking.names import GROUPS, LOSS, SPEED, VERDICT, VIEW
 if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
+TRAINING = "workflowType=machine_learning"  # otherwise MLflow opens its pages for GenAI
 NEWEST = 100  # runs whose columns are collected
 WIDTH, MARGIN, NAMES = 6, 36, 290  # pixels: a letter, the margins of a title, the column of names
 
 
 def address(uri: str) -> str:
-    """Return the page of the experiment with the newest run, after updating its view; without runs, of experiments."""
+    """Return the page with the table of the newest run, as a fragment of the address, after updating its view."""
+    experiment = newest(uri)
+    if experiment:
+        renew(uri, experiment)
+    return table(experiment)
+
+
+def newest(uri: str) -> str:
+    """Return the experiment of the newest run, "" without runs."""
     with reached(uri) as client:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        newest = client.search_runs(experiments, max_results=1)
-        if not newest:
-            return "#/experiments?workflowType=machine_learning"  # otherwise MLflow opens its pages for GenAI
-        experiment = newest[0].info.experiment_id
+        found = client.search_runs(experiments, max_results=1)
+    return str(found[0].info.experiment_id) if found else ""
+
+
+def table(experiment: str) -> str:
+    """Return the page with the table of an experiment's runs and our columns; without one, that of the experiments."""
+    if not experiment:
+        return f"#/experiments?{TRAINING}"
+    return f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW.rpartition('.')[2]}&{TRAINING}"
+
+
+def renew(uri: str, experiment: str) -> None:
+    """Update the view of the experiment, with the scores and the differing parameters of its newest runs."""
+    with reached(uri) as client:
         shown = view(client.search_runs([experiment], max_results=NEWEST))
         client.set_experiment_tag(experiment, VIEW, json.dumps(shown))
-    return f"#/experiments/{experiment}/runs?viewStateShareKey={VIEW.rpartition('.')[2]}&workflowType=machine_learning"
 
 
 def view(runs: "list[MlflowRun]") -> dict[str, list[str] | dict[str, int]]:
