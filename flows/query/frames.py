@@ -17,14 +17,16 @@ from tasks.tracking.run import known_run
 if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
-ABOUT = ["run", "name", "status", "started", "minutes", "parent"]
+ABOUT = ["run", "name", "status", "started", "minutes", "parent", "held_out"]
+COLUMNS = ["score", "value", "low", "high", "coverage", "measured_on"]
 
 
 def runs(workspace: str | Path | None = None) -> pd.DataFrame:
     """Return one row a run, newest first, indexed by run id: name, status, times, parameters and metrics.
 
-    Parameters and metrics have MLflow's names. A parameter that is a number in every run is numeric. Raises
-    TrackingError if there are no runs yet.
+    Parameters and metrics have MLflow's names. A parameter that is a number in every run is numeric. J(θ) can be
+    compared only between runs with the same `held_out`, the digest of their held-out windows. Raises TrackingError if
+    there are no runs yet.
     """
     with reached(address.runs_of(_folder(workspace))) as client:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
@@ -36,15 +38,20 @@ def runs(workspace: str | Path | None = None) -> pd.DataFrame:
 def scores(run_ids: str | Sequence[str], workspace: str | Path | None = None) -> pd.DataFrame:
     """Return one row for each run and score: its value, its 95% interval, and the share of items it covers.
 
+    Values can be compared only if they were `measured_on` the same: it is the digest of held-out windows or of a set.
     Raises TrackingError if a run is unknown.
     """
     uri = address.runs_of(_folder(workspace))
     parts = []
     for run_id in [run_ids] if isinstance(run_ids, str) else run_ids:
         with reached(uri) as client:
-            metrics = known_run(client, uri, run_id).data.metrics
-        rows = [row for row in tables.scores(metrics) if {row["score"], row["score"].split("/")[0]} & {LOSS, *GROUPS}]
-        parts.append(pd.DataFrame(rows, columns=["score", "value", "low", "high", "coverage"]).assign(run=run_id))
+            record = known_run(client, uri, run_id)
+        rows = [
+            row | {"measured_on": lookup.basis(record, row["score"])}
+            for row in tables.scores(record.data.metrics)
+            if {row["score"], row["score"].split("/")[0]} & {LOSS, *GROUPS}
+        ]
+        parts.append(pd.DataFrame(rows, columns=COLUMNS).assign(run=run_id))
     return pd.concat(parts).set_index(["run", "score"])
 
 
@@ -75,6 +82,7 @@ def _row(record: "MlflowRun") -> dict[str, Any]:
     started = pd.Timestamp(info.start_time, unit="ms", tz="UTC")
     minutes = (info.end_time - info.start_time) / 60_000 if info.end_time else None
     about = [info.run_id, info.run_name, info.status, started, minutes, record.data.tags.get(PARENT)]
+    about.append(lookup.basis(record, LOSS))
     return dict(zip(ABOUT, about, strict=True)) | record.data.params | record.data.metrics
 
 

@@ -50,6 +50,10 @@ class RunRow(FrozenModel):
     aliases: list[str] = Field(description="`champion`, `challenger`: what that version is now.")
     verdict: str = Field(description="The last decision about it: `promoted`, `kept back`, `restored`, or empty.")
     scores: dict[str, float] = Field(description="J(θ), and the scores on evaluation sets, by metric.")
+    measured_on: dict[str, str] = Field(
+        description="By metric, the digest of the held-out windows or of the set; scores on different ones cannot be "
+        "compared. A run of an older version may not have it."
+    )
 
 
 class Scored(FrozenModel):
@@ -115,6 +119,7 @@ def flow_run(uri: str, run_id: str) -> str:
 def _row(record: "MlflowRun", aliases: dict[str, list[str]]) -> dict[str, object]:
     info, tags = record.info, record.data.tags
     version = tags.get(MODEL_VERSION, "")
+    scores = {name: value for name, value in sorted(record.data.metrics.items()) if _judges(name)}
     return {
         "run": info.run_id,
         "name": info.run_name,
@@ -126,7 +131,8 @@ def _row(record: "MlflowRun", aliases: dict[str, list[str]]) -> dict[str, object
         "version": version,
         "aliases": aliases.get(version, []),
         "verdict": tags.get(VERDICT, ""),
-        "scores": {name: value for name, value in sorted(record.data.metrics.items()) if _judges(name)},
+        "scores": scores,
+        "measured_on": {name: basis for name in scores if (basis := lookup.basis(record, name))},
     }
 
 

@@ -61,6 +61,7 @@ def test_runs_are_those_of_mlflow(config: Config, notebook: dict[str, Any]) -> N
     assert frame.loc[run.info.run_id, "training.learning_rate"] == 0.025
     assert frame.loc[run.info.run_id, "loss/held_out"] == run.data.metrics["loss/held_out"]
     assert frame.loc[run.info.run_id, "training.objective"] == "negative_sampling"
+    assert frame.loc[run.info.run_id, "held_out"] in {each.dataset.digest for each in run.inputs.dataset_inputs}
     assert isinstance(frame["started"].dtype, pd.DatetimeTZDtype)
 
 
@@ -71,6 +72,7 @@ def test_scores_are_those_that_judge(config: Config, notebook: dict[str, Any]) -
 
     assert list(frame.index) == [(run, "loss/held_out")]
     assert frame["value"].iloc[0] == notebook["runs"].loc[run, "loss/held_out"]
+    assert frame["measured_on"].iloc[0] == notebook["runs"].loc[run, "held_out"]
 
 
 def test_neighbors_are_those_of_the_command(config: Config, notebook: dict[str, Any]) -> None:

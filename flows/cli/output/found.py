@@ -4,7 +4,9 @@ import csv
 import os
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
+from string import ascii_lowercase
 
 from rich.console import Console
 from rich.text import Text
@@ -20,11 +22,12 @@ from tasks.display.terminal import visible
 from tasks.errors import PipelineError, TrackingError
 from tasks.orchestration import artifacts
 from tasks.tracking import address, registry
+from tasks.tracking.contents import columns
 from tasks.tracking.names import LOSS
 from tasks.tracking.run import Run
-from tasks.tracking.contents import columns
 
 SHORT = 8  # characters of an id, enough to name it
+LETTERS = [*ascii_lowercase, *(one + two for one in ascii_lowercase for two in ascii_lowercase)]
 WIDE = 3  # scores in the table of a terminal; --csv has all
 TITLES = {LOSS: "J(θ)"}
 STYLES = {"failed": "red", "killed": "yellow", "abandoned": "yellow", "running": "green"}
@@ -37,6 +40,7 @@ def show_runs(console: Console, rows: list[RunRow]) -> None:
         return
     names = list(dict.fromkeys(name for row in rows for name in row.scores))
     shown = names[:WIDE] if sys.stdout.isatty() else names
+    marks = {name: _marks(rows, name) for name in shown}
     head = ["run", "started", "state", "version", "", *(_title(name) for name in shown), "name"]
     cells: list[list[str | Text]] = [
         [
@@ -45,14 +49,23 @@ def show_runs(console: Console, rows: list[RunRow]) -> None:
             Text(row.state, STYLES.get(row.state, "")),
             row.version,
             cell(_standing(row), "bold" if "champion" in row.aliases else ""),
-            *(f"{row.scores[name]:.4g}" if name in row.scores else "" for name in shown),
+            *(f"{row.scores[name]:.4g}{marks[name](row)}" if name in row.scores else "" for name in shown),
             f"{'└ ' if row.parent else ''}{row.name}",
         ]
         for row in rows
     ]
     console.print(table(head, cells, right=[_title(name) for name in shown]))
+    if any(mark(row) for mark in marks.values() for row in rows):
+        say(console, ("\nonly scores with the same letter were measured on the same windows or set", "dim"))
     if len(shown) < len(names):
         say(console, (f"\nand {len(names) - len(shown)} more scores: `w2v runs --csv`, `w2v show RUN`", "dim"))
+
+
+def _marks(rows: list[RunRow], name: str) -> Callable[[RunRow], str]:
+    """Return what marks a run's score: a letter for what it was measured on, if that differs between the runs."""
+    found = dict.fromkeys(row.measured_on.get(name, "") for row in rows if name in row.scores)
+    letters = {basis: f" {LETTERS[number % len(LETTERS)]}" for number, basis in enumerate(found)}
+    return lambda row: letters.get(row.measured_on.get(name, ""), "") if len(letters) > 1 else ""
 
 
 def print_runs_json(rows: list[RunRow]) -> None:
@@ -63,14 +76,15 @@ def print_runs_json(rows: list[RunRow]) -> None:
 
 
 def print_runs_csv(rows: list[RunRow]) -> None:
-    """Print the fields of each run, and a column for each score."""
+    """Print the fields of each run, and for each score a column with it and one with what it was measured on."""
     names = list(dict.fromkeys(name for row in rows for name in row.scores))
-    fields = [name for name in RunRow.model_fields if name != "scores"]
+    fields = [name for name in RunRow.model_fields if name not in ("scores", "measured_on")]
     lines = csv.writer(sys.stdout, lineterminator="\n")
-    lines.writerow([*fields, *names])
+    lines.writerow([*fields, *names, *(f"{name} measured on" for name in names)])
     for row in rows:
         known = row.model_dump() | {"aliases": " ".join(row.aliases)}
-        lines.writerow([*(harmless(known[name]) for name in fields), *(row.scores.get(name, "") for name in names)])
+        scores = [known.get(name, "") for known in (row.scores, row.measured_on) for name in names]
+        lines.writerow([*(harmless(known[name]) for name in fields), *scores])
 
 
 def show_run(console: Console, run: RunDetails) -> None:
@@ -137,6 +151,12 @@ def open_run(workspace: Path, name: str | None) -> None:
             webbrowser.open(page)
 
 
+def _first_pages(uri: str) -> dict[str, str]:
+    """Return the lists of runs on the servers that are up."""
+    pages = {"mlflow": artifacts.page(uri, columns.address(uri))} if uri.startswith("http") else {}
+    return pages | ({"prefect": f"{_prefect(api)}/runs"} if (api := os.environ.get("PREFECT_API_URL")) else {})
+
+
 def _pages(run: Run) -> dict[str, str]:
     """Return the pages of the run on the servers that are up."""
     flow_run = listing.flow_run(run.uri, run.id)
@@ -146,17 +166,15 @@ def _pages(run: Run) -> dict[str, str]:
     return pages
 
 
+def _prefect(api: str) -> str:
+    return public(api).rstrip("/").removesuffix("/api")
+
+
 def _named(uri: str, name: str | None) -> str:
     if name:
         return registry.run_id(uri, name)
     if not (found := listing.newest(uri)):
         raise TrackingError("there are no runs yet\nRun `w2v retrain` first, or give another --workspace.")
-def _first_pages(uri: str) -> dict[str, str]:
-    """Return the lists of runs on the servers that are up."""
-    pages = {"mlflow": artifacts.page(uri, columns.address(uri))} if uri.startswith("http") else {}
-    return pages | ({"prefect": f"{_prefect(api)}/runs"} if (api := os.environ.get("PREFECT_API_URL")) else {})
-
-
     return found
 
 
@@ -166,10 +184,6 @@ def _has_browser() -> bool:
         return False
     try:
         webbrowser.get()
-def _prefect(api: str) -> str:
-    return public(api).rstrip("/").removesuffix("/api")
-
-
     except webbrowser.Error:
         return False
     return True

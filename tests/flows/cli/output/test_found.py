@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Dataset
 
 from configs.schema import Config, Ingestion, Runtime
 from flows.cli.output import found
@@ -21,7 +22,7 @@ from flows.query.listing import RunDetails, RunRow
 from flows.service.status import Status
 from tasks.errors import InputError
 from tasks.tracking import address, names
-from tasks.tracking.run import Run
+from tasks.tracking.run import Input, Run
 from tests.flows.cli.test_startup import W2V
 from tests.support.commands import called
 from tests.support.runs import finish_run, start_run
@@ -64,6 +65,25 @@ def test_runs_are_listed(ids: list[str], workspace: Path) -> None:
     assert any(line.split()[0] == ids[0][:8] and "champion" in line for line in table.stdout.splitlines())
     assert "\x1b" not in table.stdout
     assert called("runs", "--json", "--csv", "--workspace", workspace).returncode == 2
+
+
+def test_scores_on_other_windows_are_marked(tmp_path: Path, database: Path) -> None:
+    """Of three runs two have the same held-out windows: letters say which; with one kind there are no letters."""
+    shutil.copy(database, tmp_path / "mlflow.db")
+    config = Config(name="nightly", ingestion=Ingestion(source="x"), runtime=Runtime(workspace=str(tmp_path)))
+    tables = []
+    for number, windows in enumerate(["old", "old", "new"]):
+        run = Run(address.uri(config), start_run(config, f"flow {number}", f"run {number}"))
+        run.metrics({"loss/held_out": 3 + number / 8, "similarity/pairs": 0.5}, 0)
+        run.inputs([Input(Dataset("held-out", windows, "local", "{}"), "evaluation")])
+        tables.append(called("runs", "--workspace", tmp_path).stdout)
+    rows = json.loads(called("runs", "--json", "--workspace", tmp_path).stdout)
+
+    assert [row["measured_on"] for row in rows] == [{"loss/held_out": each} for each in ("new", "old", "old")]
+    assert "same letter" not in tables[1]
+    for loss in ("3.25 a", "3.125 b", "3 b"):
+        assert f" {loss} " in tables[2]
+    assert "same letter were measured on the same windows or set" in tables[2]
 
 
 def test_a_run_is_told(ids: list[str], workspace: Path) -> None:
