@@ -110,22 +110,37 @@ def publish(
     if aligned:
         run.metrics({names.COSINE_BEFORE: aligned.before, names.COSINE_AFTER: aligned.after}, 0)
     tags = {names.RUN: run.id, names.CONFIG: config.name, names.VECTORS_DIGEST: vectors.digest}
-    version = models.register(run, model, name, tags | ({names.ALIGNED: aligned.to} if aligned else {}))
+    tags |= {names.ALIGNED: aligned.to} if aligned else {}
+    version = models.register(run, model, name, tags, _described(run, report_tables.headline(config, manifests)))
 
     wrong = learning.faults(found, config.promotion)
     if wrong and not config.promotion.automatic and not {names.RESULT, names.PARENT} & run.record.data.tags.keys():
         notifications.tell(config.notify, notifications.of_no_learning(config.name, "; ".join(wrong), run))
 
-    artifacts.announce(run, report_tables.scores(found["metrics"]), page)
     columns.renew(run.uri, run.record.info.experiment_id)
+    artifacts.announce(run, report_tables.scores(found["metrics"]), page)
     run.tag({
-        names.NOTE: page,
+        names.NOTE: "\n\n".join([*_nights(run), page]),
         names.VECTORS_DIGEST: vectors.digest,
         **seal,
         names.MODEL_VERSION: f"{name}/{version}",
         **({names.NOTHING_LEARNT: "; ".join(wrong)} if wrong else {}),
         names.RESULT: evaluation.key,
     })  # fmt: skip
+
+
+def _described(run: Run, headline: str) -> str:
+    """Return the description of a version: who made it, in which run, what it is."""
+    tags, name = run.record.data.tags, run.record.info.run_name
+    user, code = markdown.text(tags.get(names.USER, "")), tags.get(names.W2V_VERSION, "")
+    return f"{headline}\n\nMade by {user} with w2v {code}, in the run {markdown.text(name)}."
+
+
+def _nights(run: Run) -> list[str]:
+    """Return a link to the page of nights for MLflow's own page, unless the run is no night."""
+    place = artifacts.link(run, names.NIGHTS)
+    beside = {names.PARENT, names.REPRODUCES} & run.record.data.tags.keys()
+    return [] if beside else [markdown.link("The versions in time", place[place.index("#") :])]
 
 
 def log_epoch(

@@ -76,7 +76,7 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in judged["neighbors"].items()]
     warned = learning.warning(judged, config.promotion)
     return "\n\n".join([
-        f"**{text(config.name)}**: {_summary(config, stages)}",
+        headline(config, stages),
         f"Engine: {choice(config.runtime, len(stages['tokens'].parts)).described}.",
         *([f"⚠ {text(warned)}"] if warned else []),
         *map(text, notes.notes(stages)),
@@ -88,6 +88,11 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
         "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, `manifests/`, "
         "`config.json`, `environment.json`, `reproducibility.json`.",
     ])  # fmt: skip
+
+
+def headline(config: Config, stages: dict[str, Manifest]) -> str:
+    """Return the first sentence of the report: what was trained, from what, and how."""
+    return f"**{text(config.name)}**: {_summary(config, stages)}"
 
 
 def _summary(config: Config, stages: dict[str, Manifest]) -> str:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
@@ -60,7 +60,7 @@ def log_model(run: Run, vectors: Path, parameters: dict[str, str], *, epoch: int
     return model_id
 
 
-def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
+def register(run: Run, model_id: str, name: str, tags: dict[str, str], description: str = "") -> str:
     """Register the run's model under the name, and return the version; an existing version is returned again."""
     from mlflow.exceptions import MlflowException
 
@@ -74,7 +74,8 @@ def register(run: Run, model_id: str, name: str, tags: dict[str, str]) -> str:
         for version in versions(client, run, name, model):
             return version
         source = model.artifact_location  # MLflow would look for `models:/…` in another store
-        number = str(client.create_model_version(name, source, run.id, tags=tags, model_id=model_id).version)
+        about: dict[str, Any] = {"tags": tags, "model_id": model_id, "description": description}
+        number = str(client.create_model_version(name, source, run.id, **about).version)
         client.set_logged_model_tags(model_id, {MODEL_VERSIONS: json.dumps([{"name": name, "version": number}])})
     return number
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NEWEST = 3  # runs named in the error when one is not found
 START = re.compile("[0-9a-f]{6,31}")  # the start of a run's id, long enough to be unique
+DIGITS = 6  # of a figure
 POINTS = 2_000  # of a curve: with more, MLflow's page becomes slow
 STEPS_PER_MS = 1_000  # a curve's times are those of a million words read in a second
 
@@ -127,7 +128,7 @@ class Run:
         from mlflow.entities import Metric
 
         time = self.record.info.start_time + step // STEPS_PER_MS
-        return Metric(key, value, time, step, run_id=self.id, **links)
+        return Metric(key, legible(value), time, step, run_id=self.id, **links)
 
     def _log(self, kind: Literal["metrics", "params", "tags"], entries: Sequence[Any], at_once: int) -> None:
         """Log in batches of `at_once` entries, the most that MLflow accepts."""
@@ -135,6 +136,11 @@ class Run:
             for first in range(0, len(entries), at_once):
                 batch: dict[str, Any] = {kind: entries[first : first + at_once]}
                 client.log_batch(self.id, **batch)
+
+
+def legible(value: float) -> float:
+    """Return a figure with the digits that tell something, as MLflow's tables show all; a whole number as it is."""
+    return value if float(value).is_integer() else float(f"{value:.{DIGITS}g}")
 
 
 def full_id(uri: str, start: str) -> str:

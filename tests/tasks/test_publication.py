@@ -16,7 +16,7 @@ from configs.schema import Config, Evaluation, Ingestion, Runtime, Tracking
 from tasks import certificate as certificate_module
 from tasks.datasets import contracts
 from tasks.datasets.files import digest_of_file
-from tasks.engine import kernels
+from tasks.engine import environment, kernels
 from tasks.engine.stage import Context
 from tasks.errors import InputError, TrackingError
 from tasks.publication import publish, write_artifacts
@@ -25,7 +25,7 @@ from tasks.tracking import address, heartbeat, names
 from tasks.tracking import client as tracking_client
 from tasks.tracking import models as tracking_models
 from tasks.tracking.contents.vectors import vectors_of
-from tasks.tracking.run import Run
+from tasks.tracking.run import Run, legible
 from tasks.tracking.session import Tracker
 from tasks.vectors import tables as vector_tables
 from tests.support.runs import finish_run, start_run
@@ -158,7 +158,7 @@ def test_curves_over_words_and_scores_as_bars(published: Published) -> None:
     assert [value for _, value, _ in points["speed/words_per_second"]] == [0, 1e5, 1e5, 1e5, 1e5]
     assert [step for step, *_ in points["loss/held_out"]] == [0, 2_000, 4_000, 4_000]
     for name, value in published.stages["evaluation"].manifest.facts["metrics"].items():
-        assert (4_000 if name == "loss/held_out" else 0, value) in [point[:2] for point in points[name]]
+        assert (4_000 if name == "loss/held_out" else 0, legible(value)) in [point[:2] for point in points[name]]
         assert name.count("/") == 1
     assert len(points) <= 40
 
@@ -327,10 +327,32 @@ def test_each_epoch_kept_is_a_model_with_its_scores(grown: Published) -> None:
     assert grown.snapshots[0] == grown.snapshots[1]
     assert (begun.name, begun_at) == ("word-vectors-epoch-001", 2_000)
     assert (done.name, done_at) == ("word-vectors", 4_000)
-    assert {metric.key: metric.value for metric in begun.metrics} == facts["epochs"]["1"]
-    assert {metric.key: metric.value for metric in done.metrics} == facts["metrics"]
+    for model, scores in ((begun, facts["epochs"]["1"]), (done, facts["metrics"])):
+        assert {metric.key: metric.value for metric in model.metrics} == {key: legible(scores[key]) for key in scores}
     assert {metric.dataset_name for metric in begun.metrics} == {"held-out", "vectors", "pairs", "family"}
     assert ["mlflow.modelVersions" in each.tags for each in (begun, done)] == [False, True]
+
+
+def test_a_version_says_who_made_it(published: Published) -> None:
+    """Its description names user, run and text; the table of runs has its columns."""
+    run = published.client.get_run(published.run_id)
+    (version,) = published.client.search_model_versions(f"run_id = '{run.info.run_id}'")
+    experiment = published.client.get_experiment(run.info.experiment_id)
+
+    assert version.description.startswith("**vectors**: vectors of ")
+    assert f"Made by {environment.user()} with w2v " in version.description
+    assert "similarity/pairs" in experiment.tags[names.VIEW]
+    assert run.data.tags[names.NOTE].startswith(f"[The versions in time](#/experiments/1/runs/{run.info.run_id}/")
+
+
+def test_figures_have_the_digits_that_tell_something() -> None:
+    """Six of them; whole numbers keep all of theirs."""
+    assert [legible(value) for value in (92.62968076828395, 0.00131422715, 123456789.0, -0.0)] == [
+        92.6297,
+        0.00131423,
+        123456789.0,
+        0.0,
+    ]
 
 
 def test_scores_grow_over_the_words_seen(published: Published, grown: Published) -> None:
@@ -341,8 +363,11 @@ def test_scores_grow_over_the_words_seen(published: Published, grown: Published)
 
     for name, value in facts["metrics"].items():
         if name != "loss/held_out":  # that is in the curve, too
-            assert [point[:2] for point in points[name]] == [(2_000, facts["epochs"]["1"][name]), (4_000, value)]
-            assert run.data.metrics[name] == value
+            assert [point[:2] for point in points[name]] == [
+                (2_000, legible(facts["epochs"]["1"][name])),
+                (4_000, legible(value)),
+            ]
+            assert run.data.metrics[name] == legible(value)
     assert points.keys() == published.snapshots[0]["points"].keys()
     assert "| score | epoch 1 | final |" in run.data.tags["mlflow.note.content"]
 
