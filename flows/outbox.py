@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from configs.addresses import shown
 from configs.schema import Config
 from flows.planning.pipeline import Outputs
+from tasks.comparison import nights
 from tasks.datasets.files import undamaged, write_whole
 from tasks.engine.file_lock import Held
 from tasks.engine.leases import Uses
@@ -143,6 +144,7 @@ def _upload(workspace: Path, file: Path, waiting: Waiting) -> str:
     if config.promotion.automatic:
         promotion.fn(config, context)
     tracker.finish(waiting.flow_run_id, "FINISHED")
+    nights.remake(workspace, tracker.uri, config.tracking.registered_model)
     return run_id
 
 

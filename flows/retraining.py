@@ -5,6 +5,9 @@ kept for `w2v sync`.
 """
 
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +17,7 @@ from flows.planning.pipeline import Corpus, Outputs, Retrained, pipeline
 from flows.planning.plan import Plan
 from flows.planning.repair import mend
 from flows.query import vectors
+from tasks.comparison import nights
 from tasks.engine import progress
 from tasks.engine.stage import Context, Stage
 from tasks.engine.store import Dataset
@@ -39,9 +43,14 @@ class Retraining(NamedTuple):
     flow_run_id: str
     turn: Turn
     context: Context  # of its stages; its tracking address is empty where nothing is logged
+    took: dict[str, float]  # seconds by stage
 
     def run(self, stage: Stage, **arguments: Any) -> Dataset:
         """Run a stage as a Prefect task."""
+        with self._timed(stage.name):
+            return self._run(stage, **arguments)
+
+    def _run(self, stage: Stage, **arguments: Any) -> Dataset:
         if stage.name == "training":
             there = [step.output for step in self.planned.steps]
             draws = arguments["draws"]
@@ -60,6 +69,8 @@ class Retraining(NamedTuple):
         if not self._published(outputs, decide=decide):
             outbox.keep(self.config, self.tracker, self.flow_run_id, self.recipe, outputs)
             return self._latest(Retrained("", outputs))
+        documents, _, vocabulary = outputs.trained[:3]
+        nights.keep(self.config, self.tracker.run(self.turn.run_id), documents, vocabulary, self.took)
         return self._latest(Retrained(self.turn.run_id, outputs))
 
     def restore(self) -> Retrained:
@@ -77,11 +88,19 @@ class Retraining(NamedTuple):
             with self.tracker.unless_required():
                 trained, evaluation = outputs.trained._asdict(), outputs.evaluation
                 upload = outbox.patient(publish, self.config)
-                upload(config=self.config, **trained, evaluation=evaluation, context=self.context)
+                with self._timed("publication"):
+                    upload(config=self.config, **trained, evaluation=evaluation, context=self.context)
                 if decide:
-                    outbox.patient(promotion, self.config)(config=self.config, context=self.context)
+                    with self._timed("promotion"):
+                        outbox.patient(promotion, self.config)(config=self.config, context=self.context)
                 return True
         return False
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.took[stage] = self.took.get(stage, 0.0) + time.monotonic() - began
 
     def _latest(self, done: Retrained) -> Retrained:
         workspace, version = Path(self.config.runtime.workspace), self.tracker.version_of(done.run_id)
@@ -114,4 +133,4 @@ def begin(
         run_id=turn.run_id or recipe,  # by which the outputs are leased
         pause_after=0 if turn.finished else pause_after,
     )
-    return Retraining(config, tracker, planned, recipe, flow_run_id, turn, context)
+    return Retraining(config, tracker, planned, recipe, flow_run_id, turn, context, {})

@@ -14,6 +14,7 @@ from flows.access.network import PREFECT_PASSWORD
 from flows.service.components import PARTS
 from flows.service.health import answers, ask, moment
 from flows.service.state import Life, Place, State, clock
+from tasks.comparison.kept import NightsPage, kept
 from tasks.display.terminal import visible
 from tasks.engine.outputs.readiness import address_of
 from tasks.engine.store import FrozenModel
@@ -49,6 +50,7 @@ class Status(FrozenModel):
     problems: list[str] = Field(description="What is wrong, with the way on.")
     workers: str = Field(description="The processes that make parts for a run of the service; empty without one.")
     remote: str = Field(description="The address of the shared store; empty without one.")
+    nights: list[NightsPage] = Field(description="The versions of each model in time.")
 
 
 def look(workspace: Path) -> Status:
@@ -62,8 +64,9 @@ def look(workspace: Path) -> Status:
             "`w2v up` starts it" + (" again, `w2v down` stops them" if left else ""),
         ]
         return Status(
-            up=False, since="", parts=[], next_run=None, runs=[], problems=problems, workers="", remote=remote
-        )
+            up=False, since="", parts=[], next_run=None, runs=[], problems=problems, workers="", remote=remote,
+            nights=[page.model_copy(update={"page": ""}) for page in kept(workspace)],
+        )  # fmt: skip
     place.enter(state)
     pages = place.links(state)
     parts = [
@@ -90,6 +93,7 @@ def look(workspace: Path) -> Status:
         problems=problems,
         workers=_said(workers(place)),
         remote=remote,
+        nights=[_served(place, state, page) for page in kept(workspace)],
     )
 
 
@@ -112,8 +116,16 @@ def show(status: Status) -> None:
     for run in status.runs:
         began = _clock(run.began) if run.began else "not started"
         print(f"last run  {began}  {visible(run.name)}  {run.state}  {run.page}")
+    for nights in status.nights:
+        print(f"nights    {visible(nights.model)}  {nights.page or nights.file}")
     for problem in status.problems:
         print(visible(problem))
+
+
+def _served(place: Place, state: State, page: NightsPage) -> NightsPage:
+    """Return the page with its address on MLflow's server, ours if the run was made without one."""
+    address = page.page if page.page.startswith("http") else f"{state.mlflow}/{page.page}"
+    return page.model_copy(update={"page": place.link(state, "mlflow", address)})
 
 
 def _refusal(error: httpx.HTTPError) -> str:

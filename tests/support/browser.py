@@ -26,6 +26,12 @@ class Browser:
         """Open a file or an address."""
         self._driver.get(page.absolute().as_uri() if isinstance(page, Path) else page)
 
+    def show_as(self, width: int, media: str = "screen") -> None:
+        """Show pages as on a screen of this width in pixels, or on paper with `print`; width 0 is the window's own."""
+        size = {"width": width, "height": 0, "deviceScaleFactor": 0, "mobile": 0 < width < 600}
+        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
+
     @property
     def address(self) -> str:
         return self._driver.current_url

@@ -10,6 +10,7 @@ from configs.schema import Config
 from flows.cli.output.shapes import Entry, History, print_json
 from flows.cli.output.tables import say, table
 from tasks import notifications
+from tasks.comparison import nights
 from tasks.errors import InputError
 from tasks.promotion import decision as decisions
 from tasks.tracking import address, registry
@@ -40,7 +41,7 @@ def promote(console: Console, workspace: Path, name: str, wanted: str, accept_dr
             rule = _config(run).promotion
             decision = decisions.decide(model, version, rule, accept_drift=accept_drift, because=because)
             decisions.record(workspace, model, decision)
-    _tell(console, model, decision)
+    _tell(console, workspace, model, decision)
     return int(decision.verdict == "kept back")
 
 
@@ -53,7 +54,7 @@ def rollback(console: Console, workspace: Path, name: str, because: str) -> None
         if decision is None or decision.verdict != "restored":
             decision = decisions.restore(model, because)
             decisions.record(workspace, model, decision)
-    _tell(console, model, decision)
+    _tell(console, workspace, model, decision)
 
 
 def named(uri: str, name: str, wanted: str) -> tuple[str, str]:
@@ -97,9 +98,10 @@ def _answers(decision: Decision, model: RegisteredModel, wanted: str, because: s
     return model.aliases.get(wanted, wanted) == decision.version and (decision.verdict == "promoted" or kept_back)
 
 
-def _tell(console: Console, model: RegisteredModel, decision: Decision) -> None:
+def _tell(console: Console, workspace: Path, model: RegisteredModel, decision: Decision) -> None:
     config = _config(Run(model.uri, decision.run_id))
     notifications.tell(config.notify, notifications.of_decision(config.promotion, model, decision))
+    nights.remake(workspace, model.uri, model.name)
     show(console, decision)
 
 
