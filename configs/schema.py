@@ -44,7 +44,7 @@ class Tracking(Section):
     patience: Annotated[float, Field(ge=0, le=1e8)] = Field(
         300.0, description="Seconds that a run waits at its end if MLflow cannot be reached."
     )
-    experiment: Name = "word2vec"
+    experiment: Name = Field("word2vec", description="The MLflow experiment of the runs.")
     registered_model: ModelName = Field(
         "", description="The model in MLflow's registry that versions are registered of; by default the config's name."
     )
@@ -179,9 +179,9 @@ class Retention(Section):
 class Config(Section):
     """One experiment."""
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = Field(VERSION, description="Of the config's format.")
     name: Name = Field(NAME, description="The name of this experiment's runs.")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(1, description="All random numbers follow from it.")
     ingestion: Ingestion
     tokenization: Tokenization = Tokenization()
     phrases: Phrases = Field(Phrases(), exclude_if=lambda phrases: phrases == Phrases())  # as segmenter

@@ -75,7 +75,7 @@ class Tokenization(Section):
         "(docs/how-to/items.md).",
         **TEXT,
     )
-    lowercase: bool = True
+    lowercase: bool = Field(True, description="Whether words are lowered.")
     digits: Literal["keep", "spell", "drop"] = Field("keep", description="`spell` writes 42 as `four two`.")
     sentences: bool = Field(False, description="Split documents into sentences: no window crosses a full stop.")
     pattern: Text | None = Field(
@@ -180,10 +180,17 @@ class Windows(Section):
 class Training(Section):
     """The training of the vectors."""
 
-    architecture: Literal["skip_gram", "cbow"] = "skip_gram"
-    objective: Literal["negative_sampling", "softmax", "hierarchical_softmax"] = "negative_sampling"
+    architecture: Literal["skip_gram", "cbow"] = Field(
+        "skip_gram",
+        description="Skip-gram predicts the context from the center, CBOW the center from the context.",
+    )
+    objective: Literal["negative_sampling", "softmax", "hierarchical_softmax"] = Field(
+        "negative_sampling", description="What is minimised (docs/explanation/theory.md)."
+    )
     vector_size: Annotated[int, Field(ge=1, le=10_000)] = Field(100, description="The dimension D of a vector.")
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 5
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        5, description="How often the training goes through the corpus, each time with new windows."
+    )
     batch_size: Annotated[int, Field(ge=1, le=10**6)] | Literal["full"] = Field(
         1024, description='Windows in a mini-batch; 1 is stochastic gradient descent, "full" is gradient descent.'
     )
@@ -191,8 +198,10 @@ class Training(Section):
         0.025,
         description="The highest learning rate. Hierarchical softmax needs about twice the default, CBOW three times.",
     )
-    min_learning_rate: Annotated[float, Field(ge=0, le=1e30)] = 1e-4
-    schedule: Literal["linear", "constant", "cosine"] = "linear"
+    min_learning_rate: Annotated[float, Field(ge=0, le=1e30)] = Field(
+        1e-4, description="The learning rate at its lowest."
+    )
+    schedule: Literal["linear", "constant", "cosine"] = Field("linear", description="How the learning rate falls.")
     warmup: Fraction = Field(
         0.0, description="The share of the training during which the rate rises from min_learning_rate."
     )

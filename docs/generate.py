@@ -206,8 +206,8 @@ def _keys(section: Any, *, sections: bool = True) -> str:
             continue
         default = "required" if field.is_required() else f"`{json.dumps(field.default, ensure_ascii=False)}`"
         default = "–" if default == "`null`" else default
-        meaning = field.description or meanings.KEYS[name]
-        rows.append([f"`{name}`", _kind(schema["properties"][name], schema), default, meaning])
+        assert field.description, f"{name} has no description"
+        rows.append([f"`{name}`", _kind(schema["properties"][name], schema), default, field.description])
     return _table(["key", "value", "default", "meaning"], [row for row in rows if row[1] != "section"])
 
 

@@ -66,19 +66,6 @@ The top of the file, the data and the sections up to `evaluation` determine the 
 `tracking` on cannot change it, except `runtime.portable`. An unknown key, a wrong type or an impossible combination is
 an error that names the key, the value, the allowed range and the nearest known key.
 """
-KEYS = {
-    "lowercase": "Whether words are lowered.",
-    "architecture": "Skip-gram predicts the context from the center, CBOW the center from the context.",
-    "objective": "What is minimised: see [Theory](../explanation/theory.md#7-cheaper-objectives).",
-    "epochs": "How often the training goes through the corpus, each time with new windows.",
-    "min_learning_rate": "The learning rate at its lowest.",
-    "schedule": "How the learning rate falls.",
-    "noise_exponent": "Noise words are drawn in proportion to count to this power.",
-    "experiment": "The MLflow experiment of the runs.",
-    "version": "Of the config's format.",
-    "seed": "All random numbers follow from it.",
-}
-
 DATASETS = """
 Stages exchange Parquet files. Each file carries the name and the version of its contract in its metadata; the only
 reader and the only writer check it, so a file of another version is refused and never misread.
