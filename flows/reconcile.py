@@ -20,11 +20,16 @@ log.setLevel(logging.INFO)  # Prefect shows this logger's records, but sets no l
 
 @flow(name="reconcile", flow_run_name="close dead runs", on_failure=[failures.tell], on_crashed=[failures.tell])
 def reconcile(config: Config) -> list[Lost]:
-    """open in MLflow or Prefect → no process or no heartbeat → closed in both → notifications"""
+    """open in MLflow or Prefect → no process or no heartbeat → closed in both → notifications
+
+    Args:
+        config: The config whose MLflow, workspace and notifications are meant.
+    """
     uri, limit = address.uri(config), config.runtime.lost_after
     lost = close_lost(uri, Path(config.runtime.workspace), limit)
     with server() as client:
         lost += close_lost_flow_runs(FlowRuns(client), uri, lost, limit)
+        FlowRuns(client).name_queued()
     for each in lost:
         log.info("✗ %s: %s", each.name, each.why)
         notifications.tell(config.notify, notifications.of_lost(each, uri))

@@ -41,7 +41,12 @@ class Retained(NamedTuple):
     on_crashed=[failures.tell],
 )
 def retain(config: Config, dry_run: bool = False) -> Retained:
-    """old MLflow runs → MLflow's trash → purged; old flow runs → deleted; stage outputs of no kept run → deleted"""
+    """old MLflow runs → MLflow's trash → purged; old flow runs → deleted; stage outputs of no kept run → deleted
+
+    Args:
+        config: The config: its section `retention` says what is kept.
+        dry_run: Only list what would be deleted.
+    """
     done = delete(config, dry_run=dry_run)
     for line in lines(config, done, dry_run):  # on Prefect's page
         log.info(line)

@@ -65,6 +65,12 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
     A run that `reproduces` another names it in a tag, and is made even if the other already holds the same result. A
     run with a `parent` is shown below it. If another process is making the same result, wait for it. Raises Paused
     after `pause_after` epochs, if there are more; called again, the training continues.
+
+    Args:
+        config: What to learn from, how, how it is judged and decided about. Each section has its own fields.
+        reproduces: Leave it empty; the run that this one repeats, if `w2v reproduce` asks.
+        parent: Leave it empty; the run below which this one is shown, if a sweep asks.
+        pause_after: Leave it at 0; the epoch after which the training pauses, if a sweep asks.
     """
     tracker = Tracker(config)
     with tracker.unless_required():

@@ -92,7 +92,8 @@ class Retraining(NamedTuple):
                     upload(config=self.config, **trained, evaluation=evaluation, context=self.context)
                 if decide:
                     with self._timed("promotion"):
-                        outbox.patient(promotion, self.config)(config=self.config, context=self.context)
+                        decision = outbox.patient(promotion, self.config)(config=self.config, context=self.context)
+                    artifacts.mark(decision.note)
                 return True
         return False
 

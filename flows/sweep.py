@@ -58,6 +58,14 @@ def sweep(
 
     Each line of `grid` has the values of one key, such as `training.learning_rate=0.01,0.025`. With `random`, that many
     candidates are drawn instead of training all combinations, and a line may have a range (`0.01..0.1`).
+
+    Args:
+        config: What all candidates have in common.
+        grid: One key and its values in each line, such as `training.learning_rate=0.01,0.025`.
+        random: Draw this many candidates instead of training all combinations.
+        by: The score that ranks them: `loss/held_out`, or one of an evaluation set.
+        keep_one_in: Of this many candidates of a round, one goes on; 1 trains all to the end.
+        output: The file for the best config; by default in the workspace's folder `sweeps`.
     """
     config = required(config)
     tracker = Tracker(config)

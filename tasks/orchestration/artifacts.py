@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -30,15 +31,27 @@ def announce(run: Run, scores: list[dict[str, Any]], page: str) -> None:
 
 def announce_found(run: Run) -> None:
     """Link the flow run to the earlier run with the same result, and mark it so in its name."""
-    from prefect.client.orchestration import get_client
     from prefect.context import FlowRunContext
 
     flow = FlowRunContext.get()
     if flow is None or flow.flow_run is None:
         return
     _link(flow.flow_run.id, run, f"Nothing to do: MLflow run {run.id} has this result")
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_name(flow.flow_run.id, f"{flow.flow_run.name}: nothing to do")
+    mark("nothing to do")
+
+
+def mark(what: str) -> None:
+    """Add to the name of the flow run what became of it, so that Prefect's lists show it."""
+    from httpx import HTTPError
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+
+    flow = FlowRunContext.get()
+    if flow is None or flow.flow_run is None:
+        return
+    name = flow.flow_run.name.removesuffix(f": {what}")  # a flow that is retried has it already
+    with suppress(HTTPError), get_client(sync_client=True) as client:
+        client.set_flow_run_name(flow.flow_run.id, f"{name}: {what}")
 
 
 def announce_page(page: str, key: str, description: str) -> None:

@@ -1,5 +1,6 @@
 """Prefect's flow runs seen from outside: list open ones, find their last heartbeat, end or delete them."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # the names of our flows; other flows on the same server are ignored
 OURS = ["retrain", "retrain-seeds", "sweep", "reproduce", "gc", "retain", "reconcile"]
 OFTEN, OFTEN_DAYS = ["reconcile"], 1.0  # a flow run every 15 minutes is 35,000 a year
+MODEL = "model:"  # begins the tag of a deployment that names its registered model
+RANDOM = re.compile("[a-z]+-[a-z]+")
 AT_ONCE = 200  # maximum page size of Prefect's server
 BEATS = 3  # number of Prefect's heartbeats that may be missed
 
@@ -119,6 +122,18 @@ class FlowRuns:
         ended = FlowRunFilterEndTime(before_=datetime.now(UTC) - timedelta(days=days))
         found = self._in_state(sorted(TERMINAL_STATES), names, end_time=ended)
         return [flow_run for flow_run in found if KEEP not in flow_run.tags]
+
+    def name_queued(self) -> None:
+        """Name the runs that wait for their time or turn: Prefect gives them two random words until they start."""
+        from prefect.client.schemas.objects import StateType
+
+        for flow_run in list(self._in_state([StateType.SCHEDULED], OURS)):
+            model = next((tag.removeprefix(MODEL) for tag in flow_run.tags if tag.startswith(MODEL)), "")
+            if model and RANDOM.fullmatch(flow_run.name):
+                flow = self._client.read_flow(flow_run.flow_id).name
+                due = flow_run.expected_start_time
+                why = f"due {due:%Y-%m-%d %H:%M} UTC" if flow_run.auto_scheduled and due else "waits for its turn"
+                self._client.set_flow_run_name(flow_run.id, f"{model}: {flow}, {why}")
 
     def remove(self, flow_run: "FlowRun") -> None:
         """Delete the flow run with its tasks, logs and artifacts; Prefect itself would keep the artifacts."""

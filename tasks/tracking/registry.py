@@ -54,6 +54,12 @@ class Decision(FrozenModel):
     figures: Figures | None = None  # None where nothing was measured: no champion yet, or a champion restored
 
     @property
+    def note(self) -> str:
+        """Return what was decided, in a few words, for lists of runs."""
+        learnt = "collapsed" if any("collapsed" in fault for fault in self.faults) else "nothing learnt"
+        return f"version {self.version} {self.verdict}{f', {learnt}' if self.faults else ''}"
+
+    @property
     def sentence(self) -> str:
         """Return what was decided and why, in one line."""
         after = f", after version {self.against}" if self.against else ""

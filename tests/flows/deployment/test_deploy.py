@@ -29,6 +29,7 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from tasks.orchestration.flow_runs import FlowRuns
 from tests.support.servers import answers, free_port, until
 
 W2V = Path(sys.executable).parent / "w2v"
@@ -153,6 +154,31 @@ def test_all_of_prefect_yaml_is_deployed(deployed: list[str], client: SyncPrefec
     assert retrain.global_concurrency_limit.limit == 1
     assert retrain.concurrency_options.collision_strategy == "CANCEL_NEW"
     assert retrain.tags == ["w2v", "model:topics"]
+    assert retrain.description.startswith("Retrain topics on the text")
+
+
+def test_the_form_explains_its_fields(deployed: list[str], client: SyncPrefectClient) -> None:
+    """Sections are groups, and each field says what it is for."""
+    schema = client.read_deployment_by_name("retrain/topics").parameter_openapi_schema
+    sections = [kind for name, kind in schema["definitions"].items() if name != "Config"]
+    fields = {name: field for kind in sections for name, field in kind["properties"].items()}
+
+    assert all(each["description"] for each in schema["properties"].values())
+    assert {"Ingestion", "Training", "Promotion"} <= schema["definitions"].keys()
+    assert all(kind["description"] for kind in sections)
+    assert len(fields) > 60
+    assert [name for name, field in fields.items() if "description" not in field] == []
+
+
+def test_queued_runs_bear_names(deployed: list[str], client: SyncPrefectClient) -> None:
+    """Of which model, what, and when; the names that runs have are left as they are."""
+    until(lambda: named(client, "Scheduled"))
+    FlowRuns(client).name_queued()
+    retain = client.read_deployment_by_name("retain/topics").id
+    found = client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[retain])))
+
+    assert found
+    assert all(re.fullmatch(r"topics: retain, due \d{4}-\d\d-\d\d \d\d:00 UTC", run.name) for run in found)
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +206,8 @@ def test_a_failure_that_passes_is_tried_again(
     """MLflow cannot be reached at first; the scheduled run, with its name, still ends as a FINISHED MLflow run."""
     (run,) = MlflowClient(f"http://127.0.0.1:{mlflow_port}").search_runs(["1"])
 
-    assert (first.state_name, first.name) == ("Completed", "topics: vectors from topics.txt, scheduled")
+    assert first.state_name == "Completed"
+    assert first.name == "topics: vectors from topics.txt, scheduled: version 1 promoted"
     assert tasks(client, first)["connection"].run_count > 1
     assert "✓ training" in said(client, first)
     assert run.info.status == "FINISHED"
