@@ -15,7 +15,7 @@ from tasks.engine.store import Store
 from tasks.errors import ContractError, InputError
 from tasks.tracking import address, models, registry
 from tasks.tracking.names import CERTIFICATE
-from tasks.tracking.run import Run
+from tasks.tracking.run import Run, legible
 
 SIGNS = {True: "✓", False: "✗", None: "–"}
 
@@ -48,7 +48,7 @@ def verify(run: Run, store: Store) -> Iterator[Finding]:
     yield from _artifacts(run, certificate)
     parameters, metrics = run.record.data.params, run.record.data.metrics
     yield from _values("parameters", certificate["config"], parameters)
-    yield from _values("scores", certificate["scores"], metrics)
+    yield from _values("scores", _legible(certificate["scores"]), _legible(metrics))
     yield from _epochs(run, certificate)
     yield from _outputs(Store(store.root), certificate)
     if store.remote:
@@ -62,6 +62,11 @@ def _artifacts(run: Run, certificate: Certificate) -> Iterator[Finding]:
     bad = {name: "is missing" if name not in found else "differs" for name in wanted if found.get(name) != wanted[name]}
     yield from (Finding(False, "artifacts", f"{name} {fault}") for name, fault in bad.items())
     yield Finding(not bad, "artifacts", f"{len(wanted) - len(bad)} of {len(wanted)} are as certified")
+
+
+def _legible(scores: Mapping[str, object]) -> dict[str, object]:
+    """Return scores with the digits that MLflow is told; older versions told it all."""
+    return {name: legible(score) if isinstance(score, float) else score for name, score in scores.items()}
 
 
 def _values(subject: str, wanted: Mapping[str, object], found: Mapping[str, object]) -> Iterator[Finding]:
@@ -86,7 +91,7 @@ def _fault(run: Run, epoch: int, wanted: dict[str, dict[str, object]]) -> str:
     except InputError:
         return "is missing"
     same = certificates.of_learnt(learnt).items() <= wanted["tables"].items()
-    return "" if same and scores == wanted["scores"] else "differs"
+    return "" if same and _legible(scores) == _legible(wanted["scores"]) else "differs"
 
 
 def _outputs(store: Store, certificate: Certificate) -> Iterator[Finding]:
