@@ -36,6 +36,7 @@ SHAPES: dict[str, tuple[str, Any]] = {
     "analogy": ("", shapes.Analogy),
     "plan": ("", shapes.Plan),
     "compare": ("", shapes.Comparison),
+    "trace": ("", shapes.Trace),
     "history": ("", shapes.History),
     "status": ("", status.Status),
     "doctor": ("", shapes.Checked),

@@ -133,6 +133,40 @@ def compare(
 
 
 @app.command()
+def trace(
+    words: Annotated[list[str], typer.Argument(help="The words to follow.", autocompletion=completion.words)],
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A run id or its first characters; repeat it, in the order of time. By default, the model's versions.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The registered model; by default the only one.")] = None,
+    last: Annotated[int, typer.Option(min=2, help="The newest versions that are looked at.")] = 24,
+    output: Annotated[Path | None, typer.Option(help="The HTML file; by default in WORKSPACE/comparisons.")] = None,
+    as_json: Json = False,
+    workspace: Workspace = Path("workspace"),
+) -> None:
+    """Follow words through the periods of a corpus.
+
+    Shows how far each WORD moved, its neighbours in each period, and which words moved beyond chance. Runs of the same
+    text with different seeds are one period: their spread is what chance does. Writes one HTML page.
+    """
+    enter(workspace)
+    from flows.cli.output import tables
+    from flows.cli.output import trace as traces
+
+    found, page = traces.trace(workspace, words, run or [], model, last, output)
+    if as_json:
+        from flows.cli.output.shapes import print_json
+
+        print_json(traces.shape(found, page))
+    else:
+        traces.show(tables.console, found, page)
+
+
+@app.command()
 def export(
     target: Annotated[Path, typer.Argument(help="The file or folder to write.")],
     format: Annotated[

@@ -4,10 +4,12 @@ import io
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from matplotlib.figure import Figure
 
 from tasks.comparison.published import CURVES
 from tasks.comparison.runs import Comparison
+from tasks.comparison.trace import Trace
 from tasks.engine.facts import Band
 from tasks.reports import figures
 from tasks.reports.tables import scores
@@ -21,9 +23,7 @@ NAMED = 8  # neighbours shown at the pointer
 
 def html(comparison: Comparison) -> str:
     """Return the HTML page of a comparison."""
-    loader = PackageLoader("tasks.comparison", "templates")
-    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return page.get_template("comparison.html").render(
+    return _template("comparison.html").render(
         runs=list(zip(comparison.letters, figures.PALETTE, comparison.runs, strict=False)),
         differing=comparison.differing,
         scores=_scores(comparison),
@@ -32,6 +32,17 @@ def html(comparison: Comparison) -> str:
         curves=_curves(comparison),
         map=_map(comparison),
     )
+
+
+def traced(found: Trace) -> str:
+    """Return the HTML page of words that are followed through periods."""
+    return _template("trace.html").render(found=found, pictures={word: _path(found, word) for word in found.paths})
+
+
+def _template(name: str) -> Template:
+    loader = PackageLoader("tasks.comparison", "templates")
+    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return page.get_template(name)
 
 
 def _scores(comparison: Comparison) -> list[dict[str, Any]]:
@@ -69,9 +80,32 @@ def _curves(comparison: Comparison) -> str:
         panel.set_xlabel("million words read", color=figures.FAINT)
         panel.legend(frameon=False)
         figures.tidy(panel)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
     stream = io.StringIO()
     figure.savefig(stream, format="svg")
     return stream.getvalue().partition("<svg")[1] + stream.getvalue().partition("<svg")[2]
+
+
+def _path(found: Trace, word: str) -> str:
+    """Return the path of a word among its neighbours, on two principal axes, as SVG."""
+    drawn = found.drawn[word]
+    figure = figures.blank(9, 5.2)
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.margins(0.2, 0.1)
+    for name, (x, y) in zip(drawn.words, drawn.near, strict=True):
+        axes.text(x, y, name, color=figures.FAINT, size=9, ha="center", va="center", parse_math=False, in_layout=False)
+    axes.scatter(*drawn.near.T, alpha=0)  # for the limits: texts have none
+    axes.plot(*drawn.path.T, color=figures.PALETTE[0], lw=1.4, marker="o", ms=4)
+    for stop, place in zip(found.paths[word], drawn.path, strict=True):
+        axes.annotate(
+            stop.period, place, xytext=(5, 5), textcoords="offset points", color=figures.PALETTE[0], size=9,
+            parse_math=False, in_layout=False,
+        )  # fmt: skip
+    return _svg(figure)
 
 
 def _map(comparison: Comparison) -> dict[str, Any]:

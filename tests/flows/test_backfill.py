@@ -1,15 +1,18 @@
 """One retraining for each partition by date: in order, reused if done; missing partitions are named."""
 
+import json
 import logging
 from datetime import date
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from configs.loading import ConfigError
 from configs.schema import Config, Tracking
 from flows.backfill import Filled, backfill, partitions
+from flows.cli.main import app
 from flows.cli.output.outcomes import show_filled
 from tasks.errors import InputError
 from tasks.tracking import address, registry
@@ -109,4 +112,8 @@ def test_each_partition_has_a_run(daily: Config, capsys: pytest.CaptureFixture[s
     assert (documents_of(third), documents_of(alone)) == ([30, 60, 90], [30])
     assert capsys.readouterr().out.count("reused") == 3
     model = registry.model(address.uri(daily), MODEL)
+    traced = CliRunner().invoke(app, ["trace", "seaa", "--json", "--workspace", daily.runtime.workspace])
+    assert traced.exit_code == 0, traced.exception
+    assert [len(each["runs"]) for each in json.loads(traced.stdout)["periods"]] == [1, 1, 1, 1]
+    assert (Path(daily.runtime.workspace) / "comparisons" / "trace-seaa.html").exists()
     assert (len(model.versions), model.aliases, model.history) == (4, {}, [])

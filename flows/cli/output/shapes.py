@@ -95,6 +95,42 @@ class Space(FrozenModel):
     notes: list[str] = Field(description="What cannot be compared, with the reason.")
 
 
+class Period(FrozenModel):
+    name: str = Field(description="Of its runs, without seed and time.")
+    runs: list[str] = Field(description="Its MLflow runs, one for each seed.")
+
+
+class Apart(FrozenModel):
+    value: float = Field(description="1 − cosine on common axes, the mean over the seeds.")
+    low: float = Field(description="The lowest over the seeds.")
+    high: float = Field(description="The highest over the seeds.")
+
+
+class Stop(FrozenModel):
+    period: str = Field(description="Its name.")
+    count: int = Field(description="Occurrences of the word in the period.")
+    from_first: Apart | None = Field(description="Its distance from the first period; null in that.")
+    from_last: Apart | None = Field(description="Its distance from the period before; null in the first.")
+    neighbors: list[str] = Field(description="The nearest first.")
+
+
+class Shifted(FrozenModel):
+    word: str = Field(description="The word.")
+    shift: float = Field(description="Its distance from the first to the last period, less that between seeds.")
+    sure: bool = Field(description="Whether that is beyond chance.")
+
+
+class Trace(FrozenModel):
+    periods: list[Period] = Field(description="In order.")
+    shared: int = Field(description="Words by which the periods are aligned.")
+    words: dict[str, list[Stop]] = Field(description="For each word that was asked, its periods in order.")
+    moved: list[Shifted] = Field(description="The words that moved most.")
+    still: list[Shifted] = Field(description="The words that moved least.")
+    chance: float | None = Field(description="The largest shift by chance; null without several seeds.")
+    splits: int = Field(description="Splits of the same trainings that bound chance, the true one included.")
+    page: str = Field(description="The file of the HTML page.")
+
+
 class Comparison(FrozenModel):
     runs: list[Compared] = Field(description="The first is what the others are compared with.")
     parameters: dict[str, list[str]] = Field(description="Those that differ, with their value in each run.")
