@@ -18,7 +18,10 @@ class Format(StrEnum):
     npy = "npy"  # and a second file with the words
     fasttext = "fasttext-bin"  # with subwords
     projector = "projector"  # two .tsv files for TensorBoard's embedding projector
+    pgvector = "pgvector"  # SQL for psql
+    elasticsearch = "elasticsearch"  # lines for the bulk API, of OpenSearch too
     huggingface = "huggingface"  # a folder for model2vec, sentence-transformers, safetensors
+    usearch = "usearch"  # a folder with an index for approximate search
 
 
 @app.command()
@@ -172,8 +175,9 @@ def export(
     format: Annotated[
         Format | None,
         typer.Option(
-            help="By default from TARGET's ending: .txt .vec .bin (each also with .gz) .vocab .parquet .npy .tsv. "
-            "`huggingface` is a folder, `fasttext-bin` fastText's own .bin for vectors of subwords."
+            help="By default from TARGET's ending: .txt .vec .bin .sql .ndjson (each also with .gz) .vocab .parquet "
+            ".npy .tsv. `huggingface` and `usearch` are folders, `fasttext-bin` is fastText's own .bin for vectors of "
+            "subwords."
         ),
     ] = None,
     run: Run = None,

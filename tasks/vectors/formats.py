@@ -8,6 +8,8 @@
     projector    .tsv         TensorBoard's embedding projector: vectors and words as a pair of .tsv files
     huggingface  a folder     safetensors, tokenizer and model card: see huggingface.py
     fasttext-bin a .bin      fastText's own, with subwords, if it is asked for by name: see fasttext.py
+    usearch      a folder     an index for approximate nearest neighbours: see index.py
+    pgvector, elasticsearch   .sql, .ndjson: see databases.py
 
 In word2vec's formats white space ends a word, so words that contain any are refused; in npy only the end of a line,
 in projector also a tab, and in Parquet nothing does. Every writer is deterministic: the same vectors of the same run
@@ -23,17 +25,17 @@ import pyarrow.parquet as pq
 
 from configs.loading import ConfigError
 from tasks.text.normalization import KEY, Rules
-from tasks.vectors import fasttext, huggingface
+from tasks.vectors import databases, fasttext, huggingface, index
 from tasks.vectors.tables import WordVectors
 from tasks.vectors.writing import LINE_END, Counts, Table, check, cut, opened
 
 DIGITS = "%.6g"  # word2vec.c writes %lf; six significant digits keep small components too
-GZIPPED = ("text", "binary")
+GZIPPED = ("text", "binary", "pgvector", "elasticsearch")
 ENDINGS = {
     ".txt": "text", ".vec": "text", ".bin": "binary", ".vocab": "vocab", ".parquet": "parquet", ".npy": "npy",
-    ".tsv": "projector",
+    ".tsv": "projector", ".sql": "pgvector", ".ndjson": "elasticsearch",
 }  # fmt: skip
-FOLDERS = {"huggingface": huggingface.FILES}  # formats that are a folder, with the names of its files
+FOLDERS = {"huggingface": huggingface.FILES, "usearch": index.FILES}  # formats that are a folder of such files
 FASTTEXT = "fasttext-bin"
 NAMED = {".bin": FASTTEXT}  # another format with this ending, written if --format names it
 # endings of formats that are not written here
@@ -148,7 +150,12 @@ WRITERS = {
     "projector": write_projector,
 }  # each writes the `targets` of its format, and returns them
 WITH_SUBWORDS = {FASTTEXT: fasttext.write}  # these are given the n-grams as well
-DESCRIBED = {"huggingface": huggingface.write}  # these are also told whose vectors they are
+DESCRIBED = {
+    "huggingface": huggingface.write,
+    "usearch": index.write,
+    "pgvector": databases.write_pgvector,
+    "elasticsearch": databases.write_elasticsearch,
+}  # these are also told whose vectors they are
 
 
 def _head(table: Table) -> bytes:

@@ -100,7 +100,8 @@ def test_parquet_holds_counts_too(tmp_path: Path) -> None:
     [
         ("v.txt", None, "text"), ("v.vec", None, "text"), ("V.TXT.GZ", None, "text"), ("v.bin", None, "binary"),
         ("v.bin.gz", None, "binary"), ("v.parquet", None, "parquet"), ("v.npy", None, "npy"),
-        ("v.tsv", None, "projector"), ("v.vocab", None, "vocab"), ("folder", "huggingface", "huggingface"),
+        ("v.tsv", None, "projector"), ("v.vocab", None, "vocab"),
+        ("v.sql.gz", None, "pgvector"), ("v.ndjson", None, "elasticsearch"), ("folder", "huggingface", "huggingface"),
         ("v1.0", "npy", "npy"), ("v", "text", "text"), ("v.gz", "binary", "binary"), ("v.npy", "npy", "npy"),
     ],
 )  # fmt: skip
