@@ -11,11 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
+import numpy as np
 
 from tasks.engine import environment
-from tasks.text import normalization
-from tasks.text.normalization import Rules
+from tasks.text import normalization, plain
 from tasks.tracking.client import already_exists, reached
 from tasks.tracking.database_paths import artifact_address
 from tasks.tracking.names import MODEL_VERSIONS
@@ -28,14 +27,15 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-CODE, NORMALIZATION = Path(__file__).with_name("pyfunc.py"), Path(normalization.__file__)
+CODE, DOCUMENTS = Path(__file__).with_name("pyfunc.py"), environment.SOURCE / "w2v_core" / "measures" / "documents.py"
 FORMER_CODE = "_pyfunc.py"  # name of the code file in models of version 0.1
 DATA, FILES = "artifacts", ("vectors.npy", "vocabulary.parquet")  # folder and files of a packed model
 NAME = "word-vectors"  # not the name of a folder of the run: MLflow would look for that folder in the model
 EARLIER = "word-vectors-epoch-{:03d}"
 DESCRIPTION = (
     "Word vectors: `predict` takes a column `word` and returns neighbours; with `what=vectors` the vectors; with "
-    "`what=analogies` the words that complete three words, such as `man king woman`."
+    "`what=analogies` the words that complete three words, such as `man king woman`; with `what=documents` the vectors "
+    "of texts."
 )
 
 
@@ -133,8 +133,14 @@ def _link(client: "MlflowClient", run: Run, model: "LoggedModel", step: int) -> 
 
 
 def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> None:
-    rules = Rules.read(pq.read_schema(vectors / "vocabulary.parquet").metadata)
-    segmenter = ["icu4py"] if rules and rules.segmenter else []
+    learnt = tables.mapped(vectors)
+    rules = learnt.rules
+    special = rules is not None and bool(rules.pattern or rules.segmenter)  # only pyarrow and ICU can cut such words
+    more = ["pyarrow", *(["icu4py"] if rules and rules.segmenter else [])] if special else []
+    words = folder.with_name("words.json")
+    known = {"word": learnt.words, "count": learnt.counts.tolist(), "rules": rules and rules.dumps()}
+    known |= {"grams": learnt.subwords.grams._asdict()} if learnt.subwords else {}
+    words.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # MLflow warns of its own type hints when it is imported
         from mlflow import pyfunc
@@ -146,19 +152,24 @@ def _pack(folder: Path, model: "LoggedModel", run_id: str, vectors: Path) -> Non
             artifacts={
                 "vectors": artifact_address(vectors / "vectors.npy"),
                 "vocabulary": artifact_address(vectors / "vocabulary.parquet"),
-                "normalization": artifact_address(NORMALIZATION),
-                **_subwords(vectors),
+                "words": artifact_address(words),
+                "forms": artifact_address(Path(normalization.__file__ if special else plain.__file__)),
+                "documents": artifact_address(DOCUMENTS),
+                **_subwords(vectors, learnt, folder.with_name("buckets.npy")),
             },
             signature=_signature(),
-            pip_requirements=environment.requirements("mlflow", "numpy", "pandas", "pyarrow", *segmenter),
+            pip_requirements=environment.requirements("mlflow-skinny", "numpy", "pandas", *more),
             mlflow_model=Model(run_id=run_id, model_uuid=model.model_id, model_id=model.model_id),
         )
 
 
-def _subwords(vectors: Path) -> dict[str, str]:
+def _subwords(vectors: Path, learnt: WordVectors, buckets: Path) -> dict[str, str]:
     """Return the artifacts of which the model makes vectors of unseen words; none for vectors of whole words."""
-    rows, buckets = (vectors / name for name in tables.MAPPED)
-    files = {"subwords": tables.SUBWORDS_CODE, "rows": rows, "ngrams": buckets} if rows.exists() else {}
+    if learnt.subwords is None:
+        return {}
+    np.save(buckets, learnt.subwords.bucket, allow_pickle=False)  # the model reads no Parquet
+    rows, ngrams = (vectors / name for name in tables.MAPPED)
+    files = {"subwords": tables.SUBWORDS_CODE, "rows": rows, "ngrams": ngrams, "buckets": buckets}
     return {name: artifact_address(file) for name, file in files.items()}
 
 

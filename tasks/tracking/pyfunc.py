@@ -1,22 +1,23 @@
-"""The model that MLflow serves: words in, neighbours, vectors or analogies out.
+"""The model that MLflow serves: words in, neighbours, vectors or analogies out; texts in, vectors out.
 
 It is logged as this file and its data, and runs without this project. The matrix stays on the disk and is mapped, so
 that several workers share one copy of it.
 """
 
+import functools
 import importlib.util
 import json
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-WHAT = ("neighbors", "vectors", "analogies")
+WHAT = ("neighbors", "vectors", "analogies", "documents")
 TINY = np.finfo(np.float32).tiny  # the length of a word without a vector
 Found = tuple[int, Any]  # the row of a word, −1 if it has none, and its vector, None if it has none
 
@@ -27,20 +28,21 @@ class WordVectors(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Map the vectors (V, D), read the vocabulary, and load the rules by which words are looked up."""
         self.table = np.load(context.artifacts["vectors"], mmap_mode="r", allow_pickle=False)
-        vocabulary = pq.read_table(context.artifacts["vocabulary"], columns=["word"])
-        words = vocabulary["word"].to_pylist()
-        self.words = np.array(words, dtype=object)
-        normalization = _module("normalization", context.artifacts["normalization"])
-        self.lookup = normalization.Lookup(words, normalization.Rules.read(vocabulary.schema.metadata))
+        vocabulary = json.loads(Path(context.artifacts["words"]).read_text(encoding="utf-8"))
+        self.words = np.array(vocabulary["word"], dtype=object)
+        self.counts = np.array(vocabulary["count"])
+        forms = _module("forms", context.artifacts["forms"])
+        rules = forms.Rules.loads(vocabulary["rules"]) if vocabulary["rules"] else None
+        self.lookup = forms.Lookup(vocabulary["word"], rules)
+        self._documents = _module("documents", context.artifacts["documents"])
         lengths = np.sqrt(np.einsum("vd,vd->v", self.table, self.table))
         self.lengths = np.maximum(lengths, TINY)
         self.subwords = None
         if "subwords" in context.artifacts:
             module = _module("subwords", context.artifacts["subwords"])
-            ngrams = pq.read_table(context.artifacts["ngrams"])
-            grams = module.Grams(**json.loads(ngrams.schema.metadata[b"subwords"]))
+            buckets = np.load(context.artifacts["buckets"], allow_pickle=False)
             rows = np.load(context.artifacts["rows"], mmap_mode="r", allow_pickle=False)
-            self.subwords = module.Subwords(grams, ngrams["bucket"].to_numpy(), rows)
+            self.subwords = module.Subwords(module.Grams(**vocabulary["grams"]), buckets, rows)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -51,11 +53,15 @@ class WordVectors(PythonModel):
 
         A word is looked up as it is written, then as the tokenization of the training text would write it: in lower
         case, composed (NFC), and so on. Parameters: `what` is "neighbors" (the `k` nearest, with their cosine
-        similarities), "vectors", or "analogies". For analogies each `word` is three words, such as "man king woman",
-        and its neighbours answer: what is to woman as king is to man? Raises MlflowException for other parameters.
+        similarities), "vectors", "analogies" or "documents". For analogies each `word` is three words, such as "man
+        king woman", and its neighbours answer: what is to woman as king is to man? For documents each `word` is a text,
+        and its vector that of its words in the vocabulary, by smooth inverse frequency. Raises MlflowException for
+        other parameters.
         """
         what, k = _asked(params or {})
         asked = model_input["word"].astype(str).tolist()
+        if what == "documents":
+            return self._texts(asked)
         found = self._found([text.split() if what == "analogies" else [text] for text in asked], what)
         known = [all(row >= 0 for row, _ in words) for words in found]
         answers = pd.DataFrame({"word": asked, "known": known})
@@ -71,6 +77,17 @@ class WordVectors(PythonModel):
         answers["neighbors"] = [words for words, _ in near]
         answers["similarities"] = [cosines for _, cosines in near]
         return answers
+
+    @functools.cached_property
+    def documents(self) -> Any:
+        """Return what makes vectors of texts; it is prepared when the first is asked for."""
+        return self._documents.Documents(self.table, self.counts)
+
+    def _texts(self, texts: list[str]) -> pd.DataFrame:
+        ids = self.lookup.ids
+        known = [[ids[word] for word in words if word in ids] for words in self.lookup.forms(texts)]
+        vectors = self.documents.vectors(known).tolist()
+        return pd.DataFrame({"word": texts, "known": [bool(rows) for rows in known], "vector": vectors})
 
     def _found(self, asked: list[list[str]], what: str) -> list[list[Found]]:
         """Return the words of each question."""

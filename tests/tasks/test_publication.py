@@ -28,9 +28,11 @@ from tasks.tracking.contents.vectors import vectors_of
 from tasks.tracking.run import Run, legible
 from tasks.tracking.session import Tracker
 from tasks.vectors import tables as vector_tables
+from tests.support.consumers import installed, said
 from tests.support.runs import finish_run, start_run
 from tests.support.trained import TEXT, finished_stages
 from tests.support.word2vec_files import read_binary, read_text
+from w2v_core.measures.documents import Documents
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -262,10 +264,23 @@ def test_the_model_completes_analogies(model) -> None:
         ask(model, ["alpha0 beta0"], what="analogies")
 
 
+def test_the_model_gives_vectors_of_texts(model) -> None:
+    """They are those of the core, without unknown words; a text of such alone is not known."""
+    text, nothing = ask(model, ["Alpha0, zebra: BETA1!", "zebra"], what="documents")
+    rows = [WORDS.index("alpha0"), WORDS.index("beta1")]
+    expected = Documents(clustered().astype(np.float32), np.arange(60, 0, -1)).vectors([rows])[0]
+
+    assert text["known"]
+    assert text["vector"] == expected.tolist()
+    assert nothing == {"word": "zebra", "known": False, "vector": [0] * len(expected)}
+
+
 @pytest.mark.parametrize("params", [{"what": "synonyms"}, {"k": 0}])
 def test_the_model_refuses_what_it_cannot_do(model, params: dict[str, Any]) -> None:
     """The message names the valid queries."""
-    with pytest.raises(Exception, match=r"expected what = neighbors or vectors or analogies and k ≥ 1; found"):
+    with pytest.raises(
+        Exception, match=r"expected what = neighbors or vectors or analogies or documents and k ≥ 1; found"
+    ):
         ask(model, ["beta1"], **params)
 
 
@@ -284,7 +299,29 @@ def test_the_model_is_code_and_data(published: Published) -> None:
     assert not {"tasks", "w2v_core", "configs"} & {
         line.split()[1] for line in tracking_models.CODE.read_text().splitlines() if "import" in line
     }
-    assert [line.split("==")[0] for line in requirements] == ["mlflow", "numpy", "pandas", "pyarrow"]
+    assert [line.split("==")[0] for line in requirements] == ["mlflow-skinny", "numpy", "pandas"]
+
+
+@pytest.mark.long
+def test_the_model_opens_where_its_requirements_are_and_nothing_else(
+    published: Published, model, tmp_path: Path
+) -> None:
+    """In an environment of mlflow-skinny, NumPy and pandas it gives neighbours and vectors of texts as here."""
+    folder = published.client.get_model_version("vectors", "1").source
+    python = installed(tmp_path / "env", *Path(folder, "requirements.txt").read_text().split())
+    code = """
+import json, sys, pandas
+from mlflow import pyfunc
+model = pyfunc.load_model(sys.argv[1])
+asked = pandas.DataFrame({"word": ["BETA1"]})
+found = [model.predict(asked, params={"what": what}) for what in ("neighbors", "documents")]
+print(json.dumps([each.to_dict("records")[0] for each in found] + ["pyarrow" in sys.modules]))
+"""
+    near, text, pyarrow = json.loads(said(python, code, folder))
+
+    assert not pyarrow
+    assert near == ask(model, ["BETA1"])[0]
+    assert text == ask(model, ["BETA1"], what="documents")[0]
 
 
 def test_models_are_found_by_what_judged_them(published: Published) -> None:
