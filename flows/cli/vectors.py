@@ -91,6 +91,13 @@ def serve(
             help="Listen at this address of the machine, or at 0.0.0.0 (all of them); needs a password.",
         ),
     ] = "127.0.0.1",
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Search by this index of the vectors, from `w2v export FOLDER --format usearch`; exact by default.",
+        ),
+    ] = None,
     workspace: Workspace = Path("workspace"),
 ) -> None:
     """Serve vectors, neighbours and analogies over HTTP.
@@ -100,7 +107,7 @@ def serve(
     """
     from flows.serving import app
 
-    app.serve(workspace, run, port, host)
+    app.serve(workspace, run, port, host, index)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Load the vectors of a run, and answer neighbours and analogies with them."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from tasks.engine import store
 from tasks.engine.store import LATEST, MANIFEST, Dataset, Latest, Store
 from tasks.errors import InputError, UnknownWord
 from tasks.evaluation.judging import Query, Space
+from tasks.text import normalization
 from tasks.vectors import tables
 from tasks.vectors.tables import WordVectors
 
@@ -110,6 +111,32 @@ def nearest(space: Space, query: Query, k: int) -> list[list[Named]]:
     found = space.vectors.nearest(query.unit, query.row[:, None], k + MORE)
     ranked = space.vectors.ranked(query.unit, found, k)
     return [_named(space, *answer) for answer in zip(*ranked, strict=True)]
+
+
+def nearest_to(space: Space, queries: np.ndarray, without: Sequence[Set[int]], k: int) -> list[list[Named]]:
+    """Return the k words most similar to each vector (Q, D), without the rows that its set names.
+
+    For the vector of a word and its own row, the bits are those of `nearest`.
+    """
+    most = k + max(map(len, without), default=0)
+    found = space.vectors.nearest(queries, np.empty((len(queries), 0), np.intp), most + MORE)
+    words, scores = space.vectors.ranked(queries, found, most)
+    kept = [~np.isin(row, list(out)) for row, out in zip(words, without, strict=True)]
+    return [_named(space, row[keep][:k], score[keep][:k]) for row, score, keep in zip(words, scores, kept, strict=True)]
+
+
+def documents_of(space: Space, texts: Sequence[str | Sequence[str]]) -> list[list[int]]:
+    """Return the rows of each text's words, −1 for unknown ones: of a text as it is cut here, or of given words."""
+    rules, ids = space.lookup.rules, space.lookup.ids
+    cut = iter(normalization.forms([text for text in texts if isinstance(text, str)], rules) if rules else [])
+    found = []
+    for text in texts:
+        if isinstance(text, str):
+            words = next(cut) if rules else text.lower().split()
+            found.append([ids.get(word, -1) for word in words])
+        else:
+            found.append(space.lookup.rows(text))
+    return found
 
 
 def analogy(space: Space, a: str, b: str, c: str, k: int) -> Neighbors:

@@ -24,7 +24,9 @@ from flows.access.guard import App, Guard
 from flows.access.lock import Lock
 from flows.access.network import LOOPBACK, hosts, names
 from flows.query import vectors
-from flows.serving.schema import HEALTH, SCORES, Served, app, threads
+from flows.serving.index import indexed
+from flows.serving.limits import Served
+from flows.serving.schema import HEALTH, SCORES, app, threads
 from tasks.errors import PipelineError
 from tasks.evaluation.judging import Space
 from tasks.tracking import address, registry
@@ -42,8 +44,9 @@ log = logging.getLogger("w2v")
 class LookedUp:
     """The served vectors: those of one run, or of the current `champion` or `MODEL@champion`."""
 
-    def __init__(self, workspace: Path, name: str) -> None:
-        self._uri, self._name = address.runs_of(workspace), name
+    def __init__(self, workspace: Path, name: str, index: Path | None = None) -> None:
+        """Load the vectors, and use the index in the folder. Raises InputError if it is that of other vectors."""
+        self._uri, self._name, self._index = address.runs_of(workspace), name, index
         self._silent = False  # whether the registry has stopped answering
         self._now = self._load(registry.run_id(self._uri, name))
 
@@ -57,7 +60,7 @@ class LookedUp:
         try:
             run_id = registry.run_id(self._uri, self._name)
             if run_id != self._now.run:
-                self._now = self._load(run_id)
+                self._now = self._load(run_id, again=True)
                 log.info("now serving: %s", self.about)
             self._silent = False
         except PipelineError as error:
@@ -78,11 +81,18 @@ class LookedUp:
         size = " × ".join(f"{number:,}" for number in self._now.learnt.table.shape)
         return f"{self._now.version or 'no version'}, run {self._now.run}, {size}"
 
-    def _load(self, run_id: str) -> Served:
+    def _load(self, run_id: str, *, again: bool = False) -> Served:
         learnt = vectors.of_run(self._uri, run_id, registered=registry.is_alias(self._name))
         version = Run(self._uri, run_id).record.data.tags.get(MODEL_VERSION, "")
-        words = len(learnt.words)
-        return Served(run_id, version, learnt, Space(learnt, SCORES // threads(words)))
+        space = Space(learnt, scores := SCORES // threads(len(learnt.words)))
+        if self._index:
+            try:
+                space.vectors = indexed(self._index, learnt, scores)
+            except PipelineError as error:
+                if not again:
+                    raise
+                log.warning("%s\nUntil then, search is exact.", error)
+        return Served(run_id, version, learnt, space)
 
 
 class Access:
@@ -123,14 +133,14 @@ class Access:
         return f"  browser  {self.lock.link(page + '/')}\n  shell    {shell}"
 
 
-def serve(workspace: Path, name: str, port: int, host: str = LOOPBACK) -> None:
+def serve(workspace: Path, name: str, port: int, host: str = LOOPBACK, index: Path | None = None) -> None:
     """Serve until Ctrl-C.
 
-    Raises TrackingError or InputError if there is no such run, PipelineError if the port is taken, or if other machines
-    may reach the server without a password.
+    Raises TrackingError or InputError if there is no such run or the index is of other vectors, PipelineError if the
+    port is taken, or if other machines may reach the server without a password.
     """
     access = Access(workspace, host)
-    source = LookedUp(workspace, name)
+    source = LookedUp(workspace, name, index)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the end of each response is delayed by 40 ms

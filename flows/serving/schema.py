@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from anyio.to_thread import current_default_thread_limiter
@@ -15,44 +15,15 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from flows.query import vectors
+from flows.serving import bodies
 from flows.serving.batches import Batches
-from tasks.errors import InputError, UnknownWord
-from tasks.evaluation.judging import Space
-from tasks.vectors.tables import WordVectors
+from flows.serving.limits import ANSWERS, MOST, NUMBERS, Refused, VectorSource, check, said
+from flows.serving.metrics import TYPE, Measured, Measures
+from tasks.errors import UnknownWord
 
 HEALTH = "/health"
-MOST = 1_000  # words, or neighbours of a word, in one request
-ANSWERS = 20_000  # words × neighbours in one request
-NUMBERS = 50_000  # words × dimensions in one request
 SCORES = 1 << 22  # scores in memory at a time, for all requests together
 FIRST = 200  # rank of the first word in the examples; more frequent words have little meaning
-
-
-class Served(NamedTuple):
-    """The vectors that are served at present."""
-
-    run: str
-    version: str  # of the registered model, "" if the run has none
-    learnt: WordVectors
-    space: Space
-
-
-class VectorSource(Protocol):
-    """Gives the vectors that are served at present."""
-
-    @property
-    def now(self) -> Served: ...
-
-    @property
-    def about(self) -> str: ...
-
-
-class Refused(InputError):
-    """The request is not valid."""
-
-
-class TooMuch(Refused):
-    """The request asks for more than is answered at once."""
 
 
 class Health(BaseModel):
@@ -122,6 +93,7 @@ def threads(words: int) -> int:
 def app(source: VectorSource) -> FastAPI:
     """Return the application; the schema is at /openapi.json, and / is a page that shows it without a network."""
 
+    measures = Measures(source)
     batches = Batches(threads(len(source.now.space)), SCORES // threads(len(source.now.space)))
 
     @asynccontextmanager
@@ -167,6 +139,10 @@ def app(source: VectorSource) -> FastAPI:
         words, dimensions = now.learnt.table.shape
         return Model(run=now.run, version=now.version, words=words, dimensions=dimensions)
 
+    @api.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+    def metrics() -> Response:
+        return Response(measures.page(), media_type=TYPE)
+
     @api.get(
         "/vectors",
         summary="The vector of each word, as it was trained",
@@ -175,24 +151,24 @@ def app(source: VectorSource) -> FastAPI:
     )
     def vector(word: Words) -> Response:
         now = source.now
-        _check("word", len(word), "dimensions", now.learnt.table.shape[1], NUMBERS)
+        check("word", len(word), "dimensions", now.learnt.table.shape[1], NUMBERS)
         rows = vectors.as_trained(now.space, now.learnt, word).tolist()
         answers = [Vector(word=each, vector=row) for each, row in zip(word, rows, strict=True)]
-        return _said(VectorAnswers(run=now.run, answers=answers))
+        return said(VectorAnswers(run=now.run, answers=answers))
 
     @api.get(
         "/neighbors", summary="The words most similar to each word", responses=unknown, response_model=NeighborAnswers
     )
     async def neighbors(word: Words, k: Many = 10) -> Response:
         now = source.now
-        _check("word", len(word), "k", min(k, len(now.space)), ANSWERS)
+        check("word", len(word), "k", min(k, len(now.space)), ANSWERS)
         if (now.space.rows(word) < 0).any():
             query = await run_in_threadpool(vectors.query_of, now.space, word)  # raises UnknownWord, with similar words
         else:
             query = now.space.query(word)
         found = await batches.nearest(now.space, query, k)
         answers = [Near(word=each, **_columns(near)) for each, near in zip(word, found, strict=True)]
-        return _said(NeighborAnswers(run=now.run, answers=answers))
+        return said(NeighborAnswers(run=now.run, answers=answers))
 
     @api.get("/analogy", summary="What is to c as b is to a", responses=unknown)
     def analogy(a: str, b: str, c: str, k: Many = 5) -> AnalogyAnswer:
@@ -200,6 +176,8 @@ def app(source: VectorSource) -> FastAPI:
         (found,) = vectors.analogy(now.space, a, b, c, k).values()
         return AnalogyAnswer(run=now.run, **_columns(found))
 
+    api.include_router(bodies.router(source, unknown))
+    api.add_middleware(Measured, measures=measures, paths={"/", *api.openapi()["paths"]})
     return api
 
 
@@ -212,24 +190,13 @@ async def _known(request: Request) -> None:
         raise Refused(f"{unknown[0]:.60}\nexpected  {listed}\nfound     a parameter that {route.path} does not have")
 
 
-def _said(answer: BaseModel) -> Response:
-    """Return the answer as JSON directly, since FastAPI would validate and copy it again."""
-    return Response(answer.model_dump_json().encode(), media_type="application/json")
-
-
-def _check(parameter: str, words: int, name: str, each: int, most: int) -> None:
-    """Raise TooMuch, with the number of words that one request may have."""
-    if words * each > most:
-        raise TooMuch(
-            f"{parameter}\nexpected  words × {name} up to {most:,}\nfound     {words:,} × {each:,}\n"
-            f"Ask for {max(1, most // each):,} words at once."
-        )
-
-
 def _sentence(wrong: dict[str, Any]) -> str:
     """Return pydantic's error about a parameter in the form of our errors: parameter, expected, found."""
-    name, missing = wrong["loc"][1], wrong["type"] == "missing"
-    expected = f"?{name}=…" if missing else wrong["msg"].replace("Input should be ", "")
+    in_body, missing = wrong["loc"][0] == "body", wrong["type"] == "missing"
+    name = ".".join(str(part) for part in wrong["loc"][1:] if wrong["type"] != "json_invalid") or "body"
+    expected = (
+        (f"{name} in JSON" if in_body else f"?{name}=…") if missing else wrong["msg"].replace("Input should be ", "")
+    )
     found = "nothing" if missing else f"{wrong['input']!r:.60}"
     return f"{name}\nexpected  {expected}\nfound     {found}"
 
@@ -251,5 +218,12 @@ def _page(api: FastAPI, source: VectorSource) -> str:
         "/vectors": f"/vectors?word={a}",
         "/neighbors": f"/neighbors?word={a}&word={b}&k=5",
         "/analogy": f"/analogy?a={a}&b={b}&c={c}",
+        "/metrics": "/metrics",
     }
-    return page.get_template("serving.html").render(about=source.about, schema=api.openapi(), examples=examples)
+    sent = {
+        "/neighbors": {"queries": words[first : first + 2], "k": 5, "exclude": words[first + 2 : first + 3]},
+        "/embed": {"texts": [" ".join(words[first : first + 3])]},
+    }
+    return page.get_template("serving.html").render(
+        about=source.about, schema=api.openapi(), examples=examples, bodies=sent
+    )

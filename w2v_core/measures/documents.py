@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 A = 1e-3
 LENGTH = 20  # L, words
-CHUNK = 8_192  # rows of the table at a time
+CHUNK = 1_024  # rows of the table at a time
 WEIGHTINGS = ("sif", "mean")
 
 

@@ -17,17 +17,17 @@ import psutil
 import pytest
 
 from flows.access import admission
-from flows.serving import schema
+from flows.serving import limits, schema
 from tests.support.servers import is_let_go
 
-ROOM = 50  # MB
+ROOM = 64  # MB
 # a process of its own, whose memory is that of the server
 SERVER = """
 import asyncio, socket, sys
 import numpy as np, uvicorn
 from threadpoolctl import threadpool_limits
 from flows.access import admission
-from flows.serving import schema
+from flows.serving import limits, schema
 from tests.support.servers import is_let_go
 from tasks.evaluation.judging import Space
 from tasks.vectors.tables import WordVectors
@@ -36,7 +36,7 @@ words = [f"word{row}" for row in range(len(table))]
 learnt = WordVectors(words, np.zeros(len(words), np.int64), table)
 space = Space(learnt, schema.SCORES // schema.threads(len(words)))
 class Source:
-    now, about = schema.Served("run", "vectors/1", learnt, space), "a table"
+    now, about = limits.Served("run", "vectors/1", learnt, space), "a table"
 door = socket.create_server(("127.0.0.1", 0))
 print(door.getsockname()[1], flush=True)
 inside = admission.Bounded(schema.app(Source()), schema.HEALTH)
@@ -82,13 +82,17 @@ def serving(folder: Path, words: int, dimensions: int, patience: float = 60) -> 
 
 def ask_for_all(server: Server, dimensions: int, clients: int) -> tuple[float, set[int]]:
     """Return the growth of memory in MB, at most, while several clients send the largest requests; and the statuses."""
-    few, many = schema.ANSWERS // schema.MOST, schema.MOST
+    few, many = limits.ANSWERS // limits.MOST, limits.MOST
     words = [f"word=word{row}" for row in range(many)]
     ask = [
         f"/neighbors?k={few}&{'&'.join(words)}", f"/neighbors?k={many}&{'&'.join(words[:few])}",
-        f"/vectors?{'&'.join(words[: schema.NUMBERS // dimensions])}",
+        f"/vectors?{'&'.join(words[: limits.NUMBERS // dimensions])}",
         f"/analogy?a=word1&b=word2&c=word3&k={many}",
     ]  # fmt: skip
+    bodies = {
+        "/neighbors": {"queries": [[0.5] * dimensions] * min(many, limits.NUMBERS // dimensions), "k": few},
+        "/embed": {"texts": ["word1 word2 " * 80] * (limits.NUMBERS // dimensions)},
+    }
     assert server.answers()
     before, most = server.memory(), 0.0
     with (
@@ -96,6 +100,7 @@ def ask_for_all(server: Server, dimensions: int, clients: int) -> tuple[float, s
         httpx.Client(base_url=server.address, trust_env=False, timeout=600) as client,
     ):
         asked = [pool.submit(client.get, path) for path in ask for _ in range(clients)]
+        asked += [pool.submit(client.post, path, json=body) for path, body in bodies.items() for _ in range(clients)]
         while not all(each.done() for each in asked):
             most = max(most, server.memory() - before)
             time.sleep(0.01)
@@ -153,7 +158,7 @@ def gone(connection: socket.socket) -> bool:
 
 def test_who_reads_nothing_is_let_go(server: Server) -> None:
     """A client that does not read a large response is disconnected; others are answered meanwhile."""
-    words = "&".join(f"word=word{row}" for row in range(schema.MOST))
+    words = "&".join(f"word=word{row}" for row in range(limits.MOST))
     with ExitStack() as stack:
         deaf = []
         for _ in range(admission.SLOTS):
