@@ -41,7 +41,8 @@ def neighbors(
     from tasks.evaluation.judging import Space
 
     learnt, origin = vectors.found(workspace, run, epoch)
-    found = vectors.neighbors(Space(learnt), words, k)
+    space = Space(learnt)
+    found = vectors.neighbors(space, words, k)
     if as_json:
         from flows.cli.output.shapes import Neighbors, near, print_json
 
@@ -51,6 +52,7 @@ def neighbors(
         from flows.cli.output import tables
 
         tables.tell(origin)
+        tables.tell_unseen(vectors.unseen(space, words))
         tables.show_neighbors(found)
 
 
@@ -67,7 +69,8 @@ def analogy(
     from tasks.evaluation.judging import Space
 
     learnt, origin = vectors.found(workspace, run, epoch)
-    found = vectors.analogy(Space(learnt), a, b, c, k)
+    space = Space(learnt)
+    found = vectors.analogy(space, a, b, c, k)
     if as_json:
         from flows.cli.output.shapes import Analogy, near, print_json
 
@@ -77,6 +80,7 @@ def analogy(
         from flows.cli.output import tables
 
         tables.tell(origin)
+        tables.tell_unseen(vectors.unseen(space, [a, b, c]))
         tables.show_neighbors(found)
 
 

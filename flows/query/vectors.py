@@ -147,6 +147,11 @@ def analogy(space: Space, a: str, b: str, c: str, k: int) -> Neighbors:
     return {f"{a} : {b} = {c} : …": _named(space, found.word[0], found.score[0])}
 
 
+def unseen(space: Space, words: Sequence[str]) -> list[str]:
+    """Return those of the words that are not in the vocabulary."""
+    return [word for word, row in zip(words, space.rows(words), strict=True) if row < 0]
+
+
 def as_trained(space: Space, learnt: WordVectors, words: Sequence[str]) -> np.ndarray:
     """Return the vector of each word (words, D), of the length that it has. Raises UnknownWord."""
     row = query_of(space, words).row

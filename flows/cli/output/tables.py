@@ -40,6 +40,13 @@ def tell(origin: object) -> None:
     print(visible(f"of {origin}"), file=sys.stderr)
 
 
+def tell_unseen(words: Sequence[str]) -> None:
+    """Print, to standard error, which words are answered by their n-grams: one may be misspelt."""
+    if words:
+        listed = ", ".join(words)
+        print(visible(f"not in the vocabulary, so answered by their n-grams: {listed}"), file=sys.stderr)
+
+
 def show_neighbors(neighbors: Mapping[str, Sequence[tuple[str, float]]]) -> None:
     """Print one line a word: its neighbours, nearest first, with their cosine similarity."""
     rows = []

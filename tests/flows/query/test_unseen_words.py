@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient, pyfunc
 
 from configs.schema import Config, Evaluation, Ingestion, Runtime
+from flows.cli.vectors import neighbors
 from flows.query import vectors
 from flows.serving.app import LookedUp
 from flows.serving.schema import app
@@ -144,3 +145,12 @@ def test_ngrams_are_certified(published: Published) -> None:
     tables = certificate.read(Run(f"sqlite:///{published.workspace}/mlflow.db", published.run))["tables"]
 
     assert tables.keys() == {"words", "input", "output", "subwords"}
+
+
+def test_the_command_says_who_was_never_seen(published: Published, capsys: pytest.CaptureFixture[str]) -> None:
+    """To standard error, since a word may be misspelt; the answer is on standard output alone."""
+    neighbors(["alphabet", "beta3"], 3, "champion", None, False, published.workspace)
+    said = capsys.readouterr()
+
+    assert said.err.splitlines()[1:] == ["not in the vocabulary, so answered by their n-grams: alphabet"]
+    assert "alphabet" in said.out
