@@ -2,8 +2,8 @@
 
 `cli.md` from the commands, `config.md` from the schema, `datasets.md` from the contracts, `metrics-and-tags.md` from
 the names that are written to MLflow, `errors.md` from the classes, `formats.md` from the tables of formats, `json.md`
-from the shapes. What the code does not say (what a column means, when a tag is set) is said in `meanings.py`; a column
-without a meaning is a KeyError.
+from the shapes, and `notebook.ipynb` from the page docs/how-to/notebook.md. What the code does not say (what a column
+means, when a tag is set) is said in `meanings.py`; a column without a meaning is a KeyError.
 
 It is a script beside its pages and no module of `flows`: no user runs it, and no wheel needs it.
 """
@@ -155,6 +155,20 @@ def file_formats() -> str:
     return formats.page(json.loads((PROJECT / formats.RUN).read_text(encoding="utf-8")))
 
 
+def notebook() -> str:
+    """The page about notebooks as one: its text as Markdown cells, its blocks as cells of code."""
+    text = (FOLDER.parent / "how-to" / "notebook.md").read_text(encoding="utf-8")
+    cells: list[dict[str, Any]] = []
+    for number, part in enumerate(re.split(r"^```(?:python)?$", text, flags=re.MULTILINE)):
+        kind = "code" if number % 2 else "markdown"
+        about = {"execution_count": None, "outputs": []} if kind == "code" else {}
+        lines = part.strip().splitlines(keepends=True)
+        cells.append({"cell_type": kind, "id": f"cell-{number}", "metadata": {}, **about, "source": lines})
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(book, indent=1, ensure_ascii=False) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli,
     "config.md": config,
@@ -163,6 +177,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": error_classes,
     "json.md": answers,
     "formats.md": file_formats,
+    "notebook.ipynb": notebook,
 }
 
 

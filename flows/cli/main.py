@@ -10,6 +10,7 @@ import traceback
 
 from flows.cli import retraining, configs, runs, vectors, models, workspace, service  # isort: skip (the order of --help)
 from flows.cli.app import app
+from flows.servers import systems
 from flows.servers.settings import quiet
 from tasks.display.terminal import visible
 from tasks.engine.interrupts import hung_up
@@ -25,6 +26,7 @@ def main() -> None:
     quiet()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
     try:
+        systems.check()
         with hung_up():
             app()
     except SystemExit as end:

@@ -3,14 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from nbclient import NotebookClient
+from prefect.settings import PREFECT_API_URL
 
 from configs.schema import Config
 from configs.writing import toml
+from flows import notebook as functions
 from flows.query import frames, vectors
 from flows.retrain import retrain
+from tasks.engine import scratch
 from tasks.errors import InputError, TrackingError
 from tasks.tracking import address
 from tests.support.pages import blocks
@@ -36,6 +41,9 @@ def notebook(config: Config, said: dict[str, Any], tmp_path: Path, monkeypatch: 
         monkeypatch.chdir(tmp_path)
         (tmp_path / "workspace").symlink_to(config.runtime.workspace)
         (tmp_path / "own.toml").write_text(toml(config, "the same"))
+        monkeypatch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
+        monkeypatch.setattr(scratch, "settle", lambda workspace: None)  # it would last as long as the tests
+        monkeypatch.setattr(functions, "_quiet", lambda: None)
         for block in blocks(PAGE, "python"):
             exec(compile(block, str(PAGE), "exec"), said)
     return said
@@ -48,6 +56,25 @@ def test_the_page_runs(notebook: dict[str, Any]) -> None:
     assert done.loc[notebook["best"], "loss/held_out"] == done["loss/held_out"].min()
     assert notebook["again"].run_id == notebook["done"].query("seed == 31").index[0]
     assert notebook["near"].index.names == ["word", "rank"]
+    assert notebook["planned"]["reused"].all()
+
+
+@pytest.mark.long
+def test_a_kernel_runs_the_notebook(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page as a notebook, in a kernel of its own: every cell ends, and shows a table or a text."""
+    retrain(config.model_copy(update={"seed": 31}))
+    (tmp_path / "workspace").symlink_to(config.runtime.workspace)
+    (tmp_path / "own.toml").write_text(toml(config, "the same"))
+    monkeypatch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
+    book = nbformat.read(PROJECT / "docs" / "reference" / "notebook.ipynb", as_version=4)
+    NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    shown = ["".join(out.get("text", "") + str(out.get("data", "")) for out in cell.outputs) for cell in cells]
+
+    assert all(cell.execution_count for cell in cells)
+    assert sum("text/html" in each for each in shown) >= 5
+    assert "seaa" in str(shown)
+    assert "worse ones not to the end" in shown[-1]
 
 
 def test_runs_are_those_of_mlflow(config: Config, notebook: dict[str, Any]) -> None:

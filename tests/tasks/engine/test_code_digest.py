@@ -1,6 +1,10 @@
 """The digest of a stage's code ignores prose and covers all code that the stage imports."""
 
 import ast
+import os
+import platform
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +15,7 @@ from pydantic import BaseModel
 from configs import schema
 from tasks.engine import code_digest as engine_code_digest
 from tasks.engine.code_digest import closure, code_digest, meaning, own_imports
+from tests.support.paths import PROJECT
 
 STAGES = [
     "ingestion.stage", "tokenization", "vocabulary", "windows", "training.stage", "evaluation.stage",
@@ -136,6 +141,29 @@ def test_every_python_gives_a_tree_the_same_text() -> None:
         " values=[(FormattedValue value=(Name id=str:'z') conversion=int:-1)]))(Constant value=str:'\\xe9')])"
         " simple=int:1)(FunctionDef name=str:'f' args=(arguments args=[(arg arg=str:'self')]) body=[(Pass)])])])"
     )
+
+
+def pythons() -> list[str]:
+    """Return the other versions of Python on this machine that start."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    found = [path for minor in range(11, 15) if (path := shutil.which(f"python3.{minor}"))]
+    found += map(str, sorted(pyenv.glob("3.1[1-4].*/bin/python3")))
+    asked = {path: subprocess.run([path, "--version"], capture_output=True, text=True) for path in found}
+    ours = f"Python {platform.python_version()}"
+    return [path for path, done in asked.items() if not done.returncode and done.stdout.strip() != ours]
+
+
+@pytest.mark.skipif(not pythons(), reason="no other Python from 3.11 to 3.14 is on this machine")
+def test_every_python_here_gives_every_stage_the_same_key() -> None:
+    """A store that one version has filled is reused by another; no package is needed to tell."""
+    stages = [f"tasks.{name}" for name in STAGES]
+    code = f"from tasks.engine.code_digest import code_digest\nprint(*map(code_digest, {stages}))"
+    told = {
+        python: subprocess.run([python, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+        for python in pythons()
+    }
+
+    assert {digests.strip() for digests in told.values()} == {" ".join(map(code_digest, stages))}
 
 
 def test_real_stages_follow_what_they_import() -> None:
