@@ -73,17 +73,8 @@ services:
   w2v:
     build:
       context: {project}
-      dockerfile_inline: |
-        FROM python:{python}-slim
-        WORKDIR /srv/w2v
-        COPY requirements.lock .
-        RUN pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock
-        COPY pyproject.toml README.md LICENSE ./
-        COPY configs configs
-        COPY w2v_core w2v_core
-        COPY tasks tasks
-        COPY flows flows
-        RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
+      dockerfile: Containerfile
+      args: {{PYTHON: "{python}"}}
     command: {command}
     network_mode: host
     init: true
@@ -129,10 +120,10 @@ def systemd(service: Service, webhook: str = WEBHOOK) -> str:
 def compose(service: Service, webhook: str = WEBHOOK) -> str:
     """Return a file for Docker Compose. Raises PipelineError outside of a checkout."""
     folders = [Path.cwd(), Path(service.config).parent, Path(service.workspace)]
-    if not (PROJECT / "requirements.lock").exists():
+    if not (PROJECT / "Containerfile").exists():
         raise PipelineError(
             "an image for Compose is built from the source\n"
-            f"expected  a checkout with its requirements.lock\nfound     the installed package in {PROJECT}\n"
+            f"expected  a checkout with its Containerfile\nfound     the installed package in {PROJECT}\n"
             "Run this command from a checkout (after `make`), or use systemd instead: w2v unit systemd."
         )
     outermost = dict.fromkeys(each for each in folders if not any(other in each.parents for other in folders))

@@ -41,15 +41,6 @@ def test_nothing_is_open_to_other_hosts() -> None:
     assert all("${W2V_PASSWORD" in secret for secret in secrets)
 
 
-def test_its_image_is_that_of_the_service() -> None:
-    """The same recipe builds both, so a file that one needs is not missing in the other."""
-    from flows.service.units import COMPOSE
-
-    recipe = services()["worker"]["build"]["dockerfile_inline"].replace("3.11-slim", "{python}-slim")
-
-    assert recipe.split() == COMPOSE.partition("dockerfile_inline: |")[2].partition("command:")[0].split()
-
-
 class Parts:
     """The services of the file as processes: their names are 127.0.0.1 and their ports are free ones."""
 

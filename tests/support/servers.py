@@ -190,7 +190,7 @@ def s3(folder: Path) -> Iterator[dict[str, str]]:
 class Postgres:
     """A PostgreSQL server for the role `w2v`, which owns its databases and is no superuser."""
 
-    PASSWORD = "in-no-log"
+    PASSWORD = "in-no-log-of-ours"  # as long as MLflow wants it of an administrator
     DATABASES = ("prefect", "mlflow", "prefect_of_service", "mlflow_of_service")
 
     def __init__(self, folder: Path, log: Path) -> None:
