@@ -16,6 +16,7 @@ from tasks.tracking.names import COMPARISONS
 
 OURS = "<title>w2v trace: "  # marks a page of ours, which may be overwritten
 NEAREST = 5  # neighbours shown in the terminal
+LONGEST = 40  # letters of a word in the file's name
 LISTED = 8  # words of a list in the terminal
 
 
@@ -30,9 +31,11 @@ def trace(
         ids = [registry.run_id(uri, run) for run in runs]
     else:
         of = registry.model(uri, model or registry.only_model(uri))
+        if not of.versions:
+            of.version("1")  # raises an InputError that lists what there is
         ids = [of.versions[number].run_id for number in sorted(of.versions, key=int)[-last:]]
     found = traces.trace([published.load(uri, run) for run in dict.fromkeys(ids)], words)
-    name = "-".join(["trace", *("".join(filter(str.isalnum, word)) for word in words[:3])]) + ".html"
+    name = "-".join(["trace", *("".join(filter(str.isalnum, word))[:LONGEST] for word in words[:3])]) + ".html"
     target = output or workspace / COMPARISONS / name
     outputs.place_text(target, page.traced(found))
     return found, target
@@ -77,7 +80,7 @@ def show(console: Console, found: Trace, target: Path) -> None:
             rows.append([
                 stop.period, f"{stop.occurrences:,}", f"{first.value:.3f}" if first else "",
                 f"{first.low:.3f} … {first.high:.3f}" if first else "", f"{last.value:.3f}" if last else "",
-                " ".join(stop.neighbors[:NEAREST]),
+                " · ".join(stop.neighbors[:NEAREST]),
             ])  # fmt: skip
         console.print(table(head, rows, right=("count",)))
     sure = [each for each in found.moved if each.sure]
