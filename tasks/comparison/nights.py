@@ -84,20 +84,21 @@ def keep(config: Config, run: Run, documents: Dataset, vocabulary: Dataset, took
 
     A reproduction and a candidate of a sweep are no nights.
     """
-    model, tags = config.tracking.registered_model, run.record.data.tags
-    if not {PARENT, REPRODUCES} & tags.keys():
-        counted = recorded(VocabularyFacts, vocabulary)
-        size = {"documents": documents.manifest.account.written, "tokens": counted["occurrences"]}
-        stages = {stage: round(seconds, 2) for stage, seconds in took.items()}
-        with _no_failure():
+    counted = recorded(VocabularyFacts, vocabulary)
+    size = {"documents": documents.manifest.account.written, "tokens": counted["occurrences"]}
+    stages = {stage: round(seconds, 2) for stage, seconds in took.items()}
+    with _no_failure():
+        if not {PARENT, REPRODUCES} & run.record.data.tags.keys():
             run.tag({NIGHT: json.dumps({"stages": stages, "size": size | {"words": counted["words"]}})})
-            remake(Path(config.runtime.workspace), run.uri, model)
+            remake(Path(config.runtime.workspace), run.uri, config.tracking.registered_model)
 
 
 def remake(workspace: Path, uri: str, name: str) -> None:
     """Write the page of a model into the workspace, keep it with the newest run, and link it on Prefect's page."""
     with _no_failure():
         model = registry.model(uri, name)
+        if not model.versions:
+            return
         page, run = html(model), Run(uri, model.versions[max(model.versions, key=int)].run_id)
         with TemporaryDirectory() as folder:
             (Path(folder) / NIGHTS).write_text(page, encoding="utf-8")

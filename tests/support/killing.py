@@ -22,6 +22,7 @@ from mlflow.entities import Run
 from tasks.datasets.verified import NOTE
 from tasks.tracking import registry
 from tasks.tracking.client import reached
+from tasks.tracking.names import NIGHTS
 from tests.support.retraining import attempt, prepare
 
 FRESH = multiprocessing.get_context("forkserver")  # a new process each time, which need not import everything again
@@ -116,7 +117,9 @@ def state_of(workspace: Path) -> dict[str, Any]:
         "models": sorted(model_of(workspace, each.name, runs) for each in client.search_registered_models()),
         "store": [path for path in store if not path.endswith((".lock", NOTE))],
         "files": sorted(named(path.relative_to(workspace)) for path in workspace.glob("sweeps/*")),
-        "leftovers": [path.name for path in workspace.rglob("*") if "partial" in path.name]
+        "leftovers": [
+            path.name for path in workspace.rglob("*") if "partial" in path.name and "nights" not in path.name
+        ]
         + [path.name for path in workspace.glob("unpublished/*")]
         + [path.name for path in workspace.glob("waiting/*.json")]
         + [path.name for path in workspace.glob("tmp")],
@@ -173,7 +176,8 @@ def named(path: Path) -> str:
 
 
 def artifacts(folder: Path) -> list[str]:
-    return sorted(named(path.relative_to(folder)) for path in folder.rglob("*"))
+    """Return the files, without the page of nights, which the next night makes again."""
+    return sorted(named(path.relative_to(folder)) for path in folder.rglob("*") if path.name != NIGHTS)
 
 
 class Undisturbed(NamedTuple):
