@@ -23,8 +23,8 @@ from tasks.vectors import tokenizer
 from tasks.vectors.about import NOTHING, About, card
 from tasks.vectors.writing import Counts, Table
 
-WEIGHTS, TOKENIZER, CARD = "model.safetensors", "tokenizer.json", "README.md"
-FILES = (WEIGHTS, TOKENIZER, "config.json", "modules.json", "config_sentence_transformers.json", CARD)
+WEIGHTS, TOKENIZER, CONFIG, CARD = "model.safetensors", "tokenizer.json", "config.json", "README.md"
+FILES = (WEIGHTS, TOKENIZER, CONFIG, "modules.json", "config_sentence_transformers.json", CARD)
 TENSOR = "embeddings"
 TAGS = ["word2vec", "static-embeddings", "model2vec", "sentence-transformers"]
 USES = """
@@ -53,7 +53,7 @@ def write(
         "model_type": "model2vec", "architectures": ["StaticModel"], "normalize": False, "seq_length": 1_000_000,
         "hidden_dim": table.shape[1], "embedding_dtype": "float32", "w2v": about.origin,
     }  # fmt: skip
-    _dump(folder / "config.json", config)
+    _dump(folder / CONFIG, config)
     _dump(
         folder / "modules.json",
         [{"idx": 0, "name": "0", "path": ".", "type": "sentence_transformers.models.StaticEmbedding"}],

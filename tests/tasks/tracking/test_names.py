@@ -54,13 +54,16 @@ def _single(node: ast.AST | None) -> Iterator[tuple[str, int]]:
 PATTERN = re.compile("|".join(re.sub(r"\\{\w+\\}", r".+", re.escape(name.rstrip("/"))) for name in KNOWN))
 
 
+OTHERS = {("tasks/vectors/huggingface.py", "config.json")}  # a name that another program gave, by chance the same
+
+
 def test_each_name_is_a_literal_once() -> None:
     """No module but `names` has a tag, metric, parameter or artifact folder of MLflow's as a literal."""
     found = [
         f"{path.relative_to(PROJECT)}:{line}: {text!r}"
         for path in sources()
         for text, line in literals(ast.parse(path.read_text(encoding="utf-8")))
-        if PATTERN.fullmatch(text.rstrip("/"))
+        if PATTERN.fullmatch(text.rstrip("/")) and (path.relative_to(PROJECT).as_posix(), text) not in OTHERS
     ]
 
     assert not found
