@@ -78,7 +78,7 @@ def test_a_life_on_the_move(config: Config, tmp_path: Path) -> None:
 
     def export(place: Path) -> None:
         target = tmp_path / "exported.txt"
-        assert formats.WRITERS["text"](target, *vectors.load(place, done["first"])) == [target]
+        assert formats.write("text", target, vectors.load(place, done["first"])) == [target]
 
     def verified(place: Path) -> None:
         assert verify.examine(place, done["first"]) == 0
