@@ -186,9 +186,10 @@ def export(
     format: Annotated[
         Format | None,
         typer.Option(
-            help="By default from TARGET's ending: .txt .vec .bin .sql .ndjson (each also with .gz) .vocab .parquet "
-            ".npy .tsv. `huggingface` and `usearch` are folders, `fasttext-bin` is fastText's own .bin for vectors of "
-            "subwords."
+            metavar="FORMAT",
+            help=f"One of {', '.join(Format)}. By default from TARGET's ending: .txt .vec .bin .sql .ndjson (each also "
+            "with .gz) .vocab .parquet .npy .tsv. `huggingface` and `usearch` are folders, `fasttext-bin` is "
+            "fastText's own .bin for vectors of subwords.",
         ),
     ] = None,
     run: Run = None,
