@@ -4,7 +4,7 @@ Shapes   V words, D vector size; θ is (V, 2, D), so that the two vectors of a w
 Names    Mikolov's *input* and *output* vectors. The input vectors are the ones that are published and compared.
 
 With `parts`, the row of a word in the input table is but a part of its vector: the other parts are the rows of its
-n-grams (subwords.py). Whoever publishes or judges a model asks it for the whole vectors first (`composed`).
+n-grams (subwords.py). What publishes or judges a model asks it for the whole vectors first (`composed`).
 
                               input (V, D)                            output (V, D)
            skip-gram          v, the word as a center                 u, the word as a context

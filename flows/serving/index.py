@@ -61,5 +61,5 @@ def indexed(folder: Path, learnt: WordVectors, elements: int) -> Indexed:
 def _refused(folder: Path, found: str) -> InputError:
     return InputError(
         f"--index {folder}: cannot be used\nexpected  a folder that `w2v export` wrote of the vectors to be served\n"
-        f"found     {found}\nWrite it anew: w2v export {folder} --format usearch --force, with the same --run."
+        f"found     {found}\nWrite it again: w2v export {folder} --format usearch --force, with the same --run."
     )

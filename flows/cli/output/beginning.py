@@ -46,7 +46,8 @@ def write(
     Raises InputError if the source cannot be read, ConfigError if the file exists or the columns are not clear.
     """
     if items:
-        settings = [*OF_ITEMS, *settings]
+        given = {setting.partition("=")[0] for setting in settings}
+        settings = [*(each for each in OF_ITEMS if each.partition("=")[0] not in given), *settings]
     check_once(settings)
     name = name_of(source)
     file = output or Path(f"{name}.toml")

@@ -44,13 +44,14 @@ def test_init_finds_the_columns_of_items() -> None:
     Path("orders.csv").write_text("InvoiceDate,InvoiceNo,SKU\n2026-01-02,1,red wine\n2026-01-03,1,blue cheese\n")
     Path("odd.csv").write_text("a,b\n1,2\n")
     done, unclear = ask("init", "orders.csv", "--items"), ask("init", "odd.csv", "--items")
+    near = ask("init", "orders.csv", "--items", "--set", "windows.window=3", "-o", "near.toml")
     config = load("orders.toml")
 
     assert done.exit_code == 0, done.exception
     assert 'found by its name: ingestion.session_column="InvoiceNo"' in done.output
     assert "red wine · blue cheese" in done.output
     assert config.tokenization.kind == "items"
-    assert config.windows.window == "document"
+    assert (config.windows.window, load("near.toml").windows.window) == ("document", 3), near.exception
     assert (config.ingestion.session_column, config.ingestion.text_column, config.ingestion.time_column) == (
         "InvoiceNo", "SKU", "InvoiceDate",
     )  # fmt: skip

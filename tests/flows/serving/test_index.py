@@ -70,7 +70,7 @@ def test_an_index_of_other_vectors_is_refused(folder: Path, tmp_path: Path) -> N
         "found     an index of other": LEARNT._replace(words=[*WORDS[1:], "x"]),
     }
     for said, learnt in others.items():
-        with pytest.raises(InputError, match=rf"(?s)--index .*{said}.*Write it anew: w2v export .* --format usearch"):
+        with pytest.raises(InputError, match=rf"(?s)--index .*{said}.*Write it again: w2v export .* --format usearch"):
             indexed(folder, learnt, ELEMENTS)
     with pytest.raises(InputError, match=r"--index .*cannot be used"):
         indexed(tmp_path, LEARNT, ELEMENTS)
