@@ -68,7 +68,7 @@ def read_scenarios() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
 
 def peer_of(scenario: dict[str, Any]) -> str:
     """The contestant with which we are compared item by item; "" for none. Subwords are fastText's."""
-    return "" if not scenario["peer"] else FASTTEXT if scenario.get("max_n") else PEER
+    return "" if not scenario.get("peer", True) else FASTTEXT if scenario.get("max_n") else PEER
 
 
 def write_page() -> None:
