@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 CONFIG ?= configs/quickstart.toml
-WORKERS ?= 3
+WORKERS ?= 4
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 retrain: .venv/ready
 	$(BIN)/w2v retrain $(CONFIG) $(ARGS)
 
-# Three workers on two cores, as many tests wait for servers; a file stays with one worker, for its module fixtures.
+# Four workers on two cores, as many tests wait for servers; a file stays with one worker, for its module fixtures.
 # In the order of the folders: those that start servers take longest and come first.
 test: .venv/tools
 	$(BIN)/ruff check .

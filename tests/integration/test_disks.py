@@ -81,6 +81,7 @@ def told(words: list[str]) -> tuple[int, str]:
     return (main._code(failed), main._message(failed)) if failed else (result.exit_code, "")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
 def test_a_disk_that_fills_up_during_a_retraining(own: Path, corpus: Path, disk: Path) -> None:
     """One message and exit code 1; the same command goes on once there is room, and nothing half written is left."""

@@ -135,6 +135,7 @@ def test_an_image_needs_the_source(installed: Installed) -> None:
     assert f"ExecStart={installed.programs}/w2v up" in installed.run("w2v", "unit", "systemd", "topics.toml")
 
 
+@pytest.mark.long
 def test_a_service_and_its_worker(installed: Installed) -> None:
     """Up, a run by the worker with a relative path, a new deployment, status, down."""
     ports = ["--prefect-port", str(installed.prefect), "--mlflow-port", str(installed.mlflow)]

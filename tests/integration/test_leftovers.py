@@ -78,6 +78,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("prefect_server")
 def test_nothing_is_left_outside_the_workspace(machine: Machine, own: Path, corpus: Path) -> None:
     """A retraining with a temporary server, its reproduction, and a question to its vectors."""

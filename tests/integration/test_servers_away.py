@@ -106,6 +106,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Iterator[Sit
                 work.communicate()
 
 
+@pytest.mark.long
 def test_both_servers_restart_in_the_middle_of_the_training(site: Site) -> None:
     """The training continues; in the end MLflow has each point of the curve once, and Prefect the complete record."""
     work = site.w2v("retrain")

@@ -18,16 +18,22 @@ from tests.support.paths import PROJECT
 
 PAGE = PROJECT / "docs" / "tutorial.md"
 ITEMS = PROJECT / "docs" / "tutorial-items.md"
+NUMBERED = list(enumerate(blocks(PAGE, "sh")))
 NAMES = PROJECT / "docs" / "reference" / "metrics-and-tags.md"
 
 
-@pytest.fixture(scope="module")
-def folder(prefect_server: None, database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all blocks have run, as one script; MLflow's tables, which take seconds to make, were there."""
+@pytest.fixture(scope="module", params=[slice(3, 7), pytest.param(slice(None), marks=pytest.mark.long)])
+def folder(
+    request: pytest.FixtureRequest, prefect_server: None, database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Where the blocks have run, as one script; MLflow's tables, which take seconds to make, were there.
+
+    By default those of the reader's own text until its second training, in a long test all.
+    """
     folder = tmp_path_factory.mktemp("tutorial")
     (folder / "workspace").mkdir()
     (folder / "workspace" / "mlflow.db").write_bytes(database.read_bytes())
-    script = "\n".join(f"echo '# block {number}'\n{block}" for number, block in enumerate(blocks(PAGE, "sh")))
+    script = "\n".join(f"echo '# block {number}'\n{block}" for number, block in NUMBERED[request.param])
     ours = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": ours, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
     command = ["bash", "-euo", "pipefail", "-c", f"exec 2>&1\n{script}"]
@@ -41,10 +47,13 @@ def test_it_says_what_the_page_says(folder: Path) -> None:
     """The same again is nothing to do, runs are compared, and the first version ends as the champion."""
     output = dict(re.findall(r"^# block (\d+)\n(.*?)(?=^# block|\Z)", (folder / "output").read_text(), re.M | re.S))
 
-    assert len(output) == len(blocks(PAGE, "sh"))
+    assert "training" in output["4"]
+    assert "version 1 is champion" in output["5"]
+    assert "version 2" in output["6"]
+    if len(output) < len(NUMBERED):
+        return
     assert "schema" in output["0"]
     assert "nothing to do" in output["2"]
-    assert "version 1 is champion" in output["5"]
     assert "P(B better)" in output["7"]
     assert "kept back" in output["8"]
     assert "version 2 is champion" in output["9"]
@@ -63,7 +72,7 @@ def test_every_name_in_mlflow_is_on_the_page(folder: Path) -> None:
         file.name for run in runs for file in (folder / "workspace" / "mlartifacts" / run / "artifacts").iterdir()
     }
 
-    assert len(runs) == 3
+    assert len(runs) in (2, 3)  # of all blocks, or of those that run by default
     for title, names in {"Metrics": metrics, "Tags": tags, "Artifacts": artifacts}.items():
         assert not [name for name in names if not re.fullmatch(known[title], name)], title
 
