@@ -11,6 +11,7 @@ import pandas as pd
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent
+PAGE = PROJECT / "docs" / "explanation" / "benchmarks.md"
 PEER, FASTTEXT, OURS = "gensim", "fastText", "ours"
 CORE = """\
 ## The core alone
@@ -71,21 +72,25 @@ def peer_of(scenario: dict[str, Any]) -> str:
     return "" if not scenario.get("peer", True) else FASTTEXT if scenario.get("max_n") else PEER
 
 
-def write_page() -> None:
+def page() -> str:
     """A section a scenario, then what the core itself does."""
     found = {file.stem: json.loads(file.read_text()) for file in (HERE / "results").glob("*.json")}
     _, scenarios = read_scenarios()
-    page = [
+    parts = [
         (HERE / "preface.md").read_text(),
         *(section(found[name]) for name in [*scenarios, "items"] if name in found),
     ]
     if "core" in found:
-        page.append(core(found["core"]))
+        parts.append(core(found["core"]))
     if "agreement" in found:
-        page.append(agreement(found["agreement"]))
+        parts.append(agreement(found["agreement"]))
     if "a-year" in found:
-        page.append(a_year(found["a-year"]))
-    (PROJECT / "docs" / "explanation" / "benchmarks.md").write_text("\n".join(page))
+        parts.append(a_year(found["a-year"]))
+    return "\n".join(parts)
+
+
+def write_page() -> None:
+    PAGE.write_text(page())
 
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
