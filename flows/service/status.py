@@ -26,7 +26,7 @@ LOOKED_FOR = ["retrain", "sweep", "reproduce", "backfill", "retain", "gc"]  # no
 UNAUTHORIZED = 401
 
 
-class Part(FrozenModel):
+class ServicePart(FrozenModel):
     name: str
     up: bool = Field(description="Whether it answers.")
     about: str = Field(description="Its process, since when, and how the one before ended.")
@@ -44,7 +44,7 @@ class FlowRun(FrozenModel):
 class Status(FrozenModel):
     up: bool = Field(description="Whether the service runs, and all its parts answer; the exit code is 1 if not.")
     since: str = Field(description="ISO 8601; empty if it does not run.")
-    parts: list[Part]
+    parts: list[ServicePart]
     next_run: FlowRun | None = Field(description="The next scheduled retraining, null if there is none.")
     runs: list[FlowRun] = Field(description="The last ones, newest first.")
     problems: list[str] = Field(description="What is wrong, with the way on.")
@@ -64,13 +64,20 @@ def look(workspace: Path) -> Status:
             "`w2v up` starts it" + (" again, `w2v down` stops them" if left else ""),
         ]
         return Status(
-            up=False, since="", parts=[], next_run=None, runs=[], problems=problems, workers="", remote=remote,
+            up=False,
+            since="",
+            parts=[],
+            next_run=None,
+            runs=[],
+            problems=problems,
+            workers="",
+            remote=remote,
             nights=[page.model_copy(update={"page": ""}) for page in kept(workspace)],
-        )  # fmt: skip
+        )
     place.enter(state)
     pages = place.links(state)
     parts = [
-        Part(name=name, up=answers(state, name), about=_life(state.lives.get(name)), page=pages.get(name, ""))
+        ServicePart(name=name, up=answers(state, name), about=_life(state.lives.get(name)), page=pages.get(name, ""))
         for name in PARTS
     ]
     coming, runs, answered = [], [], True
