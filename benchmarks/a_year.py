@@ -34,15 +34,28 @@ W2V = Path(sys.executable).parent / "w2v"
 DAY = 86_400_000  # milliseconds
 # of Prefect's tables, those that a flow run fills, with the column that names it or its task run
 TABLES = {
-    "flow_run": "id", "flow_run_state": "flow_run_id", "task_run": "flow_run_id", "task_run_state": "task_run_id",
-    "artifact": "flow_run_id", "log": "flow_run_id", "events": "resource_id", "event_resources": "event_id",
-}  # fmt: skip
+    "flow_run": "id",
+    "flow_run_state": "flow_run_id",
+    "task_run": "flow_run_id",
+    "task_run_state": "task_run_id",
+    "artifact": "flow_run_id",
+    "log": "flow_run_id",
+    "events": "resource_id",
+    "event_resources": "event_id",
+}
 SETTINGS = [
-    "name=nightly", "tracking.registered_model=vectors",
-    "ingestion.text_documents=line", "vocabulary.min_count=1", "vocabulary.subsample=0",
-    "training.vector_size=8", "training.epochs=3", "training.damping=0.5", "training.batch_size=32",
-    "notify.webhook=NOBODY", "retention.trash_days=0",
-]  # fmt: skip
+    "name=nightly",
+    "tracking.registered_model=vectors",
+    "ingestion.text_documents=line",
+    "vocabulary.min_count=1",
+    "vocabulary.subsample=0",
+    "training.vector_size=8",
+    "training.epochs=3",
+    "training.damping=0.5",
+    "training.batch_size=32",
+    "notify.webhook=NOBODY",
+    "retention.trash_days=0",
+]
 
 
 def main(nights: int) -> None:

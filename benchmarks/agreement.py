@@ -59,10 +59,18 @@ def main() -> None:
     gensim = next(contestants(options, {"peer": True, "architecture": "", "objective": ""}))
     defaults, scenarios = read_scenarios()
     cases = [
-        {**defaults, **scenarios[name], "epochs": EPOCHS, "threads": 1, "seed": seed, "shrink_windows": False,
-         "tree": True, "output": str(work / f"agreement-{name}-{seed}")}
+        {
+            **defaults,
+            **scenarios[name],
+            "epochs": EPOCHS,
+            "threads": 1,
+            "seed": seed,
+            "shrink_windows": False,
+            "tree": True,
+            "output": str(work / f"agreement-{name}-{seed}"),
+        }
         for name, seed in product(SCENARIOS, SEEDS)
-    ]  # fmt: skip
+    ]
     with ProcessPoolExecutor() as processes:
         for case in processes.map(partial(learn, text, gensim[1:]), cases):
             print(case["output"], flush=True)

@@ -73,9 +73,13 @@ def main() -> None:
             output = options.work.absolute() / f"{who}-items-{seed}"
             shutil.rmtree(f"{output}-workspace", ignore_errors=True)  # nothing is reused
             settings = {
-                **SCENARIO, "seed": seed, "window": WINDOW[who], "threads": os.cpu_count(), "ours": {},
+                **SCENARIO,
+                "seed": seed,
+                "window": WINDOW[who],
+                "threads": os.cpu_count(),
+                "ours": {},
                 "shrink_windows": False,
-            }  # fmt: skip
+            }
             measured = side_by_side.run(python, program, text, output, settings)
             judged[who] = judge(Space(side_by_side.read(output)), every[first:])
             found = {name: value for name, value in figures(judged[who], 1, 0).items() if name.startswith("sessions/")}

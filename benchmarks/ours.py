@@ -14,9 +14,17 @@ from tasks.engine.store import Dataset
 from tasks.vectors import tables
 
 SHARED = (
-    "architecture", "objective", "vector_size", "epochs", "negatives", "learning_rate", "min_learning_rate",
-    "min_n", "max_n", "buckets",
-)  # fmt: skip
+    "architecture",
+    "objective",
+    "vector_size",
+    "epochs",
+    "negatives",
+    "learning_rate",
+    "min_learning_rate",
+    "min_n",
+    "max_n",
+    "buckets",
+)
 
 
 def main(text: str, output: str, settings: dict) -> None:
@@ -31,7 +39,7 @@ def main(text: str, output: str, settings: dict) -> None:
             "runtime": {"workspace": output + "-workspace", "threads": settings["threads"]},
         },
         "benchmark",
-    )  # fmt: skip
+    )
     context = Context(runtime=config.runtime)
     seconds: dict[str, float] = {}
 

@@ -165,11 +165,14 @@ def agreement(record: dict[str, Any]) -> str:
     names = [name for name in record["rows"][0]["scores"] if not name.endswith("3cosmul")]
     head = ["", "", *(name.partition("/")[2] for name in names), "shared with itself", "with gensim"]
     rows = [
-        [f"{row['architecture']}, {row['objective']}", row["who"],
-         *(spread(row["scores"][name], ".3f") for name in names),
-         *(spread(row[name], ".1%") for name in ("shared with itself", "shared with gensim"))]
+        [
+            f"{row['architecture']}, {row['objective']}",
+            row["who"],
+            *(spread(row["scores"][name], ".3f") for name in names),
+            *(spread(row[name], ".1%") for name in ("shared with itself", "shared with gensim")),
+        ]
         for row in record["rows"]
-    ]  # fmt: skip
+    ]
     return AGREEMENT.format(**{**record, "rows": table(head, rows)})
 
 

@@ -18,10 +18,17 @@ def main(binary: str, text: str, output: str, settings: dict) -> None:
     with open(text) as stream:
         words = sum(len(line.split()) for line in stream) * settings["epochs"]
     options = {
-        "train": text, "output": output + ".vec", "size": settings["vector_size"], "window": settings["window"],
-        "negative": settings["negatives"], "sample": settings["subsample"], "min-count": settings["min_count"],
-        "alpha": settings["learning_rate"], "iter": settings["epochs"], "threads": settings["threads"],
-    }  # fmt: skip
+        "train": text,
+        "output": output + ".vec",
+        "size": settings["vector_size"],
+        "window": settings["window"],
+        "negative": settings["negatives"],
+        "sample": settings["subsample"],
+        "min-count": settings["min_count"],
+        "alpha": settings["learning_rate"],
+        "iter": settings["epochs"],
+        "threads": settings["threads"],
+    }
     command = ["stdbuf", "-oL", binary, *(str(each) for name, value in options.items() for each in ("-" + name, value))]
     started = counted = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -109,8 +109,11 @@ def prepare(config: Config) -> dict[str, Any]:
     each = [round(times.user + times.system, 2) for times in workers]
     used = {"command": round(own, 2), "each": each, "bound": round(own + max(each, default=0), 2)}
     return {
-        "total": round(sum(seconds.values()), 2), "stages": seconds, "processor": used, "digests": " ".join(digests)
-    }  # fmt: skip
+        "total": round(sum(seconds.values()), 2),
+        "stages": seconds,
+        "processor": used,
+        "digests": " ".join(digests),
+    }
 
 
 if __name__ == "__main__":

@@ -18,9 +18,24 @@ LEAST = 3  # characters: shorter parts of a secret are not masked on their own
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,40}://|https?:/", re.IGNORECASE)
 # schemes where a name before the host is a user or a container
 _NAMED = {
-    "postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle", "cockroachdb", "ssh", "sftp", "hdfs", "viewfs",
-    "abfs", "abfss", "wasb", "wasbs", "az", "azure",
-}  # fmt: skip
+    "postgresql",
+    "postgres",
+    "mysql",
+    "mariadb",
+    "mssql",
+    "oracle",
+    "cockroachdb",
+    "ssh",
+    "sftp",
+    "hdfs",
+    "viewfs",
+    "abfs",
+    "abfss",
+    "wasb",
+    "wasbs",
+    "az",
+    "azure",
+}
 _WEB = {"http", "https"}
 _HOST = re.compile(r"(?:\[[^]]*\]|[^/?#@:\s'\"]*)(?P<port>:\d{1,5})?(?P<next>$|[/?#\s'\"`,;)>\]])")
 _PASSWORD = re.compile(r"[^/?#\s:]*:.*@")

@@ -55,9 +55,11 @@ def contradiction(config: Any) -> str:
         )
     if ingestion.time_column and not ingestion.session_column:
         return _said(
-            "ingestion.time_column", "ingestion.session_column too: a time is that of an event of a session", "none",
+            "ingestion.time_column",
+            "ingestion.session_column too: a time is that of an event of a session",
+            "none",
             "Set it too, or remove the time: lists are in the order of their events.",
-        )  # fmt: skip
+        )
     if ingestion.session_column and ingestion.id_column:
         return _said(
             "ingestion.id_column", "no name: a session has that of its column", ingestion.id_column, "Remove it."

@@ -11,9 +11,13 @@ CUT = "…"
 UNREGISTRABLE = re.compile(r"[/:@'\"`\\]|^\.+$")  # in the name of a model
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 CRON = {
-    "a minute": (0, 59), "an hour": (0, 23), "a day of the month": (1, 31), "a month": (1, 12), "a day": (0, 7),
+    "a minute": (0, 59),
+    "an hour": (0, 23),
+    "a day of the month": (1, 31),
+    "a month": (1, 12),
+    "a day": (0, 7),
     "a second": (0, 59),
-}  # fmt: skip
+}
 OFTEN = {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
 NAMED = {
     "a month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],

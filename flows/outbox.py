@@ -72,9 +72,13 @@ def patient(task: Task[P, R], config: Config) -> Task[P, R]:
 def keep(config: Config, tracker: Tracker, flow_run_id: str, recipe: str, outputs: Outputs) -> None:
     """Record a result for upload; the same result is recorded only once."""
     waiting = Waiting(
-        config=config, place=shown(tracker.uri), flow_run_id=flow_run_id, recipe=recipe, when=datetime.now(UTC),
+        config=config,
+        place=shown(tracker.uri),
+        flow_run_id=flow_run_id,
+        recipe=recipe,
+        when=datetime.now(UTC),
         outputs=outputs,
-    )  # fmt: skip
+    )
     file = Path(config.runtime.workspace) / FOLDER / f"{recipe}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, waiting.model_dump_json(indent=1).encode())

@@ -86,9 +86,16 @@ def retrain(config: Config, reproduces: str = "", parent: str = "", pause_after:
             progress.warn(text)
 
     work = retraining.begin(
-        config, tracker, planned, str(running.id),
-        recipe=recipe(config), tags=start, reproduces=reproduces, parent=parent, pause_after=pause_after,
-    )  # fmt: skip
+        config,
+        tracker,
+        planned,
+        str(running.id),
+        recipe=recipe(config),
+        tags=start,
+        reproduces=reproduces,
+        parent=parent,
+        pause_after=pause_after,
+    )
     if work.turn.finished:
         return work.restore()
     corpus = prepare(config, work.run)

@@ -81,15 +81,17 @@ def publish(
     remarks = [run.record.data.tags.get(names.NEWS), aligned and str(aligned)]
     page = "\n\n".join([report_tables.markdown(config, manifests), *(markdown.text(each) for each in remarks if each)])
 
-    run.inputs([
-        lineage.dataset("documents", [documents], "tokenization"),
-        lineage.dataset("tokens", [tokens], "vocabulary"),
-        lineage.dataset("vocabulary", [vocabulary], "windows"),
-        lineage.dataset("windows", draws, "training"),
-        lineage.dataset("held-out", [held_out], "evaluation"),
-        lineage.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
-        *lineage.evaluation_sets(judging_files(config.evaluation), judged.inputs["outside"]),
-    ])  # fmt: skip
+    run.inputs(
+        [
+            lineage.dataset("documents", [documents], "tokenization"),
+            lineage.dataset("tokens", [tokens], "vocabulary"),
+            lineage.dataset("vocabulary", [vocabulary], "windows"),
+            lineage.dataset("windows", draws, "training"),
+            lineage.dataset("held-out", [held_out], "evaluation"),
+            lineage.dataset("vectors", [vectors], "evaluation", "vectors.parquet"),
+            *lineage.evaluation_sets(judging_files(config.evaluation), judged.inputs["outside"]),
+        ]
+    )
     with gathered(Path(context.runtime.workspace), run.id) as folder:
         write_artifacts(folder, config, learnt, vectors, evaluation, manifests, page)
         if phrases:
@@ -119,14 +121,16 @@ def publish(
 
     columns.renew(run.uri, run.record.info.experiment_id)
     artifacts.announce(run, report_tables.scores(found["metrics"]), page)
-    run.tag({
-        names.NOTE: "\n\n".join([*_nights(run), page]),
-        names.VECTORS_DIGEST: vectors.digest,
-        **seal,
-        names.MODEL_VERSION: f"{name}/{version}",
-        **({names.NOTHING_LEARNT: "; ".join(wrong)} if wrong else {}),
-        names.RESULT: evaluation.key,
-    })  # fmt: skip
+    run.tag(
+        {
+            names.NOTE: "\n\n".join([*_nights(run), page]),
+            names.VECTORS_DIGEST: vectors.digest,
+            **seal,
+            names.MODEL_VERSION: f"{name}/{version}",
+            **({names.NOTHING_LEARNT: "; ".join(wrong)} if wrong else {}),
+            names.RESULT: evaluation.key,
+        }
+    )
 
 
 def _described(run: Run, headline: str) -> str:

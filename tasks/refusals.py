@@ -48,9 +48,13 @@ NAME = Refusal(
 )
 
 NUMBERS = {
-    errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY, errno.EACCES: READ_ONLY, errno.EPERM: READ_ONLY,
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EROFS: READ_ONLY,
+    errno.EACCES: READ_ONLY,
+    errno.EPERM: READ_ONLY,
     errno.EIO: FAULTY,
-}  # fmt: skip
+}
 STATUS = {401: PASSWORD, 403: PASSWORD, 507: FULL}
 WORDS = {
     r"database (table )?is locked": LOCKED,

@@ -195,6 +195,9 @@ async def _refuse(send: Send, status: int, said: str) -> None:
 def limits() -> dict[str, Any]:
     """Return the options for uvicorn that set these limits."""
     return {
-        "http": Impatient, "ws": "none", "h11_max_incomplete_event_size": HEAD, "timeout_keep_alive": 5,
+        "http": Impatient,
+        "ws": "none",
+        "h11_max_incomplete_event_size": HEAD,
+        "timeout_keep_alive": 5,
         "timeout_graceful_shutdown": 5,
-    }  # fmt: skip
+    }

@@ -60,17 +60,25 @@ FOLDER = "The folder that holds stage outputs and the tracking database."
 Workspace = Annotated[
     Path,
     typer.Option(
-        "--workspace", metavar="FOLDER", parser=_folder, envvar=VARIABLE, callback=lambda given: tidy(given),
+        "--workspace",
+        metavar="FOLDER",
+        parser=_folder,
+        envvar=VARIABLE,
+        callback=lambda given: tidy(given),
         help=FOLDER,
     ),
-]  # fmt: skip
+]
 Placed = Annotated[
     Path | None,
     typer.Option(
-        "--workspace", metavar="FOLDER", parser=_folder, envvar=VARIABLE, callback=_typed,
+        "--workspace",
+        metavar="FOLDER",
+        parser=_folder,
+        envvar=VARIABLE,
+        callback=_typed,
         help=f"{FOLDER} Overrides runtime.workspace of CONFIG.",
     ),
-]  # fmt: skip
+]
 ModelName = Annotated[
     str,
     typer.Option(

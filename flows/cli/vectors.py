@@ -61,9 +61,15 @@ Word = Annotated[str, typer.Argument(autocompletion=completion.words)]
 
 @app.command()
 def analogy(
-    a: Word, b: Word, c: Word, k: Many = 5, run: Run = None, epoch: Epoch = None, as_json: Json = False,
+    a: Word,
+    b: Word,
+    c: Word,
+    k: Many = 5,
+    run: Run = None,
+    epoch: Epoch = None,
+    as_json: Json = False,
     workspace: Workspace = Path("workspace"),
-) -> None:  # fmt: skip
+) -> None:
     """Complete an analogy: A is to B as C is to …"""
     from flows.query import vectors
     from tasks.evaluation.judging import Space

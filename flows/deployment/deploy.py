@@ -35,8 +35,10 @@ def deploy(config_path: Path, settings: list[str]) -> list[str]:
     named = {"W2V_CONFIG": str(config_path), "W2V_SETTINGS": "\n".join(settings)}
     done = subprocess.run(
         [*MODULE, "flows.deployment.prefect_program", "--no-prompt", "deploy", "--all", "--prefect-file", DESCRIBED],
-        env=os.environ | named, capture_output=True, text=True,
-    )  # fmt: skip
+        env=os.environ | named,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         reason = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise PipelineError(

@@ -141,9 +141,14 @@ class Temporary:
             number = self._socket.fileno()
             about = ABOUT | guard_environment(self._port, self._names, self.lock)
             self._server = subprocess.Popen(
-                [*COMMAND, str(number)], pass_fds=[number], process_group=0, env=os.environ | about,
-                stdin=subprocess.PIPE, stdout=output, stderr=output,
-            )  # fmt: skip
+                [*COMMAND, str(number)],
+                pass_fds=[number],
+                process_group=0,
+                env=os.environ | about,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+            )
             return True
 
     def _look_after(self) -> tuple[bool, str]:

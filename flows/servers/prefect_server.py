@@ -28,11 +28,16 @@ def serve(listening: socket.socket) -> None:
     app = guarded(create_app(final=True), health="/api/health", sockets=True)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False,
-            timeout_keep_alive=settings.keepalive_timeout, ws_ping_interval=settings.websocket_ping_interval,
-            ws_ping_timeout=settings.websocket_ping_timeout, **strangers.limits(),
+            app,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=settings.keepalive_timeout,
+            ws_ping_interval=settings.websocket_ping_interval,
+            ws_ping_timeout=settings.websocket_ping_timeout,
+            **strangers.limits(),
         )
-    )  # fmt: skip
+    )
     server.run(sockets=[listening])
     sys.exit(not server.started)
 

@@ -53,10 +53,15 @@ class Supervised:
         self._place.temporary.chmod(0o700)
         ours = {MARK: str(self._place.folder), "TMPDIR": str(self._place.temporary)}
         self._process = subprocess.Popen(
-            self._part.command, env=os.environ | self._part.environment | ours,
-            stdin=self._socket.fileno() if self._socket else subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0,
-        )  # fmt: skip
+            self._part.command,
+            env=os.environ | self._part.environment | ours,
+            stdin=self._socket.fileno() if self._socket else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            process_group=0,
+        )
         self._asked = self._heard = time.monotonic()
         self._limit = float(START)  # until it has answered once
         self.progress.renew(self._limit)

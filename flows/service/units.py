@@ -21,21 +21,52 @@ WEBHOOK = Notify().webhook
 PROJECT = Path(__file__).parents[2]
 # variables of the user's environment that the service may need, and that systemd and containers do not pass on
 WANTED = [
-    PREFECT_PASSWORD, MLFLOW_NAME, MLFLOW_PASSWORD, "W2V_ALLOWED_HOSTS", "MLFLOW_TRACKING_URI",
+    PREFECT_PASSWORD,
+    MLFLOW_NAME,
+    MLFLOW_PASSWORD,
+    "W2V_ALLOWED_HOSTS",
+    "MLFLOW_TRACKING_URI",
     "MLFLOW_FLASK_SERVER_SECRET_KEY",
-    "MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_S3_ENDPOINT_URL",
-    "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY",
-    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION",
-    "AWS_DEFAULT_REGION", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy",
-    "no_proxy", "all_proxy", "GOOGLE_APPLICATION_CREDENTIALS", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE", "TZ",
-]  # fmt: skip
+    "MLFLOW_SERVER_ALLOWED_HOSTS",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT",
+    "MLFLOW_S3_ENDPOINT_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "TZ",
+]
 FAMILIES = ("AWS_", "MLFLOW_", "PREFECT_", "W2V_")  # other variables with these prefixes, if they are set
 # `up` refuses the first; the second follows from the workspace, which is among its options; the service itself sets the
 # others for the parts that need them
 NOT_WANTED = {
-    "PREFECT_API_URL", "PREFECT_HOME", VARIABLE, directory.VARIABLE, DATABASE, MARK, SETTINGS, KEY, *ELSEWHERE, *HERE
-}  # fmt: skip
+    "PREFECT_API_URL",
+    "PREFECT_HOME",
+    VARIABLE,
+    directory.VARIABLE,
+    DATABASE,
+    MARK,
+    SETTINGS,
+    KEY,
+    *ELSEWHERE,
+    *HERE,
+}
 
 SYSTEMD = """\
 # The retraining service of one user. Save this as ~/.config/systemd/user/w2v.service, then

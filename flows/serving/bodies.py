@@ -67,9 +67,12 @@ def router(source: VectorSource, responses: dict[int | str, Any]) -> APIRouter:
     api = APIRouter()
 
     @api.post(
-        "/neighbors", summary="The words most similar to many words or vectors", responses=responses,
-        operation_id="neighbors_of_many", response_model=NearestAnswers,
-    )  # fmt: skip
+        "/neighbors",
+        summary="The words most similar to many words or vectors",
+        responses=responses,
+        operation_id="neighbors_of_many",
+        response_model=NearestAnswers,
+    )
     async def neighbors(asked: NeighborsAsked) -> Response:
         now, size = source.now, source.now.learnt.table.shape[1]
         check(

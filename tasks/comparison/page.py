@@ -102,9 +102,15 @@ def _path(found: Trace, word: str) -> str:
     axes.plot(*drawn.path.T, color=figures.PALETTE[0], lw=1.4, marker="o", ms=4)
     for stop, place in zip(found.paths[word], drawn.path, strict=True):
         axes.annotate(
-            stop.period, place, xytext=(5, 5), textcoords="offset points", color=figures.PALETTE[0], size=9,
-            parse_math=False, in_layout=False,
-        )  # fmt: skip
+            stop.period,
+            place,
+            xytext=(5, 5),
+            textcoords="offset points",
+            color=figures.PALETTE[0],
+            size=9,
+            parse_math=False,
+            in_layout=False,
+        )
     return _svg(figure)
 
 

@@ -46,11 +46,13 @@ def publish(parent: Run, workspace: Path, children: dict[int, Run], found: list[
     )
     rows = [[each.score, f"{each.mean:.4g}", f"{each.deviation:.2g}", _listed(each.values)] for each in found]
     named = ", ".join(f"{seed} is run `{run.id}`" for seed, run in children.items())
-    page = "\n\n".join([
-        f"One setting with {len(children)} seeds: {named}.",
-        tabular(["score", "mean", "deviation", "seeds"], rows),
-        CAUTION,
-    ])  # fmt: skip
+    page = "\n\n".join(
+        [
+            f"One setting with {len(children)} seeds: {named}.",
+            tabular(["score", "mean", "deviation", "seeds"], rows),
+            CAUTION,
+        ]
+    )
     with gathered(workspace, parent.id) as folder:
         (folder / SCORES).mkdir()
         spreadsheet.write(frame, folder / SCORES / "seeds.csv")

@@ -114,10 +114,12 @@ def trace(runs: Sequence[Published], words: Sequence[str]) -> Trace:
     shared = _shared(every)
     rows = [_rows(each, shared) for each in every]
     turns = drift.together([Vectors(each.table[row]).unit for each, row in zip(every, rows, strict=True)])
-    spaces = iter([
-        _Space(each, by, turned(Vectors(each.table[row]).unit, by))
-        for each, by, row in zip(every, turns, rows, strict=True)
-    ])  # fmt: skip
+    spaces = iter(
+        [
+            _Space(each, by, turned(Vectors(each.table[row]).unit, by))
+            for each, by, row in zip(every, turns, rows, strict=True)
+        ]
+    )
     placed = [[next(spaces) for _ in period] for period in vectors]
     first, last = ([space.shared for space in period] for period in (placed[0], placed[-1]))
     found = drift.shift(first, last)

@@ -46,49 +46,78 @@ class Contract(NamedTuple):
 
 
 DOCUMENTS = Contract(  # a row is a document
-    "documents", 1,
+    "documents",
+    1,
     pa.schema({"document": pa.int64(), "source": pa.string(), "text": pa.large_string()}),
-)  # fmt: skip
+)
 TOKENS = Contract(  # a row is a document, or a sentence of one; each distinct word of a file is stored once
-    "tokens", 2,
+    "tokens",
+    2,
     pa.schema({"document": pa.int64(), "tokens": pa.list_(pa.dictionary(pa.int32(), pa.string()))}),
-)  # fmt: skip
+)
 PHRASES = Contract(  # a row is a phrase, by pass, falling count, then its words
-    "phrases", 1,
-    pa.schema({
-        "pass": pa.int32(), "phrase": pa.string(), "words": pa.list_(pa.string()), "count": pa.int64(),
-        "score": pa.float64(),
-    }),
-)  # fmt: skip
+    "phrases",
+    1,
+    pa.schema(
+        {
+            "pass": pa.int32(),
+            "phrase": pa.string(),
+            "words": pa.list_(pa.string()),
+            "count": pa.int64(),
+            "score": pa.float64(),
+        }
+    ),
+)
 COUNTS = Contract(  # a row is a word of one part of the tokens, by word
-    "counts", 1,
+    "counts",
+    1,
     pa.schema({"word": pa.string(), "count": pa.int64()}),
-)  # fmt: skip
+)
 VOCABULARY = Contract(  # a row is a word, by falling count, then word; its id is the row number
-    "vocabulary", 1,
+    "vocabulary",
+    1,
     pa.schema({"word": pa.string(), "count": pa.int64(), "keep_probability": pa.float32()}),
-)  # fmt: skip
+)
 WINDOWS = Contract(  # a row is a window: a kept position, in corpus order
-    "windows", 1,
+    "windows",
+    1,
     pa.schema({"document": pa.int32(), "center": pa.int32(), "radius": pa.uint8()}),
-)  # fmt: skip
+)
 CURVE = Contract(  # a row is a stretch of training: its end, and its mean loss per pair
-    "curve", 1,
-    pa.schema({
-        "words": pa.int64(), "windows": pa.int64(), "updates": pa.int64(), "epoch": pa.float64(),
-        "loss": pa.float64(), "learning_rate": pa.float64(), "held_out_loss": pa.float64(),
-    }),
-)  # fmt: skip
+    "curve",
+    1,
+    pa.schema(
+        {
+            "words": pa.int64(),
+            "windows": pa.int64(),
+            "updates": pa.int64(),
+            "epoch": pa.float64(),
+            "loss": pa.float64(),
+            "learning_rate": pa.float64(),
+            "held_out_loss": pa.float64(),
+        }
+    ),
+)
 EVALUATION = Contract(
     # a row is a judged item in the order of its set: a pair, an analogy, …, or a neighbour of a probe word
-    "evaluation", 2,
-    pa.schema({
-        "judge": pa.string(), "set": pa.string(), "section": pa.string(), "item": pa.string(), "covered": pa.bool_(),
-        "rank": pa.int32(),  # of the item's rarest word, from 0; null if one has no vector
-        "expected": pa.string(), "predicted": pa.string(), "right": pa.bool_(),  # an answer
-        "target": pa.float64(), "score": pa.float64(),  # the human score, and that of the vectors
-    }),
-)  # fmt: skip
+    "evaluation",
+    2,
+    pa.schema(
+        {
+            "judge": pa.string(),
+            "set": pa.string(),
+            "section": pa.string(),
+            "item": pa.string(),
+            "covered": pa.bool_(),
+            "rank": pa.int32(),  # of the item's rarest word, from 0; null if one has no vector
+            "expected": pa.string(),
+            "predicted": pa.string(),
+            "right": pa.bool_(),  # an answer
+            "target": pa.float64(),
+            "score": pa.float64(),  # the human score, and that of the vectors
+        }
+    ),
+)
 
 
 def vectors(vector_size: int) -> Contract:

@@ -35,15 +35,28 @@ from tasks.engine.outputs.manifest import (
     Part,
     entry,
     read_manifest,
-)  # fmt: skip
+)
 from tasks.errors import ContractError, StoreError
 
 __all__ = [
-    "CHECKPOINTS", "KEY_LENGTH", "LATEST", "MANIFEST", "MANIFEST_VERSION",
+    "CHECKPOINTS",
+    "KEY_LENGTH",
+    "LATEST",
+    "MANIFEST",
+    "MANIFEST_VERSION",
     "SHARED",
-    "Account", "Dataset", "Draft", "File",
-    "FrozenModel", "Latest", "Manifest", "Part", "Store", "joined", "latest",
-]  # fmt: skip
+    "Account",
+    "Dataset",
+    "Draft",
+    "File",
+    "FrozenModel",
+    "Latest",
+    "Manifest",
+    "Part",
+    "Store",
+    "joined",
+    "latest",
+]
 
 CHECKPOINTS = "checkpoints"  # kept when an attempt is deleted: the stage itself decides which of them it can use
 SHARED = ".shared"  # suffix of a file beside an output: the remote had it when the file was written

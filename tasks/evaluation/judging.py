@@ -131,10 +131,12 @@ def neighbors(space: Space, probes: Sequence[str]) -> pa.Table:
         "predicted": space.words[near.word.ravel()],
         "score": near.score.ravel(),
     }
-    return pa.concat_tables([
-        rows(judge="neighbors", covered=np.ones(near.word.size, bool), **found),
-        rows(judge="neighbors", covered=np.zeros(len(unknown), bool), item=unknown),
-    ])  # fmt: skip
+    return pa.concat_tables(
+        [
+            rows(judge="neighbors", covered=np.ones(near.word.size, bool), **found),
+            rows(judge="neighbors", covered=np.zeros(len(unknown), bool), item=unknown),
+        ]
+    )
 
 
 def ranks(ids: Ids) -> NDArray[np.float64]:

@@ -118,9 +118,15 @@ def answered(space: Space, name: str, questions: Sequence[Question], top: int) -
         "rank": ranks(np.array([[each.chosen] for each in questions], np.int64).reshape(-1, 1)),
     }
     table = rows(
-        covered, judge=JUDGE, set=name, **about, predicted=words[first], right=np.asarray(position <= top),
-        target=np.full(len(questions), float(top)), score=position,
-    )  # fmt: skip
+        covered,
+        judge=JUDGE,
+        set=name,
+        **about,
+        predicted=words[first],
+        right=np.asarray(position <= top),
+        target=np.full(len(questions), float(top)),
+        score=position,
+    )
     return table, len(np.unique(found.top[found.top >= 0])) / len(space)
 
 

@@ -11,12 +11,30 @@ from tasks.engine.store import LATEST, MANIFEST
 log = logging.getLogger("w2v")
 
 # the names at the top of a workspace
-CONTENTS = frozenset({
-    "comparisons", "downloads", "matplotlib", "mlartifacts", "prefect", "prefect-results", "reproductions", "serve",
-    "service", "store", "sweeps", "tmp", "unpublished", "uses", "waiting", LATEST, "promotion.lock", "reproduces",
-    "runs.lock",
-    *("mlflow.db" + end for end in ("", ".lock", ".partial", "-shm", "-wal", "-journal")),
-})  # fmt: skip
+CONTENTS = frozenset(
+    {
+        "comparisons",
+        "downloads",
+        "matplotlib",
+        "mlartifacts",
+        "prefect",
+        "prefect-results",
+        "reproductions",
+        "serve",
+        "service",
+        "store",
+        "sweeps",
+        "tmp",
+        "unpublished",
+        "uses",
+        "waiting",
+        LATEST,
+        "promotion.lock",
+        "reproduces",
+        "runs.lock",
+        *("mlflow.db" + end for end in ("", ".lock", ".partial", "-shm", "-wal", "-journal")),
+    }
+)
 # any of these marks a workspace: with MLflow on a server there is no database, and a new one has no store
 MARKS = ("mlflow.db", "uses/.lock", "prefect/prefect.db", "service/.lock")
 

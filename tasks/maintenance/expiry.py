@@ -110,8 +110,10 @@ def purge(uri: str, days: float) -> str:
         )
     done = subprocess.run(
         [*MODULE, "mlflow", "gc", "--older-than", f"{days:g}d"],
-        env={**os.environ, DATABASE: database, "MLFLOW_TRACKING_URI": uri}, capture_output=True, text=True,
-    )  # fmt: skip
+        env={**os.environ, DATABASE: database, "MLFLOW_TRACKING_URI": uri},
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
         raise TrackingError(f"`mlflow gc` did not purge the trash of {shown(uri)}\n{shown(last, database)}")

@@ -158,7 +158,8 @@ class FlowRuns:
         while page := self._client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=names)),
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)), **more),
-            limit=AT_ONCE, offset=offset,
-        ):  # fmt: skip
+            limit=AT_ONCE,
+            offset=offset,
+        ):
             yield from page
             offset += len(page)

@@ -140,14 +140,18 @@ def _decision(
     figures: Figures | None = None,
     faults: Sequence[str] = (),
 ) -> Decision:
-    return Decision.model_validate({
-        "version": version.number,
-        "run_id": version.run_id,
-        "verdict": verdict,
-        "against": champion and champion.number,
-        "why": why,
-        "who": environment.user(),
-        "when": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),  # tags allow no plus sign
-        "faults": faults,
-        "figures": figures,
-    })  # fmt: skip
+    return Decision.model_validate(
+        {
+            "version": version.number,
+            "run_id": version.run_id,
+            "verdict": verdict,
+            "against": champion and champion.number,
+            "why": why,
+            "who": environment.user(),
+            "when": datetime.now(UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),  # tags allow no plus sign
+            "faults": faults,
+            "figures": figures,
+        }
+    )

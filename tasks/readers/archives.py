@@ -21,9 +21,16 @@ from tasks.readers.formats import BY_SUFFIX, is_reported, is_text, suffix
 ARROW_NAMES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 # the errors that zipfile, lzma and pyarrow raise on damaged bytes; tests damage files at random to find more
 DAMAGE = (
-    EOFError, OSError, ValueError, NotImplementedError, pa.ArrowException,
-    lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    pa.ArrowException,
+    lzma.LZMAError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 GROWTH = 200  # the largest allowed ratio: text compresses to a third or a tenth, a bomb to a thousandth
 HARMLESS = 100_000_000  # bytes that any file may unpack to, whatever its ratio
 LINE = 64  # bytes added for each line or row, since each also costs time

@@ -128,10 +128,14 @@ def _strings(kind: pa.DataType) -> bool:
     return any(
         check(kind)
         for check in (
-            types.is_string, types.is_large_string, types.is_string_view,
-            types.is_binary, types.is_large_binary, types.is_binary_view,
+            types.is_string,
+            types.is_large_string,
+            types.is_string_view,
+            types.is_binary,
+            types.is_large_binary,
+            types.is_binary_view,
         )
-    )  # fmt: skip
+    )
 
 
 def _as_bytes(column: pa.Array) -> pa.Array:

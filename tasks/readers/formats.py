@@ -23,19 +23,31 @@ class Format(NamedTuple):
 
 READ = {
     "text": Format(
-        "text", (".txt", ".md", ".rst"), "the file, or a line (`text_documents`)", "anything else that is text",
+        "text",
+        (".txt", ".md", ".rst"),
+        "the file, or a line (`text_documents`)",
+        "anything else that is text",
         "JSON, markup, or another format under such a name",
     ),
     "json lines": Format(
-        "JSON lines", (".jsonl", ".ndjson"), "an object", "a first line that is an object",
+        "JSON lines",
+        (".jsonl", ".ndjson"),
+        "an object",
+        "a first line that is an object",
         "a first line that is not one object (an array, several objects, part of one, a final comma); a duplicate name",
     ),
     "json": Format(
-        "JSON", (".json",), "an object: of an array, or one after another", "`[` before an object, or an object over "
-        "several lines", "anything that is not JSON, as nothing after it can be parsed; a duplicate name",
+        "JSON",
+        (".json",),
+        "an object: of an array, or one after another",
+        "`[` before an object, or an object over several lines",
+        "anything that is not JSON, as nothing after it can be parsed; a duplicate name",
     ),
     "csv": Format(
-        "CSV", (".csv",), "a row", "–",
+        "CSV",
+        (".csv",),
+        "a row",
+        "–",
         "an unclosed quotation mark, more or fewer fields than the header, a duplicate column",
     ),
     "tsv": Format("TSV", (".tsv", ".tab"), "a line", "–", "more or fewer fields than the header, a duplicate column"),
@@ -43,10 +55,13 @@ READ = {
         "Parquet", (".parquet", ".pq"), "a row", "`PAR1`", "a duplicate column; a text column that is not of strings"
     ),
     "arrow": Format(
-        "Arrow IPC, file or stream (Feather 2)", (".arrow", ".arrows", ".feather", ".ipc"), "a row",
-        "`ARROW1`, or a schema message", "a duplicate column; a text column that is not of strings; no end mark",
+        "Arrow IPC, file or stream (Feather 2)",
+        (".arrow", ".arrows", ".feather", ".ipc"),
+        "a row",
+        "`ARROW1`, or a schema message",
+        "a duplicate column; a text column that is not of strings; no end mark",
     ),
-}  # fmt: skip
+}
 COLUMNAR = {"parquet", "arrow"}
 
 BY_SUFFIX = {suffix: key for key, each in READ.items() for suffix in each.suffixes}

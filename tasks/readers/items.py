@@ -53,9 +53,11 @@ def lines_of_ids(lines: Iterable[tuple[int, bytes]], name: str, config: Ingestio
     """Yield a document per line of a text, given with the byte offset of its end; blank lines are none."""
     if config.session_column:
         raise _wrong(
-            name, f"rows with a column {config.session_column!r}: CSV, JSON, Parquet or Arrow", "lines of text",
+            name,
+            f"rows with a column {config.session_column!r}: CSV, JSON, Parquet or Arrow",
+            "lines of text",
             "Remove ingestion.session_column, or leave the file out of ingestion.source.",
-        )  # fmt: skip
+        )
     start = 0
     for number, (end, line) in enumerate(lines, start=1):
         text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
@@ -75,9 +77,10 @@ def of_one_kind(documents: Iterable[Document], name: str) -> Iterator[Document]:
             if document.integers != first.integers:
                 raise _wrong(
                     f"{name}: the ids of {document.name} ({document.place})",
-                    f"{kinds[first.integers]}, as in {first.name} ({first.place})", kinds[document.integers],
+                    f"{kinds[first.integers]}, as in {first.name} ({first.place})",
+                    kinds[document.integers],
                     "Write all ids as strings, or all as integers.",
-                )  # fmt: skip
+                )
         yield document
 
 

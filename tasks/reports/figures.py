@@ -24,9 +24,19 @@ Places = NDArray[np.float64]  # (N, 2) in the unit square
 
 INK, FAINT, GRID = "#22252a", "#8a9099", "#e6e8eb"
 PALETTE = (
-    "#2f6db5", "#d9722b", "#3a9456", "#b8404e", "#7a5bb0", "#8c6239",
-    "#c45a9d", "#5e6670", "#8b8f20", "#1f93a6", "#a3541b", "#4a4fa8",
-)  # fmt: skip
+    "#2f6db5",
+    "#d9722b",
+    "#3a9456",
+    "#b8404e",
+    "#7a5bb0",
+    "#8c6239",
+    "#c45a9d",
+    "#5e6670",
+    "#8b8f20",
+    "#1f93a6",
+    "#a3541b",
+    "#4a4fa8",
+)
 
 WORDS = 450  # words on the map
 FIRST = 60  # rank of the first word: those before are function words, which form one cluster

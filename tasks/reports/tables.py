@@ -75,19 +75,21 @@ def markdown(config: Config, stages: dict[str, Manifest]) -> str:
     judged = recorded(EvaluationFacts, stages["evaluation"])
     near = [[word, ", ".join(each[0] for each in nearest)] for word, nearest in judged["neighbors"].items()]
     warned = learning.warning(judged, config.promotion)
-    return "\n\n".join([
-        headline(config, stages),
-        f"Engine: {choice(config.runtime, len(stages['tokens'].parts)).described}.",
-        *([f"⚠ {text(warned)}"] if warned else []),
-        *map(text, notes.notes(stages)),
-        tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(judged["metrics"])]),
-        *([tabular(*by_epoch(judged["epochs"], judged["metrics"]))] if "epochs" in judged else []),
-        tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in judged["bands"]]),
-        tabular(["word", "nearest neighbours"], near),
-        tabular(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
-        "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, `manifests/`, "
-        "`config.json`, `environment.json`, `reproducibility.json`.",
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            headline(config, stages),
+            f"Engine: {choice(config.runtime, len(stages['tokens'].parts)).described}.",
+            *([f"⚠ {text(warned)}"] if warned else []),
+            *map(text, notes.notes(stages)),
+            tabular(["score", "value", "95% interval", "coverage"], [_score(row) for row in scores(judged["metrics"])]),
+            *([tabular(*by_epoch(judged["epochs"], judged["metrics"]))] if "epochs" in judged else []),
+            tabular(["score", "words", "items", "value", "95% interval"], [_band(row) for row in judged["bands"]]),
+            tabular(["word", "nearest neighbours"], near),
+            tabular(["stage", "in", "out", "left out"], [_account(name, each) for name, each in stages.items()]),
+            "Artifacts: `vectors/` (npy, word2vec text and binary), `figures/` (loss, word map), `scores/`, "
+            "`manifests/`, `config.json`, `environment.json`, `reproducibility.json`.",
+        ]
+    )
 
 
 def headline(config: Config, stages: dict[str, Manifest]) -> str:

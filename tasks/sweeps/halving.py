@@ -73,14 +73,16 @@ def _cell(name: object, value: Any) -> str:
 def publish(parent: Run, workspace: Path, sweep: Sweep, best: str) -> None:
     """Write the best candidate's scores, the table, the figure and the best config to the parent run."""
     head, lines = cells(sweep)
-    page = "\n\n".join([
-        f"{len(sweep.ranked)} candidates, ranked by `{sweep.by}`; the best is {code(described(sweep.best.change))}, "
-        f"run `{sweep.best.run_id}`.",
-        tabular(head, lines),
-        ABOUT_RANKS,
-        "\n".join(f"- {code(each.key)}: {share(each)}" for each in sweep.mattered),
-        f"`{BEST}`, for `w2v retrain`:\n\n{block(best, 'toml')}",
-    ])  # fmt: skip
+    page = "\n\n".join(
+        [
+            f"{len(sweep.ranked)} candidates, ranked by `{sweep.by}`; "
+            f"the best is {code(described(sweep.best.change))}, run `{sweep.best.run_id}`.",
+            tabular(head, lines),
+            ABOUT_RANKS,
+            "\n".join(f"- {code(each.key)}: {share(each)}" for each in sweep.mattered),
+            f"`{BEST}`, for `w2v retrain`:\n\n{block(best, 'toml')}",
+        ]
+    )
     parent.metrics({score: value for score, value in sweep.best.metrics.items() if score in sweep.scores}, step=0)
     with gathered(workspace, parent.id) as folder:
         for name in (FIGURES, SCORES):

@@ -181,12 +181,14 @@ def _signature() -> "ModelSignature":
     words, numbers = Array(DataType.string), Array(DataType.double)
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "word")]),
-        outputs=Schema([
-            ColSpec(DataType.string, "word"),
-            ColSpec(DataType.boolean, "known"),
-            ColSpec(words, "neighbors", required=False),
-            ColSpec(numbers, "similarities", required=False),
-            ColSpec(numbers, "vector", required=False),
-        ]),
+        outputs=Schema(
+            [
+                ColSpec(DataType.string, "word"),
+                ColSpec(DataType.boolean, "known"),
+                ColSpec(words, "neighbors", required=False),
+                ColSpec(numbers, "similarities", required=False),
+                ColSpec(numbers, "vector", required=False),
+            ]
+        ),
         params=ParamSchema([ParamSpec("k", DataType.long, 10), ParamSpec("what", DataType.string, "neighbors")]),
-    )  # fmt: skip
+    )

@@ -53,15 +53,17 @@ class Curve:
         words = round(self.windows * self._words_per_window)
         before = self.rows[-1]["words"] if self.rows else 0
         self.rates.append((words - before) / since["seconds"] if since["seconds"] else 0.0)
-        self.rows.append({
-            "words": words,
-            "windows": self.windows,
-            "updates": self._now["updates"],
-            "epoch": epoch,
-            "loss": since["loss"] / since["measured"] if since["measured"] else None,
-            "learning_rate": learning_rate,
-            "held_out_loss": held_out_loss,
-        })  # fmt: skip
+        self.rows.append(
+            {
+                "words": words,
+                "windows": self.windows,
+                "updates": self._now["updates"],
+                "epoch": epoch,
+                "loss": since["loss"] / since["measured"] if since["measured"] else None,
+                "learning_rate": learning_rate,
+                "held_out_loss": held_out_loss,
+            }
+        )
         self._since = _nothing()
 
 

@@ -8,9 +8,16 @@ from tasks.text.normalization import DELIMITER, Rules
 from tasks.vectors.writing import Counts
 
 SHOWN = (
-    "training.architecture", "training.objective", "training.vector_size", "training.epochs", "windows.window",
-    "vocabulary.min_count", "tokenization.kind", "phrases.passes", "seed",
-)  # fmt: skip
+    "training.architecture",
+    "training.objective",
+    "training.vector_size",
+    "training.epochs",
+    "windows.window",
+    "vocabulary.min_count",
+    "tokenization.kind",
+    "phrases.passes",
+    "seed",
+)
 
 
 class Score(NamedTuple):

@@ -32,17 +32,40 @@ from tasks.vectors.writing import LINE_END, Counts, Table, check, cut, opened
 DIGITS = "%.6g"  # word2vec.c writes %lf; six significant digits keep small components too
 GZIPPED = ("text", "binary", "pgvector", "elasticsearch")
 ENDINGS = {
-    ".txt": "text", ".vec": "text", ".bin": "binary", ".vocab": "vocab", ".parquet": "parquet", ".npy": "npy",
-    ".tsv": "projector", ".sql": "pgvector", ".ndjson": "elasticsearch",
-}  # fmt: skip
+    ".txt": "text",
+    ".vec": "text",
+    ".bin": "binary",
+    ".vocab": "vocab",
+    ".parquet": "parquet",
+    ".npy": "npy",
+    ".tsv": "projector",
+    ".sql": "pgvector",
+    ".ndjson": "elasticsearch",
+}
 FOLDERS = {"huggingface": huggingface.FILES, "usearch": index.FILES}  # formats that are a folder of such files
 FASTTEXT = "fasttext-bin"
 NAMED = {".bin": FASTTEXT}  # another format with this ending, written if --format names it
 # endings of formats that are not written here
 FOREIGN = {
-    ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".csv", ".json", ".jsonl", ".arrow", ".feather", ".npz", ".pkl",
-    ".pickle", ".h5", ".hdf5", ".model", ".kv",
-}  # fmt: skip
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".zip",
+    ".tar",
+    ".tgz",
+    ".csv",
+    ".json",
+    ".jsonl",
+    ".arrow",
+    ".feather",
+    ".npz",
+    ".pkl",
+    ".pickle",
+    ".h5",
+    ".hdf5",
+    ".model",
+    ".kv",
+}
 LABELS = {"npy": ".words.txt", "projector": ".words.tsv"}  # the second file of a format, named after the first
 
 

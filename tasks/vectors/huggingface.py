@@ -50,9 +50,14 @@ def write(
     _dump(folder / TOKENIZER, tokenizer.of(words, rules))
     _write_weights(folder / WEIGHTS, table, about)
     config = {
-        "model_type": "model2vec", "architectures": ["StaticModel"], "normalize": False, "seq_length": 1_000_000,
-        "hidden_dim": table.shape[1], "embedding_dtype": "float32", "w2v": about.origin,
-    }  # fmt: skip
+        "model_type": "model2vec",
+        "architectures": ["StaticModel"],
+        "normalize": False,
+        "seq_length": 1_000_000,
+        "hidden_dim": table.shape[1],
+        "embedding_dtype": "float32",
+        "w2v": about.origin,
+    }
     _dump(folder / CONFIG, config)
     _dump(
         folder / "modules.json",

@@ -70,9 +70,13 @@ def build(table: Table) -> Any:
     except ImportError as error:
         raise missing() from error
     index = Index(
-        ndim=table.shape[1], metric="cos", dtype="f32", connectivity=CONNECTIVITY, expansion_add=EXPANSION_ADD,
+        ndim=table.shape[1],
+        metric="cos",
+        dtype="f32",
+        connectivity=CONNECTIVITY,
+        expansion_add=EXPANSION_ADD,
         expansion_search=EXPANSION_SEARCH,
-    )  # fmt: skip
+    )
     index.add(np.arange(len(table), dtype=np.uint64), np.ascontiguousarray(table), threads=1)
     return index
 

@@ -77,9 +77,12 @@ class Vectors:
         """Return the k words nearest to each query vector (Q, D), without the excluded words (Q, any)."""
         query = query / _length(query)[:, None]
         return _in_chunks(
-            lambda part: self._cosines(query[part], candidates), excluded, k, len(self._length[:candidates]),
+            lambda part: self._cosines(query[part], candidates),
+            excluded,
+            k,
+            len(self._length[:candidates]),
             self._elements,
-        )  # fmt: skip
+        )
 
     def ranked(self, query: Floats, found: Answers, k: int) -> Answers:
         """Return the k best of the answers found to each query (Q, D), with cosines of the same bits for any Q.

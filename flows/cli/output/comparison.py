@@ -58,9 +58,9 @@ def shape(comparison: Comparison, page: Path) -> shapes.Comparison:
         for run, against in later:
             if each := against.verdicts.get(name):
                 value, low, high, better = each.difference.value, *each.difference[-3:]
-                gaps.append(shapes.Difference(
-                    run=run.id, value=value, low=low, high=high, better=better, items=each.items
-                ))  # fmt: skip
+                gaps.append(
+                    shapes.Difference(run=run.id, value=value, low=low, high=high, better=better, items=each.items)
+                )
         rows.append(shapes.Score(score=name, runs=sides, differences=gaps))
     return shapes.Comparison(
         runs=[shapes.Compared(run=run.id, name=run.name) for run in comparison.runs],

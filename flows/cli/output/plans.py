@@ -34,11 +34,17 @@ def shape(config: Config, tracker: Tracker, planned: Plan, start: str) -> tuple[
             where = f", from the remote ({away / 1e6:,.1f} MB)" if away else ""
             stages.append(Stage(stage=step.label, reused=True, about=f"{progress.summary(step.output)}{where}"))
         elif wanted:
-            stages.append(Stage(
-                stage=step.label, reused=False, about="" if share == 1 else f"on the new part, {share:.0%}",
-                rows=share * wanted.rows, disk=share * wanted.disk, memory=wanted.memory,
-                seconds=share * wanted.seconds,
-            ))  # fmt: skip
+            stages.append(
+                Stage(
+                    stage=step.label,
+                    reused=False,
+                    about="" if share == 1 else f"on the new part, {share:.0%}",
+                    rows=share * wanted.rows,
+                    disk=share * wanted.disk,
+                    memory=wanted.memory,
+                    seconds=share * wanted.seconds,
+                )
+            )
         else:
             stages.append(Stage(stage=step.label, reused=False, about=""))
     if foreseen.expected and not planned.nothing_to_do:

@@ -49,8 +49,11 @@ def shape(found: Trace, target: Path) -> shapes.Trace:
         words={
             word: [
                 shapes.Stop(
-                    period=stop.period, count=stop.occurrences, from_first=_shape(stop.from_first),
-                    from_last=_shape(stop.from_last), neighbors=stop.neighbors,
+                    period=stop.period,
+                    count=stop.occurrences,
+                    from_first=_shape(stop.from_first),
+                    from_last=_shape(stop.from_last),
+                    neighbors=stop.neighbors,
                 )
                 for stop in stops
             ]
@@ -61,7 +64,7 @@ def shape(found: Trace, target: Path) -> shapes.Trace:
         chance=found.chance,
         splits=found.splits,
         page=str(target.absolute()),
-    )  # fmt: skip
+    )
 
 
 def _shape(apart: Apart | None) -> shapes.Apart | None:
@@ -77,11 +80,16 @@ def show(console: Console, found: Trace, target: Path) -> None:
         rows = []
         for stop in stops:
             first, last = stop.from_first, stop.from_last
-            rows.append([
-                stop.period, f"{stop.occurrences:,}", f"{first.value:.3f}" if first else "",
-                f"{first.low:.3f} … {first.high:.3f}" if first else "", f"{last.value:.3f}" if last else "",
-                " · ".join(stop.neighbors[:NEAREST]),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    stop.period,
+                    f"{stop.occurrences:,}",
+                    f"{first.value:.3f}" if first else "",
+                    f"{first.low:.3f} … {first.high:.3f}" if first else "",
+                    f"{last.value:.3f}" if last else "",
+                    " · ".join(stop.neighbors[:NEAREST]),
+                ]
+            )
         console.print(table(head, rows, right=("count",)))
     sure = [each for each in found.moved if each.sure]
     lists = {"moved beyond chance": sure} if sure or found.chance is not None else {"moved most": found.moved}
