@@ -90,7 +90,7 @@ def page() -> str:
 
 
 def write_page() -> None:
-    PAGE.write_text(page())
+    PAGE.write_text(page(), encoding="utf-8")
 
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
